@@ -1,0 +1,46 @@
+/*
+ * compat.h
+ *		Every difference between the supported PostgreSQL versions, 15 to 18.
+ */
+#ifndef CELL_BINARY_COMPAT_H
+#define CELL_BINARY_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+#if PG_VERSION_NUM < 150000
+#error "cell_binary needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 17 lets a StringInfo read bytes that it does not own. */
+#if PG_VERSION_NUM < 170000
+static inline void
+initReadOnlyStringInfo(StringInfo str, char *data, int len)
+{
+	str->data = data;
+	str->len = len;
+	str->maxlen = 0;
+	str->cursor = 0;
+}
+#endif
+
+/* 18 replaces pg_attribute_noreturn(). */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
+#endif
+
+/* 18 shows a module's name and version in pg_get_loaded_modules(). */
+#if PG_VERSION_NUM >= 180000
+#define CELL_BINARY_MODULE \
+	PG_MODULE_MAGIC_EXT(.name = "cell_binary", .version = CELL_BINARY_VERSION)
+#else
+#define CELL_BINARY_MODULE PG_MODULE_MAGIC
+#endif
+
+#endif							/* CELL_BINARY_COMPAT_H */

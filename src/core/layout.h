@@ -1,0 +1,166 @@
+/*
+ * layout.h
+ *		The layouts of a payload, and how to write and read one.
+ *
+ * docs/format.md is the byte-exact specification.  A layout is one file that
+ * defines a CbLayout, and one row in layout.c.
+ *
+ * Both ways work on batches of cells, so that the caller can look for
+ * interrupts in between and never holds all cells twice:
+ *
+ *	writing	cb_writer_init, cb_writer_measure for every batch (the size pass),
+ *			cb_writer_begin with a buffer of cb_writer_size bytes, then
+ *			cb_writer_write for the same batches again (the write pass)
+ *	reading	cb_reader_open, then cb_reader_read until it gives no cell
+ *
+ * A function that returns false has left what is wrong in the writer's or
+ * reader's fault.  Nothing here allocates memory.
+ */
+#ifndef CB_LAYOUT_H
+#define CB_LAYOUT_H
+
+#include "cell.h"
+
+/* What can be wrong with cells to encode or bytes to decode. */
+typedef enum CbFaultCode
+{
+	CB_NO_FAULT = 0,
+
+	/* encoding */
+	CB_ID_REPEATED,				/* cell: the id that two cells have */
+	CB_COORDINATE_TOO_LARGE,	/* field: "x" or "y"; cell: its id; found: the
+								 * coordinate as the layout would store it;
+								 * expected: the largest it can store */
+
+	/* decoding: the bytes are not a payload of the layout */
+	CB_HEADER_CUT,				/* found: bytes; expected: bytes of a header */
+	CB_WRONG_LENGTH,			/* cell: cells that the header announces;
+								 * found: bytes; expected: bytes of so many */
+	CB_ID_NOT_ASCENDING,		/* cell: position from 0; found: its id;
+								 * expected: the id before it */
+	CB_WRONG_EXTENT				/* field: "minimum x" ...; found: the header's
+								 * value; expected: the value in the cells */
+} CbFaultCode;
+
+typedef struct CbFault
+{
+	CbFaultCode code;
+	const char *field;
+	uint64_t	cell;
+	int64_t		found;
+	int64_t		expected;
+} CbFault;
+
+typedef struct CbLayout CbLayout;
+
+/* A payload being written. */
+typedef struct CbWriter
+{
+	const CbLayout *layout;
+	uint64_t	cells;			/* that were measured */
+	uint32_t	last_id;		/* of the cells measured */
+	CbExtent	extent;			/* of the cells measured */
+	uint8_t    *next;			/* where the next cell goes */
+	double		offset_x;		/* what layout spt subtracts before it */
+	double		offset_y;		/* truncates */
+	double		base;			/* and then adds */
+	CbFault		fault;
+} CbWriter;
+
+/* A payload being read. */
+typedef struct CbReader
+{
+	const CbLayout *layout;
+	const uint8_t *bytes;
+	uint64_t	size;			/* of the whole payload */
+	uint64_t	cells;			/* that the header announces */
+	uint64_t	position;		/* of the next cell */
+	uint32_t	last_id;		/* of the cells read */
+	CbExtent	extent;			/* of the cells read */
+	CbFault		fault;
+} CbReader;
+
+/*
+ * A layout.  encode and decode get batches in order, and never more cells
+ * than were measured or announced; cells are encoded ascending by cell_id.
+ */
+struct CbLayout
+{
+	const char *name;
+	bool		has_ids;		/* decoded cells have a cell_id */
+	bool		takes_fractions;	/* encodes untruncated coordinates */
+	size_t		header_size;	/* what decode_header looks at */
+
+	/* Bytes of a payload of that many cells. */
+	uint64_t	(*size) (uint64_t cells);
+
+	void		(*encode_header) (CbWriter *writer, uint8_t *header);
+	bool		(*encode) (CbWriter *writer, const CbCell *cells, size_t count);
+
+	/* Set cells and compare them with the size; only the header is there. */
+	bool		(*decode_header) (CbReader *reader);
+	bool		(*decode) (CbReader *reader, CbCell *cells, size_t count);
+
+	/* Check what shows only when all cells were read; NULL if nothing does. */
+	bool		(*decode_end) (CbReader *reader);
+};
+
+extern const CbLayout cb_compact;
+extern const CbLayout cb_spt;
+
+/* The layout of that name (not terminated, length bytes), or NULL. */
+extern const CbLayout *cb_layout_named(const char *name, size_t length);
+
+/* The layout with that index from 0, or NULL after the last one. */
+extern const CbLayout *cb_layout_at(size_t index);
+
+/* The most cells that a payload of at most max_bytes can hold. */
+extern uint64_t cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes);
+
+/* Start the size pass. */
+extern void cb_writer_init(CbWriter *writer, const CbLayout *layout);
+
+/*
+ * Take the next cells into account.  They must ascend by cell_id; equal ids
+ * are the fault CB_ID_REPEATED.  Coordinates must be within int32 once they
+ * are truncated.
+ */
+extern bool cb_writer_measure(CbWriter *writer, const CbCell *cells, size_t count);
+
+/* Bytes of the payload, after the size pass. */
+extern uint64_t cb_writer_size(const CbWriter *writer);
+
+/* Start the write pass: write the header into cb_writer_size() bytes. */
+extern void cb_writer_begin(CbWriter *writer, uint8_t *payload);
+
+/* Write the next cells, the same ones that were measured. */
+extern bool cb_writer_write(CbWriter *writer, const CbCell *cells, size_t count);
+
+/*
+ * Start to read a payload of size bytes, of which at least the layout's
+ * header_size (or all, if fewer) must be there.  Checks the header against
+ * the size.  Where only the header was given, set reader->bytes to the whole
+ * payload before cb_reader_read.
+ */
+extern bool cb_reader_open(CbReader *reader, const CbLayout *layout,
+						   const uint8_t *bytes, uint64_t size);
+
+/*
+ * Decode up to capacity further cells and store how many there were; 0 means
+ * that all were read and the payload is valid.
+ */
+extern bool cb_reader_read(CbReader *reader, CbCell *cells, size_t capacity,
+						   size_t *count);
+
+/* For the layouts: note a fault and return false. */
+extern bool cb_writer_fail(CbWriter *writer, CbFault fault);
+extern bool cb_reader_fail(CbReader *reader, CbFault fault);
+
+/*
+ * For layouts with fixed-width cells: check that a payload has its header,
+ * and, once cells is set, as many bytes as so many cells take.
+ */
+extern bool cb_reader_check_header(CbReader *reader);
+extern bool cb_reader_check_length(CbReader *reader);
+
+#endif							/* CB_LAYOUT_H */

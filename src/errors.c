@@ -1,0 +1,186 @@
+/*
+ * errors.c
+ *		The errors that a user can cause.
+ */
+#include "errors.h"
+
+#include "common/shortest_dec.h"
+#include "settings.h"
+
+/* A double as shortest text that reads back as the same one. */
+static const char *
+double_text(double value)
+{
+	char	   *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	double_to_shortest_decimal_buf(value, text);
+	return text;
+}
+
+void
+ReportNullArgument(const char *argument, const char *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", argument),
+			 row ? errdetail("It is null for %s.", row) : 0,
+			 errhint("Leave such rows out with FILTER (WHERE %s IS NOT NULL), or replace the null with coalesce().",
+					 argument)));
+}
+
+void
+ReportCoordinate(const char *axis, double value, const char *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s coordinate %s of %s is out of range",
+					axis, double_text(value), row),
+			 errdetail("Once truncated, a coordinate must be a number from %d to %d.",
+					   PG_INT32_MIN, PG_INT32_MAX)));
+}
+
+void
+ReportCellId(int64 cell_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("cell_id " INT64_FORMAT " is out of range", cell_id),
+			 errdetail("A cell_id must be from 0 to %u.", PG_UINT32_MAX)));
+}
+
+void
+ReportTooManyFeatures(int features, int max_features)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+			 errmsg("cannot have more than %d features", max_features),
+			 errdetail("There are %d.", features)));
+}
+
+void
+ReportFeatureDimensions(int dimensions)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			 errmsg("array of features must have one dimension"),
+			 errdetail("It has %d.", dimensions)));
+}
+
+void
+ReportNullFeature(int feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("feature %d must not be null", feature),
+			 errhint("Say with coalesce() whether a cell with an unknown value counts as positive.")));
+}
+
+void
+ReportFeatureIndex(int feature, int max_feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feature index %d is out of range", feature),
+			 errdetail("A feature index must be from 0 to %d.", max_feature)));
+}
+
+void
+ReportUnknownLayout(const char *name, int length)
+{
+	StringInfoData valid;
+	const CbLayout *layout;
+
+	initStringInfo(&valid);
+	for (size_t i = 0; (layout = cb_layout_at(i)) != NULL; i++)
+		appendStringInfo(&valid, "%s\"%s\"", i > 0 ? ", " : "", layout->name);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown layout \"%.*s\"", length, name),
+			 errhint("The layouts are %s.", valid.data)));
+}
+
+void
+ReportMixedLayouts(const char *first, const char *other, int other_length)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all rows of a payload must have the same layout"),
+			 errdetail("There are rows with layout \"%s\" and with layout \"%.*s\".",
+					   first, other_length, other),
+			 errhint("Group the rows by their layout.")));
+}
+
+void
+ReportPayloadTooLarge(const CbLayout *layout)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("payload in layout \"%s\" would exceed %d bytes",
+					layout->name, cell_binary_max_payload_size),
+			 errdetail("At most " UINT64_FORMAT " cells fit into \"cell_binary.max_payload_size\".",
+					   cb_layout_max_cells(layout, cell_binary_max_payload_size)),
+			 errhint("Pack the sample in parts, for example by tiles or by ranges of cell_id.")));
+}
+
+void
+ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("parallel worker has too many cells of one payload"),
+			 errdetail("It collected " UINT64_FORMAT " cells, and can hand over " UINT64_FORMAT ".",
+					   cells, max_cells),
+			 errhint("Set \"max_parallel_workers_per_gather\" to 0 for this query.")));
+}
+
+/* The failed check, as the detail of "invalid payload". */
+static const char *
+decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
+{
+	switch (fault->code)
+	{
+		case CB_HEADER_CUT:
+			return psprintf("The header takes " INT64_FORMAT " bytes, but there are only " INT64_FORMAT ".",
+							fault->expected, fault->found);
+		case CB_WRONG_LENGTH:
+			return psprintf("The header announces " UINT64_FORMAT " cells, which take " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+							fault->cell, fault->expected, fault->found);
+		case CB_ID_NOT_ASCENDING:
+			return psprintf("The cell at position " UINT64_FORMAT " has cell_id " INT64_FORMAT ", which does not come after " INT64_FORMAT ".",
+							fault->cell, fault->found, fault->expected);
+		case CB_WRONG_EXTENT:
+			return psprintf("The header gives " INT64_FORMAT " as %s, but the cells have " INT64_FORMAT ".",
+							fault->found, fault->field, fault->expected);
+		default:
+			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
+	}
+}
+
+void
+ReportFault(const CbLayout *layout, const CbFault *fault)
+{
+	switch (fault->code)
+	{
+		case CB_ID_REPEATED:
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("more than one row has cell_id " UINT64_FORMAT, fault->cell),
+					 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove repeated ones.")));
+			break;
+		case CB_COORDINATE_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("%s coordinate " INT64_FORMAT " of cell_id " UINT64_FORMAT " is out of range for layout \"%s\"",
+							fault->field, fault->found, fault->cell, layout->name),
+					 errdetail("The layout shifts coordinates so that they start at 1, and stores at most " INT64_FORMAT ".",
+							   fault->expected)));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+					 errmsg("invalid payload for layout \"%s\"", layout->name),
+					 errdetail_internal("%s", decoding_fault_detail(layout, fault)),
+					 errhint("The layout must be the one that the payload was packed with.")));
+	}
+}

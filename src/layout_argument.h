@@ -1,0 +1,37 @@
+/*
+ * layout_argument.h
+ *		The SQL argument "layout text".
+ */
+#ifndef CELL_BINARY_LAYOUT_ARGUMENT_H
+#define CELL_BINARY_LAYOUT_ARGUMENT_H
+
+#include "compat.h"
+
+#include "core/layout.h"
+#include "errors.h"
+
+/* The layout that an argument names, or an error that lists all. */
+static inline const CbLayout *
+GetLayoutArgument(FunctionCallInfo fcinfo, int arg)
+{
+	text	   *name = PG_GETARG_TEXT_PP(arg);
+	const CbLayout *layout = cb_layout_named(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+
+	if (layout == NULL)
+		ReportUnknownLayout(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	return layout;
+}
+
+/* Refuse an argument that names another layout than earlier rows did. */
+static inline void
+CheckLayoutArgument(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
+{
+	text	   *name = PG_GETARG_TEXT_PP(arg);
+	size_t		length = VARSIZE_ANY_EXHDR(name);
+
+	if (unlikely(strncmp(expected->name, VARDATA_ANY(name), length) != 0 ||
+				 expected->name[length] != '\0'))
+		ReportMixedLayouts(expected->name, VARDATA_ANY(name), length);
+}
+
+#endif							/* CELL_BINARY_LAYOUT_ARGUMENT_H */

@@ -1,0 +1,227 @@
+/*
+ * pack.c
+ *		The aggregate cell_pack: argument rules, and the calls that the
+ *		executor makes for an aggregate.
+ */
+#include "cell_set.h"
+#include "errors.h"
+#include "layout_argument.h"
+
+/*
+ * Arguments of the transition functions behind the state:
+ *
+ *	x, y, phenotypes
+ *	cell_id, x, y, phenotypes
+ *	cell_id, x, y, phenotypes, layout
+ */
+enum
+{
+	ARGS_WITHOUT_ID = 4,
+	ARGS_WITH_ID = 5,
+	ARGS_WITH_LAYOUT = 6
+};
+
+/* The state so far, or NULL before the first row. */
+static inline CellSet *
+current_set(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(0) ? NULL : (CellSet *) PG_GETARG_POINTER(0);
+}
+
+/*
+ * The first row's set.  Where the coordinates can have fractions, the layout
+ * decides whether they are kept.
+ */
+static CellSet *
+create_set(FunctionCallInfo fcinfo, bool fractions)
+{
+	const CbLayout *layout = &cb_compact;
+	CellForm	form = CELLS_WITHOUT_ID;
+	MemoryContext aggcontext;
+
+	if (!AggCheckCallContext(fcinfo, &aggcontext))
+		elog(ERROR, "cell_pack transition function called in non-aggregate context");
+
+	if (PG_NARGS() == ARGS_WITH_LAYOUT)
+		layout = GetLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1);
+	if (PG_NARGS() >= ARGS_WITH_ID)
+		form = fractions && layout->takes_fractions ? CELLS_WITH_CENTROID : CELLS_WITH_ID;
+	return CellSetCreate(aggcontext, form, layout);
+}
+
+/* Which row is the current one, for an error message. */
+static const char *
+row_name(FunctionCallInfo fcinfo)
+{
+	CellSet    *set = current_set(fcinfo);
+
+	if (PG_NARGS() >= ARGS_WITH_ID && !PG_ARGISNULL(1))
+		return psprintf("cell_id " INT64_FORMAT, PG_GETARG_INT64(1));
+	return psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1);
+}
+
+/* Refuse a row in which an argument is NULL. */
+static void
+refuse_nulls(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {"cell_id", "x", "y", "phenotypes", "layout"};
+	const char *const *name = PG_NARGS() >= ARGS_WITH_ID ? names : names + 1;
+
+	for (int i = 1; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			ReportNullArgument(name[i - 1], row_name(fcinfo));
+}
+
+/* A cell_id, refused outside uint32. */
+static inline uint32
+get_cell_id(FunctionCallInfo fcinfo)
+{
+	int64		cell_id = PG_GETARG_INT64(1);
+
+	if (unlikely(cell_id < 0 || cell_id > PG_UINT32_MAX))
+		ReportCellId(cell_id);
+	return (uint32) cell_id;
+}
+
+/*
+ * A double precision coordinate, refused unless truncation gives an int32.
+ * The comparison is also false for NaN.
+ */
+static inline double
+get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
+{
+	double		value = PG_GETARG_FLOAT8(arg);
+
+	if (unlikely(!(value > (double) PG_INT32_MIN - 1 && value < (double) PG_INT32_MAX + 1)))
+		ReportCoordinate(axis, value, row_name(fcinfo));
+	return value;
+}
+
+/* Add one row to the set; all that the transition functions have in common. */
+static inline Datum
+add_row(FunctionCallInfo fcinfo, bool fractions)
+{
+	const bool	with_id = PG_NARGS() >= ARGS_WITH_ID;
+	const int	first = with_id ? 2 : 1;
+	CellSet    *set = current_set(fcinfo);
+	uint32		cell_id = 0;
+	uint64		phenotypes;
+
+	for (int i = 1; i < PG_NARGS(); i++)
+		if (unlikely(PG_ARGISNULL(i)))
+			refuse_nulls(fcinfo);
+
+	if (with_id)
+		cell_id = get_cell_id(fcinfo);
+	phenotypes = (uint64) PG_GETARG_INT64(first + 2);
+
+	if (unlikely(set == NULL))
+		set = create_set(fcinfo, fractions);
+	else if (PG_NARGS() == ARGS_WITH_LAYOUT)
+		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
+
+	if (fractions)
+	{
+		double		x = get_centroid(fcinfo, first, "x");
+		double		y = get_centroid(fcinfo, first + 1, "y");
+
+		if (set->form == CELLS_WITH_CENTROID)
+			CellSetAddCentroid(set, cell_id, x, y, phenotypes);
+		else if (with_id)
+			CellSetAddPixel(set, cell_id, (int32) x, (int32) y, phenotypes);
+		else
+			CellSetAddCell(set, (int32) x, (int32) y, phenotypes);
+	}
+	else
+	{
+		int32		x = PG_GETARG_INT32(first);
+		int32		y = PG_GETARG_INT32(first + 1);
+
+		if (with_id)
+			CellSetAddPixel(set, cell_id, x, y, phenotypes);
+		else
+			CellSetAddCell(set, x, y, phenotypes);
+	}
+	PG_RETURN_POINTER(set);
+}
+
+/*
+ * cell_pack_transfn(internal, [cell_id bigint,] x integer, y integer,
+ *					 phenotypes bigint [, layout text]) -> internal
+ */
+PG_FUNCTION_INFO_V1(cell_pack_transfn_integer);
+Datum
+cell_pack_transfn_integer(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, false);
+}
+
+/* The same for x and y in double precision. */
+PG_FUNCTION_INFO_V1(cell_pack_transfn_double);
+Datum
+cell_pack_transfn_double(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, true);
+}
+
+/* cell_pack_combinefn(internal, internal) -> internal; not strict */
+PG_FUNCTION_INFO_V1(cell_pack_combinefn);
+Datum
+cell_pack_combinefn(PG_FUNCTION_ARGS)
+{
+	CellSet    *set = current_set(fcinfo);
+	CellSet    *other = PG_ARGISNULL(1) ? NULL : (CellSet *) PG_GETARG_POINTER(1);
+	MemoryContext aggcontext;
+
+	if (!AggCheckCallContext(fcinfo, &aggcontext))
+		elog(ERROR, "cell_pack_combinefn called in non-aggregate context");
+
+	if (other == NULL)
+	{
+		if (set == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(set);
+	}
+	/* The other one is gone after this call, so even a first one is copied. */
+	if (set == NULL)
+		set = CellSetCreate(aggcontext, other->form, other->layout);
+	CellSetMerge(set, other);
+	PG_RETURN_POINTER(set);
+}
+
+/* cell_pack_serialfn(internal) -> bytea; strict */
+PG_FUNCTION_INFO_V1(cell_pack_serialfn);
+Datum
+cell_pack_serialfn(PG_FUNCTION_ARGS)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "cell_pack_serialfn called in non-aggregate context");
+	PG_RETURN_BYTEA_P(CellSetSerialize((CellSet *) PG_GETARG_POINTER(0)));
+}
+
+/* cell_pack_deserialfn(bytea, internal) -> internal; strict */
+PG_FUNCTION_INFO_V1(cell_pack_deserialfn);
+Datum
+cell_pack_deserialfn(PG_FUNCTION_ARGS)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "cell_pack_deserialfn called in non-aggregate context");
+	PG_RETURN_POINTER(CellSetDeserialize(PG_GETARG_BYTEA_PP(0)));
+}
+
+/*
+ * cell_pack_finalfn(internal) -> bytea; NULL without rows
+ *
+ * It may sort the state and hand out the state's own buffer, hence
+ * FINALFUNC_MODIFY = READ_WRITE; but it may be called again.
+ */
+PG_FUNCTION_INFO_V1(cell_pack_finalfn);
+Datum
+cell_pack_finalfn(PG_FUNCTION_ARGS)
+{
+	CellSet    *set = current_set(fcinfo);
+
+	if (set == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(CellSetPayload(set));
+}

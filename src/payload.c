@@ -1,0 +1,36 @@
+/*
+ * payload.c
+ *		Reading a payload that is a bytea argument.
+ */
+#include "payload.h"
+
+#include "access/detoast.h"
+#include "errors.h"
+#include "layout_argument.h"
+#include "miscadmin.h"
+
+void
+PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layout_arg)
+{
+	const CbLayout *layout = GetLayoutArgument(fcinfo, layout_arg);
+	uint64		size = toast_raw_datum_size(PG_GETARG_DATUM(payload_arg)) - VARHDRSZ;
+	bytea	   *header = PG_GETARG_BYTEA_P_SLICE(payload_arg, 0, layout->header_size);
+	bytea	   *payload;
+
+	if (!cb_reader_open(reader, layout, (const uint8_t *) VARDATA_ANY(header), size))
+		ReportFault(layout, &reader->fault);
+
+	payload = PG_GETARG_BYTEA_PP(payload_arg);
+	reader->bytes = (const uint8_t *) VARDATA_ANY(payload);
+}
+
+size_t
+PayloadRead(CbReader *reader, CbCell *batch)
+{
+	size_t		count;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!cb_reader_read(reader, batch, PAYLOAD_BATCH, &count))
+		ReportFault(reader->layout, &reader->fault);
+	return count;
+}
