@@ -1,5 +1,13 @@
+# cell_binary, on PGXS.
+#
+#	make, make install, make installcheck, make clean: as for any extension;
+#	set PG_CONFIG to choose the PostgreSQL
+#	make demo   pack one slide on a throwaway server, see demo/demo
+#	make test   run all tests on a throwaway server, see test/README.md
+#	make dist   the release archive for PGXN
+
 EXTENSION = cell_binary
-EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cell_binary.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cell_binary.control)
 
 MODULE_big = cell_binary
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c))
@@ -7,16 +15,39 @@ PG_CPPFLAGS = -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
 
 DATA = $(wildcard sql/cell_binary--*--*.sql)
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
-EXTRA_CLEAN = $(DATA_built) META.json tmp
+EXTRA_CLEAN = $(wildcard sql/cell_binary--$(EXTVERSION).sql) META.json test/core/build
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=cell_binary
 
+# demo and test install what is missing, even PGXS itself.
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
 $(OBJS): $(wildcard src/*.h src/core/*.h) cell_binary.control
+else
+.DEFAULT all install installcheck clean:
+	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev-15) or set PG_CONFIG)
+endif
 
-sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql
+sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql cell_binary.control
 	cp $< $@
+
+META.json: META.json.in cell_binary.control
+	sed 's/@VERSION@/$(EXTVERSION)/' $< >$@
+
+dist: META.json
+	git archive --format=zip --prefix=cell_binary-$(EXTVERSION)/ --add-file=META.json \
+		--output=cell_binary-$(EXTVERSION).zip HEAD
+
+demo:
+	scripts/install-dependencies build
+	demo/demo
+
+test:
+	scripts/install-dependencies test
+	scripts/sandbox test/run
+
+.PHONY: demo test dist

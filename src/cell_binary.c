@@ -6,7 +6,6 @@
 
 #include "settings.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 
 CELL_BINARY_MODULE;
 
@@ -17,14 +16,14 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
-	const int	smallest = 1024;
-	const int	largest_bytea = MaxAllocSize - VARHDRSZ;
+	const int	kilobyte = 1024;
+	const int	gigabyte = 1024 * 1024 * 1024;
 
 	DefineCustomIntVariable("cell_binary.max_payload_size",
 							"Sets the maximum size of one payload of cells.",
-							"The default is the largest that a bytea can hold.",
+							"A bytea holds 5 bytes less than 1GB, whatever this is set to.",
 							&cell_binary_max_payload_size,
-							largest_bytea, smallest, largest_bytea,
+							gigabyte, kilobyte, gigabyte,
 							PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("cell_binary");

@@ -10,7 +10,6 @@
 #include "nodes/memnodes.h"
 #include "port/pg_bitutils.h"
 #include "settings.h"
-#include "utils/memutils.h"
 
 /* A new set's buffer.  Small, as there may be a set for each of many groups. */
 #define FIRST_BUFFER_SIZE 256
@@ -86,7 +85,7 @@ init_set(CellSet *set, CellForm form, const CbLayout *layout)
 	set->layout = layout;
 	set->width = form_width[form];
 	set->ascending = true;
-	set->max_count = cb_layout_max_cells(layout, cell_binary_max_payload_size);
+	set->max_count = cb_layout_max_cells(layout, MaxPayloadSize());
 }
 
 CellSet *
@@ -224,7 +223,7 @@ encode_set(CellSet *set)
 	}
 
 	size = cb_writer_size(&writer);
-	if (size > (uint64) cell_binary_max_payload_size)
+	if (size > (uint64) MaxPayloadSize())
 		ReportPayloadTooLarge(set->layout);
 	payload = palloc(VARHDRSZ + size);
 	SET_VARSIZE(payload, VARHDRSZ + size);

@@ -114,12 +114,15 @@ ReportMixedLayouts(const char *first, const char *other, int other_length)
 void
 ReportPayloadTooLarge(const CbLayout *layout)
 {
+	uint64		max_cells = cb_layout_max_cells(layout, MaxPayloadSize());
+
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("payload in layout \"%s\" would exceed %d bytes",
-					layout->name, cell_binary_max_payload_size),
-			 errdetail("At most " UINT64_FORMAT " cells fit into \"cell_binary.max_payload_size\".",
-					   cb_layout_max_cells(layout, cell_binary_max_payload_size)),
+					layout->name, MaxPayloadSize()),
+			 MaxPayloadSize() < LARGEST_BYTEA ?
+			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is \"cell_binary.max_payload_size\".", max_cells) :
+			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is the size of a bytea.", max_cells),
 			 errhint("Pack the sample in parts, for example by tiles or by ranges of cell_id.")));
 }
 
@@ -141,10 +144,10 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 	switch (fault->code)
 	{
 		case CB_HEADER_CUT:
-			return psprintf("The header takes " INT64_FORMAT " bytes, but there are only " INT64_FORMAT ".",
+			return psprintf("A header takes " INT64_FORMAT " bytes, but the payload has " INT64_FORMAT ".",
 							fault->expected, fault->found);
 		case CB_WRONG_LENGTH:
-			return psprintf("The header announces " UINT64_FORMAT " cells, which take " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+			return psprintf("With the header's number of cells, " UINT64_FORMAT ", the payload would have " INT64_FORMAT " bytes, but it has " INT64_FORMAT ".",
 							fault->cell, fault->expected, fault->found);
 		case CB_ID_NOT_ASCENDING:
 			return psprintf("The cell at position " UINT64_FORMAT " has cell_id " INT64_FORMAT ", which does not come after " INT64_FORMAT ".",

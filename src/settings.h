@@ -5,7 +5,21 @@
 #ifndef CELL_BINARY_SETTINGS_H
 #define CELL_BINARY_SETTINGS_H
 
-/* cell_binary.max_payload_size: bytes that a payload may have. */
+#include "compat.h"
+
+#include "utils/memutils.h"
+
+/* What a bytea can hold: the size of a varlena is less than 1 GB. */
+#define LARGEST_BYTEA ((int) (MaxAllocSize - VARHDRSZ))
+
+/* cell_binary.max_payload_size, in bytes; its maximum is 1 GB. */
 extern int	cell_binary_max_payload_size;
+
+/* Bytes that a payload may have. */
+static inline int
+MaxPayloadSize(void)
+{
+	return Min(cell_binary_max_payload_size, LARGEST_BYTEA);
+}
 
 #endif							/* CELL_BINARY_SETTINGS_H */

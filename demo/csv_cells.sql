@@ -1,0 +1,37 @@
+-- The tables of the demo from the table csv: the position is the centre of the
+-- box XMin, XMax, YMin, YMax, or x, y; each column "NAME Positive" (or
+-- NAME_Positive) is a feature, 0 or 1. Cell ids count the rows from 0, in
+-- the file's order, which is the physical one of a table just copied into.
+
+CREATE TABLE features AS
+SELECT (row_number() OVER (ORDER BY ordinal_position) - 1)::integer AS bit,
+	regexp_replace(column_name, '[ _]Positive$', '') AS feature,
+	column_name::text AS csv_column
+FROM information_schema.columns
+WHERE table_name = 'csv' AND column_name ~ '[ _]Positive$';
+
+DO $$
+DECLARE
+	columns text[] := (SELECT array_agg(column_name::text) FROM information_schema.columns WHERE table_name = 'csv');
+	x text;
+	y text;
+	mask text;
+BEGIN
+	IF columns @> '{XMin,XMax,YMin,YMax}' THEN
+		x := '("XMin"::double precision + "XMax"::double precision) / 2';
+		y := '("YMin"::double precision + "YMax"::double precision) / 2';
+	ELSIF columns @> '{x,y}' THEN
+		x := 'x::double precision';
+		y := 'y::double precision';
+	ELSE
+		RAISE EXCEPTION 'the CSV must have the columns XMin, XMax, YMin, YMax, or x, y'
+			USING DETAIL = 'Its columns are ' || array_to_string(columns, ', ') || '.';
+	END IF;
+	SELECT string_agg(format('%I::integer::boolean', csv_column), ', ' ORDER BY bit) INTO mask FROM features;
+
+	EXECUTE format('CREATE TABLE cells AS
+		SELECT row_number() OVER (ORDER BY ctid) - 1 AS cell_id, %s AS x, %s AS y,
+			cell_phenotypes(VARIADIC ARRAY[%s]::boolean[]) AS phenotypes
+		FROM csv', x, y, mask);
+END
+$$;

@@ -1,0 +1,50 @@
+-- What the demo shows of the tables cells and features. Leaves the payload in
+-- the table slide.
+
+-- Run a query that gives one value, and say how long it took and how large
+-- the value is, or why there is none: json_agg
+-- cannot exceed 1 GB.
+CREATE FUNCTION pg_temp.timed(query text, OUT milliseconds numeric, OUT bytes bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	start timestamptz := clock_timestamp();
+BEGIN
+	EXECUTE format('SELECT octet_length(value) FROM (%s) result (value)', query) INTO bytes;
+	milliseconds := round(1000 * extract(epoch FROM clock_timestamp() - start)::numeric, 1);
+EXCEPTION
+	WHEN program_limit_exceeded OR out_of_memory THEN
+		RAISE NOTICE 'no result from %: %', query, SQLERRM;
+END
+$$;
+
+SELECT count(*) AS cells FROM cells \gset
+VACUUM ANALYZE cells;
+CREATE TABLE slide AS 
+SELECT coalesce(cell_pack(cell_id, x, y, phenotypes), cell_empty()) AS payload FROM cells;
+
+\pset footer off
+\echo
+\echo '== cell_pack, and json_agg for the same rows'
+SELECT way, :cells AS cells, bytes, round(bytes::numeric / nullif(:cells, 0), 1) AS "bytes a cell", milliseconds AS "time in ms"
+FROM (
+	SELECT 1 AS row, 'cell_pack' AS way, t.*
+	FROM pg_temp.timed('SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells') t
+	UNION ALL
+	SELECT 2, 'cell_pack, layout spt', t.*
+	FROM pg_temp.timed('SELECT cell_pack(cell_id, x, y, phenotypes, ''spt'') FROM cells') t
+	UNION ALL
+	SELECT 3, 'json_agg', t.*
+	FROM pg_temp.timed('SELECT json_agg(cells)::text FROM cells') t
+) ways ORDER BY row;
+
+\echo '== cell_info(payload)'
+SELECT info.* FROM slide, cell_info(payload) info;
+
+\echo '== The first cells: cell_unpack(payload)'
+SELECT cell.x, cell.y, cell.phenotypes, (
+	SELECT string_agg(feature, ' ' ORDER BY bit) FROM features WHERE cell.phenotypes >> bit & 1 = 1) AS "positive for"
+FROM slide, cell_unpack(payload) cell LIMIT 5;
+
+\echo '== Cells per feature: cell_count(payload, all_of => 1::bigint << bit)'
+SELECT bit, feature, cells, round(100 * cells / nullif(:cells, 0)::numeric, 1) AS percent
+FROM features, slide, cell_count(payload, all_of => 1::bigint << bit) AS cells ORDER BY bit;

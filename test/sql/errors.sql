@@ -1,0 +1,92 @@
+-- Every error that the functions give a user, with SQLSTATE, message, detail
+-- and hint
+CREATE FUNCTION error_of(query text, OUT state text, OUT message text, OUT detail text, OUT hint text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE query;
+	message := 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+END
+$$;
+\pset expanded on
+\pset tuples_only on
+
+-- 22004: NULL
+SELECT * FROM error_of($$SELECT cell_pack(NULL, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, nullif(i, 3), 1) FROM generate_series(1, 3) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(1.0, 1.0, NULL)$$);
+SELECT * FROM error_of($$SELECT cell_pack(NULL, 1, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(77, NULL, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(77, 1.5, NULL, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(77, 1, 1, NULL, 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_pack(77, 1, 1, 1, NULL)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(true, NULL)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes_agg(NULL, true)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes_agg(3, NULL)$$);
+
+-- 22003: coordinates and ids
+SELECT * FROM error_of($$SELECT cell_pack('NaN'::float8, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(7, 1.0, 'Infinity'::float8, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(7, '-Infinity'::float8, 1.0, 1, 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_pack(1.0, 2147483648.0::float8, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(-2147483649.0::float8, 1.0, 1)$$);
+SELECT cell_pack(2147483647.999::float8, -2147483648.999::float8, 0) AS "at the limit";
+SELECT * FROM error_of($$SELECT cell_pack(7, 1e300::float8, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(-1, 1, 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_pack(4294967296, 1, 1, 1, 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, CASE i WHEN 1 THEN -2147483648 ELSE 2147483647 END, 5, 0, 'spt') FROM generate_series(1, 2) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 5.0, CASE i WHEN 1 THEN -2147483648 ELSE 2147483647.5::float8 END, 0, 'spt') FROM generate_series(1, 2) i$$);
+
+-- 21000: two rows for one id, next to each other or not
+SELECT * FROM error_of($$SELECT cell_pack(5, i, i, 0) FROM generate_series(1, 2) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i % 10, i, i, 0, 'spt') FROM generate_series(0, 10) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i % 10, i::float8, i, 0, 'spt') FROM generate_series(0, 10) i$$);
+
+-- 22023, 54023, 2202E: features
+SELECT * FROM error_of($$SELECT cell_phenotypes_agg(-1, true)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes_agg(64, false)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC array_fill(true, ARRAY[65]))$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{{t,f},{t,f}}'::boolean[])$$);
+
+-- 22023: layouts
+SELECT * FROM error_of($$SELECT cell_pack(1, 1, 1, 1, 'parquet')$$);
+SELECT * FROM error_of($$SELECT cell_pack(1, 1, 1, 1, '')$$);
+SELECT * FROM error_of($$SELECT cell_unpack('\x00000000', 'SPT')$$);
+SELECT * FROM error_of($$SELECT cell_info('\x00000000', 'sp')$$);
+SELECT * FROM error_of($$SELECT cell_count('\x00000000', layout => 'compactor')$$);
+SELECT * FROM error_of($$SELECT cell_empty('dense ')$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'spt' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'compacter' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
+
+-- 54000: too large
+SET cell_binary.max_payload_size = 1024;
+SELECT octet_length(cell_pack(i, i, i)) FROM generate_series(1, 63) i;
+SELECT * FROM error_of($$SELECT cell_pack(i, i, i) FROM generate_series(1, 64) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0) FROM generate_series(1, 64) i$$);
+SELECT octet_length(cell_pack(i, i, i, 0, 'spt')) FROM generate_series(1, 50) i;
+SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0, 'spt') FROM generate_series(1, 51) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, i::float8, i, 0, 'spt') FROM generate_series(1, 51) i$$);
+RESET cell_binary.max_payload_size;
+
+-- 22P03: no payload of that layout
+SELECT * FROM error_of($$SELECT cell_info('')$$);
+SELECT * FROM error_of($$SELECT cell_info('\x010000')$$);
+SELECT * FROM error_of($$SELECT cell_info('\x01000000')$$);
+SELECT * FROM error_of($$SELECT cell_info('\xffffffff')$$);
+SELECT * FROM error_of($$SELECT cell_count('\x00000000ff')$$);
+SELECT * FROM error_of($$SELECT * FROM cell_unpack('\x0000000000000000', 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_info('\xffffffff00000000000000000000000000000000', 'spt')$$);
+-- ids that don't ascend, equal or descending
+SELECT * FROM error_of($$SELECT cell_info('\x000000020000000100000001000000010000000100000009000000010000000100000000000000000000000900000001000000010000000000000000', 'spt')$$);
+SELECT * FROM error_of($$SELECT * FROM cell_unpack('\x000000020000000100000001000000010000000100000009000000010000000100000000000000000000000800000001000000010000000000000000', 'spt')$$);
+-- an extent that is not the cells'
+SELECT * FROM error_of($$SELECT cell_info('\x00000001000000010000000200000001000000010000000900000001000000010000000000000000', 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_count('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', layout => 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_info('\x0000000000000000000000000000000000000001', 'spt')$$);
+-- the bytes of another layout
+SELECT * FROM error_of($$SELECT cell_unpack(cell_pack(1, 1, 1, 1), 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_unpack(cell_pack(1, 1, 1, 1, 'spt'))$$);
+
+DROP FUNCTION error_of(text);

@@ -1,0 +1,68 @@
+-- Parallel plans: partial aggregates, and the same bytes
+CREATE TABLE cell AS
+SELECT (i * 7919) % 20011 AS cell_id, i % 1000 - 500 AS x, i % 777 AS y, i * 1234567891 AS phenotypes
+FROM generate_series(1::bigint, 20010) i;
+ALTER TABLE cell SET (parallel_workers = 2);
+ANALYZE cell;
+
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+
+-- The plan's nodes, without what differs between versions
+CREATE FUNCTION plan_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Aggregate|Gather|Scan' THEN
+			RETURN NEXT btrim(line, ' ->');
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT plan_nodes('SELECT cell_pack(x, y, phenotypes) FROM cell');
+SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes, ''spt'') FROM cell');
+SELECT plan_nodes('SELECT cell_phenotypes_agg((x & 63)::integer, y > 5) FROM cell');
+
+-- Each form and layout once with workers, once without
+CREATE TABLE result (workers integer, form text, payload bytea);
+SET max_parallel_workers_per_gather = 0;
+INSERT INTO result SELECT 0, 'ids', cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell;
+INSERT INTO result SELECT 0, 'ids, double', cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes) FROM cell;
+INSERT INTO result SELECT 0, 'spt', cell_pack(cell_id, x::integer, y::integer, phenotypes, 'spt') FROM cell;
+INSERT INTO result SELECT 0, 'spt, double', cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes, 'spt') FROM cell;
+SET max_parallel_workers_per_gather = 2;
+SET parallel_leader_participation = off;
+CREATE TABLE by_workers AS
+SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) AS ids,
+	cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes) AS ids_double,
+	cell_pack(cell_id, x::integer, y::integer, phenotypes, 'spt') AS spt,
+	cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes, 'spt') AS spt_double,
+	cell_pack(x::integer, y::integer, phenotypes) AS no_ids,
+	cell_phenotypes_agg((x & 63)::integer, y > 700) AS mask
+FROM cell;
+INSERT INTO result
+SELECT 2, form, payload FROM by_workers, LATERAL (VALUES ('ids', ids), ('ids, double', ids_double), ('spt', spt), ('spt, double', spt_double)) f (form, payload);
+SELECT form, count(DISTINCT payload) = 1 AS same, count(*) FROM result GROUP BY form ORDER BY form;
+
+-- Without ids the order may differ, not the cells
+SELECT count(*) AS cells FROM cell JOIN (SELECT DISTINCT u.* FROM by_workers, cell_unpack(no_ids) u) u USING (x, y, phenotypes);
+SELECT mask = (SELECT bit_or(1::bigint << (x & 63)::integer) FROM cell WHERE y > 700) AS same_mask FROM by_workers;
+
+-- Rows in which a worker finds nothing; no rows at all
+SELECT cell_info(cell_pack(cell_id, x::integer, y::integer, phenotypes)) FROM cell WHERE cell_id = 5;
+SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell WHERE cell_id < 0;
+
+-- Errors in and across workers
+\set VERBOSITY sqlstate
+SELECT cell_pack(cell_id % 20000, x::integer, y::integer, phenotypes) FROM cell;
+SELECT cell_pack(cell_id, nullif(x, 7)::integer, y::integer, phenotypes) FROM cell;
+SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes, CASE WHEN cell_id = 77 THEN 'compact' ELSE 'spt' END) FROM cell;
+SET cell_binary.max_payload_size = '256kB';
+SELECT cell_pack(x::integer, y::integer, phenotypes) FROM cell;
+RESET cell_binary.max_payload_size;
+\set VERBOSITY default
+
+DROP FUNCTION plan_nodes(text);
+DROP TABLE cell, result, by_workers;

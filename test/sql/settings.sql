@@ -1,0 +1,25 @@
+-- cell_binary.max_payload_size: who may set it, and to what
+LOAD 'cell_binary';
+SHOW cell_binary.max_payload_size;
+SELECT context, vartype, unit, min_val, max_val, boot_val FROM pg_settings WHERE name = 'cell_binary.max_payload_size';
+SET cell_binary.max_payload_size = '100MB';
+SHOW cell_binary.max_payload_size;
+\set VERBOSITY sqlstate
+SET cell_binary.max_payload_size = 1023;
+SET cell_binary.max_payload_size = '1025MB';
+\set VERBOSITY default
+RESET cell_binary.max_payload_size;
+SET cell_binary.no_such_setting = 1;
+
+CREATE ROLE regress_cell_reader;
+SET ROLE regress_cell_reader;
+SET cell_binary.max_payload_size = '2MB';
+RESET ROLE;
+GRANT SET ON PARAMETER cell_binary.max_payload_size TO regress_cell_reader;
+SET ROLE regress_cell_reader;
+SET cell_binary.max_payload_size = '2MB';
+SHOW cell_binary.max_payload_size;
+RESET cell_binary.max_payload_size;
+RESET ROLE;
+REVOKE SET ON PARAMETER cell_binary.max_payload_size FROM regress_cell_reader;
+DROP ROLE regress_cell_reader;
