@@ -1,7 +1,6 @@
 -- The tables of the demo from the table csv: the position is the centre of the
 -- box XMin, XMax, YMin, YMax, or x, y; each column "NAME Positive" (or
--- NAME_Positive) is a feature, 0 or 1. Cell ids count the rows from 0, in
--- the file's order, which is the physical one of a table just copied into.
+-- NAME_Positive) is a feature, 0 or 1. Cell ids count the rows from 0.
 
 CREATE TABLE features AS
 SELECT (row_number() OVER (ORDER BY ordinal_position) - 1)::integer AS bit,
@@ -30,7 +29,7 @@ BEGIN
 	SELECT string_agg(format('%I::integer::boolean', csv_column), ', ' ORDER BY bit) INTO mask FROM features;
 
 	EXECUTE format('CREATE TABLE cells AS
-		SELECT row_number() OVER (ORDER BY ctid) - 1 AS cell_id, %s AS x, %s AS y,
+		SELECT row_number() OVER (ORDER BY csv_row) - 1 AS cell_id, %s AS x, %s AS y,
 			cell_phenotypes(VARIADIC ARRAY[%s]::boolean[]) AS phenotypes
 		FROM csv', x, y, mask);
 END

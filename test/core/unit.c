@@ -1,0 +1,460 @@
+/*
+ * unit.c
+ *		Unit tests of src/core.
+ *
+ *		unit                      run the tests
+ *		unit --seeds LAYOUT DIR   write payloads, as seeds for the fuzz target
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "byteorder.h"
+#include "cells.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A random number generator: splitmix64. */
+static uint64_t
+next_random(uint64_t *state)
+{
+	uint64_t	z = (*state += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* Cells with ascending ids and integer positions of any size that spt holds. */
+static Cells
+random_cells(size_t count, uint64_t seed)
+{
+	Cells		cells = {malloc((count + 1) * sizeof(CbCell)), count};
+	uint32_t	id = (uint32_t) (next_random(&seed) % 1000);
+
+	memset(cells.cells, 0, (count + 1) * sizeof(CbCell));
+	for (size_t i = 0; i < count; i++)
+	{
+		cells.cells[i].cell_id = id;
+		cells.cells[i].x = 2 + (double) (next_random(&seed) % (INT32_MAX - 2u));
+		cells.cells[i].y = 2 + (double) (next_random(&seed) % 5000);
+		cells.cells[i].phenotypes = next_random(&seed);
+		id += 1 + (uint32_t) (next_random(&seed) % 3);
+	}
+	return cells;
+}
+
+static const CbLayout *
+layout_named(const char *name)
+{
+	return cb_layout_named(name, strlen(name));
+}
+
+static void
+table_of_layouts(void **state)
+{
+	(void) state;
+	for (size_t i = 0; cb_layout_at(i) != NULL; i++)
+		assert_ptr_equal(layout_named(cb_layout_at(i)->name), cb_layout_at(i));
+	assert_ptr_equal(layout_named("compact"), &cb_compact);
+	assert_ptr_equal(layout_named("spt"), &cb_spt);
+	assert_null(layout_named(""));
+	assert_null(layout_named("compac"));
+	assert_null(layout_named("compactx"));
+	assert_null(layout_named("Compact"));
+}
+
+static void
+byte_order(void **state)
+{
+	uint8_t		bytes[9] = {0};
+
+	(void) state;
+	/* at an odd address */
+	cb_put_le32(bytes + 1, 0x01020304);
+	assert_memory_equal(bytes + 1, "\x04\x03\x02\x01", 4);
+	assert_int_equal(cb_get_le32(bytes + 1), 0x01020304);
+	cb_put_be32(bytes + 1, 0xf1020304);
+	assert_memory_equal(bytes + 1, "\xf1\x02\x03\x04", 4);
+	assert_int_equal(cb_get_be32(bytes + 1), 0xf1020304);
+	cb_put_le64(bytes + 1, 0x8102030405060708);
+	assert_memory_equal(bytes + 1, "\x08\x07\x06\x05\x04\x03\x02\x81", 8);
+	assert_true(cb_get_le64(bytes + 1) == 0x8102030405060708);
+}
+
+static void
+most_cells(void **state)
+{
+	(void) state;
+	assert_int_equal(cb_layout_max_cells(&cb_compact, 0), 0);
+	assert_int_equal(cb_layout_max_cells(&cb_compact, 19), 0);
+	assert_int_equal(cb_layout_max_cells(&cb_compact, 20), 1);
+	assert_int_equal(cb_layout_max_cells(&cb_compact, 1073741819), 67108863);
+	assert_int_equal(cb_layout_max_cells(&cb_spt, 1073741819), 53687089);
+	/* the number of cells is a uint32 */
+	assert_int_equal(cb_layout_max_cells(&cb_compact, UINT64_MAX / 2), UINT32_MAX - 1u);
+}
+
+/* The worked examples of docs/format.md. */
+static void
+worked_examples(void **state)
+{
+	CbCell		cells[] = {
+		{.cell_id = 3, .x = 10.5, .y = 20.25, .phenotypes = 5},
+		{.cell_id = 7, .x = -4.0, .y = 300.0, .phenotypes = 0x8000000000000001},
+	};
+	CbCell		truncated[] = {
+		{.x = 10, .y = 20, .phenotypes = 5},
+		{.x = -4, .y = 300, .phenotypes = 0x8000000000000001},
+	};
+	static const uint8_t compact[] = {
+		0x02, 0x00, 0x00, 0x00,
+		0x0a, 0x00, 0x00, 0x00, 0x14, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0xfc, 0xff, 0xff, 0xff, 0x2c, 0x01, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80,
+	};
+	static const uint8_t spt[] = {
+		0x00, 0x00, 0x00, 0x02,
+		0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x0f, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x01, 0x18,
+		0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x0f, 0x00, 0x00, 0x00, 0x01,
+		0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x01, 0x18,
+		0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80,
+	};
+	size_t		size;
+	CbFault		fault;
+	Cells		decoded;
+	uint8_t    *payload;
+
+	(void) state;
+	payload = encode(&cb_compact, (Cells) {cells, 2}, 1, &size, &fault);
+	assert_int_equal(size, sizeof(compact));
+	assert_memory_equal(payload, compact, size);
+	fault = decode(&cb_compact, payload, size, 10, &decoded);
+	assert_int_equal(fault.code, CB_NO_FAULT);
+	for (int i = 0; i < 2; i++)
+	{
+		assert_true(decoded.cells[i].x == truncated[i].x && decoded.cells[i].y == truncated[i].y);
+		assert_true(decoded.cells[i].phenotypes == truncated[i].phenotypes);
+		assert_int_equal(decoded.cells[i].cell_id, 0);
+	}
+	free(decoded.cells);
+	free(payload);
+
+	payload = encode(&cb_spt, (Cells) {cells, 2}, 1, &size, &fault);
+	assert_int_equal(size, sizeof(spt));
+	assert_memory_equal(payload, spt, size);
+	free(payload);
+}
+
+static void
+no_cells(void **state)
+{
+	static const uint8_t zeros[20];
+	size_t		size;
+	CbFault		fault;
+	Cells		decoded;
+	const CbLayout *layout;
+
+	(void) state;
+	for (size_t i = 0; (layout = cb_layout_at(i)) != NULL; i++)
+	{
+		uint8_t    *payload = encode(layout, (Cells) {NULL, 0}, 1, &size, &fault);
+
+		assert_int_equal(size, layout->header_size);
+		assert_memory_equal(payload, zeros, size);
+		fault = decode(layout, payload, size, 1, &decoded);
+		assert_int_equal(fault.code, CB_NO_FAULT);
+		assert_int_equal(decoded.count, 0);
+		free(decoded.cells);
+		free(payload);
+	}
+}
+
+/* What was encoded decodes, for batches that do and don't divide the count. */
+static void
+round_trip(void **state)
+{
+	static const size_t counts[] = {1, 2, 3, 63, 64, 65, 1023, 1024, 1025, 4000};
+	const CbLayout *layout;
+
+	(void) state;
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
+		for (size_t c = 0; c < COUNT_OF(counts); c++)
+		{
+			Cells		cells = random_cells(counts[c], counts[c]);
+			Cells		decoded;
+			size_t		size;
+			CbFault		fault;
+			uint8_t    *payload = encode(layout, cells, 64, &size, &fault);
+
+			assert_non_null(payload);
+			fault = decode(layout, payload, size, 100, &decoded);
+			assert_int_equal(fault.code, CB_NO_FAULT);
+			assert_int_equal(decoded.count, cells.count);
+			for (size_t i = 0; i < cells.count; i++)
+			{
+				assert_true(decoded.cells[i].x == cells.cells[i].x);
+				assert_true(decoded.cells[i].y == cells.cells[i].y);
+				assert_true(decoded.cells[i].phenotypes == cells.cells[i].phenotypes);
+				assert_int_equal(decoded.cells[i].cell_id, layout->has_ids ? cells.cells[i].cell_id : 0);
+			}
+			free(decoded.cells);
+			free(payload);
+			free(cells.cells);
+		}
+}
+
+/* The smallest and largest coordinates, ids and masks. */
+static void
+extremes(void **state)
+{
+	CbCell		cells[] = {
+		{.cell_id = 0, .x = INT32_MIN, .y = INT32_MAX, .phenotypes = 0},
+		{.cell_id = UINT32_MAX, .x = INT32_MAX, .y = INT32_MIN, .phenotypes = UINT64_MAX},
+	};
+	size_t		size;
+	CbFault		fault;
+	Cells		decoded;
+	uint8_t    *payload = encode(&cb_compact, (Cells) {cells, 2}, 2, &size, &fault);
+
+	(void) state;
+	decode(&cb_compact, payload, size, 2, &decoded);
+	for (int i = 0; i < 2; i++)
+		assert_true(decoded.cells[i].x == cells[i].x && decoded.cells[i].y == cells[i].y &&
+					decoded.cells[i].phenotypes == cells[i].phenotypes);
+	free(decoded.cells);
+	free(payload);
+
+	/* Shifted to 1, the largest is 2^32: one too many, on either axis. */
+	assert_null(encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault));
+	assert_int_equal(fault.code, CB_COORDINATE_TOO_LARGE);
+	assert_string_equal(fault.field, "y");
+	assert_int_equal(fault.cell, 0);
+	assert_true(fault.found == 4294967296 && fault.expected == UINT32_MAX);
+	cells[0].y = INT32_MAX - 1;
+	assert_null(encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault));
+	assert_string_equal(fault.field, "x");
+	assert_int_equal(fault.cell, UINT32_MAX);
+	cells[0].x = INT32_MIN + 1;
+	payload = encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault);
+	assert_non_null(payload);
+	fault = decode(&cb_spt, payload, size, 2, &decoded);
+	assert_int_equal(fault.code, CB_NO_FAULT);
+	assert_true(decoded.cells[1].x == UINT32_MAX && decoded.cells[1].cell_id == UINT32_MAX);
+	free(decoded.cells);
+	free(payload);
+}
+
+/* The order of SPT's operations, v - min + 1, decides the last bit. */
+static void
+spt_shift(void **state)
+{
+	/* 1.1 - 0.1 is 1 + 1e-16 or 1, the sum with 1 then 2 or just below it */
+	static const double minimum[] = {0.1, 0.7, -0.3, 1.0, -1e9 + 0.1};
+	static const double step[] = {0.0, 0.1, 0.2, 0.3, 0.9, 1.0, 1.7, 1e9};
+
+	(void) state;
+	for (size_t m = 0; m < COUNT_OF(minimum); m++)
+	{
+		CbCell		cells[COUNT_OF(step)];
+		size_t		size;
+		CbFault		fault;
+		uint8_t    *payload;
+
+		for (size_t i = 0; i < COUNT_OF(step); i++)
+			cells[i] = (CbCell)
+		{
+			.cell_id = (uint32_t) i, .x = minimum[m] + step[i], .y = 50
+		};
+		payload = encode(&cb_spt, (Cells) {cells, COUNT_OF(step)}, 3, &size, &fault);
+		assert_non_null(payload);
+		for (size_t i = 0; i < COUNT_OF(step); i++)
+		{
+			volatile double shifted = cells[i].x - minimum[m];
+
+			shifted = shifted + 1;
+			assert_int_equal(cb_get_be32(payload + 20 + 20 * i + 4), (uint32_t) shifted);
+			assert_int_equal(cb_get_be32(payload + 20 + 20 * i + 8), 1);
+		}
+		free(payload);
+	}
+}
+
+static void
+repeated_id(void **state)
+{
+	CbCell		cells[] = {{.cell_id = 4}, {.cell_id = 9}, {.cell_id = 9}};
+	size_t		size;
+	CbFault		fault;
+
+	(void) state;
+	for (size_t batch = 1; batch <= 3; batch++)
+	{
+		assert_null(encode(&cb_compact, (Cells) {cells, 3}, batch, &size, &fault));
+		assert_int_equal(fault.code, CB_ID_REPEATED);
+		assert_int_equal(fault.cell, 9);
+	}
+	/* id 0 twice, where there is no id before it */
+	cells[0].cell_id = cells[1].cell_id = 0;
+	assert_null(encode(&cb_spt, (Cells) {cells, 3}, 3, &size, &fault));
+	assert_int_equal(fault.cell, 0);
+}
+
+/* A payload with one field changed, and the fault that it must give. */
+static void
+refused_payloads(void **state)
+{
+	Cells		cells = random_cells(3, 1);
+	Cells		decoded;
+	size_t		size;
+	CbFault		fault;
+	uint8_t    *payload = encode(&cb_spt, cells, 3, &size, &fault);
+	static const char *const sides[] = {"minimum x", "maximum x", "minimum y", "maximum y"};
+
+	(void) state;
+	for (size_t cut = 0; cut < size; cut++)
+	{
+		uint8_t    *part = malloc(cut + 1);
+
+		memcpy(part, payload, cut);
+		part = realloc(part, cut ? cut : 1);
+		fault = decode(&cb_spt, part, cut, 3, &decoded);
+		assert_int_equal(fault.code, cut < 20 ? CB_HEADER_CUT : CB_WRONG_LENGTH);
+		assert_int_equal(fault.found, cut);
+		free(decoded.cells);
+		free(part);
+	}
+
+	for (int side = 0; side < 4; side++)
+	{
+		payload[4 + 4 * side] ^= 1;
+		fault = decode(&cb_spt, payload, size, 3, &decoded);
+		assert_int_equal(fault.code, CB_WRONG_EXTENT);
+		assert_string_equal(fault.field, sides[side]);
+		payload[4 + 4 * side] ^= 1;
+		free(decoded.cells);
+	}
+
+	for (size_t batch = 1; batch <= 3; batch++)
+	{
+		memcpy(payload + 60, payload + 40, 4);
+		fault = decode(&cb_spt, payload, size, batch, &decoded);
+		assert_int_equal(fault.code, CB_ID_NOT_ASCENDING);
+		assert_int_equal(fault.cell, 2);
+		assert_int_equal(fault.found, cells.cells[1].cell_id);
+		assert_int_equal(fault.expected, cells.cells[1].cell_id);
+		free(decoded.cells);
+	}
+	free(payload);
+	free(cells.cells);
+
+	/* A number of cells that would overflow 32 bits of length */
+	fault = decode(&cb_compact, (const uint8_t[]) {0, 0, 0, 0x10}, 4, 1, &decoded);
+	assert_int_equal(fault.code, CB_WRONG_LENGTH);
+	assert_true(fault.expected == 4294967300);
+	free(decoded.cells);
+}
+
+/* Random edits of valid payloads: a fault, or cells. */
+static void
+mutated_payloads(void **state)
+{
+	uint64_t	seed = 42;
+	const CbLayout *layout;
+
+	(void) state;
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
+	{
+		int			valid = 0;
+		int			refused = 0;
+
+		for (int i = 0; i < 20000; i++)
+		{
+			Cells		cells = random_cells(next_random(&seed) % 8, seed);
+			Cells		decoded;
+			size_t		size;
+			CbFault		fault;
+			uint8_t    *payload = encode(layout, cells, 8, &size, &fault);
+			uint64_t	edits = 1 + next_random(&seed) % 4;
+
+			for (uint64_t e = 0; e < edits; e++)
+			{
+				uint64_t	where = next_random(&seed);
+
+				if (size > 0 && where % 8 < 6)
+					payload[(where >> 8) % (where % 8 < 3 ? size : (size < 4 ? size : 4))] =
+						(uint8_t) (next_random(&seed) >> (where % 3 * 28));
+				else
+				{
+					size_t		new_size = where % 8 == 6 ? (where >> 8) % (size + 1) : size + (where >> 8) % 24;
+					uint8_t    *copy = calloc(new_size ? new_size : 1, 1);
+
+					memcpy(copy, payload, new_size < size ? new_size : size);
+					free(payload);
+					payload = copy;
+					size = new_size;
+				}
+			}
+			fault = decode(layout, payload, size, 3, &decoded);
+			if (fault.code == CB_NO_FAULT)
+				valid++;
+			else
+				refused++;
+			free(decoded.cells);
+			free(payload);
+			free(cells.cells);
+		}
+		assert_true(valid > 100 && refused > 100);
+	}
+}
+
+/* Write a few payloads of a layout into a folder. */
+static int
+write_seeds(const char *name, const char *folder)
+{
+	for (size_t count = 0; count < 12; count++)
+	{
+		Cells		cells = random_cells(count, count);
+		size_t		size;
+		CbFault		fault;
+		uint8_t    *payload = encode(layout_named(name), cells, 8, &size, &fault);
+		char		path[4096];
+		FILE	   *file;
+
+		snprintf(path, sizeof(path), "%s/%zu", folder, count);
+		file = fopen(path, "wb");
+		if (file == NULL || fwrite(payload, 1, size, file) != size || fclose(file) != 0)
+		{
+			perror(path);
+			return 1;
+		}
+		free(payload);
+		free(cells.cells);
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_of_layouts),
+		cmocka_unit_test(byte_order),
+		cmocka_unit_test(most_cells),
+		cmocka_unit_test(worked_examples),
+		cmocka_unit_test(no_cells),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(extremes),
+		cmocka_unit_test(spt_shift),
+		cmocka_unit_test(repeated_id),
+		cmocka_unit_test(refused_payloads),
+		cmocka_unit_test(mutated_payloads),
+	};
+
+	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
+		return write_seeds(argv[2], argv[3]);
+	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+# Real slides: the payload that SPT serves, and the bytes of an independent
+# packer.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $data = shared_data();
+plan skip_all => 'no ../shared/data' if !defined $data;
+
+my $node = start_node('real_data');
+
+# Load a CSV into the table csv, as the demo does.
+sub load_csv
+{
+	my ($database, $path) = @_;
+	local $ENV{CONNECTION} = $node->connstr($database);
+	local $ENV{CSV} = $path;
+	system_or_bail('bash', '-o', 'pipefail', '-c', q{
+		cat demo/csv_load.sql "$CSV" | psql -X -q -d "$CONNECTION" -v ON_ERROR_STOP=1 -v header="$(head -n 1 "$CSV")"});
+	return;
+}
+
+# The fixture of SPT
+{
+	my $fixture = "$data/spt";
+	load_csv('postgres', "$fixture/0.csv");
+
+	# Channels are named "0", "1", ... in the order of their file, and the bits
+	# are in the text order of these names.
+	open(my $file, '<', "$fixture/elementary_phenotypes.csv") or die $!;
+	my (undef, @channels) = map { [ split /,/ ] } <$file>;
+	close($file);
+	my @bits = sort { "$a" cmp "$b" } 0 .. $#channels;
+	my $positives = join(', ', map { "\"$channels[$_][1]_Positive\" = '1'" } @bits);
+
+	# Cell ids count the rows from 0, without the repeated ones.
+	my $columns = join(', ', map { "\"$_\"" } qw(XMin XMax YMin YMax), map { "$channels[$_][1]_Positive" } @bits);
+	$node->safe_psql('postgres', qq{
+		CREATE TABLE slide AS
+		SELECT cell_pack(cell_id, x, y, phenotypes, 'spt') AS payload
+		FROM (
+			SELECT row_number() OVER (ORDER BY min(csv_row)) - 1 AS cell_id,
+				("XMin"::float8 + "XMax"::float8) / 2 AS x,
+				("YMin"::float8 + "YMax"::float8) / 2 AS y,
+				cell_phenotypes($positives) AS phenotypes
+			FROM csv GROUP BY to_jsonb(csv) - 'csv_row', $columns
+		) cell});
+
+	my $dump = '';
+	open($file, '<', "$fixture/celldata.dump") or die $!;
+	while (<$file>)
+	{
+		my ($address, $octets) = /^([0-9a-f]+): ((?:[01]{8} ){1,20})/ or die "unexpected line $_";
+		$dump .= join('', map { sprintf '%02x', oct("0b$_") } split ' ', $octets);
+	}
+	close($file);
+	is(length $dump, 2 * 100 * 20, 'the dump has 100 cells');
+	is($node->safe_psql('postgres', q{SELECT encode(substring(payload FROM 21), 'hex') FROM slide}),
+		$dump, 'layout spt: the body equals what SPT serves');
+	is( $node->safe_psql('postgres', q{SELECT encode(sha256(payload), 'hex') FROM slide}),
+		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'spt', "$fixture/0.csv", "$fixture/elementary_phenotypes.csv") =~ s/\n//r,
+		'and with its header what SPT\'s rule gives');
+
+	# The ordered names, in the form of the feature names endpoint
+	my $names = join(', ', map { "'$channels[$_][0]'" } @bits);
+	my $expected = slurp_file("$fixture/expected_bitmask_feature_names.json");
+	is($node->safe_psql('postgres', qq{
+		SELECT jsonb_build_object('names', jsonb_agg(jsonb_build_object('symbol', name, 'full_name', '') ORDER BY bit))
+			= \$json\$$expected\$json\$::jsonb
+		FROM unnest(ARRAY[$names]) WITH ORDINALITY features (name, bit)}), 't', 'the features are in the order of SPT');
+}
+
+# Slides of melanoma
+my @slides = glob("$data/moldoveanu/[0-9]*.csv");
+cmp_ok(scalar @slides, '>=', 8, 'slides');
+foreach my $slide (@slides)
+{
+	my ($name) = $slide =~ m{/(\d+)\.csv$};
+	my $database = "slide_$name";
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, 'CREATE EXTENSION cell_binary');
+	load_csv($database, $slide);
+	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1', '-f', 'demo/csv_cells.sql');
+	foreach my $layout (qw(compact spt))
+	{
+		is( $node->safe_psql($database, qq{
+				SELECT encode(sha256(cell_pack(cell_id, x, y, phenotypes, '$layout' ORDER BY hashint8(cell_id))), 'hex') FROM cells}),
+			scalar_of('/usr/bin/python3', 'test/t/packer.py', 'csv', $slide, $layout) =~ s/\n//r,
+			"slide $name, layout $layout: the bytes of an independent packer");
+	}
+	is( $node->safe_psql($database, q{
+			SELECT row_number() OVER () - 1 || ' ' || x || ' ' || y || ' ' || phenotypes
+			FROM cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells))}) . "\n",
+		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'cells', $slide),
+		"slide $name: what went in unpacks");
+	is( $node->safe_psql($database, q{
+			SELECT count(*) FROM cells c
+			JOIN cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes, 'spt') FROM cells), 'spt') u USING (cell_id, phenotypes)
+			CROSS JOIN (SELECT min(x) AS min_x, min(y) AS min_y, min(x) <= 1 OR min(y) <= 1 AS shift FROM cells) m
+			WHERE u.x = trunc(CASE WHEN shift THEN c.x - min_x + 1 ELSE c.x END)
+				AND u.y = trunc(CASE WHEN shift THEN c.y - min_y + 1 ELSE c.y END)}),
+		$node->safe_psql($database, 'SELECT count(*) FROM cells'),
+		"slide $name, layout spt: what went in unpacks");
+}
+
+$node->stop;
+done_testing();
