@@ -1,0 +1,168 @@
+# Packing 5,000,000 cells: the right bytes, stopped soon by a timeout, a
+# cancel, a termination or a kill, and nothing left behind.
+#
+# Times are only compared with each other: how long a cancel takes must be a
+# small part of what the whole would have taken.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = start_node('interrupts');
+$node->safe_psql('postgres', q{
+	CREATE TABLE cell AS
+	SELECT (i * 2654435761) % 4294967296 AS cell_id, (i % 20000)::integer AS x, (i / 250)::integer AS y, i * 1234567891 AS phenotypes
+	FROM generate_series(0::bigint, 4999999) i;
+	VACUUM ANALYZE cell;
+	ALTER SYSTEM SET restart_after_crash = on;
+	SELECT pg_reload_conf()});
+
+# The bytes
+{
+	my $rows = "$ENV{TESTDIR}/rows.txt";
+	$node->safe_psql('postgres', "COPY (SELECT cell_id, x, y, phenotypes FROM cell) TO '$rows' (DELIMITER ' ')");
+	my ($expected) = run_command([ 'bash', '-c', "/usr/bin/python3 test/t/packer.py rows compact <'$rows'" ]);
+	unlink $rows;
+	foreach my $workers (0, 2)
+	{
+		is($node->safe_psql('postgres', qq{
+			SET max_parallel_workers_per_gather = $workers;
+			SELECT octet_length(payload), encode(sha256(payload), 'hex')
+			FROM (SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell) packed}),
+			"80000004|$expected", "5,000,000 cells with up to $workers workers: the bytes of an independent packer");
+	}
+}
+
+sub median
+{
+	my @sorted = sort { $a <=> $b } @_;
+	return $sorted[ @sorted / 2 ];
+}
+
+my %query = (
+	'cell_pack with ids' => 'SELECT octet_length(cell_pack(cell_id, x, y, phenotypes)) FROM cell',
+	'cell_pack, layout spt, double precision' => q{SELECT octet_length(cell_pack(cell_id, x::float8, y::float8, phenotypes, 'spt')) FROM cell},
+	'cell_unpack' => 'SELECT count(*) FROM slide, cell_unpack(payload)',
+	'cell_info' => 'SELECT cells FROM slide, cell_info(payload)',
+);
+$node->safe_psql('postgres', q{
+	CREATE TABLE slide (payload bytea);
+	ALTER TABLE slide ALTER payload SET STORAGE EXTERNAL;
+	INSERT INTO slide SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell});
+
+# statement_timeout at twelve moments of each query: how late it stops
+$node->safe_psql('postgres', q{
+	-- Milliseconds that a query takes, or by which it outlasts statement_timeout.
+	CREATE FUNCTION run(query text, OUT stopped boolean, OUT milliseconds float8) LANGUAGE plpgsql AS $$
+	DECLARE
+		start timestamptz := clock_timestamp();
+	BEGIN
+		BEGIN
+			EXECUTE query;
+			stopped := false;
+		EXCEPTION WHEN query_canceled THEN
+			stopped := true;
+		END;
+		milliseconds := 1000 * extract(epoch FROM clock_timestamp() - start -
+			current_setting('statement_timeout')::interval * stopped::integer);
+	END $$});
+
+sub run_query
+{
+	my ($query, $timeout) = @_;
+	return split /\|/, $node->safe_psql('postgres', qq{
+		SET max_parallel_workers_per_gather = 0;
+		SET statement_timeout = $timeout;
+		SELECT * FROM run(\$\$$query\$\$)});
+}
+
+foreach my $name (sort keys %query)
+{
+	run_query($query{$name}, 0);
+	my (undef, $whole) = run_query($query{$name}, 0);
+	my @late;
+	foreach my $moment (1 .. 12)
+	{
+		my ($stopped, $late) = run_query($query{$name}, 1 + int($whole * $moment / 13));
+		push @late, $late if $stopped eq 't';
+	}
+	note(sprintf '%s takes %d ms; stopped at %d moments it was late by %s ms',
+		$name, $whole, scalar @late, join(', ', map { sprintf '%.0f', $_ } @late));
+	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
+	cmp_ok(median(@late), '<', $whole / 5, "$name: soon");
+}
+
+# A query in a session of its own, and the process that serves it once the
+# query is busy.
+sub start_query
+{
+	my ($query) = @_;
+	my ($output, $errors) = ('', '');
+	my $session = IPC::Run::start(
+		[ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', $query ],
+		'>', \$output, '2>', \$errors);
+	my $pid = '';
+	for (1 .. 500)
+	{
+		$pid = $node->safe_psql('postgres', q{
+			SELECT pid FROM pg_stat_activity
+			WHERE state = 'active' AND backend_type = 'client backend' AND query LIKE '%/* watched */%' AND pid <> pg_backend_pid()});
+		last if $pid ne '';
+		sleep 0.02;
+	}
+	sleep 0.3;
+	return { session => $session, pid => $pid, errors => \$errors };
+}
+
+# Wait until it is over, and give its error message.
+sub finish_query
+{
+	my ($running) = @_;
+	$running->{session}->finish;
+	return ${ $running->{errors} };
+}
+
+sub nothing_left
+{
+	my ($when) = @_;
+	ok($node->poll_query_until('postgres', q{
+		SELECT count(*) = 0 FROM pg_stat_activity
+		WHERE pid <> pg_backend_pid() AND (backend_type = 'parallel worker' OR query LIKE '%watched%')}), "$when: no process");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir()}), '0', "$when: no temporary file");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid()}), '0', "$when: no lock");
+	is($node->safe_psql('postgres', 'SELECT octet_length(cell_pack(cell_id, x, y, phenotypes)) FROM cell'), '80000004', "$when: packing works");
+	return;
+}
+
+foreach my $workers (0, 2)
+{
+	# Each cell counts for 1000 samples: a minute of work.
+	my $long = qq{SET max_parallel_workers_per_gather = $workers; /* watched */
+		SELECT sum(octet_length(payload)) FROM (
+			SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell, generate_series(1, 1000) sample GROUP BY sample) packed};
+	my $running = start_query($long);
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'}),
+		$workers, "$workers workers");
+	is($node->safe_psql('postgres', "SELECT pg_cancel_backend($running->{pid})"), 't', 'cancel');
+	like(finish_query($running), qr/canceling statement due to user request/, 'stops the query');
+	nothing_left("cancelled, $workers workers");
+
+	$running = start_query($long);
+	is($node->safe_psql('postgres', "SELECT pg_terminate_backend($running->{pid})"), 't', 'termination');
+	like(finish_query($running), qr/terminating connection due to administrator command/, 'ends the session');
+	nothing_left("terminated, $workers workers");
+
+	# A kill makes the server restart, as always.
+	$running = start_query($long);
+	is(kill('KILL', $running->{pid}), 1, 'kill');
+	like(finish_query($running), qr/server closed the connection|terminating connection because of crash/, 'ends the session');
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	nothing_left("killed, $workers workers");
+}
+
+$node->stop;
+done_testing();

@@ -1,0 +1,84 @@
+# Memory: many small samples, and one sample that is too large.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('limits');
+my $megabyte = 1024 * 1024;
+
+# 10,000 samples at once. The scalar subquery is run for the first result row,
+# when all states are there.
+foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id, x, y, phenotypes' ])
+{
+	my ($name, $arguments) = @$form;
+	my ($samples, $cells, $contexts, $bytes) = split /\|/, $node->safe_psql('postgres', qq{
+		SET work_mem = '1GB';
+		SET enable_sort = off;
+		SELECT count(*), sum(cells), max(contexts), max(bytes)
+		FROM (
+			SELECT sample, (cell_info(cell_pack($arguments))).cells,
+				(SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'cell_binary cell sets') AS contexts,
+				(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'cell_binary cell sets') AS bytes
+			FROM (SELECT i % 10000 AS sample, i AS cell_id, i AS x, i AS y, i::bigint AS phenotypes FROM generate_series(1, 1000000) i) cell
+			GROUP BY sample
+		) packed});
+	is($samples, 10_000, "$name: 10,000 samples");
+	is($cells, 1_000_000, "$name: with 1,000,000 cells in all");
+	is($contexts, 1, "$name: one memory context for all");
+	cmp_ok($bytes, '>', 16_000_000, "$name: which holds the cells");
+	cmp_ok($bytes, '<', 64 * $megabyte, "$name: in less than 64 MB");
+	note("$name: $bytes bytes");
+}
+
+# Sorted groups are packed one after the other, each gone before the next.
+{
+	my ($cells, $contexts, $bytes) = split /\|/, $node->safe_psql('postgres', q{
+		SET enable_hashagg = off;
+		SELECT sum(cells), max(contexts), max(bytes)
+		FROM (
+			SELECT sample, (cell_info(cell_pack(x, y, phenotypes))).cells,
+				(SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'cell_binary cell sets' AND sample >= 0) AS contexts,
+				(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'cell_binary cell sets' AND sample >= 0) AS bytes
+			FROM (SELECT i % 1000 AS sample, i AS x, i AS y, i::bigint AS phenotypes FROM generate_series(1, 100000) i) cell
+			GROUP BY sample
+		) packed});
+	is($cells, 100_000, 'sorted groups: all cells');
+	is($contexts, 1, 'sorted groups: one memory context');
+	cmp_ok($bytes, '<', $megabyte, 'sorted groups: for one sample');
+}
+
+# One payload at the limit of a bytea. VmHWM is the most memory that the
+# backend ever had; each session is a backend of its own.
+sub at_the_limit
+{
+	my ($cells, $pack) = @_;
+	my ($status, $output, $errors) = $node->psql('postgres', qq{
+		SET max_parallel_workers_per_gather = 0;
+		SELECT octet_length($pack) FROM (SELECT generate_series(1, $cells) AS i) cell;
+		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)')}, on_error_stop => 0);
+	my @lines = split /\n/, $output;
+	note("$cells cells in $pack: at most " . int($lines[-1] / 1024) . ' MB');
+	return ($lines[0], $errors, $lines[-1] * 1024);
+}
+
+foreach my $limit (
+	[ 'compact', 67_108_863, 'cell_pack(i, i, i)' ],
+	[ 'compact', 67_108_863, 'cell_pack(i, i, i, 0)' ],
+	[ 'spt', 53_687_089, q{cell_pack(i, i, i, 0, 'spt')} ],
+	[ 'spt', 53_687_089, q{cell_pack(i, i::float8, i, 0, 'spt')} ])
+{
+	my ($layout, $max_cells, $pack) = @$limit;
+	my (undef, $errors, $peak) = at_the_limit($max_cells + 1, $pack);
+	like($errors, qr/ERROR:  payload in layout "$layout" would exceed 1073741819 bytes
+DETAIL:  At most $max_cells cells fit; the limit is the size of a bytea.
+HINT:  Pack the sample in parts/, "$pack: one cell too many is refused");
+	cmp_ok($peak, '<', 2048 * $megabyte, "$pack: before it takes 2 GB");
+}
+my ($bytes) = at_the_limit(67_108_863, 'cell_pack(i, i, i)');
+is($bytes, 4 + 16 * 67_108_863, 'as many cells as fit are packed');
+
+$node->stop;
+done_testing();
