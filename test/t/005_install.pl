@@ -1,0 +1,80 @@
+# CREATE EXTENSION: by whom, in which schema, which version; upgrade and drop.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('install');
+$node->init;
+$node->start;
+
+# The version stands in the control file only.
+my ($version) = slurp_file('cell_binary.control') =~ /^default_version = '([^']+)'/m;
+ok(defined $version, "version $version");
+command_ok([ 'make', '-s', 'META.json' ], 'make META.json');
+my @versions = slurp_file('META.json') =~ /^ *"version": "([^"]+)"/mg;
+is_deeply(\@versions, [ $version, $version, '1.0.0' ], 'META.json has it');
+like(slurp_file('CHANGELOG.md'), qr/^## \[\Q$version\E\]/m, 'CHANGELOG.md has it');
+is(scalar_of('bash', '-c', q{grep -rlF "$0" --include='*.sql' --include='*.c' --include='*.h' --include='*.control' --include='Makefile' --include='*.in' . | grep -v '/sql/cell_binary--' | sort}, "'$version'"),
+	"./cell_binary.control\n", 'no other file repeats it');
+
+# A user who may create in a database installs it: the extension is trusted.
+$node->safe_psql('postgres', q{
+	CREATE ROLE owner LOGIN;
+	CREATE ROLE reader LOGIN;
+	CREATE DATABASE lab OWNER owner});
+my @as_owner = (extra_params => [ '-U', 'owner' ]);
+$node->safe_psql('lab', 'CREATE SCHEMA imaging; CREATE EXTENSION cell_binary SCHEMA imaging', @as_owner);
+is($node->safe_psql('lab', q{SELECT extversion, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cell_binary'}),
+	"$version|imaging", 'installed by the owner of a database, in a schema of choice');
+is($node->safe_psql('lab', q{
+	SELECT count(*) FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+	WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary')
+		AND pronamespace <> 'imaging'::regnamespace}), '0', 'all functions are there');
+my ($status, undef, $errors) = $node->psql('lab', 'CREATE EXTENSION cell_binary SCHEMA public', extra_params => [ '-U', 'reader' ]);
+like($errors, qr/ERROR:/, 'not by anyone else');
+
+# Other roles use it, from any search_path and with lookalikes in front.
+$node->safe_psql('lab', 'GRANT USAGE ON SCHEMA imaging TO reader; GRANT CREATE ON DATABASE lab TO reader', @as_owner);
+is($node->safe_psql('lab', q{
+	CREATE SCHEMA trick;
+	CREATE FUNCTION trick.int8or(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 666::bigint';
+	CREATE FUNCTION trick.cell_pack_transfn(bigint, integer, integer, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 666::bigint';
+	SET search_path = trick, pg_catalog;
+	SELECT imaging.cell_pack(i, i, i), imaging.cell_phenotypes_agg(i, true), (imaging.cell_info(imaging.cell_empty())).cells
+	FROM generate_series(1, 2) i}, extra_params => [ '-U', 'reader' ]),
+	'\x0200000001000000010000000100000000000000' . '02000000020000000200000000000000|6|0', 'used under another search_path');
+
+# Drop and create again; nothing stays behind.
+my $objects = q{SELECT count(*) FROM pg_proc WHERE proname LIKE 'cell\_%'};
+cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'functions before the drop');
+$node->safe_psql('lab', 'DROP EXTENSION cell_binary', @as_owner);
+is($node->safe_psql('lab', $objects), '1', 'only the user\'s own after it');
+$node->safe_psql('lab', 'CREATE EXTENSION cell_binary SCHEMA imaging', @as_owner);
+cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'functions again');
+
+# A release that came from another one by upgrade scripts has what a fresh
+# installation has: definitions, comments and privileges.
+my $definitions = q{
+	SELECT format('%s %s | %s | %s | %s', p.oid::regprocedure, CASE prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END,
+		(SELECT a FROM pg_aggregate a WHERE aggfnoid = p.oid), obj_description(p.oid, 'pg_proc'), proacl)
+	FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+	WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary') ORDER BY 1};
+my @older = split /\n/, $node->safe_psql('lab', qq{
+	SELECT version FROM pg_available_extension_versions JOIN pg_extension_update_paths('cell_binary') ON source = version
+	WHERE name = 'cell_binary' AND target = '$version' AND path IS NOT NULL});
+foreach my $older (@older)
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE upgraded; CREATE DATABASE fresh');
+	$node->safe_psql('upgraded', "CREATE EXTENSION cell_binary VERSION '$older'; ALTER EXTENSION cell_binary UPDATE");
+	$node->safe_psql('fresh', 'CREATE EXTENSION cell_binary');
+	is($node->safe_psql('upgraded', $definitions), $node->safe_psql('fresh', $definitions), "upgraded from $older");
+	$node->safe_psql('postgres', 'DROP DATABASE upgraded; DROP DATABASE fresh');
+}
+
+$node->stop;
+done_testing();
