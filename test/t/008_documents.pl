@@ -1,0 +1,92 @@
+# The commands of README.md and docs/*.md: they run, and where a "text" block
+# follows, they print that.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $folder = PostgreSQL::Test::Utils::tempdir_short();
+
+# make install goes to the sandbox, sudo is not needed there, and make test
+# would not end.
+my $programs = "$folder/programs";
+mkdir $programs;
+append_to_file("$programs/sudo", "#!/bin/sh\nexec \"\$\@\"\n");
+chmod 0755, "$programs/sudo";
+local $ENV{PATH} = "$programs:$ENV{PATH}";
+local $ENV{DESTDIR} = "$ENV{SANDBOX}/install";
+local $ENV{TMPDIR} = $folder;
+
+# The sandbox's server, which the test modules hide.
+local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');
+
+sub run_shell
+{
+	my ($document, $command) = @_;
+	if ($command eq 'make test')
+	{
+		my ($plan) = run_command([ 'make', '-n', 'test' ]);
+		like($plan, qr{^scripts/sandbox test/run$}m, "$document: $command");
+		return;
+	}
+	$command =~ s{PG_CONFIG=\S+}{PG_CONFIG=$ENV{PG_CONFIG}};
+	my ($output, $errors);
+	my $ok = IPC::Run::run([ 'bash', '-e', '-c', $command ], '<', \undef, '>', \$output, '2>', \$errors);
+	ok($ok, "$document: $command") or diag($output, $errors);
+	return;
+}
+
+# The output of a block of SQL, or of a Python program
+sub output_of
+{
+	my ($language, $code) = @_;
+	my @command = $language eq 'sql'
+		? ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', '-')
+		: ('/usr/bin/python3', '-');
+	my ($output, $errors);
+	my $ok = IPC::Run::run(\@command, '<', \$code, '>', \$output, '2>', \$errors);
+	return ($ok, $output, $errors);
+}
+
+# The example slide of the README
+append_to_file('slide.csv', "x,y,CD3 Positive\n1,2,1\n3,4,0\n");
+
+foreach my $document ('README.md', sort glob 'docs/*.md')
+{
+	my @blocks = slurp_file($document) =~ /^```(\w*)\n(.*?)^```$/msg;
+	my $database = lc($document =~ s/\W/_/gr);
+	is(system('createdb', $database), 0, "$document: has a database");
+	local $ENV{PGDATABASE} = $database;
+	output_of('sql', 'CREATE EXTENSION cell_binary') if $document ne 'README.md';
+
+	while (my ($language, $code) = splice @blocks, 0, 2)
+	{
+		my $expected = @blocks && $blocks[0] eq 'text' ? (splice @blocks, 0, 2)[1] : undef;
+		if ($language eq 'sh')
+		{
+			run_shell($document, $_) foreach split /\n/, $code;
+		}
+		elsif ($language eq 'sql' || $language eq 'python')
+		{
+			# Each block is a session of its own; what it sets, the next ones have.
+			system('psql', '-X', '-q', '-c', "ALTER DATABASE $database $1") if $code =~ /^(SET search_path.*);$/m;
+			my ($ok, $output, $errors) = output_of($language, $code);
+			my ($title) = $code =~ /^(?:import.*\n)?\n*(.*)$/m;
+			ok($ok, "$document: $title") or diag($errors);
+			is($output =~ s/\n+$/\n/r, $expected, "$document: $title: output") if defined $expected;
+		}
+		elsif ($language ne '')
+		{
+			fail("$document: a block of unknown language $language");
+		}
+	}
+	is_deeply([ slurp_file($document) =~ /\]\((?!https?:|#)([^)#]+)/g ],
+		[ grep { -e ($document =~ m{(.*/)} ? $1 : '') . $_ } slurp_file($document) =~ /\]\((?!https?:|#)([^)#]+)/g ],
+		"$document: links lead to files");
+}
+system('psql', '-X', '-q', '-c', 'DROP ROLE IF EXISTS api');
+
+done_testing();
