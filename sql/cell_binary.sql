@@ -5,7 +5,9 @@
 --
 -- Not strict: a NULL in a row is an error, not a cell that goes missing.
 -- The state is a set of cells in memory (src/cell_set.h); all forms of the
--- aggregate share what comes after the transition.
+-- aggregate share what comes after the transition. SSPACE, what the planner
+-- takes for its size, is that of a small slide, 100,000 cells of 20 bytes: with
+-- less, GROUP BY would hash more samples at once than work_mem can hold.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_pack_transfn(state internal, x integer, y integer, phenotypes bigint)
@@ -49,7 +51,7 @@ RETURNS bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 CREATE AGGREGATE cell_pack(x integer, y integer, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
@@ -57,7 +59,7 @@ CREATE AGGREGATE cell_pack(x integer, y integer, phenotypes bigint) (
 );
 
 CREATE AGGREGATE cell_pack(x double precision, y double precision, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
@@ -65,7 +67,7 @@ CREATE AGGREGATE cell_pack(x double precision, y double precision, phenotypes bi
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
@@ -73,7 +75,7 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigi
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
@@ -81,7 +83,7 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precisio
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint, layout text) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
@@ -89,7 +91,7 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigi
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint, layout text) (
-	SFUNC = cell_pack_transfn, STYPE = internal,
+	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
 	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = cell_pack_combinefn,
 	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,

@@ -141,7 +141,7 @@ sub nothing_left
 foreach my $workers (0, 2)
 {
 	# Each cell counts for 1000 samples: a minute of work.
-	my $long = qq{SET max_parallel_workers_per_gather = $workers; /* watched */
+	my $long = qq{SET max_parallel_workers_per_gather = $workers; SET enable_sort = off; /* watched */
 		SELECT sum(octet_length(payload)) FROM (
 			SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell, generate_series(1, 1000) sample GROUP BY sample) packed};
 	my $running = start_query($long);

@@ -15,7 +15,7 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 {
 	my ($name, $arguments) = @$form;
 	my ($samples, $cells, $contexts, $bytes) = split /\|/, $node->safe_psql('postgres', qq{
-		SET work_mem = '1GB';
+		SET work_mem = '20GB';   -- 10,000 times what the planner takes for the size of a sample
 		SET enable_sort = off;
 		SELECT count(*), sum(cells), max(contexts), max(bytes)
 		FROM (
@@ -48,6 +48,24 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 	is($cells, 100_000, 'sorted groups: all cells');
 	is($contexts, 1, 'sorted groups: one memory context');
 	cmp_ok($bytes, '<', $megabyte, 'sorted groups: for one sample');
+}
+
+# Samples that together don't fit into work_mem: the planner and the hash
+# aggregate know their size, and take them a few at a time.
+{
+	my $plan = $node->safe_psql('postgres', q{
+		SET work_mem = '4MB';
+		SET hash_mem_multiplier = 2;
+		SET enable_sort = off;
+		SET max_parallel_workers_per_gather = 0;
+		CREATE TABLE interleaved AS SELECT i % 40 AS sample, i AS cell_id, i AS x, i AS y, i::bigint AS phenotypes FROM generate_series(1, 4000000) i;
+		ANALYZE interleaved;
+		EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+			SELECT sample, cell_pack(cell_id, x, y, phenotypes) FROM interleaved GROUP BY sample});
+	my ($kilobytes) = $plan =~ /HashAggregate.*Memory Usage: (\d+)kB/s;
+	cmp_ok($kilobytes // 0, '>', 1000, 'large samples are hashed');
+	cmp_ok($kilobytes // 0, '<', 20_000, 'a few at a time: 80 MB of cells in less than 20 MB');
+	note("$kilobytes kB");
 }
 
 # One payload at the limit of a bytea. VmHWM is the most memory that the
