@@ -15,7 +15,7 @@ PG_CPPFLAGS = -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
 
 DATA = $(wildcard sql/cell_binary--*--*.sql)
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
-EXTRA_CLEAN = $(wildcard sql/cell_binary--$(EXTVERSION).sql) META.json test/core/build
+EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/core/build
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=cell_binary
@@ -48,6 +48,6 @@ demo:
 
 test:
 	scripts/install-dependencies test
-	scripts/sandbox test/run
+	scripts/sandbox --with-shared-data test/run
 
 .PHONY: demo test dist

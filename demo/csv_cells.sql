@@ -1,17 +1,17 @@
 -- The tables of the demo from the table csv: the position is the centre of the
 -- box XMin, XMax, YMin, YMax, or x, y; each column "NAME Positive" (or
--- NAME_Positive) is a feature, 0 or 1. Cell ids count the rows from 0.
+-- NAME_Positive) is a feature, 0 or 1 (or false or true). Cell ids count the rows from 0.
 
 CREATE TABLE features AS
 SELECT (row_number() OVER (ORDER BY ordinal_position) - 1)::integer AS bit,
-	regexp_replace(column_name, '[ _]Positive$', '') AS feature,
+	regexp_replace(column_name, '[ _]Positive$', '', 'i') AS feature,
 	column_name::text AS csv_column
 FROM information_schema.columns
-WHERE table_name = 'csv' AND column_name ~ '[ _]Positive$';
+WHERE table_name = 'csv' AND column_name ~* '[ _]Positive$';
 
 DO $$
 DECLARE
-	columns text[] := (SELECT array_agg(column_name::text) FROM information_schema.columns WHERE table_name = 'csv');
+	columns text[] := (SELECT array_agg(column_name::text ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'csv' AND column_name <> 'csv_row');
 	x text;
 	y text;
 	mask text;
@@ -26,7 +26,12 @@ BEGIN
 		RAISE EXCEPTION 'the CSV must have the columns XMin, XMax, YMin, YMax, or x, y'
 			USING DETAIL = 'Its columns are ' || array_to_string(columns, ', ') || '.';
 	END IF;
-	SELECT string_agg(format('%I::integer::boolean', csv_column), ', ' ORDER BY bit) INTO mask FROM features;
+	SELECT string_agg(format('%I::boolean', csv_column), ', ' ORDER BY bit) INTO mask FROM features;
+
+	IF mask IS NULL THEN
+		RAISE WARNING 'no column is called "NAME Positive": the cells have no features'
+			USING DETAIL = 'The columns are ' || array_to_string(columns, ', ') || '.';
+	END IF;
 
 	EXECUTE format('CREATE TABLE cells AS
 		SELECT row_number() OVER (ORDER BY csv_row) - 1 AS cell_id, %s AS x, %s AS y,

@@ -132,8 +132,7 @@ CellSetMerge(CellSet *set, const CellSet *other)
 	if (set->form != other->form)
 		elog(ERROR, "cell sets of different form cannot be merged");
 	if (set->layout != other->layout)
-		ReportMixedLayouts(set->layout->name, other->layout->name,
-						   strlen(other->layout->name));
+		ReportMixedLayouts(set->layout, other->layout);
 	if (other->count == 0)
 		return;
 

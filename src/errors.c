@@ -84,30 +84,45 @@ ReportFeatureIndex(int feature, int max_feature)
 			 errdetail("A feature index must be from 0 to %d.", max_feature)));
 }
 
-void
-ReportUnknownLayout(const char *name, int length)
+/* The names of all layouts. */
+static const char *
+layout_names(void)
 {
-	StringInfoData valid;
+	StringInfoData names;
 	const CbLayout *layout;
 
-	initStringInfo(&valid);
+	initStringInfo(&names);
 	for (size_t i = 0; (layout = cb_layout_at(i)) != NULL; i++)
-		appendStringInfo(&valid, "%s\"%s\"", i > 0 ? ", " : "", layout->name);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown layout \"%.*s\"", length, name),
-			 errhint("The layouts are %s.", valid.data)));
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", layout->name);
+	return names.data;
 }
 
 void
-ReportMixedLayouts(const char *first, const char *other, int other_length)
+ReportNullLayout(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("layout must not be null"),
+			 errhint("The layouts are %s.", layout_names())));
+}
+
+void
+ReportUnknownLayout(const char *name, int length)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown layout \"%.*s\"", length, name),
+			 errhint("The layouts are %s.", layout_names())));
+}
+
+void
+ReportMixedLayouts(const CbLayout *first, const CbLayout *other)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("all rows of a payload must have the same layout"),
-			 errdetail("There are rows with layout \"%s\" and with layout \"%.*s\".",
-					   first, other_length, other),
+			 errdetail("There are rows with layout \"%s\" and with layout \"%s\".",
+					   first->name, other->name),
 			 errhint("Group the rows by their layout.")));
 }
 

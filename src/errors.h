@@ -35,11 +35,14 @@ pg_noreturn extern void ReportNullFeature(int feature);
 /* A feature is not a bit of a mask. */
 pg_noreturn extern void ReportFeatureIndex(int feature, int max_feature);
 
+/* The layout is NULL. */
+pg_noreturn extern void ReportNullLayout(void);
+
 /* There is no layout of that name. */
 pg_noreturn extern void ReportUnknownLayout(const char *name, int length);
 
 /* A group of rows names two layouts. */
-pg_noreturn extern void ReportMixedLayouts(const char *first, const char *other, int other_length);
+pg_noreturn extern void ReportMixedLayouts(const CbLayout *first, const CbLayout *other);
 
 /* One cell more does not fit into a payload. */
 pg_noreturn extern void ReportPayloadTooLarge(const CbLayout *layout);

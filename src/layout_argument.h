@@ -31,7 +31,7 @@ CheckLayoutArgument(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
 
 	if (unlikely(strncmp(expected->name, VARDATA_ANY(name), length) != 0 ||
 				 expected->name[length] != '\0'))
-		ReportMixedLayouts(expected->name, VARDATA_ANY(name), length);
+		ReportMixedLayouts(expected, GetLayoutArgument(fcinfo, arg));
 }
 
 #endif							/* CELL_BINARY_LAYOUT_ARGUMENT_H */

@@ -64,12 +64,13 @@ row_name(FunctionCallInfo fcinfo)
 static void
 refuse_nulls(FunctionCallInfo fcinfo)
 {
-	static const char *const names[] = {"cell_id", "x", "y", "phenotypes", "layout"};
+	static const char *const names[] = {"cell_id", "x", "y", "phenotypes"};
 	const char *const *name = PG_NARGS() >= ARGS_WITH_ID ? names : names + 1;
 
-	for (int i = 1; i < PG_NARGS(); i++)
+	for (int i = 1; i < Min(PG_NARGS(), ARGS_WITH_ID); i++)
 		if (PG_ARGISNULL(i))
 			ReportNullArgument(name[i - 1], row_name(fcinfo));
+	ReportNullLayout();
 }
 
 /* A cell_id, refused outside uint32. */

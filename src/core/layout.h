@@ -29,8 +29,8 @@ typedef enum CbFaultCode
 	/* encoding */
 	CB_ID_REPEATED,				/* cell: the id that two cells have */
 	CB_COORDINATE_TOO_LARGE,	/* field: "x" or "y"; cell: its id; found: the
-								 * coordinate as the layout would store it;
-								 * expected: the largest it can store */
+								 * coordinate as it came, truncated; expected:
+								 * the largest that can be stored */
 
 	/* decoding: the bytes are not a payload of the layout */
 	CB_HEADER_CUT,				/* found: bytes; expected: bytes of a header */

@@ -81,7 +81,7 @@ spt_encode(CbWriter *writer, const CbCell *cells, size_t count)
 								  {.code = CB_COORDINATE_TOO_LARGE,
 								   .field = x > UINT32_MAX ? "x" : "y",
 								   .cell = cells[i].cell_id,
-								   .found = x > UINT32_MAX ? x : y,
+								   .found = (int64_t) (x > UINT32_MAX ? cells[i].x : cells[i].y),
 								   .expected = UINT32_MAX});
 		cb_put_be32(writer->next, cells[i].cell_id);
 		cb_put_be32(writer->next + 4, (uint32_t) x);

@@ -233,7 +233,7 @@ extremes(void **state)
 	assert_int_equal(fault.code, CB_COORDINATE_TOO_LARGE);
 	assert_string_equal(fault.field, "y");
 	assert_int_equal(fault.cell, 0);
-	assert_true(fault.found == 4294967296 && fault.expected == UINT32_MAX);
+	assert_true(fault.found == INT32_MAX && fault.expected == UINT32_MAX);
 	cells[0].y = INT32_MAX - 1;
 	assert_null(encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault));
 	assert_string_equal(fault.field, "x");

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 'test/perl';
 use CellBinary;
+use Cwd ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,10 +17,11 @@ my $node = start_node('real_data');
 sub load_csv
 {
 	my ($database, $path) = @_;
-	local $ENV{CONNECTION} = $node->connstr($database);
-	local $ENV{CSV} = $path;
-	system_or_bail('bash', '-o', 'pipefail', '-c', q{
-		cat demo/csv_load.sql "$CSV" | psql -X -q -d "$CONNECTION" -v ON_ERROR_STOP=1 -v header="$(head -n 1 "$CSV")"});
+	open(my $file, '<', $path) or die "$path: $!";
+	chomp(my $header = <$file>);
+	close($file);
+	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1',
+		'-v', "header=$header", '-v', 'path=' . Cwd::abs_path($path), '-f', 'demo/csv_load.sql');
 	return;
 }
 

@@ -56,18 +56,46 @@ sub left_behind
 # Bad input ends with a message and a status
 foreach my $bad (
 	[ "a,b\n1,2\n", qr/must have the columns XMin, XMax, YMin, YMax, or x, y/ ],
-	[ "x,y,CD3 Positive\n1,2,5x\n", qr/invalid input syntax for type integer: "5x"/ ],
+	[ "x,y,CD3 Positive\n1,2,5x\n", qr/invalid input syntax for type boolean: "5x"/ ],
+	[ "x,y,CD3 Positive\n1,2,2\n", qr/type boolean: "2"/ ],
+	[ "x,y,CD3 Positive\n1,2,1\n\\.\n\\! touch $folder/pwned\n", qr/line 3 of .* is "\\\."/ ],
+	[ "x,y,CD3 Positive\n1,2,\n", qr/feature 0 must not be null/ ],
 	[ "x,y,CD3 Positive\n1\n", qr/missing data for column "y"/ ],
 	[ '', qr/has no header line/ ])
 {
 	my ($csv, $message) = @$bad;
 	unlink "$folder/bad.csv";
 	append_to_file("$folder/bad.csv", $csv);
+	unlink "$folder/payload";
+	append_to_file("$folder/payload", 'earlier');
 	my ($output, $errors);
 	my $ok = IPC::Run::run([ 'make', '-s', 'demo', "PAYLOAD=$folder/payload", "DATA=$folder/bad.csv" ], '>', \$output, '2>', \$errors);
 	ok(!$ok, 'a bad CSV is refused');
 	like($errors, $message, 'and the message says why');
 	is(left_behind(), '', 'nothing is left');
+	is(slurp_file("$folder/payload"), 'earlier', 'an earlier payload is still there');
+}
+ok(!-e "$folder/pwned", 'nothing in a CSV is a command');
+
+# No features, a byte order mark
+{
+	unlink "$folder/plain.csv";
+	append_to_file("$folder/plain.csv", "\xEF\xBB\xBFx,y\n1,2\n");
+	my ($output, $errors) = run_command([ 'make', '-s', 'demo', "PAYLOAD=$folder/payload", "DATA=$folder/plain.csv" ]);
+	like($errors, qr/WARNING:  no column is called "NAME Positive"/, 'a CSV without features is pointed out');
+	is(unpack('H*', slurp_file("$folder/payload")), '0100000001000000020000000000000000000000', 'and packed');
+}
+
+# Settings that lead to other servers, and bad arguments
+{
+	local %ENV = (%ENV, PGHOSTADDR => '127.0.0.1', PGSERVICE => 'nowhere', PGOPTIONS => '-c search_path=nowhere', PGCLIENTENCODING => 'LATIN1');
+	my ($output, $errors) = run_command([ 'make', '-s', 'demo', "PAYLOAD=$folder/payload", 'CELLS=7' ]);
+	is($errors, '', 'settings for other servers are ignored');
+	is(-s "$folder/payload", 4 + 16 * 7, 'and the payload is made');
+	($output, $errors) = run_command([ 'make', '-s', 'demo', 'CELLS=1e6' ]);
+	like($errors, qr/CELLS must be a number of cells, not "1e6"/, 'CELLS must be a number');
+	($output, $errors) = run_command([ 'make', '-s', 'demo', 'PG_CONFIG=/no/pg_config' ]);
+	like($errors, qr{PG_CONFIG is "/no/pg_config", which does not work}, 'PG_CONFIG must be one');
 }
 
 # Ctrl-C: the signal goes to all processes of the terminal's foreground group

@@ -29,7 +29,7 @@ sub run_shell
 	if ($command eq 'make test')
 	{
 		my ($plan) = run_command([ 'make', '-n', 'test' ]);
-		like($plan, qr{^scripts/sandbox test/run$}m, "$document: $command");
+		like($plan, qr{^scripts/sandbox --with-shared-data test/run$}m, "$document: $command");
 		return;
 	}
 	$command =~ s{PG_CONFIG=\S+}{PG_CONFIG=$ENV{PG_CONFIG}};
