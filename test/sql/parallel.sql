@@ -15,7 +15,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Aggregate|Gather|Scan' THEN
+		IF line ~ 'Aggregate|Gather|Append|Scan' THEN
 			RETURN NEXT btrim(line, ' ->');
 		END IF;
 	END LOOP;
@@ -54,15 +54,32 @@ SELECT mask = (SELECT bit_or(1::bigint << (x & 63)::integer) FROM cell WHERE y >
 SELECT cell_info(cell_pack(cell_id, x::integer, y::integer, phenotypes)) FROM cell WHERE cell_id = 5;
 SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell WHERE cell_id < 0;
 
+-- States that are in order each, but not together: of two partitions, each
+-- scanned by one worker (the sleep keeps a worker from doing both), one has the
+-- even ids and one the odd ones.
+CREATE TABLE halves (half integer, cell_id bigint, x integer, y integer, phenotypes bigint, layout text) PARTITION BY LIST (half);
+CREATE TABLE even PARTITION OF halves FOR VALUES IN (0) WITH (parallel_workers = 0);
+CREATE TABLE odd PARTITION OF halves FOR VALUES IN (1) WITH (parallel_workers = 0);
+INSERT INTO halves SELECT i % 2, i, i, i, i, CASE i % 2 WHEN 0 THEN 'compact' ELSE 'spt' END FROM generate_series(0, 2001) i;
+ANALYZE halves;
+CREATE VIEW slow_halves AS SELECT * FROM halves WHERE cell_id > 1 OR pg_sleep(0.5) IS NOT NULL;
+SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves');
+SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
+
 -- Errors in and across workers
 \set VERBOSITY sqlstate
 SELECT cell_pack(cell_id % 20000, x::integer, y::integer, phenotypes) FROM cell;
 SELECT cell_pack(cell_id, nullif(x, 7)::integer, y::integer, phenotypes) FROM cell;
 SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes, CASE WHEN cell_id = 77 THEN 'compact' ELSE 'spt' END) FROM cell;
+SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM slow_halves;
+SELECT cell_pack(cell_id / 2, x, y, phenotypes) FROM slow_halves;
+SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, not for both
+SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves;
 SET cell_binary.max_payload_size = '256kB';
 SELECT cell_pack(x::integer, y::integer, phenotypes) FROM cell;
 RESET cell_binary.max_payload_size;
 \set VERBOSITY default
 
 DROP FUNCTION plan_nodes(text);
-DROP TABLE cell, result, by_workers;
+DROP VIEW slow_halves;
+DROP TABLE halves, cell, result, by_workers;
