@@ -59,6 +59,8 @@ SELECT * FROM error_of($$SELECT cell_count('\x00000000', layout => 'compactor')$
 SELECT * FROM error_of($$SELECT cell_empty('dense ')$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'spt' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'compacter' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'comp' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN '' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
 
 -- 54000: too large
 SET cell_binary.max_payload_size = 1024;

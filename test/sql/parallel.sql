@@ -54,16 +54,33 @@ SELECT mask = (SELECT bit_or(1::bigint << (x & 63)::integer) FROM cell WHERE y >
 SELECT cell_info(cell_pack(cell_id, x::integer, y::integer, phenotypes)) FROM cell WHERE cell_id = 5;
 SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell WHERE cell_id < 0;
 
--- States that are in order each, but not together: of two partitions, each
--- scanned by one worker (the sleep keeps a worker from doing both), one has the
--- even ids and one the odd ones.
+-- Merging states: two partitions, each scanned by one worker. The sleeps keep a
+-- worker from doing both, and let the state of the first arrive first.
 CREATE TABLE halves (half integer, cell_id bigint, x integer, y integer, phenotypes bigint, layout text) PARTITION BY LIST (half);
-CREATE TABLE even PARTITION OF halves FOR VALUES IN (0) WITH (parallel_workers = 0);
-CREATE TABLE odd PARTITION OF halves FOR VALUES IN (1) WITH (parallel_workers = 0);
-INSERT INTO halves SELECT i % 2, i, i, i, i, CASE i % 2 WHEN 0 THEN 'compact' ELSE 'spt' END FROM generate_series(0, 2001) i;
+CREATE TABLE first_half PARTITION OF halves FOR VALUES IN (0) WITH (parallel_workers = 0);
+CREATE TABLE second_half PARTITION OF halves FOR VALUES IN (1) WITH (parallel_workers = 0);
+CREATE VIEW slow_halves AS SELECT * FROM halves WHERE x > 0 OR pg_sleep(0.2 + 0.5 * half) IS NOT NULL;
+
+-- each in order and both not: even ids, odd ids
+INSERT INTO halves SELECT i % 2, i + 10, i / 2, i, i, CASE i % 2 WHEN 0 THEN 'compact' ELSE 'spt' END FROM generate_series(0, 2001) i;
 ANALYZE halves;
-CREATE VIEW slow_halves AS SELECT * FROM halves WHERE cell_id > 1 OR pg_sleep(0.5) IS NOT NULL;
 SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves');
+SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
+-- errors that only show when they meet
+\set VERBOSITY sqlstate
+SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM slow_halves;
+SELECT cell_pack(cell_id / 2, x, y, phenotypes) FROM slow_halves;
+SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, not for both
+SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves;
+RESET cell_binary.max_payload_size;
+\set VERBOSITY default
+-- the first one descending, the second one ascending after it
+TRUNCATE halves;
+INSERT INTO halves SELECT 0, 2000 - i, i, i, i FROM generate_series(0, 1000) i;
+INSERT INTO halves SELECT 1, 3000 + i, i, i, i FROM generate_series(0, 1000) i;
+SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
+-- the first one ascending, the second one descending after it
+UPDATE halves SET cell_id = 6000 - cell_id;
 SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
 
 -- Errors in and across workers
@@ -71,10 +88,6 @@ SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes
 SELECT cell_pack(cell_id % 20000, x::integer, y::integer, phenotypes) FROM cell;
 SELECT cell_pack(cell_id, nullif(x, 7)::integer, y::integer, phenotypes) FROM cell;
 SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes, CASE WHEN cell_id = 77 THEN 'compact' ELSE 'spt' END) FROM cell;
-SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM slow_halves;
-SELECT cell_pack(cell_id / 2, x, y, phenotypes) FROM slow_halves;
-SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, not for both
-SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves;
 SET cell_binary.max_payload_size = '256kB';
 SELECT cell_pack(x::integer, y::integer, phenotypes) FROM cell;
 RESET cell_binary.max_payload_size;
