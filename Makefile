@@ -26,7 +26,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*.h src/core/*.h) cell_binary.control
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/core/*.h) cell_binary.control
 else
 .DEFAULT all install installcheck clean:
 	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev-15) or set PG_CONFIG)

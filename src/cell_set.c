@@ -129,10 +129,10 @@ CellSetGrow(CellSet *set, uint64 more)
 void
 CellSetMerge(CellSet *set, const CellSet *other)
 {
-	if (set->form != other->form)
-		elog(ERROR, "cell sets of different form cannot be merged");
 	if (set->layout != other->layout)
 		ReportMixedLayouts(set->layout, other->layout);
+	if (set->form != other->form)
+		elog(ERROR, "cell sets of different form cannot be merged");
 	if (other->count == 0)
 		return;
 

@@ -65,7 +65,7 @@ typedef struct CellSet
 extern CellSet *CellSetCreate(MemoryContext aggcontext, CellForm form,
 							  const CbLayout *layout);
 
-/* Make room for a further record, or report that no further cell fits. */
+/* Make room for so many more records, or report that they don't fit. */
 extern void CellSetGrow(CellSet *set, uint64 more);
 
 /* Add all cells of another set, which is left as it is. */
