@@ -37,10 +37,11 @@ $node->safe_psql('postgres', q{
 	}
 }
 
-sub median
+# The largest but one: one may be the machine's fault.
+sub nearly_largest
 {
 	my @sorted = sort { $a <=> $b } @_;
-	return $sorted[ @sorted / 2 ];
+	return $sorted[-2];
 }
 
 my %query = (
@@ -93,7 +94,7 @@ foreach my $name (sort keys %query)
 	note(sprintf '%s takes %d ms; stopped at %d moments it was late by %s ms',
 		$name, $whole, scalar @late, join(', ', map { sprintf '%.0f', $_ } @late));
 	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
-	cmp_ok(median(@late), '<', $whole / 5, "$name: soon");
+	cmp_ok(nearly_largest(@late), '<', $whole / 3, "$name: soon");
 }
 
 # A query in a session of its own, and the process that serves it once the
