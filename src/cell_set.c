@@ -104,8 +104,8 @@ CellSetCreate(MemoryContext aggcontext, CellForm form, const CbLayout *layout)
 }
 
 /*
- * The buffer doubles, its size being a power of two as chunks of a memory
- * context are, but it never gets larger than the largest payload needs.
+ * The buffer's size is a power of two, as small chunks of a memory context
+ * are, but never larger than the largest payload needs.
  */
 void
 CellSetGrow(CellSet *set, uint64 more)

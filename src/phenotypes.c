@@ -17,7 +17,7 @@ enum
 /*
  * cell_phenotypes(VARIADIC boolean[]) -> bigint
  *
- * The first argument is bit 0.  No arguments give 0.
+ * The first argument is bit 0.  An empty array gives 0.
  */
 PG_FUNCTION_INFO_V1(cell_phenotypes);
 Datum
