@@ -23,6 +23,8 @@ SELECT * FROM error_of($$SELECT cell_pack(77, 1.5, NULL, 1)$$);
 SELECT * FROM error_of($$SELECT cell_pack(77, 1, 1, NULL, 'spt')$$);
 SELECT * FROM error_of($$SELECT cell_pack(77, 1, 1, 1, NULL)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(true, NULL)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(NULL, true)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(true, true, true, true, true, true, true, true, true, NULL, NULL)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes_agg(NULL, true)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes_agg(3, NULL)$$);
 
