@@ -18,6 +18,7 @@ $node->safe_psql('postgres', q{
 	SELECT (i * 2654435761) % 4294967296 AS cell_id, (i % 20000)::integer AS x, (i / 250)::integer AS y, i * 1234567891 AS phenotypes
 	FROM generate_series(0::bigint, 4999999) i;
 	VACUUM ANALYZE cell;
+	ALTER SYSTEM SET autovacuum = off;   -- its locks are not ours
 	ALTER SYSTEM SET restart_after_crash = on;
 	SELECT pg_reload_conf()});
 
