@@ -5,61 +5,43 @@
 #include "cell_set.h"
 
 #include "errors.h"
+#include "huge_pages.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "port/pg_bitutils.h"
+#include "radix_sort.h"
 #include "settings.h"
 
 /* A new set's buffer.  Small, as there may be a set for each of many groups. */
 #define FIRST_BUFFER_SIZE 256
 
-/* Cells between two looks for interrupts, a few microseconds of work. */
-#define BATCH 1024
-
 #define CONTEXT_NAME "cell_binary cell sets"
 
-#define ST_SORT sort_pixels
-#define ST_ELEMENT_TYPE PixelRecord
-#define ST_COMPARE(a, b) (((a)->cell_id > (b)->cell_id) - ((a)->cell_id < (b)->cell_id))
-#define ST_SCOPE static
-#define ST_DECLARE
-#define ST_DEFINE
-#define ST_CHECK_FOR_INTERRUPTS
-#include "lib/sort_template.h"
-
-#define ST_SORT sort_centroids
-#define ST_ELEMENT_TYPE CentroidRecord
-#define ST_COMPARE(a, b) (((a)->cell_id > (b)->cell_id) - ((a)->cell_id < (b)->cell_id))
-#define ST_SCOPE static
-#define ST_DECLARE
-#define ST_DEFINE
-#define ST_CHECK_FOR_INTERRUPTS
-#include "lib/sort_template.h"
-
-static const uint32 form_width[] = {
-	[CELLS_WITHOUT_ID] = CB_COMPACT_CELL,
-	[CELLS_WITH_ID] = sizeof(PixelRecord),
-	[CELLS_WITH_CENTROID] = sizeof(CentroidRecord),
-};
+#define ID_SIZE sizeof(uint32)
 
 /* Assert what every function here leaves behind. */
 static void
 check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 {
-	Assert(set->form <= CELLS_WITH_CENTROID);
-	Assert(set->width == form_width[set->form]);
+	Assert(set->width == (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
+		   (set->stores_ids ? ID_SIZE : 0));
 	Assert(set->count <= set->capacity);
 	Assert(set->capacity <= set->max_count);
-	Assert(set->form != CELLS_WITHOUT_ID || set->layout == &cb_compact);
-	Assert(set->form != CELLS_WITH_CENTROID || set->layout->takes_fractions);
+	Assert(set->has_ids || !set->stores_ids);
+	Assert(set->has_ids || set->layout == &cb_compact);
+	Assert(!set->has_fractions || set->layout->takes_fractions);
+	Assert(set->stores_ids || set->ascending);
 }
 
-/* Bytes before the records: as the payload's, so that it can be built here. */
+/*
+ * Bytes before the records.  As many as before a payload's cells, so that the
+ * payload can be built where the records are.
+ */
 static Size
-header_room(const CellSet *set)
+header_room(const CbLayout *layout)
 {
-	return VARHDRSZ + set->layout->header_size;
+	return VARHDRSZ + (layout->cell_size > 0 ? layout->header_size : 0);
 }
 
 /*
@@ -76,165 +58,245 @@ cell_set_context(MemoryContext aggcontext)
 	return AllocSetContextCreate(aggcontext, CONTEXT_NAME, ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Set the fields that follow from form and layout, with room for no cell. */
+/* Set the width of a record, and with it how many the buffer can take. */
 static void
-init_set(CellSet *set, CellForm form, const CbLayout *layout)
+set_width(CellSet *set)
 {
-	memset(set, 0, sizeof(*set));
-	set->form = form;
-	set->layout = layout;
-	set->width = form_width[form];
-	set->ascending = true;
-	set->max_count = cb_layout_max_cells(layout, MaxPayloadSize());
+	set->width = (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
+		(set->stores_ids ? ID_SIZE : 0);
+	set->capacity = Min((set->size - header_room(set->layout)) / set->width, set->max_count);
 }
 
+/* Give the set a buffer of that size. */
+static void
+set_buffer(CellSet *set, char *buffer, Size size)
+{
+	set->buffer = buffer;
+	set->size = size;
+	set->records = buffer + header_room(set->layout);
+	set_width(set);
+}
+
+/*
+ * Ids are stored from the beginning where the payload's cells would otherwise
+ * be larger than the records, and it could not be made in their place.
+ */
 CellSet *
-CellSetCreate(MemoryContext aggcontext, CellForm form, const CbLayout *layout)
+CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
+			  bool has_ids, bool has_fractions)
 {
 	MemoryContext context = cell_set_context(aggcontext);
-	CellSet    *set = MemoryContextAlloc(context, sizeof(CellSet));
+	CellSet    *set = MemoryContextAllocZero(context, sizeof(CellSet));
 
-	init_set(set, form, layout);
-	set->buffer = MemoryContextAlloc(context, FIRST_BUFFER_SIZE);
-	set->records = set->buffer + header_room(set);
-	set->capacity = Min((FIRST_BUFFER_SIZE - header_room(set)) / set->width,
-						set->max_count);
+	set->layout = layout;
+	set->has_ids = has_ids;
+	set->has_fractions = has_fractions;
+	set->stores_ids = has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL;
+	set->ascending = true;
+	set->max_count = cb_layout_max_cells(layout, MaxPayloadSize());
+	set_buffer(set, MemoryContextAlloc(context, FIRST_BUFFER_SIZE), FIRST_BUFFER_SIZE);
 	check_invariants(set);
 	return set;
 }
 
 /*
- * The buffer's size is a power of two, as small chunks of a memory context
- * are, but never larger than the largest payload needs.
+ * The size of a buffer that has so many bytes: a power of two, as small chunks
+ * of a memory context are; a large one fills its mapping.
  */
+static Size
+buffer_size(Size bytes)
+{
+	if (bytes <= ALLOCSET_SEPARATE_THRESHOLD)
+		return pg_nextpower2_64(bytes);
+	return pg_nextpower2_64(bytes + LARGE_CHUNK_OVERHEAD) - LARGE_CHUNK_OVERHEAD;
+}
+
+/* Never larger than the largest payload needs. */
 void
 CellSetGrow(CellSet *set, uint64 more)
 {
-	Size		room = header_room(set);
+	Size		room = header_room(set->layout);
 	Size		size;
 
+	Assert(!set->is_payload);
 	if (more > set->max_count - set->count)
 		ReportPayloadTooLarge(set->layout);
 
-	size = pg_nextpower2_64(room + (set->count + more) * set->width);
+	size = buffer_size(room + (set->count + more) * set->width);
 	size = Min(size, room + set->max_count * set->width);
-	size = Max(size, FIRST_BUFFER_SIZE);
-
-	set->buffer = repalloc_huge(set->buffer, size);
-	set->records = set->buffer + room;
-	set->capacity = Min((size - room) / set->width, set->max_count);
+	size = Max(size, set->size);
+	set_buffer(set, repalloc_huge(set->buffer, size), size);
+	AdviseHugePages(set->buffer, size);
 	check_invariants(set);
+}
+
+/* Copy a record without an id to one with it. */
+static void
+spread_record(char *to, const char *from, uint32 from_width, uint32 cell_id)
+{
+	memmove(to + ID_SIZE, from, from_width);
+	memcpy(to, &cell_id, ID_SIZE);
+}
+
+/* From the last record on, so that none is overwritten before it has moved. */
+void
+CellSetStoreIds(CellSet *set)
+{
+	uint32		old_width = set->width;
+
+	Assert(!set->stores_ids);
+	set->stores_ids = true;
+	set_width(set);
+	if (set->count > set->capacity)
+		CellSetGrow(set, 0);
+	if (set->count == 0)
+		return;
+
+	for (uint64 i = set->count; i-- > 0;)
+	{
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		spread_record(set->records + i * set->width, set->records + i * old_width,
+					  old_width, set->first_id + i);
+	}
+
+	/* Of numbers in sequence, the first and last differ in the highest bit. */
+	set->last_id = set->first_id + (set->count - 1);
+	set->differing_bits = set->first_id ^ set->last_id;
+	check_invariants(set);
+}
+
+/* The id of the last record. */
+static uint32
+last_id(const CellSet *set)
+{
+	return set->stores_ids ? set->last_id : set->first_id + (set->count - 1);
 }
 
 void
 CellSetMerge(CellSet *set, const CellSet *other)
 {
+	bool		in_order;
+	char	   *to;
+
+	Assert(set->has_ids == other->has_ids);
 	if (set->layout != other->layout)
 		ReportMixedLayouts(set->layout, other->layout);
-	if (set->form != other->form)
-		elog(ERROR, "cell sets of different form cannot be merged");
+	if (set->has_fractions != other->has_fractions)
+		elog(ERROR, "cell sets with and without fractions cannot be merged");
 	if (other->count == 0)
 		return;
 
-	if (set->form != CELLS_WITHOUT_ID)
-	{
-		uint32		first_id;
+	if (set->count == 0)
+		set->first_id = other->first_id;
+	in_order = set->count == 0 || last_id(set) < other->first_id;
 
-		memcpy(&first_id, other->records, sizeof(first_id));
-		set->ascending = set->ascending && other->ascending &&
-			(set->count == 0 || set->last_id < first_id);
-		set->last_id = other->last_id;
-	}
-
+	if (set->has_ids && !set->stores_ids &&
+		(other->stores_ids || other->first_id != set->first_id + set->count))
+		CellSetStoreIds(set);
 	if (other->count > set->capacity - set->count)
 		CellSetGrow(set, other->count);
-	memcpy(set->records + set->count * set->width, other->records,
-		   other->count * set->width);
+
+	to = set->records + set->count * set->width;
+	if (set->width == other->width)
+		memcpy(to, other->records, other->count * other->width);
+	else
+		for (uint64 i = 0; i < other->count; i++)
+			spread_record(to + i * set->width, other->records + i * other->width,
+						  other->width, other->first_id + i);
+
+	if (set->stores_ids)
+	{
+		set->ascending = set->ascending && other->ascending && in_order;
+		set->last_id = last_id(other);
+		set->differing_bits |= (set->first_id ^ other->first_id) |
+			(other->stores_ids ? other->differing_bits : other->first_id ^ last_id(other));
+	}
 	set->count += other->count;
 	check_invariants(set);
 }
 
-/* Bring the records into ascending order of their ids. */
+/* Copy the cells from first on into a batch. */
 static void
-sort_set(CellSet *set)
+load_batch(const CellSet *set, uint64 first, CbBatch *batch)
 {
-	if (set->ascending)
-		return;
-	if (set->form == CELLS_WITH_ID)
-		sort_pixels((PixelRecord *) set->records, set->count);
-	else
-		sort_centroids((CentroidRecord *) set->records, set->count);
-	set->ascending = true;
-}
+	const uint8 *record = (const uint8 *) set->records + first * set->width;
 
-/* Copy the cells from first on into a batch, and return how many there were. */
-static size_t
-load_batch(const CellSet *set, uint64 first, CbCell *batch)
-{
-	size_t		count = Min(BATCH, set->count - first);
+	batch->count = Min(CB_BATCH, set->count - first);
 
-	if (set->form == CELLS_WITH_ID)
+	if (set->stores_ids)
 	{
-		const PixelRecord *record = (const PixelRecord *) set->records + first;
-
-		for (size_t i = 0; i < count; i++, record++)
-			batch[i] = (CbCell)
-			{
-				.x = record->x,
-				.y = record->y,
-				.phenotypes = (uint64) record->phenotypes_high << 32 | record->phenotypes_low,
-				.cell_id = record->cell_id
-			};
+		for (size_t i = 0; i < batch->count; i++)
+			memcpy(&batch->cell_id[i], record + i * set->width, ID_SIZE);
+		record += ID_SIZE;
 	}
 	else
-	{
-		const CentroidRecord *record = (const CentroidRecord *) set->records + first;
+		for (size_t i = 0; i < batch->count; i++)
+			batch->cell_id[i] = set->first_id + (uint32) (first + i);
 
-		for (size_t i = 0; i < count; i++, record++)
-			batch[i] = (CbCell)
-			{
-				.x = record->x,
-				.y = record->y,
-				.phenotypes = record->phenotypes,
-				.cell_id = record->cell_id
-			};
-	}
-	return count;
+	if (set->has_fractions)
+		for (size_t i = 0; i < batch->count; i++)
+		{
+			Centroid	centroid;
+
+			memcpy(&centroid, record + i * set->width, sizeof(centroid));
+			batch->x[i] = centroid.x;
+			batch->y[i] = centroid.y;
+			batch->phenotypes[i] = centroid.phenotypes;
+		}
+	else
+		for (size_t i = 0; i < batch->count; i++)
+		{
+			const uint8 *cell = record + i * set->width;
+
+			batch->x[i] = (int32) cb_get_le32(cell);
+			batch->y[i] = (int32) cb_get_le32(cell + 4);
+			batch->phenotypes[i] = cb_get_le64(cell + CB_COMPACT_MASK);
+		}
 }
 
-/* Encode the cells of a set with ids. */
+/*
+ * Encode the cells.  In place, a batch is read before it is overwritten, and
+ * as the payload's cells are not larger than the records, it is the only one.
+ */
 static bytea *
-encode_set(CellSet *set)
+encode_set(CellSet *set, bool in_place)
 {
-	CbCell		batch[BATCH];
+	CbBatch		batch;
 	CbWriter	writer;
 	bytea	   *payload;
 	uint64		size;
 
-	sort_set(set);
-
-	cb_writer_init(&writer, set->layout);
-	for (uint64 i = 0; i < set->count; i += BATCH)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!cb_writer_measure(&writer, batch, load_batch(set, i, batch)))
-			ReportFault(set->layout, &writer.fault);
-	}
+	cb_writer_init(&writer, set->layout, set->count);
+	if (cb_writer_must_measure(&writer))
+		for (uint64 i = 0; i < set->count; i += CB_BATCH)
+		{
+			CHECK_FOR_INTERRUPTS();
+			load_batch(set, i, &batch);
+			if (!cb_writer_measure(&writer, &batch))
+				ReportFault(set->layout, &writer.fault);
+		}
 
 	size = cb_writer_size(&writer);
 	if (size > (uint64) MaxPayloadSize())
 		ReportPayloadTooLarge(set->layout);
-	payload = palloc(VARHDRSZ + size);
+	if (in_place)
+		payload = (bytea *) set->buffer;
+	else
+	{
+		payload = palloc(VARHDRSZ + size);
+		AdviseHugePages(payload, VARHDRSZ + size);
+	}
 	SET_VARSIZE(payload, VARHDRSZ + size);
 
 	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
-	for (uint64 i = 0; i < set->count; i += BATCH)
+	for (uint64 i = 0; i < set->count; i += CB_BATCH)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!cb_writer_write(&writer, batch, load_batch(set, i, batch)))
+		load_batch(set, i, &batch);
+		if (!cb_writer_write(&writer, &batch))
 			ReportFault(set->layout, &writer.fault);
 	}
-	Assert(writer.next == (uint8_t *) VARDATA(payload) + size);
 	return payload;
 }
 
@@ -242,61 +304,98 @@ bytea *
 CellSetPayload(CellSet *set)
 {
 	check_invariants(set);
-	if (set->form != CELLS_WITHOUT_ID)
-		return encode_set(set);
+	if (set->is_payload)
+		return (bytea *) set->buffer;
 
-	cb_compact_put_header((uint8_t *) set->buffer + VARHDRSZ, set->count);
-	SET_VARSIZE(set->buffer, header_room(set) + set->count * set->width);
-	return (bytea *) set->buffer;
+	if (!set->ascending)
+	{
+		RadixSort(set->records, set->count, set->width, set->differing_bits);
+		set->ascending = true;
+	}
+
+	if (set->layout->cell_size == 0 || set->width < set->layout->cell_size)
+		return encode_set(set, false);
+
+	set->is_payload = true;
+	if (set->layout == &cb_compact && set->width == CB_COMPACT_CELL)
+	{
+		/* The records are the cells already. */
+		cb_compact_put_header((uint8_t *) set->buffer + VARHDRSZ, set->count);
+		SET_VARSIZE(set->buffer, header_room(set->layout) + set->count * set->width);
+		return (bytea *) set->buffer;
+	}
+	return encode_set(set, true);
 }
 
-/* Form, layout, whether ids ascend, the last one, number of records, records. */
+/*
+ * What comes behind the records when a set is handed to another process: the
+ * layout's name, four flags, first_id, last_id, differing_bits, count.
+ */
+#define TRAILER_NAME 16
+#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 3 * 4 + 8)
+
 bytea *
-CellSetSerialize(const CellSet *set)
+CellSetSerialize(CellSet *set)
 {
-	const Size	fields = 64;	/* more than all but the records take */
-	const uint64 max_count = (MaxAllocSize - fields) / set->width;
-	StringInfoData buf;
+	const Size	records_end = header_room(set->layout) + set->count * set->width;
+	StringInfoData trailer;
 
-	if (set->count > max_count)
-		ReportPartialSetTooLarge(set->count, max_count);
+	if (records_end + TRAILER_SIZE > MaxAllocSize)
+		ReportPartialSetTooLarge(set->count, (MaxAllocSize - TRAILER_SIZE - header_room(set->layout)) / set->width);
 
-	pq_begintypsend(&buf);
-	enlargeStringInfo(&buf, fields + set->count * set->width);
-	pq_sendbyte(&buf, set->form);
-	pq_send_ascii_string(&buf, set->layout->name);
-	pq_sendbyte(&buf, set->ascending);
-	pq_sendint32(&buf, set->last_id);
-	pq_sendint64(&buf, set->count);
-	pq_sendbytes(&buf, set->records, set->count * set->width);
-	return pq_endtypsend(&buf);
+	if (records_end + TRAILER_SIZE > set->size)
+		set_buffer(set, repalloc_huge(set->buffer, records_end + TRAILER_SIZE),
+				   records_end + TRAILER_SIZE);
+
+	initStringInfo(&trailer);
+	pq_sendbytes(&trailer, set->layout->name, strlen(set->layout->name));
+	while (trailer.len < TRAILER_NAME)
+		pq_sendbyte(&trailer, 0);
+	pq_sendbyte(&trailer, set->has_ids);
+	pq_sendbyte(&trailer, set->has_fractions);
+	pq_sendbyte(&trailer, set->stores_ids);
+	pq_sendbyte(&trailer, set->ascending);
+	pq_sendint32(&trailer, set->first_id);
+	pq_sendint32(&trailer, set->last_id);
+	pq_sendint32(&trailer, set->differing_bits);
+	pq_sendint64(&trailer, set->count);
+	Assert(trailer.len == TRAILER_SIZE);
+
+	memset(set->buffer, 0, header_room(set->layout));
+	memcpy(set->buffer + records_end, trailer.data, TRAILER_SIZE);
+	SET_VARSIZE(set->buffer, records_end + TRAILER_SIZE);
+	return (bytea *) set->buffer;
 }
 
 CellSet *
 CellSetDeserialize(const bytea *bytes)
 {
-	StringInfoData buf;
+	CellSet    *set = palloc0(sizeof(CellSet));
+	Size		length = VARSIZE_ANY_EXHDR(bytes);
+	StringInfoData trailer;
 	const char *name;
-	const CbLayout *layout;
-	CellForm	form;
-	CellSet    *set = palloc(sizeof(CellSet));
 
-	initReadOnlyStringInfo(&buf, (char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	form = pq_getmsgbyte(&buf);
-	name = pq_getmsgrawstring(&buf);
-	layout = cb_layout_named(name, strlen(name));
-	if (form > CELLS_WITH_CENTROID || layout == NULL)
+	if (length < TRAILER_SIZE)
 		elog(ERROR, "invalid serialized cell set");
+	initReadOnlyStringInfo(&trailer, (char *) VARDATA_ANY(bytes) + length - TRAILER_SIZE, TRAILER_SIZE);
+	name = pq_getmsgbytes(&trailer, TRAILER_NAME);
+	set->layout = cb_layout_named(name, strnlen(name, TRAILER_NAME));
+	if (set->layout == NULL)
+		elog(ERROR, "invalid serialized cell set");
+	set->has_ids = pq_getmsgbyte(&trailer);
+	set->has_fractions = pq_getmsgbyte(&trailer);
+	set->stores_ids = pq_getmsgbyte(&trailer);
+	set->ascending = pq_getmsgbyte(&trailer);
+	set->first_id = pq_getmsgint(&trailer, 4);
+	set->last_id = pq_getmsgint(&trailer, 4);
+	set->differing_bits = pq_getmsgint(&trailer, 4);
+	set->count = set->max_count = pq_getmsgint64(&trailer);
+	pq_getmsgend(&trailer);
 
-	init_set(set, form, layout);
-	set->ascending = pq_getmsgbyte(&buf);
-	set->last_id = pq_getmsgint(&buf, 4);
-	set->count = pq_getmsgint64(&buf);
-	if (set->count != (uint64) (buf.len - buf.cursor) / set->width)
+	/* As if the buffer began where a header of four bytes would. */
+	set_buffer(set, (char *) VARDATA_ANY(bytes) - VARHDRSZ, VARHDRSZ + length - TRAILER_SIZE);
+	if (length != header_room(set->layout) - VARHDRSZ + set->count * set->width + TRAILER_SIZE)
 		elog(ERROR, "invalid serialized cell set");
-	set->capacity = set->max_count = set->count;
-	set->records = unconstify(char *, pq_getmsgbytes(&buf, set->count * set->width));
-	pq_getmsgend(&buf);
 	check_invariants(set);
 	return set;
 }

@@ -3,7 +3,11 @@
  *		The cells of one payload while they are collected: the state of the
  *		aggregate cell_pack.
  *
- * Cells stand in one growable buffer, as records of one of three forms.
+ * Cells stand in one growable buffer, as records.  A record is a cell of
+ * layout compact; or, for a layout that takes untruncated positions, a
+ * Centroid.  It is preceded by the cell's id where that is needed: while ids
+ * are those of the row before plus one, as they come from a table in the
+ * order of its key, the first one tells all.
  */
 #ifndef CELL_BINARY_CELL_SET_H
 #define CELL_BINARY_CELL_SET_H
@@ -13,46 +17,32 @@
 #include "core/compact.h"
 #include "core/layout.h"
 
-typedef enum CellForm
+/* A cell with an untruncated position. */
+typedef struct Centroid
 {
-	CELLS_WITHOUT_ID,			/* already cells of layout compact, in order */
-	CELLS_WITH_ID,				/* PixelRecord */
-	CELLS_WITH_CENTROID			/* CentroidRecord, for layouts that take
-								 * fractions */
-} CellForm;
-
-/* The mask is split so that a record has no padding. */
-typedef struct PixelRecord
-{
-	uint32		cell_id;
-	int32		x;
-	int32		y;
-	uint32		phenotypes_low;
-	uint32		phenotypes_high;
-} PixelRecord;
-
-typedef struct CentroidRecord
-{
-	uint32		cell_id;
-	uint32		unused;
 	double		x;
 	double		y;
 	uint64		phenotypes;
-} CentroidRecord;
+} Centroid;
 
-StaticAssertDecl(sizeof(PixelRecord) == 20, "PixelRecord has padding");
-StaticAssertDecl(sizeof(CentroidRecord) == 32, "CentroidRecord has padding");
+StaticAssertDecl(sizeof(Centroid) == 24, "Centroid has padding");
 
 typedef struct CellSet
 {
-	CellForm	form;
 	const CbLayout *layout;
-	uint32		width;			/* of a record */
-	uint32		last_id;		/* of the record that came last */
+	bool		has_ids;
+	bool		has_fractions;	/* records are Centroids */
+	bool		stores_ids;		/* records start with their ids */
 	bool		ascending;		/* so far ids came strictly ascending */
+	bool		is_payload;		/* the buffer has become the payload */
+	uint32		width;			/* of a record */
+	uint32		first_id;		/* of the first record */
+	uint32		last_id;		/* of the last one, if ids are stored */
+	uint32		differing_bits; /* in which stored ids differ from the first */
 	uint64		count;
 	uint64		capacity;
 	uint64		max_count;		/* that fit into a payload */
+	Size		size;			/* of the buffer */
 	char	   *buffer;			/* room for a bytea's and the layout's header,
 								 * then the records */
 	char	   *records;
@@ -62,23 +52,30 @@ typedef struct CellSet
  * Start a set of cells for a payload in that layout.  It is allocated in a
  * child of the aggregate's context: one for all groups.
  */
-extern CellSet *CellSetCreate(MemoryContext aggcontext, CellForm form,
-							  const CbLayout *layout);
+extern CellSet *CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
+							  bool has_ids, bool has_fractions);
 
 /* Make room for so many more records, or report that they don't fit. */
 extern void CellSetGrow(CellSet *set, uint64 more);
+
+/* Start to store ids, as they don't follow from the first any longer. */
+extern void CellSetStoreIds(CellSet *set);
 
 /* Add all cells of another set, which is left as it is. */
 extern void CellSetMerge(CellSet *set, const CellSet *other);
 
 /*
- * The payload.  Without ids it is the set's own buffer; with them it is
- * allocated in the current context and the records are left sorted.
+ * The payload.  Where the layout's cells are no larger than the records it is
+ * made in the set's own buffer, so that cells cannot be added any more;
+ * otherwise it is allocated in the current context.
  */
 extern bytea *CellSetPayload(CellSet *set);
 
-/* A set as bytes for another process of the same server, and back. */
-extern bytea *CellSetSerialize(const CellSet *set);
+/*
+ * A set as bytes for another process of the same server, and back.  The bytes
+ * are the set's own buffer.
+ */
+extern bytea *CellSetSerialize(CellSet *set);
 
 /*
  * The set that comes back lives in the current context, cannot grow, and its
@@ -87,56 +84,46 @@ extern bytea *CellSetSerialize(const CellSet *set);
 extern CellSet *CellSetDeserialize(const bytea *bytes);
 
 /* The address of a further record of the set's width. */
-static inline void *
+static inline uint8 *
 CellSetNext(CellSet *set)
 {
 	if (unlikely(set->count == set->capacity))
 		CellSetGrow(set, 1);
-	return set->records + set->width * set->count++;
+	return (uint8 *) set->records + set->width * set->count++;
 }
 
-/* Note the id of the record just added. */
-static inline void
-CellSetNoteId(CellSet *set, uint32 cell_id)
+/* The address of a further record, behind its id if that is stored. */
+static inline uint8 *
+CellSetNextWithId(CellSet *set, uint32 cell_id)
 {
+	uint8	   *record;
+
+	if (unlikely(set->count == 0))
+		set->first_id = cell_id;
+
+	if (!set->stores_ids)
+	{
+		if (likely(cell_id == set->first_id + set->count))
+			return CellSetNext(set);
+		CellSetStoreIds(set);
+	}
+
+	record = CellSetNext(set);
+	memcpy(record, &cell_id, sizeof(cell_id));
 	if (unlikely(cell_id <= set->last_id && set->count > 1))
 		set->ascending = false;
 	set->last_id = cell_id;
+	set->differing_bits |= cell_id ^ set->first_id;
+	return record + sizeof(cell_id);
 }
 
-/* Add a cell without an id. */
+/* Write a cell with an untruncated position where a record is to have it. */
 static inline void
-CellSetAddCell(CellSet *set, int32 x, int32 y, uint64 phenotypes)
+CellSetPutCentroid(uint8 *record, double x, double y, uint64 phenotypes)
 {
-	cb_compact_put_cell(CellSetNext(set), x, y, phenotypes);
-}
+	Centroid	centroid = {x, y, phenotypes};
 
-/* Add a cell with an id. */
-static inline void
-CellSetAddPixel(CellSet *set, uint32 cell_id, int32 x, int32 y, uint64 phenotypes)
-{
-	PixelRecord *record = CellSetNext(set);
-
-	record->cell_id = cell_id;
-	record->x = x;
-	record->y = y;
-	record->phenotypes_low = (uint32) phenotypes;
-	record->phenotypes_high = (uint32) (phenotypes >> 32);
-	CellSetNoteId(set, cell_id);
-}
-
-/* Add a cell with an id and an untruncated position. */
-static inline void
-CellSetAddCentroid(CellSet *set, uint32 cell_id, double x, double y, uint64 phenotypes)
-{
-	CentroidRecord *record = CellSetNext(set);
-
-	record->cell_id = cell_id;
-	record->unused = 0;
-	record->x = x;
-	record->y = y;
-	record->phenotypes = phenotypes;
-	CellSetNoteId(set, cell_id);
+	memcpy(record, &centroid, sizeof(centroid));
 }
 
 #endif							/* CELL_BINARY_CELL_SET_H */

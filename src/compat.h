@@ -16,7 +16,25 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#else
+#include "nodes/execnodes.h"
+#include "utils/memutils.h"
 #endif
+
+/*
+ * Have the executor take an aggregate's result as it is, although it stands
+ * in the aggregate's memory, where it lives until the group is gone.  From 16
+ * on it always does; 15 copies what is not in the current memory context when
+ * the function returns, and goes back to its own context right after that.
+ */
+static inline void
+HandOverAggregateResult(FunctionCallInfo fcinfo, void *result)
+{
+#if PG_VERSION_NUM < 160000
+	if (fcinfo->context != NULL && IsA(fcinfo->context, AggState))
+		MemoryContextSwitchTo(GetMemoryChunkContext(result));
+#endif
+}
 
 /* 17 lets a StringInfo read bytes that it does not own. */
 #if PG_VERSION_NUM < 170000

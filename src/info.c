@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "funcapi.h"
 #include "layout_argument.h"
+#include "miscadmin.h"
 
 /*
  * cell_info(payload bytea, layout text)
@@ -21,7 +22,7 @@ PG_FUNCTION_INFO_V1(cell_info);
 Datum
 cell_info(PG_FUNCTION_ARGS)
 {
-	CbCell		batch[PAYLOAD_BATCH];
+	CbBatch		batch;
 	CbReader	reader;
 	TupleDesc	descriptor;
 	Datum		values[6];
@@ -31,7 +32,7 @@ cell_info(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 
 	PayloadOpen(&reader, fcinfo, 0, 1);
-	while (PayloadRead(&reader, batch) > 0)
+	while (PayloadRead(&reader, &batch))
 		;
 
 	values[0] = Int64GetDatum(reader.cells);
@@ -53,26 +54,24 @@ cell_info(PG_FUNCTION_ARGS)
  * cell_count(payload bytea, all_of bigint, none_of bigint, layout text) -> bigint
  *
  * Cells that are positive for every feature in all_of and for none in
- * none_of.
+ * none_of.  Reads the header and the masks, and validates nothing else.
  */
 PG_FUNCTION_INFO_V1(cell_count);
 Datum
 cell_count(PG_FUNCTION_ARGS)
 {
-	uint64		all_of = (uint64) PG_GETARG_INT64(1);
-	uint64		tested = all_of | (uint64) PG_GETARG_INT64(2);
-	bool		contradiction = (all_of & (uint64) PG_GETARG_INT64(2)) != 0;
-	CbCell		batch[PAYLOAD_BATCH];
+	const uint64 cells_per_check = 1024 * CB_BATCH;
 	CbReader	reader;
-	int64		found = 0;
-	size_t		count;
+	uint64		found = 0;
 
 	PayloadOpen(&reader, fcinfo, 0, 3);
-	while ((count = PayloadRead(&reader, batch)) > 0)
-		for (size_t i = 0; i < count; i++)
-			found += (batch[i].phenotypes & tested) == all_of;
-
-	PG_RETURN_INT64(contradiction ? 0 : found);
+	for (uint64 first = 0; first < reader.cells; first += cells_per_check)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found += cb_reader_count(&reader, first, Min(cells_per_check, reader.cells - first),
+								 (uint64) PG_GETARG_INT64(1), (uint64) PG_GETARG_INT64(2));
+	}
+	PG_RETURN_INT64((int64) found);
 }
 
 /* cell_empty(layout text) -> bytea: the payload of a slide without cells */
@@ -85,7 +84,7 @@ cell_empty(PG_FUNCTION_ARGS)
 	bytea	   *payload;
 	Size		size;
 
-	cb_writer_init(&writer, layout);
+	cb_writer_init(&writer, layout, 0);
 	size = VARHDRSZ + cb_writer_size(&writer);
 	payload = palloc(size);
 	SET_VARSIZE(payload, size);

@@ -36,7 +36,6 @@ static CellSet *
 create_set(FunctionCallInfo fcinfo, bool fractions)
 {
 	const CbLayout *layout = &cb_compact;
-	CellForm	form = CELLS_WITHOUT_ID;
 	MemoryContext aggcontext;
 
 	if (!AggCheckCallContext(fcinfo, &aggcontext))
@@ -44,9 +43,8 @@ create_set(FunctionCallInfo fcinfo, bool fractions)
 
 	if (PG_NARGS() == ARGS_WITH_LAYOUT)
 		layout = GetLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1);
-	if (PG_NARGS() >= ARGS_WITH_ID)
-		form = fractions && layout->takes_fractions ? CELLS_WITH_CENTROID : CELLS_WITH_ID;
-	return CellSetCreate(aggcontext, form, layout);
+	return CellSetCreate(aggcontext, layout, PG_NARGS() >= ARGS_WITH_ID,
+						 fractions && layout->takes_fractions);
 }
 
 /* Which row is the current one, for an error message. */
@@ -98,17 +96,24 @@ get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
 	return value;
 }
 
-/* Add one row to the set; all that the transition functions have in common. */
-static inline Datum
-add_row(FunctionCallInfo fcinfo, bool fractions)
+/*
+ * Add one row to the set; all that the transition functions have in common.
+ * The number of arguments is a constant where this is called, and so is the
+ * work that it saves.
+ */
+static pg_attribute_always_inline Datum
+add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 {
-	const bool	with_id = PG_NARGS() >= ARGS_WITH_ID;
+	const bool	with_id = args >= ARGS_WITH_ID;
 	const int	first = with_id ? 2 : 1;
 	CellSet    *set = current_set(fcinfo);
+	double		x = 0;
+	double		y = 0;
 	uint32		cell_id = 0;
 	uint64		phenotypes;
+	uint8	   *record;
 
-	for (int i = 1; i < PG_NARGS(); i++)
+	for (int i = 1; i < args; i++)
 		if (unlikely(PG_ARGISNULL(i)))
 			refuse_nulls(fcinfo);
 
@@ -118,32 +123,40 @@ add_row(FunctionCallInfo fcinfo, bool fractions)
 
 	if (unlikely(set == NULL))
 		set = create_set(fcinfo, fractions);
-	else if (PG_NARGS() == ARGS_WITH_LAYOUT)
+	else if (args == ARGS_WITH_LAYOUT)
 		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
 
 	if (fractions)
 	{
-		double		x = get_centroid(fcinfo, first, "x");
-		double		y = get_centroid(fcinfo, first + 1, "y");
-
-		if (set->form == CELLS_WITH_CENTROID)
-			CellSetAddCentroid(set, cell_id, x, y, phenotypes);
-		else if (with_id)
-			CellSetAddPixel(set, cell_id, (int32) x, (int32) y, phenotypes);
-		else
-			CellSetAddCell(set, (int32) x, (int32) y, phenotypes);
+		x = get_centroid(fcinfo, first, "x");
+		y = get_centroid(fcinfo, first + 1, "y");
 	}
+
+	record = with_id ? CellSetNextWithId(set, cell_id) : CellSetNext(set);
+	if (!fractions)
+		cb_compact_put_cell(record, PG_GETARG_INT32(first), PG_GETARG_INT32(first + 1), phenotypes);
+	else if (args == ARGS_WITH_LAYOUT && set->has_fractions)
+		CellSetPutCentroid(record, x, y, phenotypes);
 	else
-	{
-		int32		x = PG_GETARG_INT32(first);
-		int32		y = PG_GETARG_INT32(first + 1);
-
-		if (with_id)
-			CellSetAddPixel(set, cell_id, x, y, phenotypes);
-		else
-			CellSetAddCell(set, x, y, phenotypes);
-	}
+		cb_compact_put_cell(record, (int32) x, (int32) y, phenotypes);
 	PG_RETURN_POINTER(set);
+}
+
+/* The forms of the aggregate that share a C function differ in their arguments. */
+static pg_attribute_always_inline Datum
+add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
+{
+	switch (PG_NARGS())
+	{
+		case ARGS_WITHOUT_ID:
+			return add_row(fcinfo, ARGS_WITHOUT_ID, fractions);
+		case ARGS_WITH_ID:
+			return add_row(fcinfo, ARGS_WITH_ID, fractions);
+		case ARGS_WITH_LAYOUT:
+			return add_row(fcinfo, ARGS_WITH_LAYOUT, fractions);
+		default:
+			elog(ERROR, "cell_pack transition function called with %d arguments", PG_NARGS());
+	}
 }
 
 /*
@@ -154,7 +167,7 @@ PG_FUNCTION_INFO_V1(cell_pack_transfn_integer);
 Datum
 cell_pack_transfn_integer(PG_FUNCTION_ARGS)
 {
-	return add_row(fcinfo, false);
+	return add_row_of_any_form(fcinfo, false);
 }
 
 /* The same for x and y in double precision. */
@@ -162,7 +175,7 @@ PG_FUNCTION_INFO_V1(cell_pack_transfn_double);
 Datum
 cell_pack_transfn_double(PG_FUNCTION_ARGS)
 {
-	return add_row(fcinfo, true);
+	return add_row_of_any_form(fcinfo, true);
 }
 
 /* cell_pack_combinefn(internal, internal) -> internal; not strict */
@@ -185,19 +198,27 @@ cell_pack_combinefn(PG_FUNCTION_ARGS)
 	}
 	/* The other one is gone after this call, so even a first one is copied. */
 	if (set == NULL)
-		set = CellSetCreate(aggcontext, other->form, other->layout);
+		set = CellSetCreate(aggcontext, other->layout, other->has_ids, other->has_fractions);
 	CellSetMerge(set, other);
 	PG_RETURN_POINTER(set);
 }
 
-/* cell_pack_serialfn(internal) -> bytea; strict */
+/*
+ * cell_pack_serialfn(internal) -> bytea; strict
+ *
+ * Hands out the state's own buffer, behind whose cells it writes the rest.
+ */
 PG_FUNCTION_INFO_V1(cell_pack_serialfn);
 Datum
 cell_pack_serialfn(PG_FUNCTION_ARGS)
 {
+	bytea	   *bytes;
+
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "cell_pack_serialfn called in non-aggregate context");
-	PG_RETURN_BYTEA_P(CellSetSerialize((CellSet *) PG_GETARG_POINTER(0)));
+	bytes = CellSetSerialize((CellSet *) PG_GETARG_POINTER(0));
+	HandOverAggregateResult(fcinfo, bytes);
+	PG_RETURN_BYTEA_P(bytes);
 }
 
 /* cell_pack_deserialfn(bytea, internal) -> internal; strict */
@@ -213,16 +234,20 @@ cell_pack_deserialfn(PG_FUNCTION_ARGS)
 /*
  * cell_pack_finalfn(internal) -> bytea; NULL without rows
  *
- * It may sort the state and hand out the state's own buffer, hence
- * FINALFUNC_MODIFY = READ_WRITE; but it may be called again.
+ * It may turn the state into the payload, hence FINALFUNC_MODIFY =
+ * READ_WRITE.  It may still be called again: a rescan of a hashed aggregate
+ * finalizes the same states.
  */
 PG_FUNCTION_INFO_V1(cell_pack_finalfn);
 Datum
 cell_pack_finalfn(PG_FUNCTION_ARGS)
 {
 	CellSet    *set = current_set(fcinfo);
+	bytea	   *payload;
 
 	if (set == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(CellSetPayload(set));
+	payload = CellSetPayload(set);
+	HandOverAggregateResult(fcinfo, payload);
+	PG_RETURN_BYTEA_P(payload);
 }

@@ -24,13 +24,11 @@ PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layo
 	reader->bytes = (const uint8_t *) VARDATA_ANY(payload);
 }
 
-size_t
-PayloadRead(CbReader *reader, CbCell *batch)
+bool
+PayloadRead(CbReader *reader, CbBatch *batch)
 {
-	size_t		count;
-
 	CHECK_FOR_INTERRUPTS();
-	if (!cb_reader_read(reader, batch, PAYLOAD_BATCH, &count))
+	if (!cb_reader_read(reader, batch))
 		ReportFault(reader->layout, &reader->fault);
-	return count;
+	return batch->count > 0;
 }

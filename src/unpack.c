@@ -19,23 +19,22 @@ Datum
 cell_unpack(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	CbCell		batch[PAYLOAD_BATCH];
+	CbBatch		batch;
 	CbReader	reader;
 	Datum		values[4];
 	bool		nulls[4] = {false};
-	size_t		count;
 
 	InitMaterializedSRF(fcinfo, 0);
 	PayloadOpen(&reader, fcinfo, 0, 1);
 	nulls[0] = !reader.layout->has_ids;
 
-	while ((count = PayloadRead(&reader, batch)) > 0)
-		for (size_t i = 0; i < count; i++)
+	while (PayloadRead(&reader, &batch))
+		for (size_t i = 0; i < batch.count; i++)
 		{
-			values[0] = Int64GetDatum(batch[i].cell_id);
-			values[1] = Int64GetDatum((int64) batch[i].x);
-			values[2] = Int64GetDatum((int64) batch[i].y);
-			values[3] = Int64GetDatum((int64) batch[i].phenotypes);
+			values[0] = Int64GetDatum(batch.cell_id[i]);
+			values[1] = Int64GetDatum((int64) batch.x[i]);
+			values[2] = Int64GetDatum((int64) batch.y[i]);
+			values[3] = Int64GetDatum((int64) batch.phenotypes[i]);
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		}
 	return (Datum) 0;

@@ -2,58 +2,72 @@
  * byteorder.h
  *		Integers to and from bytes of a stated order.
  *
- * Payload bytes may stand at any address, so nothing is cast: bytes are
- * shifted one by one, which gcc and clang turn into one load or store (and a
- * byte swap where the machine's order differs).
+ * Payload bytes may stand at any address, so they are copied and never cast;
+ * compilers make one load or store of it, and a byte swap where the machine's
+ * order differs.
  */
 #ifndef CB_BYTEORDER_H
 #define CB_BYTEORDER_H
 
 #include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define CB_LE32(value) (value)
+#define CB_LE64(value) (value)
+#define CB_BE32(value) __builtin_bswap32(value)
+#else
+#define CB_LE32(value) __builtin_bswap32(value)
+#define CB_LE64(value) __builtin_bswap64(value)
+#define CB_BE32(value) (value)
+#endif
 
 static inline void
 cb_put_le32(uint8_t *to, uint32_t value)
 {
-	to[0] = (uint8_t) value;
-	to[1] = (uint8_t) (value >> 8);
-	to[2] = (uint8_t) (value >> 16);
-	to[3] = (uint8_t) (value >> 24);
+	value = CB_LE32(value);
+	memcpy(to, &value, sizeof(value));
 }
 
 static inline void
 cb_put_le64(uint8_t *to, uint64_t value)
 {
-	cb_put_le32(to, (uint32_t) value);
-	cb_put_le32(to + 4, (uint32_t) (value >> 32));
+	value = CB_LE64(value);
+	memcpy(to, &value, sizeof(value));
 }
 
 static inline void
 cb_put_be32(uint8_t *to, uint32_t value)
 {
-	to[0] = (uint8_t) (value >> 24);
-	to[1] = (uint8_t) (value >> 16);
-	to[2] = (uint8_t) (value >> 8);
-	to[3] = (uint8_t) value;
+	value = CB_BE32(value);
+	memcpy(to, &value, sizeof(value));
 }
 
 static inline uint32_t
 cb_get_le32(const uint8_t *from)
 {
-	return (uint32_t) from[0] | (uint32_t) from[1] << 8 |
-		(uint32_t) from[2] << 16 | (uint32_t) from[3] << 24;
+	uint32_t	value;
+
+	memcpy(&value, from, sizeof(value));
+	return CB_LE32(value);
 }
 
 static inline uint64_t
 cb_get_le64(const uint8_t *from)
 {
-	return (uint64_t) cb_get_le32(from) | (uint64_t) cb_get_le32(from + 4) << 32;
+	uint64_t	value;
+
+	memcpy(&value, from, sizeof(value));
+	return CB_LE64(value);
 }
 
 static inline uint32_t
 cb_get_be32(const uint8_t *from)
 {
-	return (uint32_t) from[0] << 24 | (uint32_t) from[1] << 16 |
-		(uint32_t) from[2] << 8 | (uint32_t) from[3];
+	uint32_t	value;
+
+	memcpy(&value, from, sizeof(value));
+	return CB_BE32(value);
 }
 
 #endif							/* CB_BYTEORDER_H */

@@ -1,6 +1,7 @@
 /*
  * cell.h
- *		One cell, and the smallest box around many.
+ *		Cells on their way into or out of a payload, and the smallest box
+ *		around many.
  *
  * src/core is plain C: it knows buffers and return codes, no PostgreSQL.
  */
@@ -12,20 +13,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Few enough that a batch stays in the processor's nearest cache. */
+#define CB_BATCH 1024
+
 /*
- * A segmented cell as encoders take it and decoders give it.
+ * Segmented cells as encoders take them and decoders give them, in columns.
  *
  * Coordinates are pixels.  They are doubles because layout spt shifts
  * centroids before it truncates them; every int32 and uint32 is exact.
  * Bit k of phenotypes is set when the cell is positive for feature k.
  */
-typedef struct CbCell
+typedef struct CbBatch
 {
-	double		x;
-	double		y;
-	uint64_t	phenotypes;
-	uint32_t	cell_id;
-} CbCell;
+	size_t		count;			/* CB_BATCH, but for the last batch */
+	uint32_t	cell_id[CB_BATCH];
+	double		x[CB_BATCH];
+	double		y[CB_BATCH];
+	uint64_t	phenotypes[CB_BATCH];
+} CbBatch;
 
 /* The box around cells; meaningless while it has seen none. */
 typedef struct CbExtent
@@ -43,18 +48,20 @@ cb_extent_of_nothing(void)
 	return (CbExtent) {INFINITY, -INFINITY, INFINITY, -INFINITY};
 }
 
-/* Widen an extent to take in a cell. */
+/* Widen an extent to take in the cells of a batch. */
 static inline void
-cb_extent_add(CbExtent *extent, const CbCell *cell)
+cb_extent_add(CbExtent *extent, const CbBatch *batch)
 {
-	if (cell->x < extent->min_x)
-		extent->min_x = cell->x;
-	if (cell->x > extent->max_x)
-		extent->max_x = cell->x;
-	if (cell->y < extent->min_y)
-		extent->min_y = cell->y;
-	if (cell->y > extent->max_y)
-		extent->max_y = cell->y;
+	CbExtent	wide = *extent;
+
+	for (size_t i = 0; i < batch->count; i++)
+	{
+		wide.min_x = batch->x[i] < wide.min_x ? batch->x[i] : wide.min_x;
+		wide.max_x = batch->x[i] > wide.max_x ? batch->x[i] : wide.max_x;
+		wide.min_y = batch->y[i] < wide.min_y ? batch->y[i] : wide.min_y;
+		wide.max_y = batch->y[i] > wide.max_y ? batch->y[i] : wide.max_y;
+	}
+	*extent = wide;
 }
 
 #endif							/* CB_CELL_H */

@@ -7,6 +7,7 @@
  */
 #include "compact.h"
 
+#include "count.h"
 #include "layout.h"
 
 static uint64_t
@@ -16,19 +17,21 @@ compact_size(uint64_t cells)
 }
 
 static void
-compact_encode_header(CbWriter *writer, uint8_t *header)
+compact_encode_header(CbWriter *writer)
 {
-	cb_compact_put_header(header, (uint32_t) writer->cells);
+	cb_compact_put_header(writer->payload, (uint32_t) writer->cells);
 }
 
 static bool
-compact_encode(CbWriter *writer, const CbCell *cells, size_t count)
+compact_encode(CbWriter *writer, const CbBatch *batch)
 {
-	for (size_t i = 0; i < count; i++)
+	uint8_t    *to = writer->payload + compact_size(writer->position);
+
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		cb_compact_put_cell(writer->next, (int32_t) cells[i].x,
-							(int32_t) cells[i].y, cells[i].phenotypes);
-		writer->next += CB_COMPACT_CELL;
+		cb_compact_put_cell(to, (int32_t) batch->x[i], (int32_t) batch->y[i],
+							batch->phenotypes[i]);
+		to += CB_COMPACT_CELL;
 	}
 	return true;
 }
@@ -43,27 +46,37 @@ compact_decode_header(CbReader *reader)
 }
 
 static bool
-compact_decode(CbReader *reader, CbCell *cells, size_t count)
+compact_decode(CbReader *reader, CbBatch *batch)
 {
 	const uint8_t *from = reader->bytes + compact_size(reader->position);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		cells[i].x = (int32_t) cb_get_le32(from);
-		cells[i].y = (int32_t) cb_get_le32(from + 4);
-		cells[i].phenotypes = cb_get_le64(from + 8);
-		cells[i].cell_id = 0;
+		batch->cell_id[i] = 0;
+		batch->x[i] = (int32_t) cb_get_le32(from);
+		batch->y[i] = (int32_t) cb_get_le32(from + 4);
+		batch->phenotypes[i] = cb_get_le64(from + CB_COMPACT_MASK);
 		from += CB_COMPACT_CELL;
 	}
 	return true;
 }
 
+static uint64_t
+compact_count(const CbReader *reader, uint64_t first, uint64_t count,
+			  uint64_t tested, uint64_t all_of)
+{
+	return cb_count_masks(reader->bytes + compact_size(first) + CB_COMPACT_MASK,
+						  CB_COMPACT_CELL, count, tested, all_of);
+}
+
 const CbLayout cb_compact = {
 	.name = "compact",
 	.header_size = CB_COMPACT_HEADER,
+	.cell_size = CB_COMPACT_CELL,
 	.size = compact_size,
 	.encode_header = compact_encode_header,
 	.encode = compact_encode,
 	.decode_header = compact_decode_header,
 	.decode = compact_decode,
+	.count = compact_count,
 };

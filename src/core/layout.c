@@ -48,6 +48,28 @@ cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes)
 	return fit;
 }
 
+/*
+ * The first position in a batch at which ids don't ascend, or the number of
+ * cells if they do.  What comes before the batch is *previous, if not NULL.
+ */
+static size_t
+find_descent(const CbBatch *batch, const uint32_t *previous)
+{
+	unsigned	descents = 0;
+
+	if (batch->count > 0 && previous != NULL && batch->cell_id[0] <= *previous)
+		return 0;
+
+	/* Without a way out of the loop, so that compilers vectorize it. */
+	for (size_t i = 1; i < batch->count; i++)
+		descents |= batch->cell_id[i] <= batch->cell_id[i - 1];
+	if (descents)
+		for (size_t i = 1; i < batch->count; i++)
+			if (batch->cell_id[i] <= batch->cell_id[i - 1])
+				return i;
+	return batch->count;
+}
+
 bool
 cb_writer_fail(CbWriter *writer, CbFault fault)
 {
@@ -56,26 +78,49 @@ cb_writer_fail(CbWriter *writer, CbFault fault)
 }
 
 void
-cb_writer_init(CbWriter *writer, const CbLayout *layout)
+cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells)
 {
 	memset(writer, 0, sizeof(*writer));
 	writer->layout = layout;
+	writer->cells = cells;
 	writer->extent = cb_extent_of_nothing();
 }
 
 bool
-cb_writer_measure(CbWriter *writer, const CbCell *cells, size_t count)
+cb_writer_must_measure(const CbWriter *writer)
 {
-	for (size_t i = 0; i < count; i++)
-	{
-		if (writer->cells > 0 && cells[i].cell_id <= writer->last_id)
-			return cb_writer_fail(writer, (CbFault)
-								  {.code = CB_ID_REPEATED,
-								   .cell = cells[i].cell_id});
-		writer->last_id = cells[i].cell_id;
-		writer->cells++;
-		cb_extent_add(&writer->extent, &cells[i]);
-	}
+	return writer->layout->measure != NULL;
+}
+
+/* Refuse repeated ids. */
+static bool
+check_ids_to_write(CbWriter *writer, const CbBatch *batch)
+{
+	size_t		descent = find_descent(batch, writer->position > 0 ? &writer->last_id : NULL);
+
+	if (descent < batch->count)
+		return cb_writer_fail(writer, (CbFault)
+							  {.code = CB_ID_REPEATED,
+							   .cell = batch->cell_id[descent]});
+	return true;
+}
+
+/* Go behind the cells of a batch. */
+static void
+advance_writer(CbWriter *writer, const CbBatch *batch)
+{
+	writer->position += batch->count;
+	if (batch->count > 0)
+		writer->last_id = batch->cell_id[batch->count - 1];
+}
+
+bool
+cb_writer_measure(CbWriter *writer, const CbBatch *batch)
+{
+	if (!check_ids_to_write(writer, batch))
+		return false;
+	writer->layout->measure(writer, batch);
+	advance_writer(writer, batch);
 	return true;
 }
 
@@ -88,14 +133,19 @@ cb_writer_size(const CbWriter *writer)
 void
 cb_writer_begin(CbWriter *writer, uint8_t *payload)
 {
-	writer->layout->encode_header(writer, payload);
-	writer->next = payload + writer->layout->header_size;
+	writer->payload = payload;
+	writer->position = 0;
+	writer->layout->encode_header(writer);
 }
 
 bool
-cb_writer_write(CbWriter *writer, const CbCell *cells, size_t count)
+cb_writer_write(CbWriter *writer, const CbBatch *batch)
 {
-	return writer->layout->encode(writer, cells, count);
+	if (!check_ids_to_write(writer, batch) ||
+		!writer->layout->encode(writer, batch))
+		return false;
+	advance_writer(writer, batch);
+	return true;
 }
 
 bool
@@ -130,6 +180,21 @@ cb_reader_check_length(CbReader *reader)
 	return true;
 }
 
+/* Refuse ids that don't ascend. */
+static bool
+check_ids_read(CbReader *reader, const CbBatch *batch)
+{
+	size_t		descent = find_descent(batch, reader->position > 0 ? &reader->last_id : NULL);
+
+	if (descent < batch->count)
+		return cb_reader_fail(reader, (CbFault)
+							  {.code = CB_ID_NOT_ASCENDING,
+							   .cell = reader->position + descent,
+							   .found = batch->cell_id[descent],
+							   .expected = descent > 0 ? batch->cell_id[descent - 1] : reader->last_id});
+	return true;
+}
+
 bool
 cb_reader_open(CbReader *reader, const CbLayout *layout,
 			   const uint8_t *bytes, uint64_t size)
@@ -143,19 +208,33 @@ cb_reader_open(CbReader *reader, const CbLayout *layout,
 }
 
 bool
-cb_reader_read(CbReader *reader, CbCell *cells, size_t capacity, size_t *count)
+cb_reader_read(CbReader *reader, CbBatch *batch)
 {
 	uint64_t	left = reader->cells - reader->position;
 
-	*count = left < capacity ? (size_t) left : capacity;
-	if (*count == 0)
+	batch->count = left < CB_BATCH ? (size_t) left : CB_BATCH;
+	if (batch->count == 0)
 		return reader->layout->decode_end == NULL ||
 			reader->layout->decode_end(reader);
 
-	if (!reader->layout->decode(reader, cells, *count))
+	if (!reader->layout->decode(reader, batch))
 		return false;
-	for (size_t i = 0; i < *count; i++)
-		cb_extent_add(&reader->extent, &cells[i]);
-	reader->position += *count;
+	if (reader->layout->has_ids)
+	{
+		if (!check_ids_read(reader, batch))
+			return false;
+		reader->last_id = batch->cell_id[batch->count - 1];
+	}
+	cb_extent_add(&reader->extent, batch);
+	reader->position += batch->count;
 	return true;
+}
+
+uint64_t
+cb_reader_count(const CbReader *reader, uint64_t first, uint64_t count,
+				uint64_t all_of, uint64_t none_of)
+{
+	if (all_of & none_of)
+		return 0;
+	return reader->layout->count(reader, first, count, all_of | none_of, all_of);
 }

@@ -8,9 +8,10 @@
  * Both ways work on batches of cells, so that the caller can look for
  * interrupts in between and never holds all cells twice:
  *
- *	writing	cb_writer_init, cb_writer_measure for every batch (the size pass),
- *			cb_writer_begin with a buffer of cb_writer_size bytes, then
- *			cb_writer_write for the same batches again (the write pass)
+ *	writing	cb_writer_init; for layouts that cb_writer_must_measure, the size
+ *			pass: cb_writer_measure for every batch; cb_writer_begin with a
+ *			buffer of cb_writer_size bytes; then the write pass:
+ *			cb_writer_write for the same batches
  *	reading	cb_reader_open, then cb_reader_read until it gives no cell
  *
  * A function that returns false has left what is wrong in the writer's or
@@ -57,10 +58,11 @@ typedef struct CbLayout CbLayout;
 typedef struct CbWriter
 {
 	const CbLayout *layout;
-	uint64_t	cells;			/* that were measured */
-	uint32_t	last_id;		/* of the cells measured */
-	CbExtent	extent;			/* of the cells measured */
-	uint8_t    *next;			/* where the next cell goes */
+	uint64_t	cells;			/* of the payload */
+	uint64_t	position;		/* of the next cell of this pass */
+	uint32_t	last_id;		/* of the cells of this pass */
+	uint8_t    *payload;
+	CbExtent	extent;			/* of the cells measured, layout spt */
 	double		offset_x;		/* what layout spt subtracts before it */
 	double		offset_y;		/* truncates */
 	double		base;			/* and then adds */
@@ -82,7 +84,7 @@ typedef struct CbReader
 
 /*
  * A layout.  encode and decode get batches in order, and never more cells
- * than were measured or announced; cells are encoded ascending by cell_id.
+ * than there are in the payload; cells are encoded ascending by cell_id.
  */
 struct CbLayout
 {
@@ -90,19 +92,32 @@ struct CbLayout
 	bool		has_ids;		/* decoded cells have a cell_id */
 	bool		takes_fractions;	/* encodes untruncated coordinates */
 	size_t		header_size;	/* what decode_header looks at */
+	size_t		cell_size;		/* where a payload is its header, then cell
+								 * after cell, all of that size; otherwise 0 */
 
 	/* Bytes of a payload of that many cells. */
 	uint64_t	(*size) (uint64_t cells);
 
-	void		(*encode_header) (CbWriter *writer, uint8_t *header);
-	bool		(*encode) (CbWriter *writer, const CbCell *cells, size_t count);
+	/* The size pass; NULL for a layout that needs none. */
+	void		(*measure) (CbWriter *writer, const CbBatch *batch);
+
+	void		(*encode_header) (CbWriter *writer);
+	bool		(*encode) (CbWriter *writer, const CbBatch *batch);
 
 	/* Set cells and compare them with the size; only the header is there. */
 	bool		(*decode_header) (CbReader *reader);
-	bool		(*decode) (CbReader *reader, CbCell *cells, size_t count);
+	/* Decode batch->count cells. */
+	bool		(*decode) (CbReader *reader, CbBatch *batch);
 
 	/* Check what shows only when all cells were read; NULL if nothing does. */
 	bool		(*decode_end) (CbReader *reader);
+
+	/*
+	 * Of the count cells from first on, those whose mask, cut to the bits
+	 * that are tested, equals all_of.  first is a multiple of CB_BATCH.
+	 */
+	uint64_t	(*count) (const CbReader *reader, uint64_t first, uint64_t count,
+						  uint64_t tested, uint64_t all_of);
 };
 
 extern const CbLayout cb_compact;
@@ -117,15 +132,18 @@ extern const CbLayout *cb_layout_at(size_t index);
 /* The most cells that a payload of at most max_bytes can hold. */
 extern uint64_t cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes);
 
-/* Start the size pass. */
-extern void cb_writer_init(CbWriter *writer, const CbLayout *layout);
+/* Start to write a payload of that many cells. */
+extern void cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells);
+
+/* Whether the layout needs the size pass. */
+extern bool cb_writer_must_measure(const CbWriter *writer);
 
 /*
  * Take the next cells into account.  They must ascend by cell_id; equal ids
  * are the fault CB_ID_REPEATED.  Coordinates must be within int32 once they
  * are truncated.
  */
-extern bool cb_writer_measure(CbWriter *writer, const CbCell *cells, size_t count);
+extern bool cb_writer_measure(CbWriter *writer, const CbBatch *batch);
 
 /* Bytes of the payload, after the size pass. */
 extern uint64_t cb_writer_size(const CbWriter *writer);
@@ -133,32 +151,39 @@ extern uint64_t cb_writer_size(const CbWriter *writer);
 /* Start the write pass: write the header into cb_writer_size() bytes. */
 extern void cb_writer_begin(CbWriter *writer, uint8_t *payload);
 
-/* Write the next cells, the same ones that were measured. */
-extern bool cb_writer_write(CbWriter *writer, const CbCell *cells, size_t count);
+/* Write the next cells; see cb_writer_measure. */
+extern bool cb_writer_write(CbWriter *writer, const CbBatch *batch);
 
 /*
  * Start to read a payload of size bytes, of which at least the layout's
  * header_size (or all, if fewer) must be there.  Checks the header against
  * the size.  Where only the header was given, set reader->bytes to the whole
- * payload before cb_reader_read.
+ * payload before anything else.
  */
 extern bool cb_reader_open(CbReader *reader, const CbLayout *layout,
 						   const uint8_t *bytes, uint64_t size);
 
 /*
- * Decode up to capacity further cells and store how many there were; 0 means
- * that all were read and the payload is valid.
+ * Decode the next cells; a batch without any means that all were read and the
+ * payload is valid.
  */
-extern bool cb_reader_read(CbReader *reader, CbCell *cells, size_t capacity,
-						   size_t *count);
+extern bool cb_reader_read(CbReader *reader, CbBatch *batch);
+
+/*
+ * Of the count cells from first (a multiple of CB_BATCH) on, those that have
+ * all bits of all_of and none of none_of.  Reads masks only: what the payload
+ * has besides is not validated.
+ */
+extern uint64_t cb_reader_count(const CbReader *reader, uint64_t first, uint64_t count,
+								uint64_t all_of, uint64_t none_of);
 
 /* For the layouts: note a fault and return false. */
 extern bool cb_writer_fail(CbWriter *writer, CbFault fault);
 extern bool cb_reader_fail(CbReader *reader, CbFault fault);
 
 /*
- * For layouts with fixed-width cells: check that a payload has its header,
- * and, once cells is set, as many bytes as so many cells take.
+ * For the layouts: check that a payload has its header, and, once cells is
+ * set, that it has as many bytes as so many cells take.
  */
 extern bool cb_reader_check_header(CbReader *reader);
 extern bool cb_reader_check_length(CbReader *reader);

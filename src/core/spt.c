@@ -14,12 +14,14 @@
  * this before the truncation.
  */
 #include "byteorder.h"
+#include "count.h"
 #include "layout.h"
 
 enum
 {
 	SPT_HEADER = 20,
-	SPT_CELL = 20
+	SPT_CELL = 20,
+	SPT_MASK = 12				/* where the mask stands in a cell */
 };
 
 static uint64_t
@@ -40,12 +42,18 @@ spt_coordinate(double value, double offset, double base)
 }
 
 static void
-spt_encode_header(CbWriter *writer, uint8_t *header)
+spt_measure(CbWriter *writer, const CbBatch *batch)
+{
+	cb_extent_add(&writer->extent, batch);
+}
+
+static void
+spt_encode_header(CbWriter *writer)
 {
 	const CbExtent *extent = &writer->extent;
+	uint8_t    *header = writer->payload;
 
-	for (int i = 0; i < SPT_HEADER; i++)
-		header[i] = 0;
+	memset(header, 0, SPT_HEADER);
 	if (writer->cells == 0)
 		return;
 
@@ -69,25 +77,27 @@ spt_encode_header(CbWriter *writer, uint8_t *header)
 }
 
 static bool
-spt_encode(CbWriter *writer, const CbCell *cells, size_t count)
+spt_encode(CbWriter *writer, const CbBatch *batch)
 {
-	for (size_t i = 0; i < count; i++)
+	uint8_t    *to = writer->payload + spt_size(writer->position);
+
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		int64_t		x = spt_coordinate(cells[i].x, writer->offset_x, writer->base);
-		int64_t		y = spt_coordinate(cells[i].y, writer->offset_y, writer->base);
+		int64_t		x = spt_coordinate(batch->x[i], writer->offset_x, writer->base);
+		int64_t		y = spt_coordinate(batch->y[i], writer->offset_y, writer->base);
 
 		if (x > UINT32_MAX || y > UINT32_MAX)
 			return cb_writer_fail(writer, (CbFault)
 								  {.code = CB_COORDINATE_TOO_LARGE,
 								   .field = x > UINT32_MAX ? "x" : "y",
-								   .cell = cells[i].cell_id,
-								   .found = (int64_t) (x > UINT32_MAX ? cells[i].x : cells[i].y),
+								   .cell = batch->cell_id[i],
+								   .found = (int64_t) (x > UINT32_MAX ? batch->x[i] : batch->y[i]),
 								   .expected = UINT32_MAX});
-		cb_put_be32(writer->next, cells[i].cell_id);
-		cb_put_be32(writer->next + 4, (uint32_t) x);
-		cb_put_be32(writer->next + 8, (uint32_t) y);
-		cb_put_le64(writer->next + 12, cells[i].phenotypes);
-		writer->next += SPT_CELL;
+		cb_put_be32(to, batch->cell_id[i]);
+		cb_put_be32(to + 4, (uint32_t) x);
+		cb_put_be32(to + 8, (uint32_t) y);
+		cb_put_le64(to + SPT_MASK, batch->phenotypes[i]);
+		to += SPT_CELL;
 	}
 	return true;
 }
@@ -102,26 +112,16 @@ spt_decode_header(CbReader *reader)
 }
 
 static bool
-spt_decode(CbReader *reader, CbCell *cells, size_t count)
+spt_decode(CbReader *reader, CbBatch *batch)
 {
 	const uint8_t *from = reader->bytes + spt_size(reader->position);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		uint64_t	position = reader->position + i;
-		uint32_t	cell_id = cb_get_be32(from);
-
-		if (position > 0 && cell_id <= reader->last_id)
-			return cb_reader_fail(reader, (CbFault)
-								  {.code = CB_ID_NOT_ASCENDING,
-								   .cell = position,
-								   .found = cell_id,
-								   .expected = reader->last_id});
-		reader->last_id = cell_id;
-		cells[i].cell_id = cell_id;
-		cells[i].x = cb_get_be32(from + 4);
-		cells[i].y = cb_get_be32(from + 8);
-		cells[i].phenotypes = cb_get_le64(from + 12);
+		batch->cell_id[i] = cb_get_be32(from);
+		batch->x[i] = cb_get_be32(from + 4);
+		batch->y[i] = cb_get_be32(from + 8);
+		batch->phenotypes[i] = cb_get_le64(from + SPT_MASK);
 		from += SPT_CELL;
 	}
 	return true;
@@ -157,15 +157,26 @@ spt_decode_end(CbReader *reader)
 	return true;
 }
 
+static uint64_t
+spt_count(const CbReader *reader, uint64_t first, uint64_t count,
+		  uint64_t tested, uint64_t all_of)
+{
+	return cb_count_masks(reader->bytes + spt_size(first) + SPT_MASK, SPT_CELL,
+						  count, tested, all_of);
+}
+
 const CbLayout cb_spt = {
 	.name = "spt",
 	.has_ids = true,
 	.takes_fractions = true,
 	.header_size = SPT_HEADER,
+	.cell_size = SPT_CELL,
 	.size = spt_size,
+	.measure = spt_measure,
 	.encode_header = spt_encode_header,
 	.encode = spt_encode,
 	.decode_header = spt_decode_header,
 	.decode = spt_decode,
 	.decode_end = spt_decode_end,
+	.count = spt_count,
 };

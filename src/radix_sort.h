@@ -1,0 +1,18 @@
+/*
+ * radix_sort.h
+ *		Sorting records by a 32-bit key, nearly in place.
+ */
+#ifndef CELL_BINARY_RADIX_SORT_H
+#define CELL_BINARY_RADIX_SORT_H
+
+#include "compat.h"
+
+/*
+ * Sort records of width bytes, 20 or 28, ascending by the
+ * uint32 in machine order that each starts with.  Keys must not differ in
+ * other bits than those of differing_bits.  Not stable; beside the records
+ * it takes less than a megabyte of memory; can be interrupted.
+ */
+extern void RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits);
+
+#endif							/* CELL_BINARY_RADIX_SORT_H */
