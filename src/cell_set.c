@@ -120,7 +120,7 @@ CellSetGrow(CellSet *set, uint64 more)
 
 	Assert(!set->is_payload);
 	if (more > set->max_count - set->count)
-		ReportPayloadTooLarge(set->layout);
+		ReportPayloadTooLarge(set->layout, set->max_count);
 
 	size = buffer_size(room + (set->count + more) * set->width);
 	size = Min(size, room + set->max_count * set->width);
@@ -216,43 +216,64 @@ CellSetMerge(CellSet *set, const CellSet *other)
 	check_invariants(set);
 }
 
-/* Copy the cells from first on into a batch. */
-static void
-load_batch(const CellSet *set, uint64 first, CbBatch *batch)
+/*
+ * Copy the cells from first on into a batch.  To be inlined where width and
+ * the flags are constants.
+ */
+static pg_attribute_always_inline void
+load_records(const CellSet *set, uint64 first, CbBatch *batch,
+			 const bool has_fractions, const bool stores_ids)
 {
-	const uint8 *record = (const uint8 *) set->records + first * set->width;
+	const uint32 id_size = stores_ids ? ID_SIZE : 0;
+	const uint32 width = id_size + (has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL);
+	const uint8 *record = (const uint8 *) set->records + first * width;
 
+	Assert(set->width == width);
 	batch->count = Min(CB_BATCH, set->count - first);
-
-	if (set->stores_ids)
+	for (size_t i = 0; i < batch->count; i++, record += width)
 	{
-		for (size_t i = 0; i < batch->count; i++)
-			memcpy(&batch->cell_id[i], record + i * set->width, ID_SIZE);
-		record += ID_SIZE;
-	}
-	else
-		for (size_t i = 0; i < batch->count; i++)
+		if (stores_ids)
+			memcpy(&batch->cell_id[i], record, ID_SIZE);
+		else
 			batch->cell_id[i] = set->first_id + (uint32) (first + i);
 
-	if (set->has_fractions)
-		for (size_t i = 0; i < batch->count; i++)
+		if (has_fractions)
 		{
 			Centroid	centroid;
 
-			memcpy(&centroid, record + i * set->width, sizeof(centroid));
+			memcpy(&centroid, record + id_size, sizeof(centroid));
 			batch->x[i] = centroid.x;
 			batch->y[i] = centroid.y;
 			batch->phenotypes[i] = centroid.phenotypes;
 		}
-	else
-		for (size_t i = 0; i < batch->count; i++)
+		else
 		{
-			const uint8 *cell = record + i * set->width;
+			const uint8 *cell = record + id_size;
 
 			batch->x[i] = (int32) cb_get_le32(cell);
 			batch->y[i] = (int32) cb_get_le32(cell + 4);
 			batch->phenotypes[i] = cb_get_le64(cell + CB_COMPACT_MASK);
 		}
+	}
+}
+
+static void
+load_batch(const CellSet *set, uint64 first, CbBatch *batch)
+{
+	if (set->has_fractions)
+	{
+		if (set->stores_ids)
+			load_records(set, first, batch, true, true);
+		else
+			load_records(set, first, batch, true, false);
+	}
+	else
+	{
+		if (set->stores_ids)
+			load_records(set, first, batch, false, true);
+		else
+			load_records(set, first, batch, false, false);
+	}
 }
 
 /*
@@ -279,7 +300,7 @@ encode_set(CellSet *set, bool in_place)
 
 	size = cb_writer_size(&writer);
 	if (size > (uint64) MaxPayloadSize())
-		ReportPayloadTooLarge(set->layout);
+		ReportPayloadTooLarge(set->layout, set->count * MaxPayloadSize() / size);
 	if (in_place)
 		payload = (bytea *) set->buffer;
 	else

@@ -127,10 +127,8 @@ ReportMixedLayouts(const CbLayout *first, const CbLayout *other)
 }
 
 void
-ReportPayloadTooLarge(const CbLayout *layout)
+ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
 {
-	uint64		max_cells = cb_layout_max_cells(layout, MaxPayloadSize());
-
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("payload in layout \"%s\" would exceed %d bytes",
@@ -170,6 +168,27 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 		case CB_WRONG_EXTENT:
 			return psprintf("The header gives " INT64_FORMAT " as %s, but the cells have " INT64_FORMAT ".",
 							fault->found, fault->field, fault->expected);
+		case CB_WRONG_BYTE:
+			return psprintf("Byte " UINT64_FORMAT " is " INT64_FORMAT ", where the layout has " INT64_FORMAT ".",
+							fault->cell, fault->found, fault->expected);
+		case CB_WRONG_FIELD:
+			return psprintf("The header gives " INT64_FORMAT " as %s, which is not possible.",
+							fault->found, fault->field);
+		case CB_WRONG_PARENT:
+			return psprintf("Feature " UINT64_FORMAT " has the parent " INT64_FORMAT ", which is not a lower feature with a plane.",
+							fault->cell, fault->found);
+		case CB_FIRST_NOT_ZERO:
+			return psprintf("The first cell has a %s, although there is none before it.",
+							fault->field);
+		case CB_ID_TOO_LARGE:
+			return psprintf("There would be a cell_id over %u.", PG_UINT32_MAX);
+		case CB_COORDINATE_OUTSIDE:
+			return psprintf("The cell at position " UINT64_FORMAT " would have the %s coordinate " INT64_FORMAT ", which is over %d.",
+							fault->cell, fault->field, fault->found, PG_INT32_MAX);
+		case CB_BITS_BEHIND_LAST:
+			return "There are bits behind those of the last cell.";
+		case CB_NOT_NEEDED:
+			return psprintf("The cells don't need the header's %s.", fault->field);
 		default:
 			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
 	}

@@ -44,8 +44,8 @@ pg_noreturn extern void ReportUnknownLayout(const char *name, int length);
 /* A group of rows names two layouts. */
 pg_noreturn extern void ReportMixedLayouts(const CbLayout *first, const CbLayout *other);
 
-/* One cell more does not fit into a payload. */
-pg_noreturn extern void ReportPayloadTooLarge(const CbLayout *layout);
+/* There are more cells than those that fit into a payload. */
+pg_noreturn extern void ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells);
 
 /* A parallel worker has more cells than one value can hold. */
 pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells);

@@ -21,7 +21,8 @@ PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layo
 		ReportFault(layout, &reader->fault);
 
 	payload = PG_GETARG_BYTEA_PP(payload_arg);
-	reader->bytes = (const uint8_t *) VARDATA_ANY(payload);
+	if (!cb_reader_start(reader, (const uint8_t *) VARDATA_ANY(payload)))
+		ReportFault(layout, &reader->fault);
 }
 
 bool

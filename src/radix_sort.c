@@ -51,6 +51,26 @@ count_buckets(const char *records, uint64 count, uint32 width, int shift, uint32
 		sizes[digit(records + i * width, shift, mask)]++;
 }
 
+/*
+ * Put records whose lowest bits are 0, 1, 2 ... in some order where these tell,
+ * through the scratch area; give up if there is one twice.
+ */
+static pg_attribute_always_inline bool
+place_through_scratch(char *records, uint64 count, uint32 width, uint32 mask, char *scratch)
+{
+	for (uint64 i = 0; i < count; i++)
+	{
+		const char *record = records + i * width;
+
+		memcpy(scratch + digit(record, 0, mask) * width, record, width);
+	}
+	for (uint64 i = 0; i < count; i++)
+		if (digit(scratch + i * width, 0, mask) != i)
+			return false;
+	memcpy(records, scratch, count * width);
+	return true;
+}
+
 /* Sort by the lowest bits, through the scratch area. */
 static pg_attribute_always_inline void
 sort_through_scratch(char *records, uint64 count, uint32 width, int bits, char *scratch)
@@ -143,6 +163,10 @@ sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 		return;
 	if (count <= SCRATCH_RECORDS)
 	{
+		/* As many as there are keys: ids without gaps. */
+		if (count == (uint64) 1 << bits &&
+			place_through_scratch(records, count, width, count - 1, scratch))
+			return;
 		sort_through_scratch(records, count, width, bits, scratch);
 		return;
 	}

@@ -42,7 +42,7 @@ compact_decode_header(CbReader *reader)
 	if (!cb_reader_check_header(reader))
 		return false;
 	reader->cells = cb_get_le32(reader->bytes);
-	return cb_reader_check_length(reader);
+	return cb_reader_check_length(reader, compact_size(reader->cells));
 }
 
 static bool
@@ -71,6 +71,7 @@ compact_count(const CbReader *reader, uint64_t first, uint64_t count,
 
 const CbLayout cb_compact = {
 	.name = "compact",
+	.name_length = sizeof("compact") - 1,
 	.header_size = CB_COMPACT_HEADER,
 	.cell_size = CB_COMPACT_CELL,
 	.size = compact_size,

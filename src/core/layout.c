@@ -9,6 +9,8 @@
 static const CbLayout *const layouts[] = {
 	&cb_compact,
 	&cb_spt,
+	&cb_dense,
+	&cb_arrow,
 };
 
 #define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
@@ -17,7 +19,7 @@ const CbLayout *
 cb_layout_named(const char *name, size_t length)
 {
 	for (size_t i = 0; i < LAYOUTS; i++)
-		if (strlen(layouts[i]->name) == length &&
+		if (layouts[i]->name_length == length &&
 			memcmp(layouts[i]->name, name, length) == 0)
 			return layouts[i];
 	return NULL;
@@ -80,10 +82,10 @@ cb_writer_fail(CbWriter *writer, CbFault fault)
 void
 cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells)
 {
-	memset(writer, 0, sizeof(*writer));
+	/* What the layouts keep is theirs to start, and large. */
+	memset(writer, 0, offsetof(CbWriter, spt));
 	writer->layout = layout;
 	writer->cells = cells;
-	writer->extent = cb_extent_of_nothing();
 }
 
 bool
@@ -125,8 +127,10 @@ cb_writer_measure(CbWriter *writer, const CbBatch *batch)
 }
 
 uint64_t
-cb_writer_size(const CbWriter *writer)
+cb_writer_size(CbWriter *writer)
 {
+	if (writer->layout->measured_size != NULL)
+		return writer->layout->measured_size(writer);
 	return writer->layout->size(writer->cells);
 }
 
@@ -167,16 +171,27 @@ cb_reader_check_header(CbReader *reader)
 }
 
 bool
-cb_reader_check_length(CbReader *reader)
+cb_reader_check_length(CbReader *reader, uint64_t expected)
 {
-	uint64_t	expected = reader->layout->size(reader->cells);
-
 	if (reader->size != expected)
 		return cb_reader_fail(reader, (CbFault)
 							  {.code = CB_WRONG_LENGTH,
 							   .cell = reader->cells,
 							   .found = (int64_t) reader->size,
 							   .expected = (int64_t) expected});
+	return true;
+}
+
+bool
+cb_reader_check_bytes(CbReader *reader, uint64_t offset, const uint8_t *expected, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (reader->bytes[offset + i] != expected[i])
+			return cb_reader_fail(reader, (CbFault)
+								  {.code = CB_WRONG_BYTE,
+								   .cell = offset + i,
+								   .found = reader->bytes[offset + i],
+								   .expected = expected[i]});
 	return true;
 }
 
@@ -197,14 +212,21 @@ check_ids_read(CbReader *reader, const CbBatch *batch)
 
 bool
 cb_reader_open(CbReader *reader, const CbLayout *layout,
-			   const uint8_t *bytes, uint64_t size)
+			   const uint8_t *header, uint64_t size)
 {
-	memset(reader, 0, sizeof(*reader));
+	memset(reader, 0, offsetof(CbReader, dense));
 	reader->layout = layout;
-	reader->bytes = bytes;
+	reader->bytes = header;
 	reader->size = size;
 	reader->extent = cb_extent_of_nothing();
 	return layout->decode_header(reader);
+}
+
+bool
+cb_reader_start(CbReader *reader, const uint8_t *bytes)
+{
+	reader->bytes = bytes;
+	return reader->layout->start == NULL || reader->layout->start(reader);
 }
 
 bool

@@ -12,7 +12,8 @@
  *			pass: cb_writer_measure for every batch; cb_writer_begin with a
  *			buffer of cb_writer_size bytes; then the write pass:
  *			cb_writer_write for the same batches
- *	reading	cb_reader_open, then cb_reader_read until it gives no cell
+ *	reading	cb_reader_open, cb_reader_start, then cb_reader_read until it
+ *			gives no cell, or cb_reader_count
  *
  * A function that returns false has left what is wrong in the writer's or
  * reader's fault.  Nothing here allocates memory.
@@ -21,6 +22,7 @@
 #define CB_LAYOUT_H
 
 #include "cell.h"
+#include "dense.h"
 
 /* What can be wrong with cells to encode or bytes to decode. */
 typedef enum CbFaultCode
@@ -39,8 +41,22 @@ typedef enum CbFaultCode
 								 * found: bytes; expected: bytes of so many */
 	CB_ID_NOT_ASCENDING,		/* cell: position from 0; found: its id;
 								 * expected: the id before it */
-	CB_WRONG_EXTENT				/* field: "minimum x" ...; found: the header's
+	CB_WRONG_EXTENT,			/* field: "minimum x" ...; found: the header's
 								 * value; expected: the value in the cells */
+	CB_WRONG_BYTE,				/* cell: offset; found: the byte there;
+								 * expected: the one that every payload, or
+								 * one of so many cells, has there */
+	CB_WRONG_FIELD,				/* field: what the header gives; found: a
+								 * value that it cannot have */
+	CB_WRONG_PARENT,			/* cell: a feature; found: what it has as
+								 * parent, but cannot */
+	CB_FIRST_NOT_ZERO,			/* field: what the first cell has none of */
+	CB_ID_TOO_LARGE,			/* an id would be over 2^32-1 */
+	CB_COORDINATE_OUTSIDE,		/* field: "x" or "y"; cell: position from 0;
+								 * found: a coordinate over int32 */
+	CB_BITS_BEHIND_LAST,		/* in a plane, behind the last cell's */
+	CB_NOT_NEEDED				/* field: what the header gives, but the cells
+								 * don't need */
 } CbFaultCode;
 
 typedef struct CbFault
@@ -54,6 +70,15 @@ typedef struct CbFault
 
 typedef struct CbLayout CbLayout;
 
+/* What the writer of layout spt keeps from batch to batch. */
+typedef struct CbSptWriter
+{
+	CbExtent	extent;			/* of the cells measured */
+	double		offset_x;		/* what is subtracted before truncation */
+	double		offset_y;
+	double		base;			/* and then added */
+} CbSptWriter;
+
 /* A payload being written. */
 typedef struct CbWriter
 {
@@ -62,11 +87,12 @@ typedef struct CbWriter
 	uint64_t	position;		/* of the next cell of this pass */
 	uint32_t	last_id;		/* of the cells of this pass */
 	uint8_t    *payload;
-	CbExtent	extent;			/* of the cells measured, layout spt */
-	double		offset_x;		/* what layout spt subtracts before it */
-	double		offset_y;		/* truncates */
-	double		base;			/* and then adds */
 	CbFault		fault;
+	union
+	{
+		CbSptWriter spt;
+		CbDenseWriter dense;
+	};
 } CbWriter;
 
 /* A payload being read. */
@@ -80,6 +106,7 @@ typedef struct CbReader
 	uint32_t	last_id;		/* of the cells read */
 	CbExtent	extent;			/* of the cells read */
 	CbFault		fault;
+	CbDenseReader dense;
 } CbReader;
 
 /*
@@ -89,23 +116,34 @@ typedef struct CbReader
 struct CbLayout
 {
 	const char *name;
+	size_t		name_length;
 	bool		has_ids;		/* decoded cells have a cell_id */
 	bool		takes_fractions;	/* encodes untruncated coordinates */
 	size_t		header_size;	/* what decode_header looks at */
 	size_t		cell_size;		/* where a payload is its header, then cell
 								 * after cell, all of that size; otherwise 0 */
 
-	/* Bytes of a payload of that many cells. */
+	/*
+	 * Bytes of a payload of that many cells; the fewest, if it depends on the
+	 * cells.  UINT64_MAX if there can't be so many.
+	 */
 	uint64_t	(*size) (uint64_t cells);
 
 	/* The size pass; NULL for a layout that needs none. */
 	void		(*measure) (CbWriter *writer, const CbBatch *batch);
+
+	/* Bytes after the size pass, if that depends on the cells; or NULL. */
+	uint64_t	(*measured_size) (CbWriter *writer);
 
 	void		(*encode_header) (CbWriter *writer);
 	bool		(*encode) (CbWriter *writer, const CbBatch *batch);
 
 	/* Set cells and compare them with the size; only the header is there. */
 	bool		(*decode_header) (CbReader *reader);
+
+	/* Read what else is to be known before the cells; NULL if nothing is. */
+	bool		(*start) (CbReader *reader);
+
 	/* Decode batch->count cells. */
 	bool		(*decode) (CbReader *reader, CbBatch *batch);
 
@@ -122,6 +160,8 @@ struct CbLayout
 
 extern const CbLayout cb_compact;
 extern const CbLayout cb_spt;
+extern const CbLayout cb_dense;
+extern const CbLayout cb_arrow;
 
 /* The layout of that name (not terminated, length bytes), or NULL. */
 extern const CbLayout *cb_layout_named(const char *name, size_t length);
@@ -129,7 +169,7 @@ extern const CbLayout *cb_layout_named(const char *name, size_t length);
 /* The layout with that index from 0, or NULL after the last one. */
 extern const CbLayout *cb_layout_at(size_t index);
 
-/* The most cells that a payload of at most max_bytes can hold. */
+/* The most cells that a payload of at most max_bytes may be able to hold. */
 extern uint64_t cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes);
 
 /* Start to write a payload of that many cells. */
@@ -145,8 +185,8 @@ extern bool cb_writer_must_measure(const CbWriter *writer);
  */
 extern bool cb_writer_measure(CbWriter *writer, const CbBatch *batch);
 
-/* Bytes of the payload, after the size pass. */
-extern uint64_t cb_writer_size(const CbWriter *writer);
+/* Bytes of the payload; to be called once, after the size pass. */
+extern uint64_t cb_writer_size(CbWriter *writer);
 
 /* Start the write pass: write the header into cb_writer_size() bytes. */
 extern void cb_writer_begin(CbWriter *writer, uint8_t *payload);
@@ -155,13 +195,15 @@ extern void cb_writer_begin(CbWriter *writer, uint8_t *payload);
 extern bool cb_writer_write(CbWriter *writer, const CbBatch *batch);
 
 /*
- * Start to read a payload of size bytes, of which at least the layout's
- * header_size (or all, if fewer) must be there.  Checks the header against
- * the size.  Where only the header was given, set reader->bytes to the whole
- * payload before anything else.
+ * Look at the header of a payload of size bytes, and check it against the
+ * size.  Of the bytes at least the layout's header_size (or all, if fewer)
+ * must be there.
  */
 extern bool cb_reader_open(CbReader *reader, const CbLayout *layout,
-						   const uint8_t *bytes, uint64_t size);
+						   const uint8_t *header, uint64_t size);
+
+/* Start to read the cells, now that all bytes are there. */
+extern bool cb_reader_start(CbReader *reader, const uint8_t *bytes);
 
 /*
  * Decode the next cells; a batch without any means that all were read and the
@@ -181,11 +223,14 @@ extern uint64_t cb_reader_count(const CbReader *reader, uint64_t first, uint64_t
 extern bool cb_writer_fail(CbWriter *writer, CbFault fault);
 extern bool cb_reader_fail(CbReader *reader, CbFault fault);
 
-/*
- * For the layouts: check that a payload has its header, and, once cells is
- * set, that it has as many bytes as so many cells take.
- */
+/* For the layouts: check that a payload has its header. */
 extern bool cb_reader_check_header(CbReader *reader);
-extern bool cb_reader_check_length(CbReader *reader);
+
+/* For the layouts: check that it has as many bytes as its cells take. */
+extern bool cb_reader_check_length(CbReader *reader, uint64_t expected);
+
+/* For the layouts: check the bytes from an offset on. */
+extern bool cb_reader_check_bytes(CbReader *reader, uint64_t offset,
+								  const uint8_t *expected, size_t count);
 
 #endif							/* CB_LAYOUT_H */

@@ -44,13 +44,16 @@ spt_coordinate(double value, double offset, double base)
 static void
 spt_measure(CbWriter *writer, const CbBatch *batch)
 {
-	cb_extent_add(&writer->extent, batch);
+	if (writer->position == 0)
+		writer->spt = (CbSptWriter) {.extent = cb_extent_of_nothing()};
+	cb_extent_add(&writer->spt.extent, batch);
 }
 
 static void
 spt_encode_header(CbWriter *writer)
 {
-	const CbExtent *extent = &writer->extent;
+	CbSptWriter *spt = &writer->spt;
+	const CbExtent *extent = &spt->extent;
 	uint8_t    *header = writer->payload;
 
 	memset(header, 0, SPT_HEADER);
@@ -59,32 +62,33 @@ spt_encode_header(CbWriter *writer)
 
 	if (extent->min_x <= 1 || extent->min_y <= 1)
 	{
-		writer->offset_x = extent->min_x;
-		writer->offset_y = extent->min_y;
-		writer->base = 1;
+		spt->offset_x = extent->min_x;
+		spt->offset_y = extent->min_y;
+		spt->base = 1;
 	}
 
 	/* One that is too large is cut here, and refused by spt_encode. */
 	cb_put_be32(header, (uint32_t) writer->cells);
 	cb_put_be32(header + 4, (uint32_t)
-				spt_coordinate(extent->min_x, writer->offset_x, writer->base));
+				spt_coordinate(extent->min_x, spt->offset_x, spt->base));
 	cb_put_be32(header + 8, (uint32_t)
-				spt_coordinate(extent->max_x, writer->offset_x, writer->base));
+				spt_coordinate(extent->max_x, spt->offset_x, spt->base));
 	cb_put_be32(header + 12, (uint32_t)
-				spt_coordinate(extent->min_y, writer->offset_y, writer->base));
+				spt_coordinate(extent->min_y, spt->offset_y, spt->base));
 	cb_put_be32(header + 16, (uint32_t)
-				spt_coordinate(extent->max_y, writer->offset_y, writer->base));
+				spt_coordinate(extent->max_y, spt->offset_y, spt->base));
 }
 
 static bool
 spt_encode(CbWriter *writer, const CbBatch *batch)
 {
+	const CbSptWriter *spt = &writer->spt;
 	uint8_t    *to = writer->payload + spt_size(writer->position);
 
 	for (size_t i = 0; i < batch->count; i++)
 	{
-		int64_t		x = spt_coordinate(batch->x[i], writer->offset_x, writer->base);
-		int64_t		y = spt_coordinate(batch->y[i], writer->offset_y, writer->base);
+		int64_t		x = spt_coordinate(batch->x[i], spt->offset_x, spt->base);
+		int64_t		y = spt_coordinate(batch->y[i], spt->offset_y, spt->base);
 
 		if (x > UINT32_MAX || y > UINT32_MAX)
 			return cb_writer_fail(writer, (CbFault)
@@ -108,7 +112,7 @@ spt_decode_header(CbReader *reader)
 	if (!cb_reader_check_header(reader))
 		return false;
 	reader->cells = cb_get_be32(reader->bytes);
-	return cb_reader_check_length(reader);
+	return cb_reader_check_length(reader, spt_size(reader->cells));
 }
 
 static bool
@@ -167,6 +171,7 @@ spt_count(const CbReader *reader, uint64_t first, uint64_t count,
 
 const CbLayout cb_spt = {
 	.name = "spt",
+	.name_length = sizeof("spt") - 1,
 	.has_ids = true,
 	.takes_fractions = true,
 	.header_size = SPT_HEADER,
