@@ -93,6 +93,8 @@ CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
 	set->has_fractions = has_fractions;
 	set->stores_ids = has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL;
 	set->ascending = true;
+	set->last_id = -1;
+	set->extent = cb_extent_of_nothing();
 	set->max_count = cb_layout_max_cells(layout, MaxPayloadSize());
 	set_buffer(set, MemoryContextAlloc(context, FIRST_BUFFER_SIZE), FIRST_BUFFER_SIZE);
 	check_invariants(set);
@@ -161,16 +163,16 @@ CellSetStoreIds(CellSet *set)
 	}
 
 	/* Of numbers in sequence, the first and last differ in the highest bit. */
-	set->last_id = set->first_id + (set->count - 1);
-	set->differing_bits = set->first_id ^ set->last_id;
+	set->last_id = set->first_id + (int64) set->count - 1;
+	set->differing_bits = set->first_id ^ (uint32) set->last_id;
 	check_invariants(set);
 }
 
-/* The id of the last record. */
-static uint32
+/* The id of the last record; -1 if there is none. */
+static int64
 last_id(const CellSet *set)
 {
-	return set->stores_ids ? set->last_id : set->first_id + (set->count - 1);
+	return set->stores_ids ? set->last_id : set->first_id + (int64) set->count - 1;
 }
 
 void
@@ -189,7 +191,7 @@ CellSetMerge(CellSet *set, const CellSet *other)
 
 	if (set->count == 0)
 		set->first_id = other->first_id;
-	in_order = set->count == 0 || last_id(set) < other->first_id;
+	in_order = set->count == 0 || other->first_id > last_id(set);
 
 	if (set->has_ids && !set->stores_ids &&
 		(other->stores_ids || other->first_id != set->first_id + set->count))
@@ -210,8 +212,9 @@ CellSetMerge(CellSet *set, const CellSet *other)
 		set->ascending = set->ascending && other->ascending && in_order;
 		set->last_id = last_id(other);
 		set->differing_bits |= (set->first_id ^ other->first_id) |
-			(other->stores_ids ? other->differing_bits : other->first_id ^ last_id(other));
+			(other->stores_ids ? other->differing_bits : other->first_id ^ (uint32) last_id(other));
 	}
+	cb_extent_unite(&set->extent, &other->extent);
 	set->count += other->count;
 	check_invariants(set);
 }
@@ -277,6 +280,35 @@ load_batch(const CellSet *set, uint64 first, CbBatch *batch)
 }
 
 /*
+ * Make the payload of layout compact, whose cells are the records without
+ * their ids: in place, and nothing is to be done if there are none.
+ */
+static bytea *
+strip_ids(CellSet *set)
+{
+	const Size	size = header_room(&cb_compact) + set->count * CB_COMPACT_CELL;
+	uint32		previous = 0;
+
+	if (set->stores_ids)
+		for (uint64 i = 0; i < set->count; i++)
+		{
+			const char *record = set->records + i * (ID_SIZE + CB_COMPACT_CELL);
+			uint32		cell_id;
+
+			if (i % CB_BATCH == 0)
+				CHECK_FOR_INTERRUPTS();
+			memcpy(&cell_id, record, ID_SIZE);
+			if (i > 0 && cell_id == previous)
+				ReportFault(set->layout, &(CbFault) {.code = CB_ID_REPEATED, .cell = cell_id});
+			previous = cell_id;
+			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
+		}
+	cb_compact_put_header((uint8 *) set->buffer + VARHDRSZ, set->count);
+	SET_VARSIZE(set->buffer, size);
+	return (bytea *) set->buffer;
+}
+
+/*
  * Encode the cells.  In place, a batch is read before it is overwritten, and
  * as the payload's cells are not larger than the records, it is the only one.
  */
@@ -288,7 +320,7 @@ encode_set(CellSet *set, bool in_place)
 	bytea	   *payload;
 	uint64		size;
 
-	cb_writer_init(&writer, set->layout, set->count);
+	cb_writer_init(&writer, set->layout, set->count, &set->extent);
 	if (cb_writer_must_measure(&writer))
 		for (uint64 i = 0; i < set->count; i += CB_BATCH)
 		{
@@ -338,22 +370,15 @@ CellSetPayload(CellSet *set)
 		return encode_set(set, false);
 
 	set->is_payload = true;
-	if (set->layout == &cb_compact && set->width == CB_COMPACT_CELL)
-	{
-		/* The records are the cells already. */
-		cb_compact_put_header((uint8_t *) set->buffer + VARHDRSZ, set->count);
-		SET_VARSIZE(set->buffer, header_room(set->layout) + set->count * set->width);
-		return (bytea *) set->buffer;
-	}
-	return encode_set(set, true);
+	return set->layout == &cb_compact ? strip_ids(set) : encode_set(set, true);
 }
 
 /*
  * What comes behind the records when a set is handed to another process: the
- * layout's name, four flags, first_id, last_id, differing_bits, count.
+ * layout's name, four flags, first_id, differing_bits, last_id, count, extent.
  */
 #define TRAILER_NAME 16
-#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 3 * 4 + 8)
+#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 2 * 4 + 6 * 8)
 
 bytea *
 CellSetSerialize(CellSet *set)
@@ -377,9 +402,13 @@ CellSetSerialize(CellSet *set)
 	pq_sendbyte(&trailer, set->stores_ids);
 	pq_sendbyte(&trailer, set->ascending);
 	pq_sendint32(&trailer, set->first_id);
-	pq_sendint32(&trailer, set->last_id);
 	pq_sendint32(&trailer, set->differing_bits);
+	pq_sendint64(&trailer, set->last_id);
 	pq_sendint64(&trailer, set->count);
+	pq_sendfloat8(&trailer, set->extent.min_x);
+	pq_sendfloat8(&trailer, set->extent.max_x);
+	pq_sendfloat8(&trailer, set->extent.min_y);
+	pq_sendfloat8(&trailer, set->extent.max_y);
 	Assert(trailer.len == TRAILER_SIZE);
 
 	memset(set->buffer, 0, header_room(set->layout));
@@ -408,9 +437,13 @@ CellSetDeserialize(const bytea *bytes)
 	set->stores_ids = pq_getmsgbyte(&trailer);
 	set->ascending = pq_getmsgbyte(&trailer);
 	set->first_id = pq_getmsgint(&trailer, 4);
-	set->last_id = pq_getmsgint(&trailer, 4);
 	set->differing_bits = pq_getmsgint(&trailer, 4);
+	set->last_id = pq_getmsgint64(&trailer);
 	set->count = set->max_count = pq_getmsgint64(&trailer);
+	set->extent.min_x = pq_getmsgfloat8(&trailer);
+	set->extent.max_x = pq_getmsgfloat8(&trailer);
+	set->extent.min_y = pq_getmsgfloat8(&trailer);
+	set->extent.max_y = pq_getmsgfloat8(&trailer);
 	pq_getmsgend(&trailer);
 
 	/* As if the buffer began where a header of four bytes would. */

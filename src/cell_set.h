@@ -37,8 +37,10 @@ typedef struct CellSet
 	bool		is_payload;		/* the buffer has become the payload */
 	uint32		width;			/* of a record */
 	uint32		first_id;		/* of the first record */
-	uint32		last_id;		/* of the last one, if ids are stored */
+	int64		last_id;		/* of the last one, if ids are stored; -1
+								 * before the first */
 	uint32		differing_bits; /* in which stored ids differ from the first */
+	CbExtent	extent;			/* of the cells, if the layout needs it */
 	uint64		count;
 	uint64		capacity;
 	uint64		max_count;		/* that fit into a payload */
@@ -110,8 +112,8 @@ CellSetNextWithId(CellSet *set, uint32 cell_id)
 
 	record = CellSetNext(set);
 	memcpy(record, &cell_id, sizeof(cell_id));
-	if (unlikely(cell_id <= set->last_id && set->count > 1))
-		set->ascending = false;
+	/* Without a branch: in random order it would be mispredicted. */
+	set->ascending &= cell_id > set->last_id;
 	set->last_id = cell_id;
 	set->differing_bits |= cell_id ^ set->first_id;
 	return record + sizeof(cell_id);

@@ -80,11 +80,12 @@ Datum
 cell_empty(PG_FUNCTION_ARGS)
 {
 	const CbLayout *layout = GetLayoutArgument(fcinfo, 0);
+	const CbExtent nothing = cb_extent_of_nothing();
 	CbWriter	writer;
 	bytea	   *payload;
 	Size		size;
 
-	cb_writer_init(&writer, layout, 0);
+	cb_writer_init(&writer, layout, 0, &nothing);
 	size = VARHDRSZ + cb_writer_size(&writer);
 	payload = palloc(size);
 	SET_VARSIZE(payload, size);

@@ -107,8 +107,8 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	const bool	with_id = args >= ARGS_WITH_ID;
 	const int	first = with_id ? 2 : 1;
 	CellSet    *set = current_set(fcinfo);
-	double		x = 0;
-	double		y = 0;
+	double		x;
+	double		y;
 	uint32		cell_id = 0;
 	uint64		phenotypes;
 	uint8	   *record;
@@ -126,16 +126,14 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	else if (args == ARGS_WITH_LAYOUT)
 		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
 
-	if (fractions)
-	{
-		x = get_centroid(fcinfo, first, "x");
-		y = get_centroid(fcinfo, first + 1, "y");
-	}
+	x = fractions ? get_centroid(fcinfo, first, "x") : PG_GETARG_INT32(first);
+	y = fractions ? get_centroid(fcinfo, first + 1, "y") : PG_GETARG_INT32(first + 1);
+
+	if (args == ARGS_WITH_LAYOUT && set->layout->needs_extent)
+		cb_extent_add(&set->extent, x, y);
 
 	record = with_id ? CellSetNextWithId(set, cell_id) : CellSetNext(set);
-	if (!fractions)
-		cb_compact_put_cell(record, PG_GETARG_INT32(first), PG_GETARG_INT32(first + 1), phenotypes);
-	else if (args == ARGS_WITH_LAYOUT && set->has_fractions)
+	if (fractions && args == ARGS_WITH_LAYOUT && set->has_fractions)
 		CellSetPutCentroid(record, x, y, phenotypes);
 	else
 		cb_compact_put_cell(record, (int32) x, (int32) y, phenotypes);

@@ -32,7 +32,7 @@ typedef struct CbBatch
 	uint64_t	phenotypes[CB_BATCH];
 } CbBatch;
 
-/* The box around cells; meaningless while it has seen none. */
+/* The box around cells. */
 typedef struct CbExtent
 {
 	double		min_x;
@@ -41,27 +41,31 @@ typedef struct CbExtent
 	double		max_y;
 } CbExtent;
 
-/* Start an extent, so that the first cell added sets all four sides. */
+/*
+ * The box around no cells: the first one added sets all four sides.  United with
+ * another extent it makes no difference.
+ */
 static inline CbExtent
 cb_extent_of_nothing(void)
 {
 	return (CbExtent) {INFINITY, -INFINITY, INFINITY, -INFINITY};
 }
 
-/* Widen an extent to take in the cells of a batch. */
+/* Widen an extent to take in another one. */
 static inline void
-cb_extent_add(CbExtent *extent, const CbBatch *batch)
+cb_extent_unite(CbExtent *extent, const CbExtent *other)
 {
-	CbExtent	wide = *extent;
+	extent->min_x = other->min_x < extent->min_x ? other->min_x : extent->min_x;
+	extent->max_x = other->max_x > extent->max_x ? other->max_x : extent->max_x;
+	extent->min_y = other->min_y < extent->min_y ? other->min_y : extent->min_y;
+	extent->max_y = other->max_y > extent->max_y ? other->max_y : extent->max_y;
+}
 
-	for (size_t i = 0; i < batch->count; i++)
-	{
-		wide.min_x = batch->x[i] < wide.min_x ? batch->x[i] : wide.min_x;
-		wide.max_x = batch->x[i] > wide.max_x ? batch->x[i] : wide.max_x;
-		wide.min_y = batch->y[i] < wide.min_y ? batch->y[i] : wide.min_y;
-		wide.max_y = batch->y[i] > wide.max_y ? batch->y[i] : wide.max_y;
-	}
-	*extent = wide;
+/* Widen an extent to take in a cell. */
+static inline void
+cb_extent_add(CbExtent *extent, double x, double y)
+{
+	cb_extent_unite(extent, &(CbExtent) {x, x, y, y});
 }
 
 #endif							/* CB_CELL_H */

@@ -80,12 +80,14 @@ cb_writer_fail(CbWriter *writer, CbFault fault)
 }
 
 void
-cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells)
+cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells,
+			   const CbExtent *extent)
 {
-	/* What the layouts keep is theirs to start, and large. */
-	memset(writer, 0, offsetof(CbWriter, spt));
+	/* What dense keeps is large, and its own to start. */
+	memset(writer, 0, offsetof(CbWriter, dense));
 	writer->layout = layout;
 	writer->cells = cells;
+	writer->extent = *extent;
 }
 
 bool
@@ -247,7 +249,8 @@ cb_reader_read(CbReader *reader, CbBatch *batch)
 			return false;
 		reader->last_id = batch->cell_id[batch->count - 1];
 	}
-	cb_extent_add(&reader->extent, batch);
+	for (size_t i = 0; i < batch->count; i++)
+		cb_extent_add(&reader->extent, batch->x[i], batch->y[i]);
 	reader->position += batch->count;
 	return true;
 }

@@ -70,15 +70,6 @@ typedef struct CbFault
 
 typedef struct CbLayout CbLayout;
 
-/* What the writer of layout spt keeps from batch to batch. */
-typedef struct CbSptWriter
-{
-	CbExtent	extent;			/* of the cells measured */
-	double		offset_x;		/* what is subtracted before truncation */
-	double		offset_y;
-	double		base;			/* and then added */
-} CbSptWriter;
-
 /* A payload being written. */
 typedef struct CbWriter
 {
@@ -86,13 +77,13 @@ typedef struct CbWriter
 	uint64_t	cells;			/* of the payload */
 	uint64_t	position;		/* of the next cell of this pass */
 	uint32_t	last_id;		/* of the cells of this pass */
+	CbExtent	extent;			/* of all cells */
 	uint8_t    *payload;
+	double		offset_x;		/* what layout spt subtracts before it */
+	double		offset_y;		/* truncates */
+	double		base;			/* and then adds */
 	CbFault		fault;
-	union
-	{
-		CbSptWriter spt;
-		CbDenseWriter dense;
-	};
+	CbDenseWriter dense;
 } CbWriter;
 
 /* A payload being read. */
@@ -119,6 +110,7 @@ struct CbLayout
 	size_t		name_length;
 	bool		has_ids;		/* decoded cells have a cell_id */
 	bool		takes_fractions;	/* encodes untruncated coordinates */
+	bool		needs_extent;	/* encoding takes that of all cells */
 	size_t		header_size;	/* what decode_header looks at */
 	size_t		cell_size;		/* where a payload is its header, then cell
 								 * after cell, all of that size; otherwise 0 */
@@ -172,8 +164,12 @@ extern const CbLayout *cb_layout_at(size_t index);
 /* The most cells that a payload of at most max_bytes may be able to hold. */
 extern uint64_t cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes);
 
-/* Start to write a payload of that many cells. */
-extern void cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells);
+/*
+ * Start to write a payload of that many cells, with that extent if the layout
+ * needs it.
+ */
+extern void cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells,
+						   const CbExtent *extent);
 
 /* Whether the layout needs the size pass. */
 extern bool cb_writer_must_measure(const CbWriter *writer);

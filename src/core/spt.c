@@ -42,18 +42,9 @@ spt_coordinate(double value, double offset, double base)
 }
 
 static void
-spt_measure(CbWriter *writer, const CbBatch *batch)
-{
-	if (writer->position == 0)
-		writer->spt = (CbSptWriter) {.extent = cb_extent_of_nothing()};
-	cb_extent_add(&writer->spt.extent, batch);
-}
-
-static void
 spt_encode_header(CbWriter *writer)
 {
-	CbSptWriter *spt = &writer->spt;
-	const CbExtent *extent = &spt->extent;
+	const CbExtent *extent = &writer->extent;
 	uint8_t    *header = writer->payload;
 
 	memset(header, 0, SPT_HEADER);
@@ -62,33 +53,32 @@ spt_encode_header(CbWriter *writer)
 
 	if (extent->min_x <= 1 || extent->min_y <= 1)
 	{
-		spt->offset_x = extent->min_x;
-		spt->offset_y = extent->min_y;
-		spt->base = 1;
+		writer->offset_x = extent->min_x;
+		writer->offset_y = extent->min_y;
+		writer->base = 1;
 	}
 
 	/* One that is too large is cut here, and refused by spt_encode. */
 	cb_put_be32(header, (uint32_t) writer->cells);
 	cb_put_be32(header + 4, (uint32_t)
-				spt_coordinate(extent->min_x, spt->offset_x, spt->base));
+				spt_coordinate(extent->min_x, writer->offset_x, writer->base));
 	cb_put_be32(header + 8, (uint32_t)
-				spt_coordinate(extent->max_x, spt->offset_x, spt->base));
+				spt_coordinate(extent->max_x, writer->offset_x, writer->base));
 	cb_put_be32(header + 12, (uint32_t)
-				spt_coordinate(extent->min_y, spt->offset_y, spt->base));
+				spt_coordinate(extent->min_y, writer->offset_y, writer->base));
 	cb_put_be32(header + 16, (uint32_t)
-				spt_coordinate(extent->max_y, spt->offset_y, spt->base));
+				spt_coordinate(extent->max_y, writer->offset_y, writer->base));
 }
 
 static bool
 spt_encode(CbWriter *writer, const CbBatch *batch)
 {
-	const CbSptWriter *spt = &writer->spt;
 	uint8_t    *to = writer->payload + spt_size(writer->position);
 
 	for (size_t i = 0; i < batch->count; i++)
 	{
-		int64_t		x = spt_coordinate(batch->x[i], spt->offset_x, spt->base);
-		int64_t		y = spt_coordinate(batch->y[i], spt->offset_y, spt->base);
+		int64_t		x = spt_coordinate(batch->x[i], writer->offset_x, writer->base);
+		int64_t		y = spt_coordinate(batch->y[i], writer->offset_y, writer->base);
 
 		if (x > UINT32_MAX || y > UINT32_MAX)
 			return cb_writer_fail(writer, (CbFault)
@@ -174,10 +164,10 @@ const CbLayout cb_spt = {
 	.name_length = sizeof("spt") - 1,
 	.has_ids = true,
 	.takes_fractions = true,
+	.needs_extent = true,
 	.header_size = SPT_HEADER,
 	.cell_size = SPT_CELL,
 	.size = spt_size,
-	.measure = spt_measure,
 	.encode_header = spt_encode_header,
 	.encode = spt_encode,
 	.decode_header = spt_decode_header,
