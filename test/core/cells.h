@@ -10,75 +10,132 @@
 
 #include "layout.h"
 
+/* One cell, as the columns of a CbBatch have it. */
+typedef struct Cell
+{
+	double		x;
+	double		y;
+	uint64_t	phenotypes;
+	uint32_t	cell_id;
+} Cell;
+
 /* Cells to encode or decoded from a payload. */
 typedef struct Cells
 {
-	CbCell	   *cells;
+	Cell	   *cells;
 	size_t		count;
 } Cells;
 
-/*
- * Encode cells in batches of that many.  The payload is an allocation of
- * exactly its size, so that the sanitizer sees each byte too many.  NULL on
- * a fault.
- */
-static uint8_t *
-encode(const CbLayout *layout, Cells cells, size_t batch, size_t *size, CbFault *fault)
+/* The batch that begins with a cell. */
+static void
+load_batch(Cells cells, size_t first, CbBatch *batch)
 {
-	CbWriter	writer;
-	uint8_t    *payload;
-	bool		ok = true;
-
-	cb_writer_init(&writer, layout);
-	for (size_t i = 0; ok && i < cells.count; i += batch)
-		ok = cb_writer_measure(&writer, cells.cells + i,
-							   cells.count - i < batch ? cells.count - i : batch);
-	if (!ok)
+	batch->count = cells.count - first < CB_BATCH ? cells.count - first : CB_BATCH;
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		*fault = writer.fault;
-		return NULL;
+		batch->cell_id[i] = cells.cells[first + i].cell_id;
+		batch->x[i] = cells.cells[first + i].x;
+		batch->y[i] = cells.cells[first + i].y;
+		batch->phenotypes[i] = cells.cells[first + i].phenotypes;
 	}
-
-	*size = cb_writer_size(&writer);
-	payload = malloc(*size);
-	cb_writer_begin(&writer, payload);
-	for (size_t i = 0; ok && i < cells.count; i += batch)
-		ok = cb_writer_write(&writer, cells.cells + i,
-							 cells.count - i < batch ? cells.count - i : batch);
-	if (ok && writer.next != payload + *size)
-		abort();				/* size pass and write pass disagree */
-	if (!ok)
-	{
-		*fault = writer.fault;
-		free(payload);
-		return NULL;
-	}
-	return payload;
 }
 
 /*
- * Decode a payload in batches of that many, or return its fault.  The caller
- * frees the cells, also after a fault.
+ * Encode cells.  The payload is an allocation of exactly its size, so that the
+ * sanitizer sees each byte too many.  NULL on a fault.
+ */
+static uint8_t *
+encode(const CbLayout *layout, Cells cells, size_t *size, CbFault *fault)
+{
+	CbExtent	extent = cb_extent_of_nothing();
+	CbWriter	writer;
+	CbBatch		batch;
+	uint8_t    *payload = NULL;
+	bool		ok = true;
+
+	for (size_t i = 0; i < cells.count; i++)
+		cb_extent_add(&extent, cells.cells[i].x, cells.cells[i].y);
+	cb_writer_init(&writer, layout, cells.count, &extent);
+	if (cb_writer_must_measure(&writer))
+		for (size_t i = 0; ok && i < cells.count; i += CB_BATCH)
+		{
+			load_batch(cells, i, &batch);
+			ok = cb_writer_measure(&writer, &batch);
+		}
+	if (ok)
+	{
+		*size = cb_writer_size(&writer);
+		/* Bytes that are not written, too, must show. */
+		payload = malloc(*size);
+		memset(payload, 0xa5, *size);
+		cb_writer_begin(&writer, payload);
+	}
+	for (size_t i = 0; ok && i < cells.count; i += CB_BATCH)
+	{
+		load_batch(cells, i, &batch);
+		ok = cb_writer_write(&writer, &batch);
+	}
+	if (ok)
+		return payload;
+	*fault = writer.fault;
+	free(payload);
+	return NULL;
+}
+
+/*
+ * Decode a payload, or return its fault.  The header is looked at where there
+ * is nothing else, as of a payload of which the rest was not fetched.  The
+ * caller frees the cells, also after a fault.
  */
 static CbFault
-decode(const CbLayout *layout, const uint8_t *bytes, size_t size, size_t batch, Cells *cells)
+decode(const CbLayout *layout, const uint8_t *bytes, size_t size, Cells *cells)
 {
+	size_t		header_size = size < layout->header_size ? size : layout->header_size;
+	uint8_t    *header = malloc(header_size + 1);
 	CbReader	reader;
-	size_t		count;
+	CbBatch		batch;
+	bool		ok;
 
 	memset(cells, 0, sizeof(*cells));
-	if (!cb_reader_open(&reader, layout, bytes, size))
-		return reader.fault;
+	header = realloc(header, header_size ? header_size : 1);
+	if (header_size > 0)
+		memcpy(header, bytes, header_size);
+	ok = cb_reader_open(&reader, layout, header, size);
+	free(header);
+	ok = ok && cb_reader_start(&reader, bytes);
 	do
 	{
-		cells->cells = realloc(cells->cells, (cells->count + batch) * sizeof(CbCell));
-		if (!cb_reader_read(&reader, cells->cells + cells->count, batch, &count))
+		ok = ok && cb_reader_read(&reader, &batch);
+		if (!ok)
 			return reader.fault;
-		cells->count += count;
-	} while (count > 0);
+		cells->cells = realloc(cells->cells, (cells->count + batch.count + 1) * sizeof(Cell));
+		for (size_t i = 0; i < batch.count; i++)
+			cells->cells[cells->count++] = (Cell)
+			{
+				.cell_id = batch.cell_id[i], .x = batch.x[i], .y = batch.y[i],
+				.phenotypes = batch.phenotypes[i]
+			};
+	} while (batch.count > 0);
 	if (cells->count != reader.cells)
 		abort();
 	return (CbFault) {.code = CB_NO_FAULT};
+}
+
+/* Count the cells of a valid payload by their masks; UINT64_MAX on a fault. */
+static uint64_t
+count(const CbLayout *layout, const uint8_t *bytes, size_t size, uint64_t all_of, uint64_t none_of)
+{
+	CbReader	reader;
+	uint64_t	found = 0;
+
+	if (!cb_reader_open(&reader, layout, bytes, size) || !cb_reader_start(&reader, bytes))
+		return UINT64_MAX;
+	/* in two parts, as the extension does for interrupts */
+	for (uint64_t first = 0; first < reader.cells; first += 2 * CB_BATCH)
+		found += cb_reader_count(&reader, first,
+								 reader.cells - first < 2 * CB_BATCH ? reader.cells - first : 2 * CB_BATCH,
+								 all_of, none_of);
+	return found;
 }
 
 #endif							/* CB_TEST_CELLS_H */

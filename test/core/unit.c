@@ -32,10 +32,10 @@ next_random(uint64_t *state)
 static Cells
 random_cells(size_t count, uint64_t seed)
 {
-	Cells		cells = {malloc((count + 1) * sizeof(CbCell)), count};
+	Cells		cells = {malloc((count + 1) * sizeof(Cell)), count};
 	uint32_t	id = (uint32_t) (next_random(&seed) % 1000);
 
-	memset(cells.cells, 0, (count + 1) * sizeof(CbCell));
+	memset(cells.cells, 0, (count + 1) * sizeof(Cell));
 	for (size_t i = 0; i < count; i++)
 	{
 		cells.cells[i].cell_id = id;
@@ -61,6 +61,8 @@ table_of_layouts(void **state)
 		assert_ptr_equal(layout_named(cb_layout_at(i)->name), cb_layout_at(i));
 	assert_ptr_equal(layout_named("compact"), &cb_compact);
 	assert_ptr_equal(layout_named("spt"), &cb_spt);
+	assert_ptr_equal(layout_named("dense"), &cb_dense);
+	assert_ptr_equal(layout_named("arrow"), &cb_arrow);
 	assert_null(layout_named(""));
 	assert_null(layout_named("compac"));
 	assert_null(layout_named("compactx"));
@@ -94,6 +96,10 @@ most_cells(void **state)
 	assert_int_equal(cb_layout_max_cells(&cb_compact, 20), 1);
 	assert_int_equal(cb_layout_max_cells(&cb_compact, 1073741819), 67108863);
 	assert_int_equal(cb_layout_max_cells(&cb_spt, 1073741819), 53687089);
+	assert_int_equal(cb_layout_max_cells(&cb_arrow, 1073741819), 53687056);
+	/* dense: no more than compact at its largest, one bit each at least */
+	assert_int_equal(cb_layout_max_cells(&cb_dense, 1073741819), 67108863);
+	assert_int_equal(cb_layout_max_cells(&cb_dense, 1024), 7872);
 	/* the number of cells is a uint32 */
 	assert_int_equal(cb_layout_max_cells(&cb_compact, UINT64_MAX / 2), UINT32_MAX - 1u);
 }
@@ -102,11 +108,11 @@ most_cells(void **state)
 static void
 worked_examples(void **state)
 {
-	CbCell		cells[] = {
+	Cell		cells[] = {
 		{.cell_id = 3, .x = 10.5, .y = 20.25, .phenotypes = 5},
 		{.cell_id = 7, .x = -4.0, .y = 300.0, .phenotypes = 0x8000000000000001},
 	};
-	CbCell		truncated[] = {
+	Cell		truncated[] = {
 		{.x = 10, .y = 20, .phenotypes = 5},
 		{.x = -4, .y = 300, .phenotypes = 0x8000000000000001},
 	};
@@ -129,10 +135,10 @@ worked_examples(void **state)
 	uint8_t    *payload;
 
 	(void) state;
-	payload = encode(&cb_compact, (Cells) {cells, 2}, 1, &size, &fault);
+	payload = encode(&cb_compact, (Cells) {cells, 2}, &size, &fault);
 	assert_int_equal(size, sizeof(compact));
 	assert_memory_equal(payload, compact, size);
-	fault = decode(&cb_compact, payload, size, 10, &decoded);
+	fault = decode(&cb_compact, payload, size, &decoded);
 	assert_int_equal(fault.code, CB_NO_FAULT);
 	for (int i = 0; i < 2; i++)
 	{
@@ -143,7 +149,7 @@ worked_examples(void **state)
 	free(decoded.cells);
 	free(payload);
 
-	payload = encode(&cb_spt, (Cells) {cells, 2}, 1, &size, &fault);
+	payload = encode(&cb_spt, (Cells) {cells, 2}, &size, &fault);
 	assert_int_equal(size, sizeof(spt));
 	assert_memory_equal(payload, spt, size);
 	free(payload);
@@ -161,11 +167,24 @@ no_cells(void **state)
 	(void) state;
 	for (size_t i = 0; (layout = cb_layout_at(i)) != NULL; i++)
 	{
-		uint8_t    *payload = encode(layout, (Cells) {NULL, 0}, 1, &size, &fault);
+		uint8_t    *payload = encode(layout, (Cells) {NULL, 0}, &size, &fault);
 
-		assert_int_equal(size, layout->header_size);
-		assert_memory_equal(payload, zeros, size);
-		fault = decode(layout, payload, size, 1, &decoded);
+		if (layout == &cb_compact || layout == &cb_spt)
+		{
+			assert_int_equal(size, layout->header_size);
+			assert_memory_equal(payload, zeros, size);
+		}
+		else if (layout == &cb_dense)
+		{
+			assert_int_equal(size, 40);
+			assert_memory_equal(payload, "CBD\1", 4);
+			assert_memory_equal(payload + 4, zeros, 20);
+			assert_memory_equal(payload + 20, zeros, 20);
+		}
+		else
+			assert_int_equal(size, 576 + 8);
+		assert_int_equal(count(layout, payload, size, 0, 0), 0);
+		fault = decode(layout, payload, size, &decoded);
 		assert_int_equal(fault.code, CB_NO_FAULT);
 		assert_int_equal(decoded.count, 0);
 		free(decoded.cells);
@@ -177,7 +196,7 @@ no_cells(void **state)
 static void
 round_trip(void **state)
 {
-	static const size_t counts[] = {1, 2, 3, 63, 64, 65, 1023, 1024, 1025, 4000};
+	static const size_t counts[] = {1, 2, 3, 7, 8, 9, 63, 64, 65, 127, 128, 1023, 1024, 1025, 2048, 4000, 100001};
 	const CbLayout *layout;
 
 	(void) state;
@@ -188,10 +207,10 @@ round_trip(void **state)
 			Cells		decoded;
 			size_t		size;
 			CbFault		fault;
-			uint8_t    *payload = encode(layout, cells, 64, &size, &fault);
+			uint8_t    *payload = encode(layout, cells, &size, &fault);
 
 			assert_non_null(payload);
-			fault = decode(layout, payload, size, 100, &decoded);
+			fault = decode(layout, payload, size, &decoded);
 			assert_int_equal(fault.code, CB_NO_FAULT);
 			assert_int_equal(decoded.count, cells.count);
 			for (size_t i = 0; i < cells.count; i++)
@@ -211,37 +230,50 @@ round_trip(void **state)
 static void
 extremes(void **state)
 {
-	CbCell		cells[] = {
+	Cell		cells[] = {
 		{.cell_id = 0, .x = INT32_MIN, .y = INT32_MAX, .phenotypes = 0},
 		{.cell_id = UINT32_MAX, .x = INT32_MAX, .y = INT32_MIN, .phenotypes = UINT64_MAX},
 	};
 	size_t		size;
 	CbFault		fault;
 	Cells		decoded;
-	uint8_t    *payload = encode(&cb_compact, (Cells) {cells, 2}, 2, &size, &fault);
+	uint8_t    *payload;
+	const CbLayout *layout;
 
 	(void) state;
-	decode(&cb_compact, payload, size, 2, &decoded);
-	for (int i = 0; i < 2; i++)
-		assert_true(decoded.cells[i].x == cells[i].x && decoded.cells[i].y == cells[i].y &&
-					decoded.cells[i].phenotypes == cells[i].phenotypes);
-	free(decoded.cells);
-	free(payload);
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
+	{
+		if (layout == &cb_spt)
+			continue;
+		payload = encode(layout, (Cells) {cells, 2}, &size, &fault);
+		fault = decode(layout, payload, size, &decoded);
+		assert_int_equal(fault.code, CB_NO_FAULT);
+		for (int i = 0; i < 2; i++)
+		{
+			assert_true(decoded.cells[i].x == cells[i].x && decoded.cells[i].y == cells[i].y &&
+						decoded.cells[i].phenotypes == cells[i].phenotypes);
+			assert_true(!layout->has_ids || decoded.cells[i].cell_id == cells[i].cell_id);
+		}
+		assert_int_equal(count(layout, payload, size, UINT64_MAX, 0), 1);
+		assert_int_equal(count(layout, payload, size, 0, UINT64_MAX), 1);
+		free(decoded.cells);
+		free(payload);
+	}
 
 	/* Shifted to 1, the largest is 2^32: one too many, on either axis. */
-	assert_null(encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault));
+	assert_null(encode(&cb_spt, (Cells) {cells, 2}, &size, &fault));
 	assert_int_equal(fault.code, CB_COORDINATE_TOO_LARGE);
 	assert_string_equal(fault.field, "y");
 	assert_int_equal(fault.cell, 0);
 	assert_true(fault.found == INT32_MAX && fault.expected == UINT32_MAX);
 	cells[0].y = INT32_MAX - 1;
-	assert_null(encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault));
+	assert_null(encode(&cb_spt, (Cells) {cells, 2}, &size, &fault));
 	assert_string_equal(fault.field, "x");
 	assert_int_equal(fault.cell, UINT32_MAX);
 	cells[0].x = INT32_MIN + 1;
-	payload = encode(&cb_spt, (Cells) {cells, 2}, 2, &size, &fault);
+	payload = encode(&cb_spt, (Cells) {cells, 2}, &size, &fault);
 	assert_non_null(payload);
-	fault = decode(&cb_spt, payload, size, 2, &decoded);
+	fault = decode(&cb_spt, payload, size, &decoded);
 	assert_int_equal(fault.code, CB_NO_FAULT);
 	assert_true(decoded.cells[1].x == UINT32_MAX && decoded.cells[1].cell_id == UINT32_MAX);
 	free(decoded.cells);
@@ -259,17 +291,17 @@ spt_shift(void **state)
 	(void) state;
 	for (size_t m = 0; m < COUNT_OF(minimum); m++)
 	{
-		CbCell		cells[COUNT_OF(step)];
+		Cell		cells[COUNT_OF(step)];
 		size_t		size;
 		CbFault		fault;
 		uint8_t    *payload;
 
 		for (size_t i = 0; i < COUNT_OF(step); i++)
-			cells[i] = (CbCell)
+			cells[i] = (Cell)
 		{
 			.cell_id = (uint32_t) i, .x = minimum[m] + step[i], .y = 50
 		};
-		payload = encode(&cb_spt, (Cells) {cells, COUNT_OF(step)}, 3, &size, &fault);
+		payload = encode(&cb_spt, (Cells) {cells, COUNT_OF(step)}, &size, &fault);
 		assert_non_null(payload);
 		for (size_t i = 0; i < COUNT_OF(step); i++)
 		{
@@ -286,21 +318,33 @@ spt_shift(void **state)
 static void
 repeated_id(void **state)
 {
-	CbCell		cells[] = {{.cell_id = 4}, {.cell_id = 9}, {.cell_id = 9}};
+	Cell		cells[] = {{.cell_id = 4}, {.cell_id = 9}, {.cell_id = 9}};
+	Cells		many = random_cells(CB_BATCH + 1, 1);
 	size_t		size;
 	CbFault		fault;
+	const CbLayout *layout;
 
 	(void) state;
-	for (size_t batch = 1; batch <= 3; batch++)
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
 	{
-		assert_null(encode(&cb_compact, (Cells) {cells, 3}, batch, &size, &fault));
+		assert_null(encode(layout, (Cells) {cells, 3}, &size, &fault));
 		assert_int_equal(fault.code, CB_ID_REPEATED);
 		assert_int_equal(fault.cell, 9);
 	}
 	/* id 0 twice, where there is no id before it */
 	cells[0].cell_id = cells[1].cell_id = 0;
-	assert_null(encode(&cb_spt, (Cells) {cells, 3}, 3, &size, &fault));
+	assert_null(encode(&cb_spt, (Cells) {cells, 3}, &size, &fault));
 	assert_int_equal(fault.cell, 0);
+
+	/* the last of a batch and the first of the next */
+	many.cells[CB_BATCH].cell_id = many.cells[CB_BATCH - 1].cell_id;
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
+	{
+		assert_null(encode(layout, many, &size, &fault));
+		assert_int_equal(fault.code, CB_ID_REPEATED);
+		assert_int_equal(fault.cell, many.cells[CB_BATCH].cell_id);
+	}
+	free(many.cells);
 }
 
 /* A payload with one field changed, and the fault that it must give. */
@@ -311,7 +355,7 @@ refused_payloads(void **state)
 	Cells		decoded;
 	size_t		size;
 	CbFault		fault;
-	uint8_t    *payload = encode(&cb_spt, cells, 3, &size, &fault);
+	uint8_t    *payload = encode(&cb_spt, cells, &size, &fault);
 	static const char *const sides[] = {"minimum x", "maximum x", "minimum y", "maximum y"};
 
 	(void) state;
@@ -321,7 +365,7 @@ refused_payloads(void **state)
 
 		memcpy(part, payload, cut);
 		part = realloc(part, cut ? cut : 1);
-		fault = decode(&cb_spt, part, cut, 3, &decoded);
+		fault = decode(&cb_spt, part, cut, &decoded);
 		assert_int_equal(fault.code, cut < 20 ? CB_HEADER_CUT : CB_WRONG_LENGTH);
 		assert_int_equal(fault.found, cut);
 		free(decoded.cells);
@@ -331,31 +375,229 @@ refused_payloads(void **state)
 	for (int side = 0; side < 4; side++)
 	{
 		payload[4 + 4 * side] ^= 1;
-		fault = decode(&cb_spt, payload, size, 3, &decoded);
+		fault = decode(&cb_spt, payload, size, &decoded);
 		assert_int_equal(fault.code, CB_WRONG_EXTENT);
 		assert_string_equal(fault.field, sides[side]);
 		payload[4 + 4 * side] ^= 1;
 		free(decoded.cells);
 	}
 
-	for (size_t batch = 1; batch <= 3; batch++)
-	{
-		memcpy(payload + 60, payload + 40, 4);
-		fault = decode(&cb_spt, payload, size, batch, &decoded);
-		assert_int_equal(fault.code, CB_ID_NOT_ASCENDING);
-		assert_int_equal(fault.cell, 2);
-		assert_int_equal(fault.found, cells.cells[1].cell_id);
-		assert_int_equal(fault.expected, cells.cells[1].cell_id);
-		free(decoded.cells);
-	}
+	memcpy(payload + 60, payload + 40, 4);
+	fault = decode(&cb_spt, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_ID_NOT_ASCENDING);
+	assert_int_equal(fault.cell, 2);
+	assert_int_equal(fault.found, cells.cells[1].cell_id);
+	assert_int_equal(fault.expected, cells.cells[1].cell_id);
+	free(decoded.cells);
 	free(payload);
 	free(cells.cells);
 
 	/* A number of cells that would overflow 32 bits of length */
-	fault = decode(&cb_compact, (const uint8_t[]) {0, 0, 0, 0x10}, 4, 1, &decoded);
+	fault = decode(&cb_compact, (const uint8_t[]) {0, 0, 0, 0x10}, 4, &decoded);
 	assert_int_equal(fault.code, CB_WRONG_LENGTH);
 	assert_true(fault.expected == 4294967300);
 	free(decoded.cells);
+}
+
+/*
+ * Change one byte of a dense payload, decode it, and change it back.  The
+ * fault is the one expected; its field too, unless that is NULL.
+ */
+static void
+refused_byte(uint8_t *payload, size_t size, size_t at, uint8_t byte, CbFaultCode code, const char *field)
+{
+	uint8_t		before = payload[at];
+	Cells		decoded;
+	CbFault		fault;
+
+	payload[at] = byte;
+	fault = decode(&cb_dense, payload, size, &decoded);
+	assert_int_equal(fault.code, code);
+	if (field != NULL)
+		assert_string_equal(fault.field, field);
+	free(decoded.cells);
+	payload[at] = before;
+}
+
+/* Each rule of docs/format.md for what a reader of layout dense checks. */
+static void
+refused_dense_payloads(void **state)
+{
+	/* gaps, differences of y; feature 0 in all, 1 in some, 2 the same */
+	static const double y[] = {1000, 1001, 1003, 1002, 1004, 1005, 1006, 1008, 1009, 1010};
+	Cell		cells[COUNT_OF(y)];
+	size_t		size;
+	size_t		features;
+	CbFault		fault;
+	Cells		decoded;
+	uint8_t    *payload;
+
+	(void) state;
+	for (size_t i = 0; i < COUNT_OF(y); i++)
+		cells[i] = (Cell)
+	{
+		.cell_id = (uint32_t) (2 * i), .x = (double) (7 * i % 5), .y = y[i], .phenotypes = i % 3 == 0 ? 7 : 1
+	};
+	payload = encode(&cb_dense, (Cells) {cells, COUNT_OF(y)}, &size, &fault);
+	/* 1 plane of gaps, 3 of x, 3 of y as differences, 2 of features */
+	assert_memory_equal(payload + 20, "\x01\x03\x83\x00", 4);
+	assert_int_equal(size, 40 + 2 + 2 * (1 + 3 + 3 + 2));
+	features = 42 + 2 * (1 + 3 + 3);
+
+	refused_byte(payload, size, 0, 'D', CB_WRONG_BYTE, NULL);
+	refused_byte(payload, size, 3, 2, CB_WRONG_BYTE, NULL);
+	refused_byte(payload, size, 4, 17, CB_WRONG_LENGTH, NULL);
+	refused_byte(payload, size, 7, 4, CB_WRONG_FIELD, "number of cells");
+	refused_byte(payload, size, 20, 33, CB_WRONG_FIELD, "planes of cell_id");
+	refused_byte(payload, size, 21, 0, CB_WRONG_FIELD, "planes of x");
+	refused_byte(payload, size, 21, 33, CB_WRONG_FIELD, "planes of x");
+	refused_byte(payload, size, 22, 0x80, CB_WRONG_FIELD, "planes of y");
+	refused_byte(payload, size, 22, 33, CB_WRONG_FIELD, "planes of y");
+	refused_byte(payload, size, 23, 1, CB_WRONG_BYTE, NULL);
+	refused_byte(payload, size, 20, 2, CB_WRONG_LENGTH, NULL);
+	refused_byte(payload, size, 32, 2, CB_WRONG_LENGTH, NULL);
+	/* a parent that is no feature, has no plane, is the feature itself */
+	refused_byte(payload, size, 40, 64, CB_WRONG_PARENT, NULL);
+	refused_byte(payload, size, 41, 0, CB_WRONG_PARENT, NULL);
+	refused_byte(payload, size, 41, 2, CB_WRONG_PARENT, NULL);
+	/* bits behind the last cell, of the gaps and of the last feature */
+	refused_byte(payload, size, 43, 0x04 | payload[43], CB_BITS_BEHIND_LAST, NULL);
+	refused_byte(payload, size, size - 1, 0x80 | payload[size - 1], CB_BITS_BEHIND_LAST, NULL);
+	/* a gap, a difference before the first cell */
+	refused_byte(payload, size, 42, payload[42] ^ 1, CB_FIRST_NOT_ZERO, "gap of cell_id");
+	refused_byte(payload, size, 50, payload[50] ^ 1, CB_FIRST_NOT_ZERO, "difference of y");
+	/* all of x at its base or above, some at it */
+	refused_byte(payload, size, 44, 0xff, CB_NOT_NEEDED, "base of x");
+
+	/* ids and coordinates that would be too large: first id and base of x */
+	memset(payload + 8, 0xff, 4);
+	fault = decode(&cb_dense, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_ID_TOO_LARGE);
+	free(decoded.cells);
+	memset(payload + 8, 0, 4);
+	memcpy(payload + 12, "\xff\xff\xff\x7f", 4);
+	fault = decode(&cb_dense, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_COORDINATE_OUTSIDE);
+	assert_string_equal(fault.field, "x");
+	assert_true(fault.cell == 1 && fault.found == INT32_MAX + INT64_C(2));
+	free(decoded.cells);
+	memset(payload + 12, 0, 4);
+
+	/* a plane of zeros: of gaps, the topmost of x and of y, of a feature */
+	for (int i = 0; i < 4; i++)
+	{
+		static const char *const fields[] = {"planes of cell_id", "planes of x", "planes of y", "features"};
+		uint8_t		saved[4];
+		size_t		at = i == 0 ? 42 : i == 1 ? 48 : i == 2 ? 54 : features;
+
+		memcpy(saved, payload + at, 4);
+		memset(payload + at, 0, i == 3 ? 4 : 2);
+		fault = decode(&cb_dense, payload, size, &decoded);
+		assert_int_equal(fault.code, CB_NOT_NEEDED);
+		assert_string_equal(fault.field, fields[i]);
+		free(decoded.cells);
+		memcpy(payload + at, saved, 4);
+	}
+	fault = decode(&cb_dense, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_NO_FAULT);
+	free(decoded.cells);
+	free(payload);
+
+	/* no cells, but something in the header or behind it */
+	payload = encode(&cb_dense, (Cells) {NULL, 0}, &size, &fault);
+	for (size_t at = 8; at < 40; at++)
+		refused_byte(payload, size, at, 1, CB_WRONG_BYTE, NULL);
+	payload = realloc(payload, 41);
+	fault = decode(&cb_dense, payload, 41, &decoded);
+	assert_int_equal(fault.code, CB_WRONG_LENGTH);
+	free(decoded.cells);
+	free(payload);
+}
+
+/* Any bit of an arrow payload that is not in a column. */
+static void
+refused_arrow_payloads(void **state)
+{
+	Cells		cells = random_cells(5, 1);
+	Cells		decoded;
+	size_t		size;
+	CbFault		fault;
+	uint8_t    *payload = encode(&cb_arrow, cells, &size, &fault);
+
+	(void) state;
+	for (size_t at = 0; at < size; at++)
+	{
+		/* columns of 5 cells in blocks of 64 bytes */
+		bool		in_column = at >= 576 && at < 576 + 4 * 64 && (at - 576) % 64 < (at < 576 + 3 * 64 ? 20 : 40);
+
+		if (in_column)
+			continue;
+		payload[at] ^= 1;
+		fault = decode(&cb_arrow, payload, size, &decoded);
+		assert_true(fault.code == CB_WRONG_BYTE || fault.code == CB_WRONG_LENGTH || fault.code == CB_WRONG_FIELD);
+		free(decoded.cells);
+		payload[at] ^= 1;
+	}
+	/* a number of cells that no other layout can have */
+	payload[344 + 4] = 1;
+	fault = decode(&cb_arrow, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_WRONG_FIELD);
+	free(decoded.cells);
+	payload[344 + 4] = 0;
+	/* ids that don't ascend */
+	memcpy(payload + 576 + 8, payload + 576 + 4, 4);
+	fault = decode(&cb_arrow, payload, size, &decoded);
+	assert_int_equal(fault.code, CB_ID_NOT_ASCENDING);
+	free(decoded.cells);
+	free(payload);
+	free(cells.cells);
+}
+
+/* Counting finds what the masks tell, in the middle of a word and of a batch. */
+static void
+counts(void **state)
+{
+	static const size_t counts[] = {1, 63, 64, 65, 1000, 1024, 2047, 5000};
+	const CbLayout *layout;
+
+	(void) state;
+	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
+		for (size_t c = 0; c < COUNT_OF(counts); c++)
+		{
+			Cells		cells = random_cells(counts[c], counts[c]);
+			uint64_t	seed = 9;
+			size_t		size;
+			CbFault		fault;
+			uint8_t    *payload;
+
+			/* related features, for parents; 5 in all cells, 6 in none */
+			for (size_t i = 0; i < cells.count; i++)
+			{
+				uint64_t	mask = cells.cells[i].phenotypes & 0x1f;
+
+				cells.cells[i].phenotypes = mask | 0x20 | mask << 7 | (~mask & 3) << 60;
+			}
+			payload = encode(layout, cells, &size, &fault);
+			for (int query = 0; query < 200; query++)
+			{
+				uint64_t	all_of = next_random(&seed) & next_random(&seed) & next_random(&seed);
+				uint64_t	none_of = next_random(&seed) & next_random(&seed) & next_random(&seed) & next_random(&seed);
+				uint64_t	expected = 0;
+
+				if (query % 2)
+				{
+					/* one that few or no bits are asked of */
+					all_of = query % 4 == 1 ? UINT64_C(1) << query % 64 : 0;
+					none_of = query % 3 == 0 ? UINT64_C(1) << query / 3 % 64 : 0;
+				}
+				for (size_t i = 0; i < cells.count; i++)
+					expected += (cells.cells[i].phenotypes & all_of) == all_of &&
+						(cells.cells[i].phenotypes & none_of) == 0;
+				assert_int_equal(count(layout, payload, size, all_of, none_of), expected);
+			}
+			free(payload);
+			free(cells.cells);
+		}
 }
 
 /* Random edits of valid payloads: a fault, or cells. */
@@ -377,7 +619,7 @@ mutated_payloads(void **state)
 			Cells		decoded;
 			size_t		size;
 			CbFault		fault;
-			uint8_t    *payload = encode(layout, cells, 8, &size, &fault);
+			uint8_t    *payload = encode(layout, cells, &size, &fault);
 			uint64_t	edits = 1 + next_random(&seed) % 4;
 
 			for (uint64_t e = 0; e < edits; e++)
@@ -398,7 +640,7 @@ mutated_payloads(void **state)
 					size = new_size;
 				}
 			}
-			fault = decode(layout, payload, size, 3, &decoded);
+			fault = decode(layout, payload, size, &decoded);
 			if (fault.code == CB_NO_FAULT)
 				valid++;
 			else
@@ -420,7 +662,7 @@ write_seeds(const char *name, const char *folder)
 		Cells		cells = random_cells(count, count);
 		size_t		size;
 		CbFault		fault;
-		uint8_t    *payload = encode(layout_named(name), cells, 8, &size, &fault);
+		uint8_t    *payload = encode(layout_named(name), cells, &size, &fault);
 		char		path[4096];
 		FILE	   *file;
 
@@ -451,6 +693,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(spt_shift),
 		cmocka_unit_test(repeated_id),
 		cmocka_unit_test(refused_payloads),
+		cmocka_unit_test(refused_dense_payloads),
+		cmocka_unit_test(refused_arrow_payloads),
+		cmocka_unit_test(counts),
 		cmocka_unit_test(mutated_payloads),
 	};
 
