@@ -4,6 +4,7 @@
 #	set PG_CONFIG to choose the PostgreSQL
 #	make demo   pack one slide on a throwaway server, see demo/demo
 #	make test   run all tests on a throwaway server, see test/README.md
+#	make bench  measure against peers on a throwaway server, see perf/README.md
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
@@ -20,7 +21,7 @@ EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/core/build
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=cell_binary
 
-# demo and test install what is missing, even PGXS itself.
+# demo, test and bench install what is missing, even PGXS itself.
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
@@ -50,4 +51,8 @@ test:
 	scripts/install-dependencies test
 	scripts/sandbox --with-shared-data test/run
 
-.PHONY: demo test dist
+bench:
+	scripts/install-dependencies bench
+	perf/bench
+
+.PHONY: demo test bench dist

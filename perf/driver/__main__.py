@@ -1,0 +1,84 @@
+"""Make the tables, run all workloads in rounds, and report. Started by perf/measure."""
+import datetime
+import gc
+import json
+import os
+import sys
+
+import memory
+import report
+import server
+import workloads
+
+
+def progress(message):
+    print(f'{datetime.datetime.now():%H:%M:%S} {message}', file=sys.stderr, flush=True)
+
+
+def number_of_cells(size):
+    """500k and 5m are numbers of cells."""
+    return int(size.replace('k', '000').replace('m', '000000'))
+
+
+def make_data(suite):
+    """The tables of every size, the real samples, and the payloads of those that are read."""
+    server.create_extensions()
+    for name, cells in suite.sizes.items():
+        progress(f'making {name} cells')
+        server.create_tissue(f'cells_{name}', cells, variants=name == suite.main)
+    suite.cells.update(server.create_moldoveanu())
+    for data in {f'cells_{suite.main}', f'cells_{suite.smallest}', 'moldoveanu'} & set(suite.cells):
+        for table, why in server.create_payloads(data).items():
+            suite.absent[data, table] = why
+    server.warm_up()
+
+
+def run_rounds(suite, repeats):
+    """Each workload once a round, after one that only warms up.
+
+    The short ones come first, so that those that are compared are close to
+    each other. Every second round goes backwards, so that nobody always comes
+    after the same one.
+    """
+    order = suite.workloads
+    for number in range(repeats + 1):
+        progress(f'round {number} of {repeats}' if number else 'warming up')
+        for workload in order:
+            workload.measure()
+            gc.collect()
+        if number == 0:
+            order = sorted(order, key=lambda workload: (workload.data, workload.kind, sum(workload.times)))
+            for workload in order:
+                workload.times.clear()
+        order = order[::-1]
+
+
+def main():
+    repeats = int(os.environ['REPEATS'])
+    sizes, notices = server.affordable({size: number_of_cells(size) for size in os.environ['SIZES'].split()})
+    if not sizes:
+        sys.exit('bench: ' + '; '.join(notices))
+    suite = workloads.Suite(sizes, os.environ['ONLY'])
+    machine = report.machine()
+    settings = server.tune(sizes, suite.main)
+    make_data(suite)
+    if 'moldoveanu' not in suite.cells:
+        notices.append('the real samples were skipped: no ../shared/data')
+    suite.add_files()
+    suite.add_clients()
+    suite.add_codings()
+    if not suite.workloads:
+        sys.exit('bench: no workload has such a name')
+    run_rounds(suite, repeats)
+    progress('measuring memory')
+    peaks = memory.peaks(suite)
+
+    result = report.collect(suite, peaks, machine, settings, notices, repeats)
+    with os.fdopen(3, 'w') as file:
+        json.dump(result, file, indent=1)
+    print(report.markdown(result))
+    if any(workload.error and workload.error.startswith('failed') for workload in suite.workloads):
+        sys.exit('bench: a workload failed')
+
+
+main()

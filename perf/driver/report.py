@@ -1,0 +1,166 @@
+"""The result of a run: as data for JSON, and that in words for Markdown."""
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+from statistics import median
+
+import psycopg
+
+import server
+import targets
+
+EXPLANATION = '''\
+Everything ran interleaved: {repeats} rounds, after one to warm up, each of all workloads, on one private server whose
+buffers hold all tables, without parallel workers unless named. A time is the median of the rounds; a ratio of two
+times is the median of each round's ratio. "0.9 x the time" of something is 9 where that takes 10; "3 x faster" is 1
+where that takes 3. MB are millions of bytes. Results are made on the server but not sent, except end to end.'''
+
+CODING_EXPLANATION = '''\
+Bytes a cell are the mean over the samples of a data set. The speed is that of the data in layout compact, 16 bytes a
+cell: how many MB of it pass in the time that the layout takes beyond compact, and the coding beyond reading the
+payload. A dash: no slower than compact.'''
+
+
+def machine():
+    cpu = re.search(r'model name\s*: (.*)', server.read('/proc/cpuinfo'))
+    return {
+        'date': datetime.date.today().isoformat(),
+        'cpu': cpu[1] if cpu else platform.machine(),
+        'cores': os.cpu_count(),
+        'memory_gb': round(server.memory_total() / 2**30),
+        'kernel': platform.release(),
+        'load_before': os.getloadavg()[0],
+    }
+
+
+def versions():
+    """Of the server, its extensions, and the client libraries that are there."""
+    with server.connect() as connection:
+        found = {'PostgreSQL': connection.execute('SHOW server_version').fetchone()[0]}
+        found |= dict(connection.execute("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'").fetchall())
+    for library in 'psycopg', 'numpy', 'pyarrow', 'adbc-driver-postgresql':
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    found['psycopg'] += f' ({psycopg.pq.__impl__})'
+    return found
+
+
+def figure(function, *arguments):
+    """A figure, or None where there is none."""
+    try:
+        return function(*arguments)
+    except LookupError:
+        return None
+
+
+def collect(suite, peaks, about, settings, notices, repeats):
+    figures = targets.Figures(suite, peaks)
+    rows = []
+    for workload in suite.workloads:
+        row = {key: getattr(workload, key) for key in ('kind', 'name', 'title', 'data', 'error', 'result', 'times')}
+        if workload.times:
+            reference = 'client_payload' if workload.kind == 'client' else 'pack'
+            row |= {'median': median(workload.times), 'ratio': figure(figures.ratio, workload.name, reference, workload.data)}
+        rows.append(row)
+    codings = []
+    for data in dict.fromkeys(workload.data for workload in suite.workloads if workload.kind == 'coding'):
+        for layout in server.LAYOUTS:
+            for coding in [(), *suite.codings(data)]:
+                row = {'data': data, 'layout': layout, 'coding': ' '.join(map(str, coding)) or 'none'}
+                try:
+                    row['bytes_a_cell'] = figures.bytes_a_cell(data, layout, *coding)
+                    row['compact_mb_per_second'] = figure(figures.speed, data, layout, *coding)
+                except LookupError as error:
+                    row['error'] = error.args[0]
+                codings.append(row)
+    return {
+        'machine': about | {'load_after': os.getloadavg()[0]}, 'commit': os.environ['BENCH_COMMIT'], 'versions': versions(),
+        'settings': settings, 'notices': notices, 'repeats': repeats, 'cells': suite.cells, 'main': f'cells_{suite.main}',
+        'targets': [target.evaluate() for target in targets.targets(figures)],
+        'workloads': rows, 'memory': peaks, 'codings': codings,
+    }
+
+
+def rounded(value):
+    """Three digits that count."""
+    if value is None:
+        return '-'
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f'{value:,.{digits}f}'
+
+
+def table(header, rows):
+    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
+    return [*('| ' + ' | '.join(str(cell).replace('|', r'\|') for cell in line) + ' |' for line in lines), '']
+
+
+def target_rows(result):
+    for target in result['targets']:
+        limit = f"{target['sign']} {target['limit']:g}{target['unit']}"
+        if target['measured'] is None:
+            yield target['what'], limit, target['why'], 'not measured'
+        else:
+            yield target['what'], limit, rounded(target['measured']) + target['unit'], 'yes' if target['met'] else '**no**'
+
+
+def time_rows(result, kind, data):
+    for row in result['workloads']:
+        if (row['kind'], row['data']) != (kind, data):
+            continue
+        title = f"{row['title']} (`{row['name']}`)"
+        if row['error']:
+            yield title, row['error'], '', '', ''
+        else:
+            low, high = min(row['times']), max(row['times'])
+            yield (title, rounded(row['median'] * 1e3), f'{rounded(low * 1e3)} … {rounded(high * 1e3)}',
+                   rounded(row['median'] * 1e9 / result['cells'][data]), rounded(row['ratio']))
+
+
+def memory_rows(result):
+    for name, peak in result['memory'].items():
+        if 'error' in peak:
+            yield name, peak['error'], '', ''
+        else:
+            yield name, *(rounded(peak[key] / 1e6) for key in ('by_high_water_mark', 'by_samples', 'idle'))
+
+
+def coding_rows(result):
+    for row in result['codings']:
+        names = row['data'], row['layout'], row['coding']
+        if 'error' in row:
+            yield *names, row['error'], ''
+        else:
+            yield *names, rounded(row['bytes_a_cell']), rounded(row['compact_mb_per_second'])
+
+
+def markdown(result):
+    about = result['machine']
+    main = result['main']
+    lines = [
+        '# Benchmark of cell_binary', '',
+        f"{about['date']}, commit {result['commit']}; {about['cpu']}, {about['cores']} cores, {about['memory_gb']} GB, "
+        f"Linux {about['kernel']}; load average {about['load_before']:.1f} before and {about['load_after']:.1f} after. "
+        + ', '.join(f'{name} {version}' for name, version in result['versions'].items()) + '.', '',
+        EXPLANATION.format(repeats=result['repeats']), '',
+        *(f'- {notice}' for notice in result['notices']), '',
+        '## Targets', '', f"Measured with {result['cells'][main]:,} cells, where no other is named; meant for 5,000,000.", '',
+        *table(['what', 'target', 'measured', 'met?'], target_rows(result)),
+    ]
+    for data, cells in result['cells'].items():
+        rows = list(time_rows(result, 'server', data))
+        if rows:
+            lines += [f'## {cells:,} cells', '',
+                      *table(['workload', 'ms', 'least … most', 'ns a cell', 'x the time of `pack`'], rows)]
+    lines += [f"## End to end: {result['cells'][main]:,} cells as columns of a client in Python", '',
+              *table(['client', 'ms', 'least … most', 'ns a cell', 'x the time of `client_payload`'],
+                     time_rows(result, 'client', main)),
+              f"## Private memory of the backend, {result['cells'][main]:,} cells", '',
+              'The peak over the idle backend, in two ways: VmHWM without what is shared, and RssAnon sampled.', '',
+              *table(['workload', 'MB by VmHWM', 'MB by samples', 'MB idle'], memory_rows(result)),
+              '## Layouts and codings', '', CODING_EXPLANATION, '',
+              *table(['data', 'layout', 'coding', 'bytes a cell', 'MB/s'], coding_rows(result))]
+    return '\n'.join(lines)

@@ -1,0 +1,140 @@
+"""The server of the sandbox: its settings, connections and tables."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import psycopg
+
+LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
+PERF = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROW_BYTES = 53          # of the table cells, a little more than measured
+UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
+               psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def first_line(error):
+    return str(error).strip().split('\n')[0]
+
+
+def connect(data='public'):
+    """A connection that sees the tables of one data set."""
+    return psycopg.connect(autocommit=True, prepare_threshold=None, options=f'-c search_path={data},public')
+
+
+def memory_total():
+    return int(re.search(r'MemTotal: *(\d+)', read('/proc/meminfo'))[1]) * 1024
+
+
+def affordable(sizes):
+    """The sizes that this machine can hold, and a notice for each of the others."""
+    kept, notices = {}, []
+    limits = {'a quarter of the memory': memory_total() / 4,
+              'a third of the free disk': shutil.disk_usage(os.environ['SANDBOX']).free / 3}
+    for name, cells in sizes.items():
+        exceeded = [what for what, limit in limits.items() if cells * ROW_BYTES > limit]
+        if exceeded:
+            notices.append(f'{name} cells were left out: their table alone is more than {exceeded[0]}')
+        else:
+            kept[name] = cells
+    return kept, notices
+
+
+def tune(sizes, main):
+    """Restart with settings under which nothing but the queries is measured.
+
+    The buffers hold all tables, sorts of the peers stay in memory, a scan
+    starts with the first row, and nothing runs in the background.
+    """
+    tables = sum(sizes.values()) * ROW_BYTES + 3 * sizes[main] * (ROW_BYTES + 16)
+    settings = {
+        'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
+        'work_mem': '1GB',
+        'maintenance_work_mem': '256MB',
+        'jit': 'off',
+        'max_parallel_workers_per_gather': '0',
+        'synchronize_seqscans': 'off',
+        'autovacuum': 'off',
+        'wal_level': 'minimal',
+        'max_wal_senders': '0',
+        'checkpoint_timeout': '1d',
+        'full_page_writes': 'off',
+        'max_connections': '400',
+    }
+    with connect() as connection:
+        for name, value in settings.items():
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    sandbox = os.environ['SANDBOX']
+    subprocess.run(['pg_ctl', 'restart', '-s', '-w', '-D', f'{sandbox}/data', '-l', f'{sandbox}/server.log'], check=True)
+    return settings
+
+
+def create_extensions():
+    with connect() as connection:
+        connection.execute('CREATE EXTENSION cell_binary; CREATE EXTENSION pg_prewarm')
+        connection.execute(read(f'{PERF}/../demo/tissue.sql'))
+        for script in 'CREATE EXTENSION postgis', read(f'{PERF}/pointcloud.sql'):
+            try:
+                connection.execute(script)
+            except psycopg.Error:
+                pass    # its workload says that the functions are missing
+
+
+def create_tissue(data, cells, variants):
+    """The tables of one size, in a schema of their own."""
+    with connect(data) as connection:
+        connection.execute(f'CREATE SCHEMA {data}')
+        connection.execute(read(f'{PERF}/tables.sql').replace(':cells', str(cells)))
+        if variants:
+            connection.execute(read(f'{PERF}/variants.sql'))
+        connection.execute('CREATE VIEW samples AS SELECT 0 AS sample, cell_id, x, y, phenotypes FROM cells')
+
+
+def create_moldoveanu():
+    """The real samples, loaded as the demo does: the data set's name and number of cells, if they are there."""
+    slides = sorted(glob.glob('../shared/data/moldoveanu/[0-9]*.csv'))
+    if not slides:
+        return {}
+    with connect('moldoveanu') as connection:
+        connection.execute('CREATE SCHEMA moldoveanu')
+        connection.execute('CREATE TABLE samples (sample integer, cell_id bigint, x float8, y float8, phenotypes bigint)')
+        for sample, path in enumerate(slides):
+            with open(path) as file:
+                header = file.readline().strip()
+            subprocess.run(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-v', f'header={header}',
+                            '-v', f'path={os.path.abspath(path)}', '-f', 'demo/csv_load.sql', '-f', 'demo/csv_cells.sql'],
+                           env={**os.environ, 'PGOPTIONS': '-c search_path=moldoveanu,public'}, check=True)
+            connection.execute(f'INSERT INTO samples SELECT {sample}, cell_id, x, y, phenotypes FROM cells')
+            connection.execute('DROP TABLE csv, features, cells')
+        return {'moldoveanu': connection.execute('SELECT count(*) FROM samples').fetchone()[0]}
+
+
+def create_payloads(data):
+    """The samples of a data set, packed: a table for each layout that there is; why not for the others."""
+    absent = {}
+    with connect(data) as connection:
+        for layout in LAYOUTS:
+            table = f'payload_{layout}'
+            try:
+                with connection.transaction():
+                    connection.execute(f'CREATE TABLE {table} (sample integer, cells bigint, payload bytea)')
+                    connection.execute(f'ALTER TABLE {table} ALTER payload SET STORAGE EXTERNAL')
+                    connection.execute(f"INSERT INTO {table} SELECT sample, count(*), "
+                                       f"cell_pack(cell_id, x, y, phenotypes, '{layout}') FROM samples GROUP BY sample")
+            except UNAVAILABLE as error:
+                absent[table] = first_line(error)
+    return absent
+
+
+def warm_up():
+    """Freeze all tables, and read them and their TOAST tables into the buffers."""
+    with connect() as connection:
+        connection.execute('VACUUM (FREEZE, ANALYZE)')
+        connection.execute('CHECKPOINT')
+        connection.execute("SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384")

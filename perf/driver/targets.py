@@ -1,0 +1,119 @@
+"""The figures that the extension is held to, and whether a run met them."""
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Callable
+
+COMPACT_BYTES = 16      # a cell, in layout compact
+
+
+class Figures:
+    """What follows from the times of a run. Each method raises LookupError if there are none."""
+
+    def __init__(self, suite, peaks):
+        self.suite, self.peaks = suite, peaks
+        self.main, self.smallest = f'cells_{suite.main}', f'cells_{suite.smallest}'
+
+    def ratio(self, dividend, divisor, data=None):
+        """Time of one workload as a multiple of another's: the median of each round's, as noise is common to a round."""
+        data = data or self.main
+        times = zip(self.suite.get(dividend, data).times, self.suite.get(divisor, data).times)
+        return median(one / other for one, other in times)
+
+    def growth(self, name):
+        """Time per cell at the largest size as a multiple of that at the smallest."""
+        largest = max(self.suite.sizes, key=self.suite.sizes.get)
+        if largest == self.suite.smallest:
+            raise LookupError('not measured: there is one size only')
+        cells = self.suite.sizes[largest] / self.suite.sizes[self.suite.smallest]
+        times = zip(self.suite.get(name, f'cells_{largest}').times, self.suite.get(name, self.smallest).times)
+        return median(one / other / cells for one, other in times)
+
+    def count(self, layout):
+        """Milliseconds of one cell_count of a payload in memory: count_features counts 30 times, count once."""
+        thirty, once = (self.suite.get(f'{name}_{layout}', self.main).times for name in ('count_features', 'count'))
+        return 1000 * median((many - one) / 29 for many, one in zip(thirty, once))
+
+    def overhead(self, name):
+        """MB of private memory at the peak beyond 1.15 times the payload."""
+        peak = self.peaks.get(name, {'error': 'not measured'})
+        if 'error' in peak:
+            raise LookupError(peak['error'])
+        return (peak['peak'] - 1.15 * int(self.suite.get(name, self.main).result[0])) / 1e6
+
+    def bytes_a_cell(self, data, layout, coding=None, level=None):
+        """The mean over the samples."""
+        name = f'encode_{layout}_{coding}_{level}' if coding else f'read_{layout}'
+        return float(self.suite.get(name, data).result[0])
+
+    def speed(self, data, layout, coding=None, level=None):
+        """MB of compact bytes a second, at what the layout costs beyond compact, and the coding beyond reading."""
+        spent = difference(self.suite.get(f'samples_{layout}', data), self.suite.get('samples_compact', data))
+        if coding:
+            spent += difference(self.suite.get(f'encode_{layout}_{coding}_{level}', data), self.suite.get(f'read_{layout}', data))
+        if spent == 0:
+            raise LookupError('no slower than compact')
+        return COMPACT_BYTES * self.suite.cells[data] / 1e6 / spent
+
+
+def difference(workload, part):
+    """Seconds that one workload takes beyond another that is a part of it."""
+    return max(0, median(one - other for one, other in zip(workload.times, part.times)))
+
+
+@dataclass
+class Target:
+    what: str
+    sign: str           # <= or >=
+    limit: float
+    unit: str
+    figure: Callable[[], float]     # raises LookupError if it can't be had
+
+    def evaluate(self):
+        """A row of the report: what was measured and whether that is the target, or why there is no figure."""
+        row = {'what': self.what, 'sign': self.sign, 'limit': self.limit, 'unit': self.unit}
+        try:
+            measured = self.figure()
+        except LookupError as error:
+            return {**row, 'measured': None, 'met': None, 'why': error.args[0]}
+        met = measured <= self.limit if self.sign == '<=' else measured >= self.limit
+        return {**row, 'measured': measured, 'met': met}
+
+
+def targets(figures):
+    """All targets. The report says what "x the time" and "x faster" mean."""
+    ratio, sizes = figures.ratio, figures.suite.sizes
+    largest = max(sizes, key=sizes.get)
+    time, faster = 'x the time', 'x faster'
+    beyond = 'peak of private memory over the idle backend beyond 1.15 x payload'
+    growth = f'time per cell, {largest} cells against {figures.suite.smallest}'
+    dense = 'dense, real samples'
+    zstd = 'moldoveanu', 'dense', 'zstd', 3
+    return [
+        Target('cell_pack(x, y, phenotypes) against sum(x), sum(y), bit_or(phenotypes)', '<=', 1, time,
+               partial(ratio, 'pack', 'aggregate_baseline')),
+        *[Target(f'cell_pack(x, y, phenotypes) against {peer}', '>=', limit, faster, partial(ratio, name, 'pack'))
+          for peer, name, limit in [('json_agg', 'json_agg', 12), ('string_agg', 'string_agg', 2.2),
+                                    ('COPY (FORMAT binary)', 'copy_binary', 2.2), ('ST_AsMVT', 'st_asmvt', 5)]],
+        Target('with ids: rows in random order against rows in their order', '<=', 1.25, time,
+               partial(ratio, 'pack_random', 'pack_with_ids')),
+        Target('with ids against string_agg(... ORDER BY cell_id)', '>=', 5, faster,
+               partial(ratio, 'string_agg_ordered', 'pack_with_ids')),
+        *[Target(f'with ids: layout {layout} against compact', '<=', 1.15, time,
+                 partial(ratio, f'pack_{layout}', 'pack_with_ids')) for layout in ('arrow', 'spt')],
+        *[Target(f'parallel plan with 2 workers against none, {what}', '<=', 1, time, partial(ratio, f'{name}_parallel', name))
+          for what, name in [('without ids', 'pack'), ('with ids', 'pack_with_ids')]],
+        *[Target(f'{beyond}, {what}', '<=', 16, ' MB', partial(figures.overhead, name))
+          for what, name in [('compact', 'pack'), ('compact with ids', 'pack_with_ids'),
+                             ('compact, rows in random order', 'pack_random'), ('spt', 'pack_spt'),
+                             ('spt from double precision', 'pack_spt_double')]],
+        *[Target(f'{growth}, {what}', '<=', 1.15, time, partial(figures.growth, name))
+          for what, name in [('without ids', 'pack'), ('with ids', 'pack_with_ids')]],
+        Target(f'{dense}, with zstd 3', '<=', 5.7, ' bytes a cell', partial(figures.bytes_a_cell, *zstd)),
+        Target(f'{dense}, with zstd 3: encoding', '>=', 200, ' MB/s', partial(figures.speed, *zstd)),
+        Target(f'{dense}, no coding', '<=', 9, ' bytes a cell', partial(figures.bytes_a_cell, *zstd[:2])),
+        Target('cell_unpack against generate_series with as many rows of 4 columns', '<=', 1.3, time,
+               partial(ratio, 'unpack', 'generate_series')),
+        *[Target(f'cell_count of a payload in memory, layout {layout}', '<=', 10, ' ms', partial(figures.count, layout))
+          for layout in ('compact', 'spt', 'arrow', 'dense')],
+    ]

@@ -1,0 +1,172 @@
+"""The workloads: the files of perf/suite, the clients, and the codings of payloads."""
+import fnmatch
+import glob
+import os
+import re
+import time
+
+import psycopg
+
+import clients
+import server
+
+# What is tried on payloads: coding and level. Brotli 11, what the Spatial
+# Profiling Toolbox uses, takes a second for 25,000 cells.
+CODINGS = {
+    'moldoveanu': [('gzip', 6), ('zstd', 3), ('zstd', 9), ('br', 5), ('br', 11)],
+    'smallest': [('gzip', 6), ('zstd', 3), ('zstd', 9), ('br', 5)],
+    'main': [('zstd', 3)],
+}
+SHORT = 0.05    # seconds: a workload that takes less is repeated within its turn
+
+
+class Workload:
+    """Something to be timed again and again over one data set, on a connection of its own.
+
+    kind is where the report shows it: 'server', 'client' or 'coding'.
+
+    start(data) gives the function that does it once and returns a result,
+    which check() turns into something that is the same each time.
+    """
+
+    def __init__(self, kind, name, title, data, start, check, error, sql):
+        self.kind, self.name, self.title, self.data = kind, name, title, data
+        self.start, self.check, self.error, self.sql = start, check, error, sql
+        self.run = self.result = None
+        self.times = []
+
+    def measure(self):
+        """Run once; what goes wrong ends the workload and is kept."""
+        if self.error:
+            return
+        try:
+            if not self.run:
+                self.run = self.start(self.data)
+            times = []
+            while sum(times) < SHORT:
+                begin = time.perf_counter()
+                result = self.run()
+                times.append(time.perf_counter() - begin)
+            result = self.check(result)
+            if self.result not in (None, result):
+                raise ValueError(f'the result is {result} and was {self.result}')
+            self.result = result
+            self.times.append(sorted(times)[len(times) // 2])
+        except server.UNAVAILABLE + (ImportError,) as error:
+            self.error = 'not available: ' + server.first_line(error)
+        except Exception as error:      # a client library's own, too: the others go on
+            self.error = f'failed: {type(error).__name__}: {server.first_line(error)}'
+        if self.error:
+            self.run, self.times = None, []
+
+
+def statement(sql):
+    """A start function for a statement: its result is the first column of the last row, or the rows that it wrote."""
+    def start(data):
+        connection = server.connect(data)
+
+        def run():
+            cursor = connection.execute(sql)
+            rows = []
+            while True:
+                if cursor.description:
+                    rows = cursor.fetchall()
+                elif cursor.statusmessage.startswith('COPY'):
+                    rows = [(cursor.rowcount,)]
+                if not cursor.nextset():
+                    return rows
+        return run
+    return start
+
+
+def only_row(rows):
+    if len(rows) != 1 or not any(rows[0]):
+        raise ValueError(f'the result is {rows[:2]}')
+    return tuple(str(value) for value in rows[0])
+
+
+class Suite:
+    """All workloads of a run, in the order of a round.
+
+    sizes maps the name of a size to its number of cells; each is a data set
+    cells_NAME. Comparisons are made on the main one, the largest with no more
+    than 5,000,000 cells.
+    """
+
+    def __init__(self, sizes, only):
+        self.sizes = sizes
+        self.cells = {f'cells_{name}': cells for name, cells in sizes.items()}
+        self.only = only.split()
+        self.smallest = min(sizes, key=sizes.get)
+        self.main = max((name for name in sizes if sizes[name] <= 5_000_000), key=sizes.get, default=self.smallest)
+        self.workloads = []
+        self.absent = {}    # (data, table of payloads): why it isn't there
+
+    def add(self, kind, name, title, data, start, check, sql=None):
+        """Add a workload, unless it wasn't asked for; known not to work if a table isn't there."""
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only):
+            return
+        error = next((f'not available: {why}' for (absent_data, table), why in self.absent.items()
+                      if data == absent_data and re.search(rf'\b{table}\b', sql or '')), None)
+        self.workloads.append(Workload(kind, name, title, data, start, check, error, sql))
+
+    def add_statement(self, kind, name, title, data, sql):
+        self.add(kind, name, title, data, statement(sql), only_row, sql)
+
+    def add_files(self):
+        for path in sorted(glob.glob(f'{server.PERF}/suite/*.sql')):
+            sql = server.read(path)
+            title = re.match(r'-- (.*)', sql)[1]
+            where = re.search(r'^-- sizes: (every|smallest)$', sql, re.MULTILINE)
+            where = where[1] if where else 'main'
+            for size in self.sizes:
+                if where == 'every' or size == getattr(self, where):
+                    name = os.path.basename(path)[:-len('.sql')]
+                    self.add_statement('server', name, title, f'cells_{size}', sql)
+
+    def add_clients(self):
+        baseline = server.read(f'{server.PERF}/suite/aggregate_baseline.sql')
+        data = f'cells_{self.main}'
+        with server.connect(data) as connection:
+            x, y, phenotypes = connection.execute(baseline).fetchone()
+        expected = x, y, phenotypes & 2**64 - 1
+
+        def check(arrays):
+            if clients.summary(arrays) != expected:
+                raise ValueError('the client got other cells')
+            return expected
+        for client in clients.CLIENTS:
+            self.add('client', client.__name__, client.__doc__, data, client, check)
+
+    def codings(self, data):
+        if data == 'moldoveanu':
+            return CODINGS['moldoveanu']
+        return CODINGS['smallest' if data == f'cells_{self.smallest}' else 'main']
+
+    def add_codings(self):
+        """For each set of samples and layout: to pack it, to read the payloads, and to code them.
+
+        The result is the mean of the samples' bytes a cell.
+        """
+        for data in dict.fromkeys(['moldoveanu', f'cells_{self.smallest}', f'cells_{self.main}']):
+            if data not in self.cells:
+                continue
+            for layout in server.LAYOUTS:
+                def add(name, title, sql):
+                    self.add_statement('coding', name, f'{title}, layout {layout}', data, sql)
+                pack = f"SELECT cell_pack(cell_id, x, y, phenotypes, '{layout}') AS payload FROM samples GROUP BY sample"
+                mean = f'SELECT avg(octet_length(%s) / cells::float8) FROM payload_{layout}'
+                add(f'samples_{layout}', 'samples packed', f'SELECT sum(octet_length(payload)) FROM ({pack}) packed')
+                add(f'read_{layout}', 'payloads read', mean % 'substring(payload FROM 1)')
+                for coding, level in self.codings(data):
+                    add(f'encode_{layout}_{coding}_{level}', f'payloads coded by {coding} {level}',
+                        mean % f"cell_encode(payload, '{coding}', {level})")
+
+    def get(self, name, data):
+        """The workload of that name, or why it has no times, as a LookupError."""
+        for workload in self.workloads:
+            if (workload.name, workload.data) == (name, data):
+                if workload.error:
+                    raise LookupError(workload.error)
+                return workload
+        raise LookupError('not measured')

@@ -1,0 +1,66 @@
+# The benchmark, with few cells: every workload works, or the report says why
+# there is none.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use File::Basename 'basename';
+use IPC::Run ();
+use JSON::PP 'decode_json';
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $folder = PostgreSQL::Test::Utils::tempdir_short();
+local $ENV{TMPDIR} = "$folder/tmp";
+mkdir $ENV{TMPDIR};
+
+sub bench
+{
+	local %ENV = (%ENV, PYTHON => '/usr/bin/python3', OUT => "$folder/results/bench", @_);
+	my ($output, $errors);
+	my $ok = IPC::Run::run([ 'perf/bench' ], '>', \$output, '2>', \$errors);
+	is(join(' ', glob "$folder/tmp/*"), '', 'nothing is left');
+	return ($ok, $output, $errors);
+}
+
+# All workloads
+{
+	my ($ok, $output, $errors) = bench(SIZES => '2k 20k', REPEATS => 1);
+	ok($ok, 'the benchmark runs') or diag($errors);
+	is($output, slurp_file("$folder/results/bench.md"), 'the report is printed and kept');
+
+	my $result = decode_json(slurp_file("$folder/results/bench.json"));
+	my %workload = map { ("$_->{name} $_->{data}" => $_) } @{ $result->{workloads} };
+	my @files = map { basename($_, '.sql') } glob 'perf/suite/*.sql';
+	cmp_ok(scalar @files, '>', 20, 'there are workloads');
+	is_deeply([ grep { !$workload{ $_ . ($_ eq 'pc_patch' ? ' cells_2k' : ' cells_20k') } } @files ], [], 'each was run');
+	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } @files ], [], 'and is in the report');
+
+	# Peers and client libraries need not be there, and some layouts are still to come.
+	my $may_lack = qr/^(client|st_asmvt|pc_patch|encode)|arrow|dense/;
+	my @without = grep { defined $workload{$_}{error} } sort keys %workload;
+	is_deeply([ grep { $_ !~ $may_lack } @without ], [], 'all that must work did');
+	is_deeply([ grep { $workload{$_}{error} !~ /^not available: \w/ } @without ], [], 'of the others the report says why not');
+	is_deeply([ grep { !defined $workload{$_}{error} && !(@{ $workload{$_}{times} } == 1 && $workload{$_}{median} > 0) } keys %workload ],
+		[], 'each has a time');
+	is_deeply($workload{'pack cells_20k'}{result}, [ 4 + 16 * 20_000 ], 'pack: the length of the payload');
+
+	my @targets = @{ $result->{targets} };
+	cmp_ok(scalar @targets, '>=', 25, 'targets');
+	is(scalar(grep { !defined $_->{measured} && !length($_->{why} // '') } @targets), 0, 'each is measured, or says why not');
+	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 20_000, 'the peak of memory is over the payload');
+}
+
+# A part, and bad input
+{
+	my ($ok, $output, $errors) = bench(SIZES => '1k', REPEATS => 1, ONLY => 'count_rows');
+	ok($ok, 'a part of the benchmark runs') or diag($errors);
+	is(scalar @{ decode_json(slurp_file("$folder/results/bench.json"))->{workloads} }, 1, 'which is one workload');
+
+	($ok, $output, $errors) = bench(SIZES => '1e3');
+	ok(!$ok, 'a bad size is refused');
+	like($errors, qr/SIZES are numbers of cells such as 500k or 5m, not "1e3"/, 'and the message says why');
+	ok(-s "$folder/results/bench.json", 'an earlier report is still there');
+}
+
+done_testing();
