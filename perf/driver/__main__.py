@@ -3,6 +3,7 @@ import datetime
 import gc
 import json
 import os
+import signal
 import sys
 
 import memory
@@ -54,6 +55,7 @@ def run_rounds(suite, repeats):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # ends without a traceback
     repeats = int(os.environ['REPEATS'])
     sizes, notices = server.affordable({size: number_of_cells(size) for size in os.environ['SIZES'].split()})
     if not sizes:

@@ -146,8 +146,8 @@ def markdown(result):
         f"Linux {about['kernel']}; load average {about['load_before']:.1f} before and {about['load_after']:.1f} after. "
         + ', '.join(f'{name} {version}' for name, version in result['versions'].items()) + '.', '',
         EXPLANATION.format(repeats=result['repeats']), '',
-        *(f'- {notice}' for notice in result['notices']), '',
-        '## Targets', '', f"Measured with {result['cells'][main]:,} cells, where no other is named; meant for 5,000,000.", '',
+        *(f'- {notice[0].upper()}{notice[1:]}.\n' for notice in result['notices']),
+        '## Targets', '', f"Measured with {result['cells'][main]:,} cells where no other number is named. They are set for 5,000,000.", '',
         *table(['what', 'target', 'measured', 'met?'], target_rows(result)),
     ]
     for data, cells in result['cells'].items():
