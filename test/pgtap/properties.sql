@@ -1,7 +1,7 @@
 -- What holds for any cells: order, plan, round trip.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
-SELECT plan(20);
+SELECT plan(27);
 
 -- 60 samples of 0 to 5000 cells with full-range ids, coordinates and masks.
 CREATE FUNCTION draw(a bigint, b bigint) RETURNS bigint LANGUAGE sql IMMUTABLE RETURN hashint8extended(a, b);
@@ -81,6 +81,40 @@ SELECT is_empty($$
 	WHERE cell_count(spt, all_of, none_of, 'spt') <> (
 		SELECT count(*) FROM cell WHERE cell.sample = packed.sample AND phenotypes & all_of = all_of AND phenotypes & none_of = 0)$$,
 	'spt: cell_count of masks');
+
+-- dense and arrow: what holds for both. In dense the columns of some samples
+-- are of other kinds: consecutive ids, small steps, few features, one value.
+CREATE TABLE kind AS
+SELECT sample, layout, count(*) AS cells,
+	cell_pack(cell_id, x, y, phenotypes, layout ORDER BY cell_id) AS payload,
+	cell_pack(cell_id, x + sign(x) * 0.875, y::float8, phenotypes, layout ORDER BY draw(cell_id, 8)) AS other
+FROM unnest('{dense,arrow}'::text[]) layout, (
+	SELECT sample, CASE WHEN sample % 3 = 0 THEN row_number() OVER (PARTITION BY sample) + sample * 100000 ELSE cell_id END AS cell_id,
+		CASE sample % 4 WHEN 0 THEN x WHEN 1 THEN x / 1000000 WHEN 2 THEN -7 ELSE cell_id / 1000000 END::integer AS x,
+		CASE sample % 5 WHEN 0 THEN y WHEN 1 THEN 2147483647 WHEN 2 THEN cell_id / 4 ELSE y / 1000000 END::integer AS y,
+		CASE sample % 6 WHEN 0 THEN phenotypes WHEN 1 THEN 0 WHEN 2 THEN -1 ELSE phenotypes & 1023 | (phenotypes & 7) << 40 END AS phenotypes
+	FROM cell) c
+GROUP BY sample, layout;
+SELECT is_empty('SELECT sample, layout FROM kind WHERE payload <> other', 'dense, arrow: the same bytes in random order, from double precision');
+CREATE TABLE back AS SELECT layout, sample, u.* FROM kind, cell_unpack(payload, layout) WITH ORDINALITY u (cell_id, x, y, phenotypes, n);
+SELECT is((SELECT count(*) FROM back), (SELECT 2 * count(*) FROM cell), 'dense, arrow: all cells unpack');
+SELECT results_eq($$SELECT sample, n, cell_id, x, y, phenotypes FROM back WHERE layout = 'dense' ORDER BY sample, n$$,
+	$$SELECT sample, n, cell_id, x, y, phenotypes FROM back WHERE layout = 'arrow' ORDER BY sample, n$$, 'dense and arrow: the same cells, in the same order');
+SELECT is_empty($$
+	SELECT sample FROM back GROUP BY layout, sample HAVING array_agg(cell_id ORDER BY n) <> array_agg(cell_id ORDER BY cell_id)$$, 'dense, arrow: ids ascend');
+SELECT results_eq($$
+	SELECT sample, u.n, u.x, u.y, u.phenotypes FROM (
+		SELECT sample, cell_pack(cell_id::bigint, x::integer, y::integer, phenotypes ORDER BY n) AS payload FROM back WHERE layout = 'dense' GROUP BY sample) p,
+		cell_unpack(payload) WITH ORDINALITY u (cell_id, x, y, phenotypes, n) ORDER BY sample, n$$,
+	$$SELECT sample, n, x, y, phenotypes FROM back WHERE layout = 'dense' ORDER BY sample, n$$, 'dense: the cells of compact');
+SELECT results_eq('SELECT layout, sample, i.* FROM kind, cell_info(payload, layout) i ORDER BY layout, sample', $$
+	SELECT layout, sample, count(*), (SELECT length(payload)::bigint FROM kind WHERE (kind.layout, kind.sample) = (back.layout, back.sample)),
+		min(x), max(x), min(y), max(y) FROM back GROUP BY layout, sample ORDER BY layout, sample$$, 'dense, arrow: cell_info');
+SELECT is_empty($$
+	SELECT layout, sample, m FROM kind, (VALUES (0::bigint, 0::bigint), (1, 2), (6, 9), (-9223372036854775808, 1), (0, -1), (3, 3), (7 << 40, 0), (1, 8), (1023, 0)) m (all_of, none_of)
+	WHERE cell_count(payload, all_of, none_of, layout) <> (
+		SELECT count(*) FROM back WHERE (kind.layout, kind.sample) = (back.layout, back.sample) AND phenotypes & all_of = all_of AND phenotypes & none_of = 0)$$,
+	'dense, arrow: cell_count of masks');
 
 -- A different cell gives different bytes.
 SELECT is_empty($$

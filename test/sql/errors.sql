@@ -59,6 +59,7 @@ SELECT * FROM error_of($$SELECT cell_unpack('\x00000000', 'SPT')$$);
 SELECT * FROM error_of($$SELECT cell_info('\x00000000', 'sp')$$);
 SELECT * FROM error_of($$SELECT cell_count('\x00000000', layout => 'compactor')$$);
 SELECT * FROM error_of($$SELECT cell_empty('dense ')$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'spy' ELSE 'spt' END) FROM generate_series(1, 3) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'spt' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'compacter' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 1, 1, 1, CASE i WHEN 3 THEN 'comp' ELSE 'compact' END) FROM generate_series(1, 3) i$$);
@@ -72,6 +73,13 @@ SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0) FROM generate_series(1, 64
 SELECT octet_length(cell_pack(i, i, i, 0, 'spt')) FROM generate_series(1, 50) i;
 SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0, 'spt') FROM generate_series(1, 51) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, i::float8, i, 0, 'spt') FROM generate_series(1, 51) i$$);
+SELECT octet_length(cell_pack(i, i, i, 0, 'arrow')) FROM generate_series(1, 16) i;
+SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0, 'arrow') FROM generate_series(1, 17) i$$);
+-- layout dense is known to be too large only when all cells are there, unless there are very many
+SELECT octet_length(cell_pack(i, i, i, 0, 'dense')) FROM generate_series(1, 400) i;
+SELECT * FROM error_of($$SELECT cell_pack(i, i * 7919 % 65536, i, i, 'dense') FROM generate_series(1, 400) i$$);
+SELECT * FROM error_of($$SELECT cell_pack(i, 0, 0, 0, 'dense') FROM generate_series(1, 7873) i$$);
+SELECT octet_length(cell_pack(i, 0, 0, 0, 'dense')) FROM generate_series(1, 7872) i;
 RESET cell_binary.max_payload_size;
 
 -- 22P03: no payload of that layout
@@ -87,8 +95,32 @@ SELECT * FROM error_of($$SELECT cell_info('\x00000002000000010000000100000001000
 SELECT * FROM error_of($$SELECT * FROM cell_unpack('\x000000020000000100000001000000010000000100000009000000010000000100000000000000000000000800000001000000010000000000000000', 'spt')$$);
 -- an extent that is not the cells'
 SELECT * FROM error_of($$SELECT cell_info('\x00000001000000010000000200000001000000010000000900000001000000010000000000000000', 'spt')$$);
-SELECT * FROM error_of($$SELECT cell_count('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', layout => 'spt')$$);
+SELECT * FROM error_of($$SELECT cell_unpack('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', 'spt')$$);
+-- which cell_count does not look at
+SELECT cell_count('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', layout => 'spt');
 SELECT * FROM error_of($$SELECT cell_info('\x0000000000000000000000000000000000000001', 'spt')$$);
+-- dense: each kind of detail
+CREATE FUNCTION with_bytes(layout text, at integer, bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
+RETURN overlay((SELECT cell_pack(i * 2, i % 3 + 5, i * 1000 + i % 2, i % 4 * 2 + 1, layout) FROM generate_series(1, 12) i) PLACING bytes FROM at + 1);
+SELECT with_bytes('dense', 0, '\x43');
+SELECT * FROM error_of($$SELECT cell_info('\x43424401', 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 3, '\x02'), 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('dense', 4, '\xffffff7f'), layout => 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('dense', 4, '\x11'), layout => 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('dense', 20, '\x21'), layout => 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('dense', 40, '\x01'), layout => 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_unpack(with_bytes('dense', 42, '\xff'), 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_unpack(with_bytes('dense', 43, '\xff'), 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 42, '\x0000'), 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 8, '\xffffffff'), 'dense')$$);
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 12, '\xffffff7f'), 'dense')$$);
+-- arrow: what is not a column
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('arrow', 233, '\x43'), 'arrow')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('arrow', 344, '\x0d'), layout => 'arrow')$$);
+SELECT * FROM error_of($$SELECT cell_count(with_bytes('arrow', 348, '\x01'), layout => 'arrow')$$);
+SELECT * FROM error_of($$SELECT cell_unpack(with_bytes('arrow', 639, '\x01'), 'arrow')$$);
+SELECT * FROM error_of($$SELECT cell_info(with_bytes('arrow', 576, '\x0a'), 'arrow')$$);
+DROP FUNCTION with_bytes(text, integer, bytea);
 -- the bytes of another layout
 SELECT * FROM error_of($$SELECT cell_unpack(cell_pack(1, 1, 1, 1), 'spt')$$);
 SELECT * FROM error_of($$SELECT cell_unpack(cell_pack(1, 1, 1, 1, 'spt'))$$);

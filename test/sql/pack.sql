@@ -79,3 +79,35 @@ SELECT cell_pack(x, y, phenotypes) OVER () FROM cell;
 DROP VIEW extreme;
 DROP FUNCTION spt(float8[], float8[]);
 DROP TABLE cell, sample_cell, by_sort, by_hash;
+
+-- A hashed aggregate that is scanned again finalizes the same states again
+CREATE TABLE few AS SELECT i % 3 AS sample, (i * 7) % 100 AS cell_id, i AS x, i AS y, i AS phenotypes FROM generate_series(1, 99) i;
+ANALYZE few;
+SET enable_material = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_sort = off;
+SET enable_memoize = off;
+SELECT count(*) AS payloads, count(DISTINCT payload) AS different
+FROM generate_series(1, 4) again
+LEFT JOIN (
+	SELECT sample, layout, cell_pack(cell_id::bigint, x::integer, y::integer, phenotypes::bigint, layout) AS payload
+	FROM few, unnest('{compact,spt,dense,arrow}'::text[]) layout GROUP BY sample, layout) packed ON sample < again + 10;
+RESET enable_material;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+RESET enable_sort;
+RESET enable_memoize;
+DROP TABLE few;
+
+-- Ids in sequence that then are not: the row after which, and what comes
+SELECT count(*) AS sets,
+	bool_and(compact = (SELECT cell_pack((id % 1000000)::integer, 1, 7) FROM (SELECT id FROM unnest(ids) id ORDER BY id) o)) AS compact,
+	bool_and(spt = (SELECT array_agg(u.cell_id) FROM cell_unpack(spt_payload, 'spt') u)) AS spt
+FROM (
+	SELECT array_agg(id ORDER BY row) AS ids, cell_pack(id, (id % 1000000)::integer, 1, 7 ORDER BY row) AS compact,
+		cell_pack(id, (id % 1000000)::float8, 1, 7, 'spt' ORDER BY row) AS spt_payload, array_agg(id ORDER BY id) AS spt
+	FROM generate_series(0, 40) broken_at, unnest('{0,3,100}'::bigint[]) first, unnest('{-1,50,1000000,4294967000}'::bigint[]) odd, generate_series(0, 40) row,
+		LATERAL (SELECT CASE WHEN row = broken_at THEN CASE odd WHEN -1 THEN first + 41 ELSE odd + 200 END ELSE first + row END AS id) i
+	GROUP BY broken_at, first, odd
+) sets;

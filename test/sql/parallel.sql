@@ -31,6 +31,8 @@ SET max_parallel_workers_per_gather = 0;
 INSERT INTO result SELECT 0, 'ids', cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell;
 INSERT INTO result SELECT 0, 'ids, double', cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes) FROM cell;
 INSERT INTO result SELECT 0, 'spt', cell_pack(cell_id, x::integer, y::integer, phenotypes, 'spt') FROM cell;
+INSERT INTO result SELECT 0, 'dense', cell_pack(cell_id, x::integer, y::integer, phenotypes, 'dense') FROM cell;
+INSERT INTO result SELECT 0, 'arrow', cell_pack(cell_id, x::integer, y::integer, phenotypes, 'arrow') FROM cell;
 INSERT INTO result SELECT 0, 'spt, double', cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes, 'spt') FROM cell;
 SET max_parallel_workers_per_gather = 2;
 SET parallel_leader_participation = off;
@@ -39,11 +41,13 @@ SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) AS ids,
 	cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes) AS ids_double,
 	cell_pack(cell_id, x::integer, y::integer, phenotypes, 'spt') AS spt,
 	cell_pack(cell_id, x + 0.25::float8, y + 0.75::float8, phenotypes, 'spt') AS spt_double,
+	cell_pack(cell_id, x::integer, y::integer, phenotypes, 'dense') AS dense,
+	cell_pack(cell_id, x::integer, y::integer, phenotypes, 'arrow') AS arrow,
 	cell_pack(x::integer, y::integer, phenotypes) AS no_ids,
 	cell_phenotypes_agg((x & 63)::integer, y > 700) AS mask
 FROM cell;
 INSERT INTO result
-SELECT 2, form, payload FROM by_workers, LATERAL (VALUES ('ids', ids), ('ids, double', ids_double), ('spt', spt), ('spt, double', spt_double)) f (form, payload);
+SELECT 2, form, payload FROM by_workers, LATERAL (VALUES ('ids', ids), ('ids, double', ids_double), ('spt', spt), ('spt, double', spt_double), ('dense', dense), ('arrow', arrow)) f (form, payload);
 SELECT form, count(DISTINCT payload) = 1 AS same, count(*) FROM result GROUP BY form ORDER BY form;
 
 -- Without ids the order may differ, not the cells
@@ -83,6 +87,30 @@ SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes
 -- the first one ascending, the second one descending after it
 UPDATE halves SET cell_id = 6000 - cell_id;
 SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
+
+-- ids in sequence in both: the second following the first, with a gap, before it,
+-- within it; each layout, whose sets keep ids differently
+CREATE FUNCTION same_bytes(first_ids text, second_ids text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	form text;
+	same boolean;
+BEGIN
+	TRUNCATE halves;
+	EXECUTE format('INSERT INTO halves SELECT 0, i, row_number() OVER () - 1, 5, i FROM %s i', first_ids);
+	EXECUTE format('INSERT INTO halves SELECT 1, i, row_number() OVER () - 1, 5, i FROM %s i', second_ids);
+	FOREACH form IN ARRAY '{"x, y, phenotypes","x, y, phenotypes, ''spt''","x + 0.5::float8, y, phenotypes, ''spt''","x, y, phenotypes, ''dense''"}'::text[] LOOP
+		EXECUTE format('SELECT (SELECT cell_pack(cell_id, %1$s) FROM slow_halves) = (SELECT cell_pack(cell_id, %1$s ORDER BY cell_id) FROM halves)', form) INTO same;
+		RETURN NEXT same || ' ' || form;
+	END LOOP;
+END
+$$;
+SELECT same_bytes('generate_series(5, 1004)', 'generate_series(1005, 2004)');
+SELECT same_bytes('generate_series(5, 1004)', 'generate_series(1006, 2005)');
+SELECT same_bytes('generate_series(2001, 3000)', 'generate_series(1001, 2000)');
+SELECT same_bytes('generate_series(0, 1998, 2)', 'generate_series(1001, 1001)');
+SELECT same_bytes('generate_series(7, 7)', 'generate_series(0, 6)');
+SELECT same_bytes('generate_series(4294967294, 4294967295)', 'generate_series(0, 1)');
+DROP FUNCTION same_bytes(text, text);
 
 -- Errors in and across workers
 \set VERBOSITY sqlstate

@@ -78,6 +78,7 @@ sub load_csv
 # Slides of melanoma
 my @slides = glob("$data/moldoveanu/[0-9]*.csv");
 cmp_ok(scalar @slides, '>=', 8, 'slides');
+my @bytes;
 foreach my $slide (@slides)
 {
 	my ($name) = $slide =~ m{/(\d+)\.csv$};
@@ -87,7 +88,7 @@ foreach my $slide (@slides)
 	$node->safe_psql($database, 'CREATE EXTENSION cell_binary');
 	load_csv($database, $slide);
 	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1', '-f', 'demo/csv_cells.sql');
-	foreach my $layout (qw(compact spt))
+	foreach my $layout (qw(compact spt dense))
 	{
 		is( $node->safe_psql($database, qq{
 				SELECT encode(sha256(cell_pack(cell_id, x, y, phenotypes, '$layout' ORDER BY hashint8(cell_id))), 'hex') FROM cells}),
@@ -107,7 +108,17 @@ foreach my $slide (@slides)
 				AND u.y = trunc(CASE WHEN shift THEN c.y - min_y + 1 ELSE c.y END)}),
 		$node->safe_psql($database, 'SELECT count(*) FROM cells'),
 		"slide $name, layout spt: what went in unpacks");
+	is( $node->safe_psql($database, q{
+			SELECT string_agg(cell_id || ' ' || x || ' ' || y || ' ' || phenotypes, E'\n')
+			FROM cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes, 'dense') FROM cells), 'dense')}) . "\n",
+		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'cells', $slide),
+		"slide $name, layout dense: what went in unpacks");
+	push @bytes, $node->safe_psql($database, q{
+		SELECT length(cell_pack(cell_id, x, y, phenotypes, 'dense'))::float8 / count(*) FROM cells});
 }
+my $mean = 0;
+$mean += $_ / @bytes foreach @bytes;
+cmp_ok($mean, '<=', 9, sprintf('layout dense: %.2f bytes a cell', $mean));
 
 $node->stop;
 done_testing();

@@ -86,7 +86,9 @@ foreach my $limit (
 	[ 'compact', 67_108_863, 'cell_pack(i, i, i)' ],
 	[ 'compact', 67_108_863, 'cell_pack(i, i, i, 0)' ],
 	[ 'spt', 53_687_089, q{cell_pack(i, i, i, 0, 'spt')} ],
-	[ 'spt', 53_687_089, q{cell_pack(i, i::float8, i, 0, 'spt')} ])
+	[ 'spt', 53_687_089, q{cell_pack(i, i::float8, i, 0, 'spt')} ],
+	[ 'arrow', 53_687_056, q{cell_pack(i, i, i, 0, 'arrow')} ],
+	[ 'dense', 67_108_863, q{cell_pack(i, i, i, 0, 'dense')} ])
 {
 	my ($layout, $max_cells, $pack) = @$limit;
 	my (undef, $errors, $peak) = at_the_limit($max_cells + 1, $pack);
@@ -95,8 +97,34 @@ DETAIL:  At most $max_cells cells fit; the limit is the size of a bytea.
 HINT:  Pack the sample in parts/, "$pack: one cell too many is refused");
 	cmp_ok($peak, '<', 2048 * $megabyte, "$pack: before it takes 2 GB");
 }
-my ($bytes) = at_the_limit(67_108_863, 'cell_pack(i, i, i)');
+my ($bytes, undef, $peak) = at_the_limit(67_108_863, 'cell_pack(i, i, i)');
 is($bytes, 4 + 16 * 67_108_863, 'as many cells as fit are packed');
+cmp_ok($peak, '<', 1100 * $megabyte, 'and the payload is never there twice');
+
+# Memory of the backend at its peak, over what it had before: the payload, and
+# what keeping ids in another order takes. Rows come from a function that keeps none.
+foreach my $case (
+	[ 'compact',                          'cell_pack(i, i, 0)',                                    16, 1.15 ],
+	[ 'compact, ids in sequence',         'cell_pack(i, i, i, 0)',                                 16, 1.15 ],
+	[ 'compact, ids in random order',     'cell_pack(shuffled, i, i, 0)',                          16, 1.15 ],
+	[ 'spt',                              q{cell_pack(i, i, i, 0, 'spt')},                         20, 1.15 ],
+	[ 'spt, ids in random order',         q{cell_pack(shuffled, i, i, 0, 'spt')},                  20, 1.15 ],
+	[ 'spt from double precision',        q{cell_pack(i, i + 0.1::float8, i, 0, 'spt')},           20, 1.2 ],
+	[ 'spt from double, random order',    q{cell_pack(shuffled, i + 0.1::float8, i, 0, 'spt')},    20, 1.4 ],
+	[ 'arrow, the set and the payload',   q{cell_pack(i, i, i, 0, 'arrow')},                       20, 1.8 ],
+	[ 'dense, the set',                   q{cell_pack(i, i % 1000, i / 1000, i & 3, 'dense')},     16, 1.2 ])
+{
+	my ($name, $pack, $width, $allowed) = @$case;
+	my $cells = 4_000_000;
+	my ($before, $length, $after) = split /\n/, $node->safe_psql('postgres', qq{
+		SET max_parallel_workers_per_gather = 0;
+		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)') FROM (SELECT length($pack) FROM (SELECT 1 AS i, 2 AS shuffled) one) warm;
+		SELECT length($pack) FROM (SELECT i, i * 48271::bigint % 2147483647 % 4000037 AS shuffled FROM (SELECT generate_series(1, $cells) AS i) g) cell;
+		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)')});
+	my $peak = ($after - $before) * 1024;
+	cmp_ok($peak, '<=', $allowed * $width * $cells + 16 * $megabyte,
+		sprintf('memory, %s: %.2f times %d bytes a cell', $name, $peak / $width / $cells, $width));
+}
 
 $node->stop;
 done_testing();

@@ -59,8 +59,14 @@ def spt(cells):
         struct.pack('>III', i, int(x), int(y)) + struct.pack('<Q', phenotypes) for i, x, y, phenotypes in cells)
 
 
+def dense(cells):
+    import dense_reference
+    rows = [(i, int(x), int(y), phenotypes) for i, x, y, phenotypes in cells]
+    return dense_reference.encode(dense_reference.np.array(rows, dense_reference.CELL))
+
+
 def main(how, *arguments):
-    layouts = {'compact': compact, 'spt': spt}
+    layouts = {'compact': compact, 'spt': spt, 'dense': dense}
     if how == 'cells':
         for i, x, y, phenotypes in cells_of_csv(*arguments):
             print(i, int(x), int(y), phenotypes)
