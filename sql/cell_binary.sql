@@ -168,6 +168,25 @@ COMMENT ON FUNCTION cell_count(bytea, bigint, bigint, text) IS
 'number of cells that are positive for every feature in all_of and for none in none_of';
 
 -- ---------------------------------------------------------------------------
+-- Codings: a payload for transport
+--
+-- COST says that it is far more than to read a payload, and to encode more
+-- than to decode. cell_encode is not strict, as the level may be null.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_encode(payload bytea, coding text, level integer DEFAULT NULL)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION cell_encode(bytea, text, integer) IS
+'payload in an HTTP content coding: identity, gzip, zstd or br';
+
+CREATE FUNCTION cell_decode(encoded bytea, coding text)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30000;
+COMMENT ON FUNCTION cell_decode(bytea, text) IS
+'payload from an HTTP content coding: identity, gzip, zstd or br';
+
+-- ---------------------------------------------------------------------------
 -- Phenotype masks
 -- ---------------------------------------------------------------------------
 

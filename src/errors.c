@@ -221,3 +221,116 @@ ReportFault(const CbLayout *layout, const CbFault *fault)
 					 errhint("The layout must be the one that the payload was packed with.")));
 	}
 }
+
+/* The names of all codings. */
+static const char *
+coding_names(void)
+{
+	StringInfoData names;
+	const Coding *coding;
+
+	initStringInfo(&names);
+	for (size_t i = 0; (coding = CodingAt(i)) != NULL; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", coding->name);
+	return names.data;
+}
+
+void
+ReportUnknownCoding(const char *name, int length)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown coding \"%.*s\"", length, name),
+			 errhint("The codings are %s.", coding_names())));
+}
+
+void
+ReportNoLevels(const Coding *coding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("coding \"%s\" has no levels", coding->name),
+			 errhint("Leave the level out, or null.")));
+}
+
+void
+ReportLevel(const Coding *coding, int level)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("level %d is out of range for coding \"%s\"", level, coding->name),
+			 errdetail("A level must be from %d to %d; the default is %d.",
+					   coding->min_level, coding->max_level, coding->default_level)));
+}
+
+void
+ReportEncodedTooLarge(const Coding *coding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("payload encoded in coding \"%s\" would exceed %d bytes",
+					coding->name, LARGEST_BYTEA),
+			 errdetail("The limit is the size of a bytea.")));
+}
+
+void
+ReportDecodedTooLarge(const Coding *coding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("payload decoded from coding \"%s\" would exceed %d bytes",
+					coding->name, MaxPayloadSize()),
+			 MaxPayloadSize() < LARGEST_BYTEA ?
+			 errdetail("The limit is \"cell_binary.max_payload_size\".") :
+			 errdetail("The limit is the size of a bytea.")));
+}
+
+/* Bytes are not of that coding, for the reason in the detail. */
+pg_noreturn static void
+report_invalid_coding(const Coding *coding, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid bytes for coding \"%s\"", coding->name),
+			 errdetail_internal("%s", detail),
+			 errhint("The coding must be the one that the payload was encoded in.")));
+}
+
+void
+ReportInvalidCoding(const Coding *coding, const char *fault)
+{
+	report_invalid_coding(coding, psprintf("The library %s says \"%s\".", coding->library,
+										   fault ? fault : "invalid data"));
+}
+
+void
+ReportTruncatedCoding(const Coding *coding)
+{
+	report_invalid_coding(coding, "The bytes end before the encoded payload does.");
+}
+
+void
+ReportTrailingBytes(const Coding *coding, Size end, Size size)
+{
+	report_invalid_coding(coding, psprintf("The encoded payload ends after byte " UINT64_FORMAT " of " UINT64_FORMAT ".",
+										   (uint64) end, (uint64) size));
+}
+
+void
+ReportWindowTooLarge(const Coding *coding, int max_window)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("window for coding \"%s\" is too large", coding->name),
+			 errdetail("The bytes cannot be decoded with a window of %d bytes, the most that RFC 9659 allows.", max_window),
+			 errhint("Encode the payload with a smaller window, for example with \"zstd --zstd=wlog=%d\".", ZSTD_WINDOW_LOG)));
+}
+
+void
+ReportCodingMemory(const Coding *coding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 errdetail("The library %s, for coding \"%s\", got none.", coding->library, coding->name)));
+}

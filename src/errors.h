@@ -9,6 +9,7 @@
 
 #include "compat.h"
 
+#include "coding.h"
 #include "core/layout.h"
 
 /*
@@ -52,5 +53,29 @@ pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
 
 /* What src/core found wrong with cells or with bytes. */
 pg_noreturn extern void ReportFault(const CbLayout *layout, const CbFault *fault);
+
+/* There is no coding of that name. */
+pg_noreturn extern void ReportUnknownCoding(const char *name, int length);
+
+/* A level is given for a coding that has none, or is not one of the coding's. */
+pg_noreturn extern void ReportNoLevels(const Coding *coding);
+pg_noreturn extern void ReportLevel(const Coding *coding, int level);
+
+/* The result of encoding does not fit into a bytea. */
+pg_noreturn extern void ReportEncodedTooLarge(const Coding *coding);
+
+/* The result of decoding is larger than a payload may be. */
+pg_noreturn extern void ReportDecodedTooLarge(const Coding *coding);
+
+/* Bytes are not of that coding: what the library says, or what we see. */
+pg_noreturn extern void ReportInvalidCoding(const Coding *coding, const char *fault);
+pg_noreturn extern void ReportTruncatedCoding(const Coding *coding);
+pg_noreturn extern void ReportTrailingBytes(const Coding *coding, Size end, Size size);
+
+/* To decode would take a larger window than is allowed. */
+pg_noreturn extern void ReportWindowTooLarge(const Coding *coding, int max_window);
+
+/* The library got no memory. */
+pg_noreturn extern void ReportCodingMemory(const Coding *coding);
 
 #endif							/* CELL_BINARY_ERRORS_H */
