@@ -107,8 +107,10 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	const bool	with_id = args >= ARGS_WITH_ID;
 	const int	first = with_id ? 2 : 1;
 	CellSet    *set = current_set(fcinfo);
-	double		x;
-	double		y;
+	double		x = 0;			/* if there are fractions */
+	double		y = 0;
+	int32		pixel_x;
+	int32		pixel_y;
 	uint32		cell_id = 0;
 	uint64		phenotypes;
 	uint8	   *record;
@@ -126,17 +128,27 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	else if (args == ARGS_WITH_LAYOUT)
 		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
 
-	x = fractions ? get_centroid(fcinfo, first, "x") : PG_GETARG_INT32(first);
-	y = fractions ? get_centroid(fcinfo, first + 1, "y") : PG_GETARG_INT32(first + 1);
+	if (fractions)
+	{
+		x = get_centroid(fcinfo, first, "x");
+		y = get_centroid(fcinfo, first + 1, "y");
+		pixel_x = (int32) x;
+		pixel_y = (int32) y;
+	}
+	else
+	{
+		pixel_x = PG_GETARG_INT32(first);
+		pixel_y = PG_GETARG_INT32(first + 1);
+	}
 
 	if (args == ARGS_WITH_LAYOUT && set->layout->needs_extent)
-		cb_extent_add(&set->extent, x, y);
+		cb_extent_add(&set->extent, fractions ? x : pixel_x, fractions ? y : pixel_y);
 
 	record = with_id ? CellSetNextWithId(set, cell_id) : CellSetNext(set);
-	if (fractions && args == ARGS_WITH_LAYOUT && set->has_fractions)
+	if (args == ARGS_WITH_LAYOUT && set->has_fractions)
 		CellSetPutCentroid(record, x, y, phenotypes);
 	else
-		cb_compact_put_cell(record, (int32) x, (int32) y, phenotypes);
+		cb_compact_put_cell(record, pixel_x, pixel_y, phenotypes);
 	PG_RETURN_POINTER(set);
 }
 
