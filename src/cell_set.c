@@ -4,9 +4,9 @@
  */
 #include "cell_set.h"
 
+#include "cell_transfer.h"
 #include "errors.h"
 #include "huge_pages.h"
-#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "port/pg_bitutils.h"
@@ -18,30 +18,17 @@
 
 #define CONTEXT_NAME "cell_binary cell sets"
 
-#define ID_SIZE sizeof(uint32)
-
 /* Assert what every function here leaves behind. */
 static void
 check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 {
-	Assert(set->width == (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
-		   (set->stores_ids ? ID_SIZE : 0));
+	Assert(set->width == CellSetRecordWidth(set));
 	Assert(set->count <= set->capacity);
 	Assert(set->capacity <= set->max_count);
 	Assert(set->has_ids || !set->stores_ids);
 	Assert(set->has_ids || set->layout == &cb_compact);
 	Assert(!set->has_fractions || set->layout->takes_fractions);
 	Assert(set->stores_ids || set->ascending);
-}
-
-/*
- * Bytes before the records.  As many as before a payload's cells, so that the
- * payload can be built where the records are.
- */
-static Size
-header_room(const CbLayout *layout)
-{
-	return VARHDRSZ + (layout->cell_size > 0 ? layout->header_size : 0);
 }
 
 /*
@@ -62,9 +49,8 @@ cell_set_context(MemoryContext aggcontext)
 static void
 set_width(CellSet *set)
 {
-	set->width = (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
-		(set->stores_ids ? ID_SIZE : 0);
-	set->capacity = Min((set->size - header_room(set->layout)) / set->width, set->max_count);
+	set->width = CellSetRecordWidth(set);
+	set->capacity = Min((set->size - CellSetHeaderRoom(set->layout)) / set->width, set->max_count);
 }
 
 /* Give the set a buffer of that size. */
@@ -73,7 +59,7 @@ set_buffer(CellSet *set, char *buffer, Size size)
 {
 	set->buffer = buffer;
 	set->size = size;
-	set->records = buffer + header_room(set->layout);
+	set->records = buffer + CellSetHeaderRoom(set->layout);
 	set_width(set);
 }
 
@@ -117,10 +103,10 @@ buffer_size(Size bytes)
 void
 CellSetGrow(CellSet *set, uint64 more)
 {
-	Size		room = header_room(set->layout);
+	Size		room = CellSetHeaderRoom(set->layout);
 	Size		size;
 
-	Assert(!set->is_payload);
+	Assert(!set->is_finished);
 	if (more > set->max_count - set->count)
 		ReportPayloadTooLarge(set->layout, set->max_count);
 
@@ -175,12 +161,29 @@ last_id(const CellSet *set)
 	return set->stores_ids ? set->last_id : set->first_id + (int64) set->count - 1;
 }
 
+/* Copy records of another set behind the last one. */
+static void
+append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
+{
+	char	   *to = set->records + set->count * set->width;
+	const char *from = other->records + first * other->width;
+
+	if (other->is_trimmed)
+		ExpandRecords(other, first, count, (uint8 *) to, set->stores_ids);
+	else if (set->width == other->width)
+		memcpy(to, from, count * set->width);
+	else
+		for (uint64 i = 0; i < count; i++)
+			spread_record(to + i * set->width, from + i * other->width,
+						  other->width, other->first_id + (uint32) (first + i));
+}
+
 void
 CellSetMerge(CellSet *set, const CellSet *other)
 {
 	bool		in_order;
-	char	   *to;
 
+	Assert(!set->is_finished);
 	Assert(set->has_ids == other->has_ids);
 	if (set->layout != other->layout)
 		ReportMixedLayouts(set->layout, other->layout);
@@ -199,13 +202,14 @@ CellSetMerge(CellSet *set, const CellSet *other)
 	if (other->count > set->capacity - set->count)
 		CellSetGrow(set, other->count);
 
-	to = set->records + set->count * set->width;
-	if (set->width == other->width)
-		memcpy(to, other->records, other->count * other->width);
-	else
-		for (uint64 i = 0; i < other->count; i++)
-			spread_record(to + i * set->width, other->records + i * other->width,
-						  other->width, other->first_id + i);
+	for (uint64 i = 0; i < other->count; i += CB_BATCH)
+	{
+		uint64		count = Min(CB_BATCH, other->count - i);
+
+		CHECK_FOR_INTERRUPTS();
+		append_records(set, other, i, count);
+		set->count += count;
+	}
 
 	if (set->stores_ids)
 	{
@@ -215,7 +219,6 @@ CellSetMerge(CellSet *set, const CellSet *other)
 			(other->stores_ids ? other->differing_bits : other->first_id ^ (uint32) last_id(other));
 	}
 	cb_extent_unite(&set->extent, &other->extent);
-	set->count += other->count;
 	check_invariants(set);
 }
 
@@ -286,7 +289,7 @@ load_batch(const CellSet *set, uint64 first, CbBatch *batch)
 static bytea *
 strip_ids(CellSet *set)
 {
-	const Size	size = header_room(&cb_compact) + set->count * CB_COMPACT_CELL;
+	const Size	size = CellSetHeaderRoom(&cb_compact) + set->count * CB_COMPACT_CELL;
 	uint32		previous = 0;
 
 	if (set->stores_ids)
@@ -357,7 +360,7 @@ bytea *
 CellSetPayload(CellSet *set)
 {
 	check_invariants(set);
-	if (set->is_payload)
+	if (set->is_finished)
 		return (bytea *) set->buffer;
 
 	if (!set->ascending)
@@ -369,87 +372,6 @@ CellSetPayload(CellSet *set)
 	if (set->layout->cell_size == 0 || set->width < set->layout->cell_size)
 		return encode_set(set, false);
 
-	set->is_payload = true;
+	set->is_finished = true;
 	return set->layout == &cb_compact ? strip_ids(set) : encode_set(set, true);
-}
-
-/*
- * What comes behind the records when a set is handed to another process: the
- * layout's name, four flags, first_id, differing_bits, last_id, count, extent.
- */
-#define TRAILER_NAME 16
-#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 2 * 4 + 6 * 8)
-
-bytea *
-CellSetSerialize(CellSet *set)
-{
-	const Size	records_end = header_room(set->layout) + set->count * set->width;
-	StringInfoData trailer;
-
-	if (records_end + TRAILER_SIZE > MaxAllocSize)
-		ReportPartialSetTooLarge(set->count, (MaxAllocSize - TRAILER_SIZE - header_room(set->layout)) / set->width);
-
-	if (records_end + TRAILER_SIZE > set->size)
-		set_buffer(set, repalloc_huge(set->buffer, records_end + TRAILER_SIZE),
-				   records_end + TRAILER_SIZE);
-
-	initStringInfo(&trailer);
-	pq_sendbytes(&trailer, set->layout->name, strlen(set->layout->name));
-	while (trailer.len < TRAILER_NAME)
-		pq_sendbyte(&trailer, 0);
-	pq_sendbyte(&trailer, set->has_ids);
-	pq_sendbyte(&trailer, set->has_fractions);
-	pq_sendbyte(&trailer, set->stores_ids);
-	pq_sendbyte(&trailer, set->ascending);
-	pq_sendint32(&trailer, set->first_id);
-	pq_sendint32(&trailer, set->differing_bits);
-	pq_sendint64(&trailer, set->last_id);
-	pq_sendint64(&trailer, set->count);
-	pq_sendfloat8(&trailer, set->extent.min_x);
-	pq_sendfloat8(&trailer, set->extent.max_x);
-	pq_sendfloat8(&trailer, set->extent.min_y);
-	pq_sendfloat8(&trailer, set->extent.max_y);
-	Assert(trailer.len == TRAILER_SIZE);
-
-	memset(set->buffer, 0, header_room(set->layout));
-	memcpy(set->buffer + records_end, trailer.data, TRAILER_SIZE);
-	SET_VARSIZE(set->buffer, records_end + TRAILER_SIZE);
-	return (bytea *) set->buffer;
-}
-
-CellSet *
-CellSetDeserialize(const bytea *bytes)
-{
-	CellSet    *set = palloc0(sizeof(CellSet));
-	Size		length = VARSIZE_ANY_EXHDR(bytes);
-	StringInfoData trailer;
-	const char *name;
-
-	if (length < TRAILER_SIZE)
-		elog(ERROR, "invalid serialized cell set");
-	initReadOnlyStringInfo(&trailer, (char *) VARDATA_ANY(bytes) + length - TRAILER_SIZE, TRAILER_SIZE);
-	name = pq_getmsgbytes(&trailer, TRAILER_NAME);
-	set->layout = cb_layout_named(name, strnlen(name, TRAILER_NAME));
-	if (set->layout == NULL)
-		elog(ERROR, "invalid serialized cell set");
-	set->has_ids = pq_getmsgbyte(&trailer);
-	set->has_fractions = pq_getmsgbyte(&trailer);
-	set->stores_ids = pq_getmsgbyte(&trailer);
-	set->ascending = pq_getmsgbyte(&trailer);
-	set->first_id = pq_getmsgint(&trailer, 4);
-	set->differing_bits = pq_getmsgint(&trailer, 4);
-	set->last_id = pq_getmsgint64(&trailer);
-	set->count = set->max_count = pq_getmsgint64(&trailer);
-	set->extent.min_x = pq_getmsgfloat8(&trailer);
-	set->extent.max_x = pq_getmsgfloat8(&trailer);
-	set->extent.min_y = pq_getmsgfloat8(&trailer);
-	set->extent.max_y = pq_getmsgfloat8(&trailer);
-	pq_getmsgend(&trailer);
-
-	/* As if the buffer began where a header of four bytes would. */
-	set_buffer(set, (char *) VARDATA_ANY(bytes) - VARHDRSZ, VARHDRSZ + length - TRAILER_SIZE);
-	if (length != header_room(set->layout) - VARHDRSZ + set->count * set->width + TRAILER_SIZE)
-		elog(ERROR, "invalid serialized cell set");
-	check_invariants(set);
-	return set;
 }

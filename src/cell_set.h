@@ -27,6 +27,23 @@ typedef struct Centroid
 
 StaticAssertDecl(sizeof(Centroid) == 24, "Centroid has padding");
 
+#define ID_SIZE sizeof(uint32)
+
+/*
+ * How records are trimmed on their way to another process: a column's smallest
+ * value is taken off, and then it has so many bytes.
+ */
+typedef struct RecordTrim
+{
+	uint32		min_id;
+	int32		min_x;
+	int32		min_y;
+	uint8		id_bytes;
+	uint8		x_bytes;
+	uint8		y_bytes;
+	uint8		mask_bytes;
+} RecordTrim;
+
 typedef struct CellSet
 {
 	const CbLayout *layout;
@@ -34,7 +51,8 @@ typedef struct CellSet
 	bool		has_fractions;	/* records are Centroids */
 	bool		stores_ids;		/* records start with their ids */
 	bool		ascending;		/* so far ids came strictly ascending */
-	bool		is_payload;		/* the buffer has become the payload */
+	bool		is_finished;	/* the buffer has become the result */
+	bool		is_trimmed;		/* records are trimmed */
 	uint32		width;			/* of a record */
 	uint32		first_id;		/* of the first record */
 	int64		last_id;		/* of the last one, if ids are stored; -1
@@ -48,6 +66,7 @@ typedef struct CellSet
 	char	   *buffer;			/* room for a bytea's and the layout's header,
 								 * then the records */
 	char	   *records;
+	RecordTrim	trim;
 } CellSet;
 
 /*
@@ -74,16 +93,22 @@ extern void CellSetMerge(CellSet *set, const CellSet *other);
 extern bytea *CellSetPayload(CellSet *set);
 
 /*
- * A set as bytes for another process of the same server, and back.  The bytes
- * are the set's own buffer.
+ * Bytes before the records.  As many as before a payload's cells, so that the
+ * payload can be built where the records are.
  */
-extern bytea *CellSetSerialize(CellSet *set);
+static inline Size
+CellSetHeaderRoom(const CbLayout *layout)
+{
+	return VARHDRSZ + (layout->cell_size > 0 ? layout->header_size : 0);
+}
 
-/*
- * The set that comes back lives in the current context, cannot grow, and its
- * records are those in the bytes: both only as long as the bytes do.
- */
-extern CellSet *CellSetDeserialize(const bytea *bytes);
+/* Bytes of a record that is not trimmed. */
+static inline uint32
+CellSetRecordWidth(const CellSet *set)
+{
+	return (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
+		(set->stores_ids ? ID_SIZE : 0);
+}
 
 /* The address of a further record of the set's width. */
 static inline uint8 *

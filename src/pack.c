@@ -4,6 +4,7 @@
  *		executor makes for an aggregate.
  */
 #include "cell_set.h"
+#include "cell_transfer.h"
 #include "errors.h"
 #include "layout_argument.h"
 
