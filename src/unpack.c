@@ -4,8 +4,19 @@
  */
 #include "payload.h"
 
+#include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/tuplestore.h"
+
+/* The columns of the result. */
+enum
+{
+	CELL_ID,
+	X,
+	Y,
+	PHENOTYPES,
+	COLUMNS
+};
 
 /*
  * cell_unpack(payload bytea, layout text)
@@ -13,29 +24,41 @@
  *
  * Rows come in the order of the payload.  cell_id is NULL where the layout
  * has none.  x and y are bigint, as layout spt has coordinates up to 2^32-1.
+ *
+ * All rows are alike: one tuple is formed, and only its values change.
  */
 PG_FUNCTION_INFO_V1(cell_unpack);
 Datum
 cell_unpack(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[COLUMNS] = {0};
+	bool		nulls[COLUMNS] = {false};
+	int64		row[COLUMNS];
+	const int64 *first;			/* of the columns that are not NULL */
+	Size		size;
 	CbBatch		batch;
 	CbReader	reader;
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	HeapTuple	tuple;
 
 	InitMaterializedSRF(fcinfo, 0);
 	PayloadOpen(&reader, fcinfo, 0, 1);
-	nulls[0] = !reader.layout->has_ids;
+
+	nulls[CELL_ID] = !reader.layout->has_ids;
+	first = &row[nulls[CELL_ID] ? X : CELL_ID];
+	size = (row + COLUMNS - first) * sizeof(*row);
+	tuple = heap_form_tuple(result->setDesc, values, nulls);
+	Assert(tuple->t_len == tuple->t_data->t_hoff + size);
 
 	while (PayloadRead(&reader, &batch))
 		for (size_t i = 0; i < batch.count; i++)
 		{
-			values[0] = Int64GetDatum(batch.cell_id[i]);
-			values[1] = Int64GetDatum((int64) batch.x[i]);
-			values[2] = Int64GetDatum((int64) batch.y[i]);
-			values[3] = Int64GetDatum((int64) batch.phenotypes[i]);
-			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+			row[CELL_ID] = batch.cell_id[i];
+			row[X] = (int64) batch.x[i];
+			row[Y] = (int64) batch.y[i];
+			row[PHENOTYPES] = (int64) batch.phenotypes[i];
+			memcpy((char *) tuple->t_data + tuple->t_data->t_hoff, first, size);
+			tuplestore_puttuple(result->setResult, tuple);
 		}
 	return (Datum) 0;
 }
