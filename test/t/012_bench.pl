@@ -36,8 +36,8 @@ sub bench
 	is_deeply([ grep { !$workload{ $_ . ($_ eq 'pc_patch' ? ' cells_2k' : ' cells_20k') } } @files ], [], 'each was run');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } @files ], [], 'and is in the report');
 
-	# Peers and client libraries need not be there, and some layouts are still to come.
-	my $may_lack = qr/^(client|st_asmvt|pc_patch|encode)|arrow|dense/;
+	# Peers and client libraries need not be there.
+	my $may_lack = qr/^(client|st_asmvt|pc_patch)/;
 	my @without = grep { defined $workload{$_}{error} } sort keys %workload;
 	is_deeply([ grep { $_ !~ $may_lack } @without ], [], 'all that must work did');
 	is_deeply([ grep { $workload{$_}{error} !~ /^not available: \w/ } @without ], [], 'of the others the report says why not');
