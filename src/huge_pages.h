@@ -22,7 +22,10 @@
  * Ask for huge pages under a chunk of memory that is not yet written to.
  * Filling 80 MB in pages of 4 kB takes 20,000 page faults, which was a tenth of
  * packing 5 million cells, more than the cells themselves took.  It is a wish:
- * nothing is lost where the system has no huge pages or none to spare.
+ * nothing is lost where the system has no huge pages or none to spare.  (A
+ * virtual machine that hands free memory back to its host, by a balloon with
+ * free page reporting, pays for it when it comes again, and more for huge
+ * pages: there it can be a loss.)
  *
  * The whole mapping must be advised, from the page that malloc's header is
  * in to the last one: otherwise the kernel divides it, and growing the chunk
