@@ -52,6 +52,9 @@ SELECT * FROM error_of($$SELECT cell_phenotypes_agg(64, false)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC array_fill(true, ARRAY[65]))$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{{t,f},{t,f}}'::boolean[])$$);
 
+-- as many ids as numbers, of which one is missing and one there twice
+SELECT * FROM error_of($$SELECT cell_pack(CASE i WHEN 5 THEN 9 ELSE i # 1 END, 1, 1, 1) FROM generate_series(0, 1023) i$$);
+
 -- 22023: layouts
 SELECT * FROM error_of($$SELECT cell_pack(1, 1, 1, 1, 'parquet')$$);
 SELECT * FROM error_of($$SELECT cell_pack(1, 1, 1, 1, '')$$);

@@ -111,3 +111,15 @@ FROM (
 		LATERAL (SELECT CASE WHEN row = broken_at THEN CASE odd WHEN -1 THEN first + 41 ELSE odd + 200 END ELSE first + row END AS id) i
 	GROUP BY broken_at, first, odd
 ) sets;
+
+-- Many ids in another order: without gaps, with gaps, over the whole range, in
+-- few buckets; positions of either kind
+SELECT ids, count(*) AS cells,
+	cell_pack(id, x, 7, id) = cell_pack(x, 7, id::bigint ORDER BY id) AS compact,
+	cell_pack(id, x + 0.5::float8, 7, id, 'spt') = cell_pack(id, x + 0.5::float8, 7, id, 'spt' ORDER BY id) AS spt
+FROM (
+	SELECT ids, x,
+		CASE ids WHEN 'no gaps' THEN x WHEN 'gaps' THEN x * 37 WHEN 'whole range' THEN x::bigint * 21474 ELSE x / 100 * 40000 + x % 100 END AS id
+	FROM unnest('{no gaps,gaps,whole range,clusters}'::text[]) ids, (SELECT (i::bigint * 7919 % 200003)::integer AS x FROM generate_series(0, 200000) i) numbers
+) cells
+GROUP BY ids ORDER BY ids;
