@@ -595,6 +595,8 @@ counts(void **state)
 						(cells.cells[i].phenotypes & none_of) == 0;
 				assert_int_equal(count(layout, payload, size, all_of, none_of), expected);
 			}
+			/* a feature that is to be there and not to be there */
+			assert_int_equal(count(layout, payload, size, 0x20, 0x20), 0);
 			free(payload);
 			free(cells.cells);
 		}
