@@ -176,7 +176,7 @@ COMMENT ON FUNCTION cell_count(bytea, bigint, bigint, text) IS
 
 CREATE FUNCTION cell_encode(payload bytea, coding text, level integer DEFAULT NULL)
 RETURNS bytea AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+LANGUAGE C STABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION cell_encode(bytea, text, integer) IS
 'payload in an HTTP content coding: identity, gzip, zstd or br';
 

@@ -112,7 +112,7 @@ CellSetGrow(CellSet *set, uint64 more)
 
 	size = buffer_size(room + (set->count + more) * set->width);
 	size = Min(size, room + set->max_count * set->width);
-	size = Max(size, set->size);
+	Assert(size >= set->size);
 	set_buffer(set, repalloc_huge(set->buffer, size), size);
 	AdviseHugePages(set->buffer, size);
 	check_invariants(set);
@@ -335,7 +335,7 @@ encode_set(CellSet *set, bool in_place)
 
 	size = cb_writer_size(&writer);
 	if (size > (uint64) MaxPayloadSize())
-		ReportPayloadTooLarge(set->layout, set->count * MaxPayloadSize() / size);
+		ReportMeasuredTooLarge(set->layout, set->count, size);
 	if (in_place)
 		payload = (bytea *) set->buffer;
 	else

@@ -57,7 +57,8 @@ typedef struct CellSet
 	uint32		first_id;		/* of the first record */
 	int64		last_id;		/* of the last one, if ids are stored; -1
 								 * before the first */
-	uint32		differing_bits; /* in which stored ids differ from the first */
+	uint32		differing_bits; /* the highest one is the highest bit in which
+								 * stored ids differ */
 	CbExtent	extent;			/* of the cells, if the layout needs it */
 	uint64		count;
 	uint64		capacity;

@@ -22,6 +22,12 @@
 #define TRAILER_NAME 16
 #define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 2 * 4 + 2 * 8 + 4 * 8 + 3 * 4 + 4 * 1)
 
+/*
+ * The bytes go to the leader in a row, which must not be larger than a chunk of
+ * memory either: what is left for its header and what groups the cells.
+ */
+#define ROW_RESERVE 4096
+
 /* Expanding reads so far behind a trimmed record. */
 StaticAssertDecl(TRAILER_SIZE >= sizeof(uint64), "expanding would read too far");
 
@@ -167,6 +173,7 @@ bytea *
 CellSetSerialize(CellSet *set)
 {
 	const Size	room = CellSetHeaderRoom(set->layout);
+	const Size	max_end = MaxAllocSize - TRAILER_SIZE - ROW_RESERVE;
 	StringInfoData trailer;
 	Size		end;
 
@@ -183,12 +190,13 @@ CellSetSerialize(CellSet *set)
 	set->is_finished = true;
 
 	end = room + set->count * set->width;
-	if (end + TRAILER_SIZE > MaxAllocSize)
-		ReportPartialSetTooLarge(set->count, (MaxAllocSize - TRAILER_SIZE - room) / set->width);
+	if (end > max_end)
+		ReportPartialSetTooLarge(set->count, (max_end - room) / set->width);
 	if (end + TRAILER_SIZE > set->size)
 	{
 		set->size = end + TRAILER_SIZE;
 		set->buffer = repalloc_huge(set->buffer, set->size);
+		set->records = set->buffer + room;
 	}
 
 	initStringInfo(&trailer);

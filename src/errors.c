@@ -140,6 +140,19 @@ ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
 }
 
 void
+ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("payload in layout \"%s\" would exceed %d bytes",
+					layout->name, MaxPayloadSize()),
+			 MaxPayloadSize() < LARGEST_BYTEA ?
+			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is \"cell_binary.max_payload_size\".", cells, bytes) :
+			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is the size of a bytea.", cells, bytes),
+			 errhint("Pack the sample in parts, for example by tiles or by ranges of cell_id.")));
+}
+
+void
 ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
 {
 	ereport(ERROR,
@@ -160,7 +173,7 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 			return psprintf("A header takes " INT64_FORMAT " bytes, but the payload has " INT64_FORMAT ".",
 							fault->expected, fault->found);
 		case CB_WRONG_LENGTH:
-			return psprintf("With the header's number of cells, " UINT64_FORMAT ", the payload would have " INT64_FORMAT " bytes, but it has " INT64_FORMAT ".",
+			return psprintf("By its header, which gives " UINT64_FORMAT " cells, the payload would have " INT64_FORMAT " bytes, but it has " INT64_FORMAT ".",
 							fault->cell, fault->expected, fault->found);
 		case CB_ID_NOT_ASCENDING:
 			return psprintf("The cell at position " UINT64_FORMAT " has cell_id " INT64_FORMAT ", which does not come after " INT64_FORMAT ".",

@@ -48,6 +48,9 @@ pg_noreturn extern void ReportMixedLayouts(const CbLayout *first, const CbLayout
 /* There are more cells than those that fit into a payload. */
 pg_noreturn extern void ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells);
 
+/* The cells take more bytes than a payload may have. */
+pg_noreturn extern void ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes);
+
 /* A parallel worker has more cells than one value can hold. */
 pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells);
 

@@ -8,6 +8,7 @@
 #include "compat.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* What a size must be for huge pages (2 MB on most machines) to pay. */
 #define HUGE_PAGES_SIZE ((Size) 4 * 1024 * 1024)
@@ -35,10 +36,9 @@ static inline void
 AdviseHugePages(void *chunk, Size size)
 {
 #ifdef MADV_HUGEPAGE
-	const uintptr_t page = 4096;
-
 	if (size >= HUGE_PAGES_SIZE)
 	{
+		uintptr_t	page = sysconf(_SC_PAGESIZE);
 		uintptr_t	start = TYPEALIGN_DOWN(page, (uintptr_t) chunk);
 		uintptr_t	end = TYPEALIGN(page, (uintptr_t) chunk + size);
 

@@ -19,8 +19,8 @@
 /* Records in the scratch area. */
 #define SCRATCH_RECORDS 32768
 
-/* Records that are moved between two looks for interrupts. */
-#define MOVES_PER_CHECK 65536
+/* Records between two looks for interrupts. */
+#define RECORDS_PER_CHECK 65536
 
 /* How far ahead of its next free place a bucket is fetched into the cache. */
 #define PREFETCH_RECORDS 8
@@ -48,25 +48,35 @@ count_buckets(const char *records, uint64 count, uint32 width, int shift, uint32
 {
 	memset(sizes, 0, sizeof(uint64) * (mask + 1));
 	for (uint64 i = 0; i < count; i++)
+	{
+		if (unlikely(i % RECORDS_PER_CHECK == RECORDS_PER_CHECK - 1))
+			CHECK_FOR_INTERRUPTS();
 		sizes[digit(records + i * width, shift, mask)]++;
+	}
 }
 
 /*
- * Put records whose lowest bits are 0, 1, 2 ... in some order where these tell,
- * through the scratch area; give up if there is one twice.
+ * Put as many records as their digits have values where these tell, through
+ * the scratch area.  If a digit comes twice, give up: records are untouched.
  */
 static pg_attribute_always_inline bool
 place_through_scratch(char *records, uint64 count, uint32 width, uint32 mask, char *scratch)
 {
+	uint64		seen[SCRATCH_RECORDS / 64];
+	uint64		repeated = 0;
+
+	memset(seen, 0, (count + 63) / 64 * sizeof(*seen));
 	for (uint64 i = 0; i < count; i++)
 	{
 		const char *record = records + i * width;
+		uint32		place = digit(record, 0, mask);
 
-		memcpy(scratch + digit(record, 0, mask) * width, record, width);
+		repeated |= seen[place / 64] >> (place % 64) & 1;
+		seen[place / 64] |= UINT64CONST(1) << (place % 64);
+		memcpy(scratch + place * width, record, width);
 	}
-	for (uint64 i = 0; i < count; i++)
-		if (digit(scratch + i * width, 0, mask) != i)
-			return false;
+	if (repeated)
+		return false;
 	memcpy(records, scratch, count * width);
 	return true;
 }
@@ -113,7 +123,7 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 	char	   *next[BUCKETS];
 	char	   *end[BUCKETS];
 	char	   *start = records;
-	uint32		moves = 0;
+	uint32		done = 0;
 
 	for (uint32 b = 0; b <= mask; b++)
 	{
@@ -142,11 +152,13 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 				memcpy(carried, displaced, width);
 				d = digit(carried, shift, mask);
 
-				if (unlikely(++moves % MOVES_PER_CHECK == 0))
+				if (unlikely(++done % RECORDS_PER_CHECK == 0))
 					CHECK_FOR_INTERRUPTS();
 			}
 			memcpy(next[b], carried, width);
 			next[b] += width;
+			if (unlikely(++done % RECORDS_PER_CHECK == 0))
+				CHECK_FOR_INTERRUPTS();
 		}
 }
 

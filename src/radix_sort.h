@@ -10,7 +10,7 @@
 /*
  * Sort records of width bytes, 20 or 28, ascending by the
  * uint32 in machine order that each starts with.  Keys must not differ in
- * other bits than those of differing_bits.  Not stable; beside the records
+ * higher bits than the highest of differing_bits.  Not stable; beside the records
  * it takes less than a megabyte of memory; can be interrupted.
  */
 extern void RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits);

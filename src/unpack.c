@@ -32,7 +32,7 @@ Datum
 cell_unpack(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		values[COLUMNS] = {0};
+	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {false};
 	int64		row[COLUMNS];
 	const int64 *first;			/* of the columns that are not NULL */
@@ -44,11 +44,14 @@ cell_unpack(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	PayloadOpen(&reader, fcinfo, 0, 1);
 
+	for (int i = 0; i < COLUMNS; i++)
+		values[i] = Int64GetDatum(0);
 	nulls[CELL_ID] = !reader.layout->has_ids;
 	first = &row[nulls[CELL_ID] ? X : CELL_ID];
 	size = (row + COLUMNS - first) * sizeof(*row);
 	tuple = heap_form_tuple(result->setDesc, values, nulls);
-	Assert(tuple->t_len == tuple->t_data->t_hoff + size);
+	if (tuple->t_len != tuple->t_data->t_hoff + size)
+		elog(ERROR, "unexpected tuple of %u bytes", tuple->t_len);
 
 	while (PayloadRead(&reader, &batch))
 		for (size_t i = 0; i < batch.count; i++)

@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef __BYTE_ORDER__
+#error "the compiler does not tell the machine's byte order"
+#endif
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define CB_LE32(value) (value)
 #define CB_LE64(value) (value)

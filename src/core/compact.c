@@ -3,7 +3,9 @@
  *		Layout compact: number of cells, then int32 x, int32 y and the 64-bit
  *		phenotype mask of each, little-endian.  It keeps no cell ids.
  *
- * Any bytes of the right length are a valid payload.
+ * Any bytes of the right length are a valid payload.  The aggregate writes the
+ * cells itself, where they are to stay (src/cell_set.c): what is encoded here
+ * has the same bytes.
  */
 #include "compact.h"
 

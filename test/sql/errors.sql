@@ -52,8 +52,15 @@ SELECT * FROM error_of($$SELECT cell_phenotypes_agg(64, false)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC array_fill(true, ARRAY[65]))$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{{t,f},{t,f}}'::boolean[])$$);
 
--- as many ids as numbers, of which one is missing and one there twice
-SELECT * FROM error_of($$SELECT cell_pack(CASE i WHEN 5 THEN 9 ELSE i # 1 END, 1, 1, 1) FROM generate_series(0, 1023) i$$);
+-- as many ids as numbers, of which one is missing and one there twice: for any
+-- of either, and many sizes, first and last ones, also where earlier groups left memory
+SELECT * FROM error_of($$SELECT cell_pack(id, x, 0, 7) FROM (VALUES (1, 11), (3, 33), (1, 12), (2, 22)) v (id, x)$$);
+SELECT DISTINCT state, message = 'more than one row has cell_id ' || twice AS named
+FROM (VALUES (4), (8), (64), (1024), (4096)) n (n), LATERAL (VALUES (0, 1), (1, 0), (n - 1, 0), (0, n - 1), (n - 2, n - 1), (n / 2, 1)) v (missing, twice),
+	unnest('{compact,spt,dense}'::text[]) layout,
+	error_of(format('SELECT g, cell_pack(CASE i # 1 WHEN %s * g THEN %s ELSE i # 1 END, 1, 1, 1, %L) FROM generate_series(0, 1) g, generate_series(0, %s) i
+		WHERE g = 1 OR %s > 0 GROUP BY g', missing, twice, layout, n - 1, missing));
+SELECT * FROM error_of($$SELECT cell_pack(CASE i WHEN 301 THEN 300 ELSE i END, 1, 1, 1, 'spt') FROM generate_series(65535, 0, -1) i$$);
 
 -- 22023: layouts
 SELECT * FROM error_of($$SELECT cell_pack(1, 1, 1, 1, 'parquet')$$);

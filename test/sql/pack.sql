@@ -123,3 +123,6 @@ FROM (
 	FROM unnest('{no gaps,gaps,whole range,clusters}'::text[]) ids, (SELECT (i::bigint * 7919 % 200003)::integer AS x FROM generate_series(0, 200000) i) numbers
 ) cells
 GROUP BY ids ORDER BY ids;
+
+-- The last id there is, and what comes after it is not in sequence
+SELECT cell_pack(id, n, 0, 0) FROM (VALUES (4294967294, 1), (4294967295, 2), (0, 3), (1, 4)) v (id, n);

@@ -112,6 +112,55 @@ SELECT same_bytes('generate_series(7, 7)', 'generate_series(0, 6)');
 SELECT same_bytes('generate_series(4294967294, 4294967295)', 'generate_series(0, 1)');
 DROP FUNCTION same_bytes(text, text);
 
+-- Sets of all small sizes, whose records can't be trimmed, from one worker
+CREATE TABLE wide AS
+SELECT n, i, hashint8(i + 1000 * n) AS x, hashint8(-i) AS y, hashint8extended(i, n) AS phenotypes, hashint8extended(i, 0) & 4294967295 AS random_id
+FROM generate_series(1, 150) n, generate_series(1::bigint, n) i;
+ALTER TABLE wide SET (parallel_workers = 1);
+ANALYZE wide;
+SET max_parallel_workers_per_gather = 1;
+SELECT plan_nodes('SELECT cell_pack(i, x, y, phenotypes) FROM wide GROUP BY n');
+CREATE TABLE by_worker AS
+SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
+	cell_pack(random_id, x, y::float8, phenotypes, 'spt') AS spt_double, cell_pack(i, x, y, phenotypes, 'dense') AS dense
+FROM wide GROUP BY n;
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*) AS sets, bool_and(w.compact = a.compact) AS compact, bool_and(w.spt = a.spt) AS spt,
+	bool_and(w.spt_double = a.spt_double) AS spt_double, bool_and(w.dense = a.dense) AS dense
+FROM by_worker w JOIN (
+	SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
+		cell_pack(random_id, x, y::float8, phenotypes, 'spt') AS spt_double, cell_pack(i, x, y, phenotypes, 'dense') AS dense
+	FROM wide GROUP BY n) a USING (n);
+SET max_parallel_workers_per_gather = 2;
+
+-- A partial aggregate that is scanned again serializes the same states again
+CREATE TABLE parts (part integer, sample integer, cell_id bigint) PARTITION BY LIST (part);
+SELECT format('CREATE TABLE part_%1$s PARTITION OF parts FOR VALUES IN (%1$s)', i) FROM generate_series(0, 7) i \gexec
+INSERT INTO parts SELECT i % 8, i / 8 % 80, i FROM generate_series(0, 399999) i;
+ANALYZE parts;
+SET max_parallel_workers_per_gather = 0;
+SET enable_partitionwise_aggregate = on;
+SET work_mem = '2MB';
+SET hash_mem_multiplier = 1;
+SET enable_sort = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_material = off;
+SET enable_memoize = off;
+SELECT count(*) AS payloads, count(DISTINCT md5(payload)) AS different
+FROM generate_series(1, 3) again
+LEFT JOIN (SELECT sample, cell_pack(cell_id, sample, part, cell_id) AS payload FROM parts GROUP BY sample) packed ON sample < again + 200;
+RESET enable_partitionwise_aggregate;
+RESET work_mem;
+RESET hash_mem_multiplier;
+RESET enable_sort;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+RESET enable_material;
+RESET enable_memoize;
+SET max_parallel_workers_per_gather = 2;
+DROP TABLE parts, wide, by_worker;
+
 -- Errors in and across workers
 \set VERBOSITY sqlstate
 SELECT cell_pack(cell_id % 20000, x::integer, y::integer, phenotypes) FROM cell;
