@@ -126,6 +126,15 @@ ReportMixedLayouts(const CbLayout *first, const CbLayout *other)
 			 errhint("Group the rows by their layout.")));
 }
 
+/* What to do with a sample that is too large for a layout. */
+static const char *
+parts_hint(const CbLayout *layout)
+{
+	return layout->needs_extent ?
+		"Pack the sample in parts, for example by tiles or by ranges of cell_id, and in another layout: this one shifts the coordinates of each part by itself." :
+		"Pack the sample in parts, for example by tiles or by ranges of cell_id.";
+}
+
 void
 ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
 {
@@ -136,7 +145,7 @@ ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
 			 MaxPayloadSize() < LARGEST_BYTEA ?
 			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is \"cell_binary.max_payload_size\".", max_cells) :
 			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is the size of a bytea.", max_cells),
-			 errhint("Pack the sample in parts, for example by tiles or by ranges of cell_id.")));
+			 errhint("%s", parts_hint(layout))));
 }
 
 void
@@ -149,7 +158,7 @@ ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes)
 			 MaxPayloadSize() < LARGEST_BYTEA ?
 			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is \"cell_binary.max_payload_size\".", cells, bytes) :
 			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is the size of a bytea.", cells, bytes),
-			 errhint("Pack the sample in parts, for example by tiles or by ranges of cell_id.")));
+			 errhint("%s", parts_hint(layout))));
 }
 
 void

@@ -121,7 +121,9 @@ arrow_decode_header(CbReader *reader)
 {
 	uint8_t		metadata[ARROW_BODY];
 
-	if (!cb_reader_check_header(reader))
+	/* What comes before the first number tells whether it is this layout. */
+	if (!cb_reader_check_header(reader) ||
+		!cb_reader_check_bytes(reader, 0, arrow_metadata, ARROW_BODY_LENGTH))
 		return false;
 	reader->cells = cb_get_le64(reader->bytes + ARROW_BATCH_LENGTH);
 	if (reader->cells > UINT32_MAX)

@@ -112,13 +112,13 @@ SELECT same_bytes('generate_series(7, 7)', 'generate_series(0, 6)');
 SELECT same_bytes('generate_series(4294967294, 4294967295)', 'generate_series(0, 1)');
 DROP FUNCTION same_bytes(text, text);
 
--- Sets of all small sizes, whose records can't be trimmed, from one worker
+-- Sets of all small sizes, whose records can't be trimmed, from workers
 CREATE TABLE wide AS
 SELECT n, i, hashint8(i + 1000 * n) AS x, hashint8(-i) AS y, hashint8extended(i, n) AS phenotypes, hashint8extended(i, 0) & 4294967295 AS random_id
 FROM generate_series(1, 150) n, generate_series(1::bigint, n) i;
-ALTER TABLE wide SET (parallel_workers = 1);
+ALTER TABLE wide SET (parallel_workers = 2);
 ANALYZE wide;
-SET max_parallel_workers_per_gather = 1;
+SET work_mem = '4GB';   -- for hashing 150 samples at what the planner takes for their size
 SELECT plan_nodes('SELECT cell_pack(i, x, y, phenotypes) FROM wide GROUP BY n');
 CREATE TABLE by_worker AS
 SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
@@ -131,6 +131,7 @@ FROM by_worker w JOIN (
 	SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
 		cell_pack(random_id, x, y::float8, phenotypes, 'spt') AS spt_double, cell_pack(i, x, y, phenotypes, 'dense') AS dense
 	FROM wide GROUP BY n) a USING (n);
+RESET work_mem;
 SET max_parallel_workers_per_gather = 2;
 
 -- A partial aggregate that is scanned again serializes the same states again
