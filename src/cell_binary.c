@@ -10,6 +10,7 @@
 CELL_BINARY_MODULE;
 
 int			cell_binary_max_payload_size;
+bool		cell_binary_huge_pages;
 
 extern PGDLLEXPORT void _PG_init(void);
 
@@ -26,5 +27,12 @@ _PG_init(void)
 							gigabyte, kilobyte, gigabyte,
 							PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("cell_binary.huge_pages",
+							 "Asks for transparent huge pages for large payloads.",
+							 NULL,
+							 &cell_binary_huge_pages,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("cell_binary");
 }

@@ -13,6 +13,7 @@
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "utils/memutils.h"
 
 /*
  * What comes behind the records: the layout's name; has_ids, has_fractions,

@@ -15,6 +15,9 @@
 /* cell_binary.max_payload_size, in bytes; its maximum is 1 GB. */
 extern int	cell_binary_max_payload_size;
 
+/* cell_binary.huge_pages */
+extern bool cell_binary_huge_pages;
+
 /* Bytes that a payload may have. */
 static inline int
 MaxPayloadSize(void)

@@ -23,3 +23,12 @@ RESET cell_binary.max_payload_size;
 RESET ROLE;
 REVOKE SET ON PARAMETER cell_binary.max_payload_size FROM regress_cell_reader;
 DROP ROLE regress_cell_reader;
+
+-- cell_binary.huge_pages makes no difference to the bytes
+SELECT context, vartype, boot_val FROM pg_settings WHERE name = 'cell_binary.huge_pages';
+SELECT md5(cell_pack(i, i, i)) AS compact, md5(cell_pack(i # 1, i, i, i, 'arrow')) AS arrow
+FROM generate_series(1, 400000) i \gset
+SET cell_binary.huge_pages = off;
+SELECT md5(cell_pack(i, i, i)) = :'compact' AS compact, md5(cell_pack(i # 1, i, i, i, 'arrow')) = :'arrow' AS arrow
+FROM generate_series(1, 400000) i;
+RESET cell_binary.huge_pages;
