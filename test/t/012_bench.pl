@@ -25,7 +25,7 @@ sub bench
 
 # All workloads
 {
-	my ($ok, $output, $errors) = bench(SIZES => '2k 20k', REPEATS => 1);
+	my ($ok, $output, $errors) = bench(SIZES => '2k 100k', REPEATS => 1);
 	ok($ok, 'the benchmark runs') or diag($errors);
 	is($output, slurp_file("$folder/results/bench.md"), 'the report is printed and kept');
 
@@ -33,7 +33,7 @@ sub bench
 	my %workload = map { ("$_->{name} $_->{data}" => $_) } @{ $result->{workloads} };
 	my @files = map { basename($_, '.sql') } glob 'perf/suite/*.sql';
 	cmp_ok(scalar @files, '>', 20, 'there are workloads');
-	is_deeply([ grep { !$workload{ $_ . ($_ eq 'pc_patch' ? ' cells_2k' : ' cells_20k') } } @files ], [], 'each was run');
+	is_deeply([ grep { !$workload{ $_ . ($_ eq 'pc_patch' ? ' cells_2k' : ' cells_100k') } } @files ], [], 'each was run');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } @files ], [], 'and is in the report');
 
 	# Peers and client libraries need not be there.
@@ -43,12 +43,14 @@ sub bench
 	is_deeply([ grep { $workload{$_}{error} !~ /^not available: \w/ } @without ], [], 'of the others the report says why not');
 	is_deeply([ grep { !defined $workload{$_}{error} && !(@{ $workload{$_}{times} } == 1 && $workload{$_}{median} > 0) } keys %workload ],
 		[], 'each has a time');
-	is_deeply($workload{'pack cells_20k'}{result}, [ 4 + 16 * 20_000 ], 'pack: the length of the payload');
+	is_deeply($workload{'pack cells_100k'}{result}, [ 4 + 16 * 100_000 ], 'pack: the length of the payload');
 
 	my @targets = @{ $result->{targets} };
 	cmp_ok(scalar @targets, '>=', 25, 'targets');
 	is(scalar(grep { !defined $_->{measured} && !length($_->{why} // '') } @targets), 0, 'each is measured, or says why not');
-	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 20_000, 'the peak of memory is over the payload');
+	# The kernel's count of pages can be off by some hundred kB.
+	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 100_000 - 500_000, 'the peak of memory has the payload');
+	cmp_ok($result->{memory}{pack}{peak}, '<', 2 * 16 * 100_000 + 500_000, 'once');
 }
 
 # A part, and bad input
