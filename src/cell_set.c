@@ -169,7 +169,7 @@ append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
 	const char *from = other->records + first * other->width;
 
 	if (other->is_trimmed)
-		ExpandRecords(other, first, count, (uint8 *) to, set->stores_ids);
+		CellSetExpand(other, first, count, (uint8 *) to, set->stores_ids);
 	else if (set->width == other->width)
 		memcpy(to, from, count * set->width);
 	else
@@ -263,8 +263,8 @@ load_records(const CellSet *set, uint64 first, CbBatch *batch,
 	}
 }
 
-static void
-load_batch(const CellSet *set, uint64 first, CbBatch *batch)
+void
+CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch)
 {
 	if (set->has_fractions)
 	{
@@ -328,7 +328,7 @@ encode_set(CellSet *set, bool in_place)
 		for (uint64 i = 0; i < set->count; i += CB_BATCH)
 		{
 			CHECK_FOR_INTERRUPTS();
-			load_batch(set, i, &batch);
+			CellSetLoadBatch(set, i, &batch);
 			if (!cb_writer_measure(&writer, &batch))
 				ReportFault(set->layout, &writer.fault);
 		}
@@ -349,7 +349,7 @@ encode_set(CellSet *set, bool in_place)
 	for (uint64 i = 0; i < set->count; i += CB_BATCH)
 	{
 		CHECK_FOR_INTERRUPTS();
-		load_batch(set, i, &batch);
+		CellSetLoadBatch(set, i, &batch);
 		if (!cb_writer_write(&writer, &batch))
 			ReportFault(set->layout, &writer.fault);
 	}
@@ -369,9 +369,10 @@ CellSetPayload(CellSet *set)
 		set->ascending = true;
 	}
 
-	if (set->layout->cell_size == 0 || set->width < set->layout->cell_size)
+	if (set->layout->cell_size == 0)
 		return encode_set(set, false);
 
+	Assert(set->width >= set->layout->cell_size);
 	set->is_finished = true;
 	return set->layout == &cb_compact ? strip_ids(set) : encode_set(set, true);
 }

@@ -87,11 +87,14 @@ extern void CellSetStoreIds(CellSet *set);
 extern void CellSetMerge(CellSet *set, const CellSet *other);
 
 /*
- * The payload.  Where the layout's cells are no larger than the records it is
- * made in the set's own buffer, so that cells cannot be added any more;
- * otherwise it is allocated in the current context.
+ * The payload.  Where it is one cell after another it is made in the set's own
+ * buffer, so that cells cannot be added any more; otherwise it is allocated in
+ * the current context.
  */
 extern bytea *CellSetPayload(CellSet *set);
+
+/* Copy up to CB_BATCH cells, from first on, into a batch. */
+extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);
 
 /*
  * Bytes before the records.  As many as before a payload's cells, so that the

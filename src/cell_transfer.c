@@ -52,23 +52,6 @@ trimmed_width(const RecordTrim *trim)
 	return trim->id_bytes + trim->x_bytes + trim->y_bytes + trim->mask_bytes;
 }
 
-/* A record of pixels. */
-static inline void
-get_record(const CellSet *set, uint64 i, uint32 *cell_id, int32 *x, int32 *y, uint64 *phenotypes)
-{
-	const uint8 *record = (const uint8 *) set->records + i * set->width;
-
-	*cell_id = 0;
-	if (set->stores_ids)
-	{
-		memcpy(cell_id, record, ID_SIZE);
-		record += ID_SIZE;
-	}
-	*x = (int32) cb_get_le32(record);
-	*y = (int32) cb_get_le32(record + 4);
-	*phenotypes = cb_get_le64(record + CB_COMPACT_MASK);
-}
-
 /* How the records of a set can be trimmed. */
 static void
 measure_trim(const CellSet *set, RecordTrim *trim)
@@ -77,27 +60,28 @@ measure_trim(const CellSet *set, RecordTrim *trim)
 	int32		max_x = PG_INT32_MIN;
 	int32		max_y = PG_INT32_MIN;
 	uint64		any = 0;
+	CbBatch		batch;
 
 	*trim = (RecordTrim) {.min_id = PG_UINT32_MAX, .min_x = PG_INT32_MAX, .min_y = PG_INT32_MAX};
-	for (uint64 i = 0; i < set->count; i++)
+	for (uint64 first = 0; first < set->count; first += CB_BATCH)
 	{
-		uint32		cell_id;
-		int32		x;
-		int32		y;
-		uint64		phenotypes;
+		CHECK_FOR_INTERRUPTS();
+		CellSetLoadBatch(set, first, &batch);
+		for (size_t i = 0; i < batch.count; i++)
+		{
+			int32		x = (int32) batch.x[i];
+			int32		y = (int32) batch.y[i];
 
-		if (i % CB_BATCH == 0)
-			CHECK_FOR_INTERRUPTS();
-		get_record(set, i, &cell_id, &x, &y, &phenotypes);
-		trim->min_id = Min(trim->min_id, cell_id);
-		max_id = Max(max_id, cell_id);
-		trim->min_x = Min(trim->min_x, x);
-		max_x = Max(max_x, x);
-		trim->min_y = Min(trim->min_y, y);
-		max_y = Max(max_y, y);
-		any |= phenotypes;
+			trim->min_id = Min(trim->min_id, batch.cell_id[i]);
+			max_id = Max(max_id, batch.cell_id[i]);
+			trim->min_x = Min(trim->min_x, x);
+			max_x = Max(max_x, x);
+			trim->min_y = Min(trim->min_y, y);
+			max_y = Max(max_y, y);
+			any |= batch.phenotypes[i];
+		}
 	}
-	trim->id_bytes = byte_length(max_id - trim->min_id);
+	trim->id_bytes = set->stores_ids ? byte_length(max_id - trim->min_id) : 0;
 	trim->x_bytes = byte_length((uint32) max_x - (uint32) trim->min_x);
 	trim->y_bytes = byte_length((uint32) max_y - (uint32) trim->min_y);
 	trim->mask_bytes = byte_length(any);
@@ -112,31 +96,29 @@ static void
 trim_records(CellSet *set, const RecordTrim *trim)
 {
 	uint8	   *to = (uint8 *) set->records;
+	CbBatch		batch;
 
-	for (uint64 i = 0; i < set->count; i++)
+	for (uint64 first = 0; first < set->count; first += CB_BATCH)
 	{
-		uint32		cell_id;
-		int32		x;
-		int32		y;
-		uint64		phenotypes;
-
-		if (i % CB_BATCH == 0)
-			CHECK_FOR_INTERRUPTS();
-		get_record(set, i, &cell_id, &x, &y, &phenotypes);
-		if (set->stores_ids)
-			cb_put_le32(to, cell_id - trim->min_id);
-		to += trim->id_bytes;
-		cb_put_le32(to, (uint32) x - (uint32) trim->min_x);
-		to += trim->x_bytes;
-		cb_put_le32(to, (uint32) y - (uint32) trim->min_y);
-		to += trim->y_bytes;
-		cb_put_le64(to, phenotypes);
-		to += trim->mask_bytes;
+		CHECK_FOR_INTERRUPTS();
+		CellSetLoadBatch(set, first, &batch);
+		for (size_t i = 0; i < batch.count; i++)
+		{
+			if (set->stores_ids)
+				cb_put_le32(to, batch.cell_id[i] - trim->min_id);
+			to += trim->id_bytes;
+			cb_put_le32(to, (uint32) (int32) batch.x[i] - (uint32) trim->min_x);
+			to += trim->x_bytes;
+			cb_put_le32(to, (uint32) (int32) batch.y[i] - (uint32) trim->min_y);
+			to += trim->y_bytes;
+			cb_put_le64(to, batch.phenotypes[i]);
+			to += trim->mask_bytes;
+		}
 	}
 }
 
 void
-ExpandRecords(const CellSet *set, uint64 first, uint64 count, uint8 *to, bool with_ids)
+CellSetExpand(const CellSet *set, uint64 first, uint64 count, uint8 *to, bool with_ids)
 {
 	const RecordTrim *trim = &set->trim;
 	const uint8 *from = (const uint8 *) set->records + first * set->width;

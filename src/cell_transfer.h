@@ -24,7 +24,7 @@ extern CellSet *CellSetDeserialize(const bytea *bytes);
  * Write count records of such a set, from first on, as they were before they
  * were trimmed; their ids, if there are any, stored or not.
  */
-extern void ExpandRecords(const CellSet *set, uint64 first, uint64 count,
+extern void CellSetExpand(const CellSet *set, uint64 first, uint64 count,
 						  uint8 *to, bool with_ids);
 
 #endif							/* CELL_BINARY_CELL_TRANSFER_H */

@@ -135,30 +135,30 @@ parts_hint(const CbLayout *layout)
 		"Pack the sample in parts, for example by tiles or by ranges of cell_id.";
 }
 
-void
-ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
+/* A payload is too large; fact begins the detail. */
+pg_noreturn static void
+report_too_large(const CbLayout *layout, const char *fact)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("payload in layout \"%s\" would exceed %d bytes",
 					layout->name, MaxPayloadSize()),
 			 MaxPayloadSize() < LARGEST_BYTEA ?
-			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is \"cell_binary.max_payload_size\".", max_cells) :
-			 errdetail("At most " UINT64_FORMAT " cells fit; the limit is the size of a bytea.", max_cells),
+			 errdetail("%s; the limit is \"cell_binary.max_payload_size\".", fact) :
+			 errdetail("%s; the limit is the size of a bytea.", fact),
 			 errhint("%s", parts_hint(layout))));
+}
+
+void
+ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
+{
+	report_too_large(layout, psprintf("At most " UINT64_FORMAT " cells fit", max_cells));
 }
 
 void
 ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("payload in layout \"%s\" would exceed %d bytes",
-					layout->name, MaxPayloadSize()),
-			 MaxPayloadSize() < LARGEST_BYTEA ?
-			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is \"cell_binary.max_payload_size\".", cells, bytes) :
-			 errdetail("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes; the limit is the size of a bytea.", cells, bytes),
-			 errhint("%s", parts_hint(layout))));
+	report_too_large(layout, psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes", cells, bytes));
 }
 
 void

@@ -114,15 +114,15 @@ FROM (
 
 -- Many ids in another order: without gaps, with gaps, over the whole range, in
 -- few buckets; positions of either kind
-SELECT ids, count(*) AS cells,
-	cell_pack(id, x, 7, id) = cell_pack(x, 7, id::bigint ORDER BY id) AS compact,
-	cell_pack(id, x + 0.5::float8, 7, id, 'spt') = cell_pack(id, x + 0.5::float8, 7, id, 'spt' ORDER BY id) AS spt
-FROM (
-	SELECT ids, x,
-		CASE ids WHEN 'no gaps' THEN x WHEN 'gaps' THEN x * 37 WHEN 'whole range' THEN x::bigint * 21474 ELSE x / 100 * 40000 + x % 100 END AS id
-	FROM unnest('{no gaps,gaps,whole range,clusters}'::text[]) ids, (SELECT (i::bigint * 7919 % 200003)::integer AS x FROM generate_series(0, 200000) i) numbers
-) cells
-GROUP BY ids ORDER BY ids;
+CREATE TABLE cells AS
+SELECT ids, x,
+	CASE ids WHEN 'no gaps' THEN x WHEN 'gaps' THEN x * 37 WHEN 'whole range' THEN x::bigint * 21474 ELSE x / 100 * 40000 + x % 100 END AS id
+FROM unnest('{no gaps,gaps,whole range,clusters}'::text[]) ids, (SELECT (i::bigint * 7919 % 200003)::integer AS x FROM generate_series(0, 200000) i) numbers;
+SELECT ids, shuffled.count, shuffled.compact = ordered.compact AS compact, shuffled.spt = ordered.spt AS spt
+FROM (SELECT ids, count(*), cell_pack(id, x, 7, id) AS compact, cell_pack(id, x + 0.5::float8, 7, id, 'spt') AS spt FROM cells GROUP BY ids) shuffled
+JOIN (SELECT ids, cell_pack(x, 7, id::bigint ORDER BY id) AS compact, cell_pack(id, x + 0.5::float8, 7, id, 'spt' ORDER BY id) AS spt FROM cells GROUP BY ids) ordered USING (ids)
+ORDER BY ids;
+DROP TABLE cells;
 
 -- The last id there is, and what comes after it is not in sequence
 SELECT cell_pack(id, n, 0, 0) FROM (VALUES (4294967294, 1), (4294967295, 2), (0, 3), (1, 4)) v (id, n);
