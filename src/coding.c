@@ -81,7 +81,7 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 		case CODING_INVALID:
 			ReportInvalidCoding(coding, stream->fault);
 		case CODING_WINDOW_TOO_LARGE:
-			ReportWindowTooLarge(coding, 1 << ZSTD_WINDOW_LOG);
+			ReportWindowTooLarge(coding, coding->max_window);
 		case CODING_NO_MEMORY:
 			ReportCodingMemory(coding);
 	}

@@ -55,6 +55,7 @@ typedef struct Coding
 	int			default_level;
 	int			max_level;
 	int			slow_level;		/* from this one on, slices are small */
+	int			max_window;		/* bytes; decoding: a larger one is refused */
 
 	/* NULL for "identity" */
 	CodingStatus (*start_encoding) (CodingStream *stream, int level, uint64 size);
@@ -62,12 +63,6 @@ typedef struct Coding
 	CodingStatus (*start_decoding) (CodingStream *stream);
 	CodingStatus (*decode) (CodingStream *stream);
 } Coding;
-
-/*
- * The largest window of a zstd frame, as a power of two: 8 MB.  RFC 9659
- * forbids a larger one in this content coding, and browsers refuse it.
- */
-#define ZSTD_WINDOW_LOG 23
 
 extern const Coding coding_gzip;
 extern const Coding coding_zstd;

@@ -8,6 +8,12 @@
 #include <zstd_errors.h>
 
 /*
+ * The largest window of a frame, as a power of two: 8 MB.  RFC 9659 forbids a
+ * larger one in this content coding, and browsers refuse it.
+ */
+#define WINDOW_LOG 23
+
+/*
  * libzstd's public interface takes no allocator, so that its memory is
  * malloc's and freed by a callback of the stream's.
  */
@@ -69,7 +75,7 @@ start_decoding(CodingStream *stream)
 		return CODING_NO_MEMORY;
 	stream->state = callback->arg = decoder = ZSTD_createDCtx();
 	if (decoder == NULL ||
-		ZSTD_isError(ZSTD_DCtx_setParameter(decoder, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG)))
+		ZSTD_isError(ZSTD_DCtx_setParameter(decoder, ZSTD_d_windowLogMax, WINDOW_LOG)))
 		return CODING_NO_MEMORY;
 	return CODING_GOES_ON;
 }
@@ -149,6 +155,7 @@ const Coding coding_zstd = {
 	.default_level = 1,
 	.max_level = 19,
 	.slow_level = 13,
+	.max_window = 1 << WINDOW_LOG,
 	.start_encoding = start_encoding,
 	.encode = encode,
 	.start_decoding = start_decoding,

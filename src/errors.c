@@ -5,6 +5,7 @@
 #include "errors.h"
 
 #include "common/shortest_dec.h"
+#include "port/pg_bitutils.h"
 #include "settings.h"
 
 /* A double as shortest text that reads back as the same one. */
@@ -345,7 +346,7 @@ ReportWindowTooLarge(const Coding *coding, int max_window)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("window for coding \"%s\" is too large", coding->name),
 			 errdetail("The bytes cannot be decoded with a window of %d bytes, the most that RFC 9659 allows.", max_window),
-			 errhint("Encode the payload with a smaller window, for example with \"zstd --zstd=wlog=%d\".", ZSTD_WINDOW_LOG)));
+			 errhint("Encode the payload with a smaller window, for example with \"zstd --zstd=wlog=%d\".", pg_leftmost_one_pos32(max_window))));
 }
 
 void
