@@ -7,7 +7,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_node shared_data scalar_of);
+our @EXPORT = qw(start_node shared_data scalar_of create_run);
 
 # A running server with the extension in database postgres.
 sub start_node
@@ -19,6 +19,28 @@ sub start_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION cell_binary');
 	return $node;
+}
+
+# Create the SQL function run(query), which tells whether statement_timeout
+# stopped a query, and the milliseconds that it took, or outlasted the timeout.
+sub create_run
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', q{
+		CREATE FUNCTION run(query text, OUT stopped boolean, OUT milliseconds float8) LANGUAGE plpgsql AS $$
+		DECLARE
+			start timestamptz := clock_timestamp();
+		BEGIN
+			BEGIN
+				EXECUTE query;
+				stopped := false;
+			EXCEPTION WHEN query_canceled THEN
+				stopped := true;
+			END;
+			milliseconds := 1000 * extract(epoch FROM clock_timestamp() - start -
+				current_setting('statement_timeout')::interval * stopped::integer);
+		END $$});
+	return;
 }
 
 # The folder with the real input data, or undef where there is none.

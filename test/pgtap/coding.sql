@@ -4,8 +4,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SELECT plan(10);
 
-CREATE FUNCTION draw(a bigint, b integer, below bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
-RETURN (hashint8extended(a, b) & 9223372036854775807) % below;
+\ir ../include/mutate.sql
 
 -- Sizes around those of the slices that go through a library, in bytes that
 -- don't compress, that compress as cells do, and that are all the same.
@@ -36,34 +35,6 @@ SELECT is_empty($$SELECT * FROM encoded WHERE kind = 'zeros' AND coding <> 'iden
 SELECT is_empty($$SELECT coding FROM encoded WHERE coding <> 'identity' AND size >= 32767 AND kind = 'cells' AND octet_length(encoded) > size * 3 / 4$$,
 	'cells compress');
 
--- Change bytes, cut the end, append, cut out of the middle, repeat a part.
-CREATE FUNCTION mutate(payload bytea, seed bigint) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-	at integer;
-	other integer;
-BEGIN
-	FOR edit IN 1 .. 1 + draw(seed, 1, 3) LOOP
-		at := draw(seed, 10 * edit, octet_length(payload) + 1);
-		other := at + draw(seed, 10 * edit + 1, octet_length(payload) - at + 1);
-		CASE draw(seed, 10 * edit + 2, 8)
-			WHEN 0, 1, 2 THEN
-				IF at < octet_length(payload) THEN
-					payload := set_byte(payload, at, draw(seed, 10 * edit + 3, 256)::integer);
-				END IF;
-			WHEN 3 THEN   -- in the header
-				IF octet_length(payload) >= 16 THEN
-					payload := set_byte(payload, at % 16, draw(seed, 10 * edit + 3, 256)::integer);
-				END IF;
-			WHEN 4 THEN payload := substring(payload FOR at);
-			WHEN 5 THEN payload := payload || substring(payload FROM at + 1 FOR other - at);
-			WHEN 6 THEN payload := substring(payload FOR at) || substring(payload FROM other + 1);
-			ELSE payload := overlay(payload PLACING sha256(int8send(seed)) FROM at + 1);
-		END CASE;
-	END LOOP;
-	RETURN payload;
-END
-$$;
-
 -- The error of decoding, or what came out.
 CREATE FUNCTION outcome(encoded bytea, coding text, OUT state text, OUT message text, OUT decoded bytea) LANGUAGE plpgsql AS $$
 BEGIN
@@ -78,7 +49,7 @@ $$;
 SET LOCAL cell_binary.max_payload_size = '2MB';
 CREATE TABLE result AS
 SELECT coding, size, kind, o.*
-FROM encoded, generate_series(1, 100) seed, mutate(encoded, seed * 1000 + size + coalesce(level, 99)) mutant, outcome(mutant, coding) o
+FROM encoded, generate_series(1, 100) seed, mutate(encoded, seed * 1000 + size + coalesce(level, 99), 16, 256) mutant, outcome(mutant, coding) o
 WHERE coding <> 'identity' AND size <= 32769 AND kind <> 'zeros' OR coding <> 'identity' AND kind = 'zeros' AND size IN (1000, 600000);
 SELECT cmp_ok((SELECT count(*) FROM result), '>=', 12000::bigint, 'mutated payloads');
 SELECT is_empty($$SELECT coding, state, message FROM result WHERE state NOT IN ('valid', '22P03', '54000')$$, 'bytes, or 22P03, or 54000, nothing else');

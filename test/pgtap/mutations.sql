@@ -5,42 +5,13 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SELECT plan(6);
 
-CREATE FUNCTION draw(a bigint, b integer, below bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
-RETURN (hashint8extended(a, b) & 9223372036854775807) % below;
+\ir ../include/mutate.sql
 
 -- Cells numbered from 1, 0 to 6 of them.
 CREATE TABLE original AS
 SELECT layout, n, coalesce(cell_pack(i * 3, i * 1000, 5 + i, i << 61, layout) FILTER (WHERE i <= n), cell_empty(layout)) AS payload
 FROM unnest('{compact,spt,dense,arrow}'::text[]) layout, generate_series(0, 6) n, generate_series(1::bigint, 6) i
 GROUP BY layout, n;
-
--- Change bytes, cut the end, append, cut out of the middle, repeat a part.
-CREATE FUNCTION mutate(payload bytea, seed bigint) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-	at integer;
-	other integer;
-BEGIN
-	FOR edit IN 1 .. 1 + draw(seed, 1, 4) LOOP
-		at := draw(seed, 10 * edit, octet_length(payload) + 1);
-		other := at + draw(seed, 10 * edit + 1, octet_length(payload) - at + 1);
-		CASE draw(seed, 10 * edit + 2, 8)
-			WHEN 0, 1, 2 THEN
-				IF at < octet_length(payload) THEN
-					payload := set_byte(payload, at, draw(seed, 10 * edit + 3, 256)::integer);
-				END IF;
-			WHEN 3 THEN   -- in the header, where it matters most
-				IF octet_length(payload) >= 4 THEN
-					payload := set_byte(payload, at % 4, draw(seed, 10 * edit + 3, 3)::integer);
-				END IF;
-			WHEN 4 THEN payload := substring(payload FOR at);
-			WHEN 5 THEN payload := payload || substring(payload FROM at + 1 FOR other - at);
-			WHEN 6 THEN payload := substring(payload FOR at) || substring(payload FROM other + 1);
-			ELSE payload := overlay(payload PLACING sha256(int8send(seed)) FROM at + 1);
-		END CASE;
-	END LOOP;
-	RETURN payload;
-END
-$$;
 
 -- The SQLSTATE of each function for a payload, or 'valid' and a digest of what it gave.
 CREATE FUNCTION outcome(query text, payload bytea, layout text) RETURNS text LANGUAGE plpgsql AS $$
@@ -59,7 +30,7 @@ SELECT layout, mutant,
 	outcome('SELECT count(*) FROM cell_unpack($1, $2) WHERE coalesce(cell_id, x, y, phenotypes) IS NOT NULL', mutant, layout) AS unpack,
 	outcome('SELECT cells FROM cell_info($1, $2)', mutant, layout) AS info,
 	outcome('SELECT cell_count($1, layout => $2)', mutant, layout) AS count
-FROM original, generate_series(1, 800) seed, mutate(payload, seed * 100 + n) mutant;
+FROM original, generate_series(1, 800) seed, mutate(payload, seed * 100 + n, 4, 3) mutant;
 
 SELECT cmp_ok((SELECT count(*) FROM result), '>=', 20000::bigint, 'payloads');
 SELECT is_empty($$SELECT layout, mutant, unpack FROM result WHERE unpack !~ '^(22P03|valid, \d+)$'$$, 'a result or 22P03, nothing else');

@@ -1,14 +1,7 @@
 -- cell_encode and cell_decode: codings, levels and every error
-CREATE FUNCTION error_of(query text, OUT state text, OUT message text, OUT detail text, OUT hint text)
-LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE query;
-	message := 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-END
-$$;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set error_of :abs_srcdir '/include/error_of.sql'
+\i :error_of
 
 CREATE VIEW payload AS
 SELECT cell_pack(i, i * 7 % 1000, i / 3, i & 5, 'spt') AS payload FROM generate_series(1, 1000) i;

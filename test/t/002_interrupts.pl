@@ -57,21 +57,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO slide SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell});
 
 # statement_timeout at twelve moments of each query: how late it stops
-$node->safe_psql('postgres', q{
-	-- Milliseconds that a query takes, or by which it outlasts statement_timeout.
-	CREATE FUNCTION run(query text, OUT stopped boolean, OUT milliseconds float8) LANGUAGE plpgsql AS $$
-	DECLARE
-		start timestamptz := clock_timestamp();
-	BEGIN
-		BEGIN
-			EXECUTE query;
-			stopped := false;
-		EXCEPTION WHEN query_canceled THEN
-			stopped := true;
-		END;
-		milliseconds := 1000 * extract(epoch FROM clock_timestamp() - start -
-			current_setting('statement_timeout')::interval * stopped::integer);
-	END $$});
+create_run($node);
 
 sub run_query
 {

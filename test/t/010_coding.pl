@@ -172,20 +172,7 @@ foreach my $coding (qw(gzip zstd br))
 
 # statement_timeout at ten moments: how late it stops, in one session, whose
 # memory shows what cancels leave behind.
-$node->safe_psql('postgres', q{
-	-- Milliseconds by which a query outlasts statement_timeout.
-	CREATE FUNCTION run(query text, OUT stopped boolean, OUT milliseconds float8) LANGUAGE plpgsql AS $$
-	DECLARE
-		start timestamptz := clock_timestamp();
-	BEGIN
-		BEGIN
-			EXECUTE query;
-			stopped := false;
-		EXCEPTION WHEN query_canceled THEN
-			stopped := true;
-		END;
-		milliseconds := 1000 * extract(epoch FROM clock_timestamp() - start - current_setting('statement_timeout')::interval);
-	END $$});
+create_run($node);
 foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 6000000, 90 ],
 	[ 'zstd, encoding', 19, q{cell_encode(payload, 'zstd', 19)}, 6000000, 90 ],
 	[ 'br, encoding', 11, q{cell_encode(payload, 'br', 11)}, 6000000, 90 ],
