@@ -209,3 +209,295 @@ CREATE AGGREGATE cell_phenotypes_agg(feature integer, positive boolean) (
 );
 COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 'phenotype mask of a cell from one row for each feature; a feature''s bit is set if any of its rows is positive';
+
+-- ---------------------------------------------------------------------------
+-- Chunks: a payload in pieces
+--
+-- A plain query, which the planner puts in the place of the call: rows are made
+-- as they are asked for, and of a payload that is stored as it is (STORAGE
+-- EXTERNAL) each reads its own bytes only.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_chunk_count(bytes bigint, chunk_bytes integer)
+RETURNS integer AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_chunk_count(bigint, integer) IS
+'support function of cell_chunks and cell_data_chunks';
+
+CREATE FUNCTION cell_chunks(
+	payload bytea, chunk_bytes integer DEFAULT 1048576,
+	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
+AS $$
+	SELECT n.chunk, n.chunk::pg_catalog.int8 OPERATOR(pg_catalog.*) chunk_bytes,
+		pg_catalog.substring(p.bytes, n.chunk OPERATOR(pg_catalog.*) chunk_bytes OPERATOR(pg_catalog.+) 1, chunk_bytes)
+	FROM (
+		-- A compressed value is decompressed once, and not for each chunk.
+		SELECT CASE WHEN pg_catalog.pg_column_compression(payload) IS NULL THEN payload
+			ELSE payload OPERATOR(pg_catalog.||) '\x'::pg_catalog.bytea END OFFSET 0
+	) p (bytes),
+	LATERAL pg_catalog.generate_series(0, @extschema@.cell_chunk_count(pg_catalog.octet_length(p.bytes), chunk_bytes) OPERATOR(pg_catalog.-) 1) n (chunk)
+$$;
+COMMENT ON FUNCTION cell_chunks(bytea, integer) IS
+'bytes of a payload in rows of a fixed size, the last one being smaller';
+
+-- ---------------------------------------------------------------------------
+-- Studies: where cells are
+--
+-- The registry is dumped with the database. Who installed the extension may
+-- read and fill it, as pg_dump and pg_restore do; others use the functions.
+-- ---------------------------------------------------------------------------
+
+CREATE SEQUENCE cell_study_id AS integer;
+COMMENT ON SEQUENCE cell_study_id IS
+'ids of registered studies; none is used twice';
+
+CREATE TABLE cell_study (
+	id integer PRIMARY KEY,
+	study text COLLATE "C" NOT NULL CONSTRAINT cell_study_name UNIQUE,
+	source regclass NOT NULL,
+	store boolean NOT NULL,
+	registered_by name NOT NULL,
+	sample_column name NOT NULL,
+	cell_id_column name NOT NULL,
+	x_column name NOT NULL,
+	y_column name NOT NULL,
+	phenotypes_column name,
+	feature_columns name[],
+	features text[] NOT NULL
+) USING heap;
+COMMENT ON TABLE cell_study IS
+'registered studies: the relation and the columns that their cells are in';
+
+SELECT pg_catalog.pg_extension_config_dump('cell_study', '');
+SELECT pg_catalog.pg_extension_config_dump('cell_study_id', '');
+REVOKE ALL ON cell_study, cell_study_id FROM PUBLIC;
+GRANT SELECT, INSERT ON cell_study TO @extowner@;
+GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
+
+CREATE VIEW cell_studies AS
+SELECT study, source, store, features
+FROM cell_study
+WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
+COMMENT ON VIEW cell_studies IS
+'registered studies whose source the current role may read';
+GRANT SELECT ON cell_studies TO PUBLIC;
+
+CREATE FUNCTION cell_register_study(
+	study text, source regclass,
+	sample name DEFAULT 'sample', cell_id name DEFAULT 'cell_id',
+	x name DEFAULT 'x', y name DEFAULT 'y',
+	phenotypes name DEFAULT NULL, feature_columns name[] DEFAULT NULL,
+	features text[] DEFAULT NULL, store boolean DEFAULT NULL)
+RETURNS void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean) IS
+'says where the cells and features of a study are, and has changes of them noticed';
+
+CREATE FUNCTION cell_drop_study(study text)
+RETURNS void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_drop_study(text) IS
+'forgets a study, its stored payloads and its triggers; the cells are not touched';
+
+CREATE FUNCTION cell_track_study(study text)
+RETURNS void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_track_study(text) IS
+'makes the triggers that tables of a study''s source lack, as new partitions do';
+
+CREATE FUNCTION cell_feature_names(study text, OUT "bit" integer, OUT feature text)
+RETURNS SETOF record AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 64;
+COMMENT ON FUNCTION cell_feature_names(text) IS
+'features of a study and the bits of the phenotype mask that they are';
+
+CREATE FUNCTION cell_feature_names_json(study text)
+RETURNS json
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+AS $$
+	SELECT pg_catalog.json_build_object('names', coalesce(pg_catalog.json_agg(
+		pg_catalog.json_build_object('symbol', feature, 'full_name', '') ORDER BY bit), '[]'))
+	FROM @extschema@.cell_feature_names(study)
+$$;
+COMMENT ON FUNCTION cell_feature_names_json(text) IS
+'features of a study, in the order of their bits, as SPT serves them';
+
+CREATE FUNCTION cell_samples(study text)
+RETURNS SETOF text AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1000 COST 100000;
+COMMENT ON FUNCTION cell_samples(text) IS
+'samples of a study, in order';
+
+CREATE FUNCTION cell_positive(value bigint)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_positive(bigint) IS
+'true for 1 and false for 0, as integer columns of features have them; others are an error';
+
+-- ---------------------------------------------------------------------------
+-- The store of ready payloads (src/store.h, src/change.h)
+--
+-- All of it is unlogged: it is made of the cells, can be made again, and must
+-- not take part in replication. After a crash it is empty. The tables belong
+-- together: that a payload is current is known from cell_change, so one may
+-- not outlive the other. They are read and written by C functions only, which
+-- check what their caller may do.
+-- ---------------------------------------------------------------------------
+
+CREATE UNLOGGED TABLE cell_payload (
+	study integer NOT NULL,
+	sample_hash bigint NOT NULL,
+	packed_by xid8 NOT NULL,
+	source_state bigint NOT NULL,
+	cells bigint NOT NULL,
+	bytes bigint NOT NULL,
+	used_at timestamptz NOT NULL,
+	sample text COLLATE "C" NOT NULL,
+	layout text COLLATE "C" NOT NULL,
+	coding text COLLATE "C" NOT NULL,
+	etag text COLLATE "C" NOT NULL,
+	as_of pg_snapshot NOT NULL,
+	payload bytea NOT NULL
+) USING heap WITH (
+	fillfactor = 90,
+	autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05
+);
+ALTER TABLE cell_payload ALTER payload SET STORAGE EXTERNAL;
+CREATE INDEX cell_payload_sample ON cell_payload (study, sample_hash);
+COMMENT ON TABLE cell_payload IS
+'ready payloads, each with the snapshot that it was packed from';
+
+CREATE UNLOGGED TABLE cell_change (
+	study integer NOT NULL,
+	sample_hash bigint NOT NULL,
+	changed_by xid8 NOT NULL
+) USING heap WITH (fillfactor = 50);
+CREATE INDEX cell_change_sample ON cell_change (study, sample_hash);
+COMMENT ON TABLE cell_change IS
+'the last transactions that changed the cells of a sample; sample_hash 0 stands for every sample';
+
+CREATE UNLOGGED TABLE cell_store_count (
+	study integer NOT NULL,
+	hits bigint NOT NULL,
+	misses bigint NOT NULL,
+	waits bigint NOT NULL,
+	direct bigint NOT NULL,
+	packings bigint NOT NULL,
+	packing_us bigint NOT NULL,
+	served_bytes bigint NOT NULL,
+	evictions bigint NOT NULL
+) USING heap;
+CREATE INDEX cell_store_count_study ON cell_store_count (study);
+COMMENT ON TABLE cell_store_count IS
+'counters of the use of the store; rows are changed in place, like those of a sequence';
+
+REVOKE ALL ON cell_payload, cell_change, cell_store_count FROM PUBLIC;
+
+CREATE VIEW cell_store_stats AS
+SELECT s.study,
+	coalesce(c.hits, 0) AS hits, coalesce(c.misses, 0) AS misses,
+	coalesce(c.waits, 0) AS waits, coalesce(c.direct, 0) AS direct,
+	coalesce(c.packings, 0) AS packings,
+	pg_catalog.make_interval(secs => coalesce(c.packing_us, 0) / 1e6) AS packing_time,
+	coalesce(c.served_bytes, 0) AS served_bytes,
+	coalesce(c.evictions, 0) AS evictions,
+	coalesce(p.payloads, 0) AS stored_payloads, coalesce(p.bytes, 0) AS stored_bytes
+FROM cell_study s
+LEFT JOIN (
+	SELECT study, sum(hits)::bigint AS hits, sum(misses)::bigint AS misses, sum(waits)::bigint AS waits,
+		sum(direct)::bigint AS direct, sum(packings)::bigint AS packings, sum(packing_us)::bigint AS packing_us,
+		sum(served_bytes)::bigint AS served_bytes, sum(evictions)::bigint AS evictions
+	FROM cell_store_count GROUP BY study
+) c ON c.study = s.id
+LEFT JOIN (
+	SELECT study, count(*) AS payloads, sum(bytes)::bigint AS bytes FROM cell_payload GROUP BY study
+) p ON p.study = s.id;
+COMMENT ON VIEW cell_store_stats IS
+'use of the store, by study: since it was registered, or since the last crash';
+REVOKE ALL ON cell_store_stats FROM PUBLIC;
+GRANT SELECT ON cell_store_stats TO pg_monitor;
+GRANT SELECT ON cell_store_stats TO @extowner@;
+
+CREATE FUNCTION cell_source_changed()
+RETURNS trigger AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_source_changed() IS
+'trigger that makes payloads of changed samples unusable; cell_register_study makes it';
+
+CREATE FUNCTION cell_invalidate(study text, sample text DEFAULT NULL)
+RETURNS void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_invalidate(text, text) IS
+'makes the stored payloads of a sample, or of all samples of a study, unusable';
+
+-- ---------------------------------------------------------------------------
+-- Serving
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_data(
+	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity')
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION cell_data(text, text, text, text) IS
+'payload of a sample, in a layout and a content coding; packed if it is not ready';
+
+CREATE FUNCTION cell_data_head(
+	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
+	OUT cells bigint, OUT bytes bigint, OUT etag text)
+RETURNS record AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION cell_data_head(text, text, text, text) IS
+'number of cells, length and strong ETag of what cell_data gives';
+
+CREATE FUNCTION cell_data_chunks(
+	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
+	chunk_bytes integer DEFAULT 1048576,
+	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
+RETURNS SETOF record
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
+AS $$
+	SELECT c.chunk, c.byte_offset, c.body
+	FROM (SELECT @extschema@.cell_data(study, sample, layout, coding) OFFSET 0) p (bytes),
+	LATERAL @extschema@.cell_chunks(p.bytes, chunk_bytes) c
+$$;
+COMMENT ON FUNCTION cell_data_chunks(text, text, text, text, integer) IS
+'what cell_data gives, in rows of a fixed size, the last one being smaller';
+
+CREATE FUNCTION cell_data_samples(
+	study text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
+	OUT sample text, OUT cells bigint, OUT payload bytea)
+RETURNS SETOF record AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
+COMMENT ON FUNCTION cell_data_samples(text, text, text) IS
+'every sample of a study, packed in one pass over its source';
+
+CREATE FUNCTION cell_make_ready(
+	study text, sample text, layout text, coding text,
+	OUT outcome text, OUT cells bigint, OUT bytes bigint)
+RETURNS record AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION cell_make_ready(text, text, text, text) IS
+'support function of cell_prepare: packs what is missing, and says what was done';
+
+CREATE PROCEDURE cell_prepare(
+	study text, sample text DEFAULT NULL, layout text DEFAULT 'compact', coding text DEFAULT 'identity')
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	samples text[] := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
+	done record;
+BEGIN
+	-- No operator is looked up in the search path, which a procedure that
+	-- commits cannot set.
+	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
+		SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
+		COMMIT;
+		RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
+			samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells, done.bytes;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE cell_prepare(text, text, text, text) IS
+'packs the samples of a study that are not ready, and commits after each';

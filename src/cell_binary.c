@@ -11,6 +11,7 @@ CELL_BINARY_MODULE;
 
 int			cell_binary_max_payload_size;
 bool		cell_binary_huge_pages;
+int			cell_binary_store_size;
 
 extern PGDLLEXPORT void _PG_init(void);
 
@@ -34,5 +35,12 @@ _PG_init(void)
 							 true,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("cell_binary.store_size",
+							"Sets the size that all stored payloads of a database may have.",
+							"Those that were not used for the longest time make room; 0 stores none, and -1 sets no limit.",
+							&cell_binary_store_size,
+							8 * 1024, -1, MAX_KILOBYTES,
+							PGC_SUSET, GUC_UNIT_MB,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("cell_binary");
 }

@@ -157,9 +157,8 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 	return output;
 }
 
-/* The coding that an argument names, or an error that lists all. */
-static const Coding *
-get_coding(FunctionCallInfo fcinfo, int arg)
+const Coding *
+GetCodingArgument(FunctionCallInfo fcinfo, int arg)
 {
 	text	   *name = PG_GETARG_TEXT_PP(arg);
 	const Coding *coding = CodingNamed(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
@@ -167,6 +166,17 @@ get_coding(FunctionCallInfo fcinfo, int arg)
 	if (coding == NULL)
 		ReportUnknownCoding(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	return coding;
+}
+
+bytea *
+EncodePayload(const Coding *coding, const bytea *payload, int level)
+{
+	CodingStream stream;
+
+	start_stream(&stream);
+	stream.flush = level >= coding->slow_level;
+	check_status(coding, coding->start_encoding(&stream, level, VARSIZE_ANY_EXHDR(payload)), &stream);
+	return run_stream(&stream, coding, payload, true);
 }
 
 /*
@@ -179,14 +189,12 @@ Datum
 cell_encode(PG_FUNCTION_ARGS)
 {
 	const Coding *coding;
-	CodingStream stream;
-	bytea	   *payload;
 	int			level;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 
-	coding = get_coding(fcinfo, 1);
+	coding = GetCodingArgument(fcinfo, 1);
 	if (!PG_ARGISNULL(2) && coding->encode == NULL)
 		ReportNoLevels(coding);
 	level = PG_ARGISNULL(2) ? coding->default_level : PG_GETARG_INT32(2);
@@ -196,11 +204,7 @@ cell_encode(PG_FUNCTION_ARGS)
 	if (coding->encode == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 
-	payload = PG_GETARG_BYTEA_PP(0);
-	start_stream(&stream);
-	stream.flush = level >= coding->slow_level;
-	check_status(coding, coding->start_encoding(&stream, level, VARSIZE_ANY_EXHDR(payload)), &stream);
-	PG_RETURN_BYTEA_P(run_stream(&stream, coding, payload, true));
+	PG_RETURN_BYTEA_P(EncodePayload(coding, PG_GETARG_BYTEA_PP(0), level));
 }
 
 /* cell_decode(encoded bytea, coding text) -> bytea; strict */
@@ -208,7 +212,7 @@ PG_FUNCTION_INFO_V1(cell_decode);
 Datum
 cell_decode(PG_FUNCTION_ARGS)
 {
-	const Coding *coding = get_coding(fcinfo, 1);
+	const Coding *coding = GetCodingArgument(fcinfo, 1);
 	CodingStream stream;
 	bytea	   *encoded;
 

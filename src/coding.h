@@ -74,6 +74,15 @@ extern const Coding *CodingNamed(const char *name, size_t length);
 /* The coding with that index from 0, or NULL after the last one. */
 extern const Coding *CodingAt(size_t index);
 
+/* The coding that a text argument of a function names, or an error. */
+extern const Coding *GetCodingArgument(FunctionCallInfo fcinfo, int arg);
+
+/*
+ * A payload in a coding other than "identity", at one of its levels.  The result
+ * is in the current context.
+ */
+extern bytea *EncodePayload(const Coding *coding, const bytea *payload, int level);
+
 /* For the adapters: memory of a stream, or NULL if there is none. */
 extern void *CodingAllocate(CodingStream *stream, size_t size);
 extern void CodingFree(void *address);

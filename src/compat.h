@@ -36,6 +36,35 @@ HandOverAggregateResult(FunctionCallInfo fcinfo, void *result)
 #endif
 }
 
+/* 16 says more of the indexes that an update has to care for. */
+#if PG_VERSION_NUM < 160000
+typedef bool TU_UpdateIndexes;
+#endif
+
+/* 16 keeps the permissions that a plan needs in a list of their own. */
+#if PG_VERSION_NUM >= 160000
+#define CheckPlanPermissions(plan) \
+	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
+#define PlanCheckAsUser(plan, entry) \
+	((entry)->perminfoindex != 0 ? \
+	 getRTEPermissionInfo((plan)->permInfos, entry)->checkAsUser : InvalidOid)
+#else
+#define CheckPlanPermissions(plan) \
+	((void) ExecCheckRTPerms((plan)->rtable, true))
+#define PlanCheckAsUser(plan, entry) ((entry)->checkAsUser)
+#endif
+
+/* 16 has one function for the owners of all kinds of objects. */
+#if PG_VERSION_NUM >= 160000
+#define OwnsRelation(relation, role) \
+	object_ownercheck(RelationRelationId, relation, role)
+#define OwnsExtension(extension, role) \
+	object_ownercheck(ExtensionRelationId, extension, role)
+#else
+#define OwnsRelation(relation, role) pg_class_ownercheck(relation, role)
+#define OwnsExtension(extension, role) pg_extension_ownercheck(extension, role)
+#endif
+
 /* 17 lets a StringInfo read bytes that it does not own. */
 #if PG_VERSION_NUM < 170000
 static inline void
@@ -46,6 +75,14 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 	str->maxlen = 0;
 	str->cursor = 0;
 }
+#endif
+
+/* 18 has generated columns whose values are made when they are read. */
+#if PG_VERSION_NUM >= 180000
+#define ColumnIsVirtual(column) \
+	((column)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define ColumnIsVirtual(column) false
 #endif
 
 /* 18 replaces pg_attribute_noreturn(). */

@@ -25,6 +25,16 @@ PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layo
 		ReportFault(layout, &reader->fault);
 }
 
+int64
+PayloadCells(const CbLayout *layout, const bytea *payload)
+{
+	CbReader	reader;
+
+	if (!cb_reader_open(&reader, layout, (const uint8_t *) VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)))
+		ReportFault(layout, &reader.fault);
+	return (int64) reader.cells;
+}
+
 bool
 PayloadRead(CbReader *reader, CbBatch *batch)
 {

@@ -17,6 +17,9 @@
 extern void PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo,
 						int payload_arg, int layout_arg);
 
+/* The number of cells in a payload that this extension packed. */
+extern int64 PayloadCells(const CbLayout *layout, const bytea *payload);
+
 /* Decode the next cells; false means that the payload is valid to its end. */
 extern bool PayloadRead(CbReader *reader, CbBatch *batch);
 

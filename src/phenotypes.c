@@ -7,6 +7,7 @@
 
 #include "access/tupmacs.h"
 #include "errors.h"
+#include "study_errors.h"
 #include "utils/array.h"
 
 enum
@@ -70,4 +71,20 @@ cell_phenotypes_transfn(PG_FUNCTION_ARGS)
 
 	mask |= (uint64) PG_GETARG_BOOL(2) << feature;
 	PG_RETURN_INT64((int64) mask);
+}
+
+/*
+ * cell_positive(value bigint) -> boolean; strict
+ *
+ * A feature from an integer column.  Errors: 22003 for others than 0 and 1.
+ */
+PG_FUNCTION_INFO_V1(cell_positive);
+Datum
+cell_positive(PG_FUNCTION_ARGS)
+{
+	int64		value = PG_GETARG_INT64(0);
+
+	if (value != 0 && value != 1)
+		ReportNotPositive(value);
+	PG_RETURN_BOOL(value == 1);
 }

@@ -18,6 +18,9 @@ extern int	cell_binary_max_payload_size;
 /* cell_binary.huge_pages */
 extern bool cell_binary_huge_pages;
 
+/* cell_binary.store_size, in MB; -1 is no limit. */
+extern int	cell_binary_store_size;
+
 /* Bytes that a payload may have. */
 static inline int
 MaxPayloadSize(void)

@@ -1,0 +1,431 @@
+/*
+ * data.c
+ *		Serving: cell_data and cell_data_head give the payload of a sample, from
+ *		the store if it is there; cell_make_ready puts it there.
+ *
+ * What is served is always what the caller's own query would pack:
+ *
+ *	- Who may not run that query gets its error, and where row level security
+ *	  restricts it, or the transaction cannot write, the store is not touched.
+ *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
+ *	  function has: a payload serves it if it has all changes that this
+ *	  snapshot sees.  It may be newer, if it was packed while the call waited.
+ *	- With one snapshot for the transaction, a payload must be of just that.
+ *
+ * Who does not find a payload takes its lock, looks again, and makes it.  The
+ * lock is held until the payload is in the store, not until the transaction
+ * ends: the others do not wait for this one's client to receive it.
+ */
+#include "change.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "coding.h"
+#include "commands/trigger.h"
+#include "etag.h"
+#include "funcapi.h"
+#include "huge_pages.h"
+#include "layout_argument.h"
+#include "miscadmin.h"
+#include "own_table.h"
+#include "payload.h"
+#include "portability/instr_time.h"
+#include "source.h"
+#include "store.h"
+#include "store_count.h"
+#include "study_errors.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+
+/* Why a payload is not taken from the store, nor put into it. */
+typedef enum Detour
+{
+	NO_DETOUR,
+	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
+	DETOUR_READ_ONLY,			/* the transaction cannot write */
+	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
+	DETOUR_UNTRACKED			/* changes of the source are not noticed */
+} Detour;
+
+/* One call, and what it finds on its way. */
+typedef struct Request
+{
+	Oid			schema;
+	Study	   *study;
+	Source		source;
+	PayloadKey	key;			/* of the payload asked for */
+	const CbLayout *layout;
+	const Coding *coding;
+	MemoryContext context;		/* for what is given */
+	Snapshot	snapshot;		/* taken when the call began */
+	SourceView	view;			/* the source when the call began */
+	Detour		detour;
+	bool		wants_payload;	/* and not only its head */
+	bool		storable;		/* what is made may be stored */
+	bool		made;			/* it was not ready */
+	bool		stored;			/* what is given is in the store */
+	StoreCounts counts;
+} Request;
+
+/* A payload on its way out: payload is 0 if only the head was wanted. */
+typedef struct Served
+{
+	PayloadHead head;
+	Datum		payload;
+} Served;
+
+static Detour
+detour_of(const Request *request)
+{
+	if (!request->study->store)
+		return DETOUR_NOT_STORED;
+	if (RecoveryInProgress() || XactReadOnly)
+		return DETOUR_READ_ONLY;
+	if (request->view.restricted)
+		return DETOUR_ROW_SECURITY;
+	/* In a trigger, a change may not have been recorded yet. */
+	if (DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) > 0)
+		return DETOUR_UNTRACKED;
+	if (StudyHasTriggers(request->study) && !request->view.tracked)
+		return DETOUR_UNTRACKED;
+	return NO_DETOUR;
+}
+
+/* Begin a call of a function with the arguments study, sample, layout, coding. */
+static void
+begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *sample = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Datum		value;
+
+	memset(request, 0, sizeof(*request));
+	request->schema = OwnSchema(fcinfo);
+	request->layout = GetLayoutArgument(fcinfo, 2);
+	request->coding = GetCodingArgument(fcinfo, 3);
+	request->wants_payload = wants_payload;
+	request->context = CurrentMemoryContext;
+
+	request->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	request->study = StudyNamed(request->schema, name, request->snapshot);
+	value = StudySampleValue(request->study, sample, &request->key.sample);
+	request->key.schema = request->schema;
+	request->key.study = request->study->id;
+	request->key.sample_hash = SampleHash(request->key.sample, strlen(request->key.sample));
+	request->key.layout = request->layout->name;
+	request->key.coding = request->coding->name;
+
+	PushActiveSnapshot(request->snapshot);
+	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
+	request->view = SourceInspect(&request->source);
+	request->detour = detour_of(request);
+	request->storable = request->detour == NO_DETOUR && !request->view.written;
+}
+
+static void
+end_request(Request *request)
+{
+	if (request->detour != DETOUR_READ_ONLY)
+		CountStoreUse(request->schema, request->study->id, request->counts);
+	SourceClose(&request->source);
+	PopActiveSnapshot();
+	UnregisterSnapshot(request->snapshot);
+}
+
+/* The payload in the first column of a row, copied into a context. */
+typedef struct PackedSample
+{
+	MemoryContext context;
+	bytea	   *payload;
+} PackedSample;
+
+static void
+keep_payload(TupleTableSlot *row, void *argument)
+{
+	PackedSample *packed = argument;
+	bool		isnull;
+	Datum		value = slot_getattr(row, 1, &isnull);
+
+	if (!isnull)
+	{
+		Size		size = VARSIZE_ANY(DatumGetPointer(value));
+
+		packed->payload = MemoryContextAlloc(packed->context, size);
+		AdviseHugePages(packed->payload, size);
+		memcpy(packed->payload, DatumGetPointer(value), size);
+	}
+}
+
+/*
+ * Pack the sample by the active snapshot.  What is packed may be stored if the
+ * source is in one state before and after.
+ */
+static void
+pack(Request *request, Served *result)
+{
+	SourceView	before = SourceInspect(&request->source);
+	PackedSample packed = {request->context, NULL};
+	instr_time	start;
+	instr_time	end;
+
+	if (request->storable)
+		result->head.packed = PackedNow();
+
+	INSTR_TIME_SET_CURRENT(start);
+	SourceRun(&request->source, keep_payload, &packed);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	request->counts.packings++;
+	request->counts.packing_us += INSTR_TIME_GET_MICROSEC(end);
+	if (packed.payload == NULL)
+		ReportUnknownSample(request->study, request->key.sample);
+
+	if (request->storable)
+	{
+		SourceView	after = SourceInspect(&request->source);
+
+		request->storable = before.state == request->view.state && after.state == before.state && !after.written;
+	}
+	result->head.source_state = request->view.state;
+	result->head.cells = PayloadCells(request->layout, packed.payload);
+	result->payload = PointerGetDatum(packed.payload);
+}
+
+/* Put a coding around a payload. */
+static void
+encode(const Request *request, Served *result)
+{
+	bytea	   *identity = DatumGetByteaPP(result->payload);
+
+	result->payload = PointerGetDatum(EncodePayload(request->coding, identity, request->coding->default_level));
+	pfree(identity);
+}
+
+/* Give what was made its length and, if it is asked for, its ETag. */
+static void
+describe(Served *result, bool with_etag)
+{
+	bytea	   *payload = (bytea *) DatumGetPointer(result->payload);
+
+	result->head.bytes = VARSIZE_ANY_EXHDR(payload);
+	result->head.etag = with_etag ? EntityTag(payload) : NULL;
+}
+
+/* Make it for this call only. */
+static void
+serve_directly(Request *request, Served *result)
+{
+	request->counts.direct++;
+	request->storable = false;
+	pack(request, result);
+	if (request->coding->encode != NULL)
+		encode(request, result);
+	describe(result, !request->wants_payload);
+}
+
+/*
+ * Whether what was made is worth storing.  It is for those who waited, even if
+ * the sample has changed since; but the snapshot of a transaction that has only
+ * one may be too old for everybody else.
+ */
+static bool
+is_worth_storing(Request *request, const Served *result)
+{
+	Snapshot	latest;
+	bool		current;
+
+	if (!request->storable || !IsolationUsesXactSnapshot())
+		return request->storable;
+	latest = RegisterSnapshot(GetLatestSnapshot());
+	current = HasAllChanges(request->schema, request->key.study, request->key.sample_hash, latest, result->head.packed);
+	UnregisterSnapshot(latest);
+	return current;
+}
+
+/*
+ * Give what is stored, or make and store it.  A payload in a coding is made of
+ * the one without, which is had in the same way, while the lock of the other
+ * is held: no two sessions wait for each other.
+ */
+static void
+serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
+{
+	PayloadKey	key = request->key;
+	Datum	   *payload = wants_payload ? &result->payload : NULL;
+	bool		waited;
+
+	key.coding = coding->name;
+	if (StoreFind(&key, request->view.state, request->snapshot, &result->head, payload))
+	{
+		request->stored = true;
+		return;
+	}
+
+	/*
+	 * What others are making is packed from a later snapshot: to wait for it
+	 * is of no use to a transaction that has one snapshot.
+	 */
+	if (!LockPayload(&key, !IsolationUsesXactSnapshot(), &waited))
+	{
+		serve_directly(request, result);
+		return;
+	}
+	request->counts.waits += waited;
+	if (!IsolationUsesXactSnapshot())
+	{
+		/* Look again, and pack, with what was committed until now. */
+		PopActiveSnapshot();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
+
+	if (StoreFind(&key, request->view.state, request->snapshot, &result->head, payload))
+		request->stored = true;
+	else
+	{
+		request->made = true;
+		if (coding->encode == NULL)
+			pack(request, result);
+		else
+		{
+			serve_from_store(request, CodingAt(0), true, result);
+			encode(request, result);
+		}
+		describe(result, request->storable || !request->wants_payload);
+		request->stored = is_worth_storing(request, result) &&
+			StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload));
+	}
+	UnlockPayload(&key);
+}
+
+static void
+serve(Request *request, Served *result)
+{
+	MemoryContext caller = MemoryContextSwitchTo(request->context);
+
+	memset(result, 0, sizeof(*result));
+	if (request->detour != NO_DETOUR)
+		serve_directly(request, result);
+	else
+	{
+		serve_from_store(request, request->coding, request->wants_payload, result);
+		if (request->made)
+			request->counts.misses++;
+		else if (request->stored)
+			request->counts.hits++;
+	}
+	if (request->wants_payload)
+		request->counts.served_bytes += result->head.bytes;
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * cell_data(study text, sample text, layout text, coding text) -> bytea; strict
+ *
+ * Errors: 42704 unknown study, 42P01 and 42703 its source or a column of it is
+ * gone, P0002 no cells, 42501 the caller may not read the source, 22023 unknown
+ * layout or coding, and those of packing.
+ */
+PG_FUNCTION_INFO_V1(cell_data);
+Datum
+cell_data(PG_FUNCTION_ARGS)
+{
+	Request		request;
+	Served		result;
+
+	begin_request(&request, fcinfo, true);
+	serve(&request, &result);
+	end_request(&request);
+	PG_RETURN_DATUM(result.payload);
+}
+
+/*
+ * cell_data_head(study text, sample text, layout text, coding text)
+ *		-> (cells bigint, bytes bigint, etag text); strict
+ *
+ * Errors as of cell_data.
+ */
+PG_FUNCTION_INFO_V1(cell_data_head);
+Datum
+cell_data_head(PG_FUNCTION_ARGS)
+{
+	Request		request;
+	Served		result;
+	TupleDesc	columns;
+	Datum		values[3];
+	bool		isnull[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	begin_request(&request, fcinfo, false);
+	serve(&request, &result);
+	end_request(&request);
+
+	values[0] = Int64GetDatum(result.head.cells);
+	values[1] = Int64GetDatum(result.head.bytes);
+	values[2] = CStringGetTextDatum(result.head.etag);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
+}
+
+/* Why a payload cannot be made ready. */
+static const char *
+detour_detail(const Request *request)
+{
+	switch (request->detour)
+	{
+		case DETOUR_NOT_STORED:
+			return "The study was registered without storing.";
+		case DETOUR_READ_ONLY:
+			return "The transaction is read-only.";
+		case DETOUR_ROW_SECURITY:
+			return "Row level security applies to the current role.";
+		case DETOUR_UNTRACKED:
+			return "Not every table of its source has the triggers that notice changes.";
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * cell_make_ready(study text, sample text, layout text, coding text)
+ *		-> (outcome text, cells bigint, bytes bigint); strict
+ *
+ * Errors as of cell_data, and 55000 if payloads are not stored.
+ */
+PG_FUNCTION_INFO_V1(cell_make_ready);
+Datum
+cell_make_ready(PG_FUNCTION_ARGS)
+{
+	Request		request;
+	Served		result;
+	TupleDesc	columns;
+	const char *outcome;
+	Datum		values[3];
+	bool		isnull[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	begin_request(&request, fcinfo, false);
+	if (request.detour != NO_DETOUR)
+		ReportNotStored(request.study, detour_detail(&request),
+						request.detour == DETOUR_UNTRACKED);
+	serve(&request, &result);
+	end_request(&request);
+
+	if (!request.made && request.stored)
+		outcome = "was ready";
+	else if (request.stored)
+		outcome = "packed";
+	else if (!request.storable)
+		outcome = "packed, not stored because its source is being changed";
+	else
+		outcome = "packed, not stored because of cell_binary.store_size";
+
+	values[0] = CStringGetTextDatum(outcome);
+	values[1] = Int64GetDatum(result.head.cells);
+	values[2] = Int64GetDatum(result.head.bytes);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
+}

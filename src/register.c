@@ -1,0 +1,339 @@
+/*
+ * register.c
+ *		The registry of studies: cell_register_study, cell_drop_study and
+ *		cell_track_study.
+ */
+#include "study.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "change.h"
+#include "commands/sequence.h"
+#include "errors.h"
+#include "miscadmin.h"
+#include "own_table.h"
+#include "source.h"
+#include "storage/lmgr.h"
+#include "store.h"
+#include "store_count.h"
+#include "study_errors.h"
+#include "track.h"
+#include "utils/array.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+/* The arguments of cell_register_study. */
+enum
+{
+	ARG_STUDY,
+	ARG_SOURCE,
+	ARG_SAMPLE,
+	ARG_CELL_ID,
+	ARG_X,
+	ARG_Y,
+	ARG_PHENOTYPES,
+	ARG_FEATURE_COLUMNS,
+	ARG_FEATURES,
+	ARG_STORE
+};
+
+/* A name that must be given. */
+static const char *
+name_argument(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ReportNullStudyArgument(name);
+	return pstrdup(NameStr(*PG_GETARG_NAME(arg)));
+}
+
+/* An array of names or texts, none of them null, as strings; the count is returned. */
+static int
+array_argument(FunctionCallInfo fcinfo, int arg, const char *name, Oid type, const char ***strings)
+{
+	ArrayType  *array;
+	Datum	   *elements;
+	bool	   *isnull;
+	int			count;
+
+	*strings = NULL;
+	if (PG_ARGISNULL(arg))
+		return 0;
+	array = PG_GETARG_ARRAYTYPE_P(arg);
+	if (ARR_NDIM(array) > 1)
+		ReportFeatureDimensions(ARR_NDIM(array));
+	if (type == NAMEOID)
+		deconstruct_array(array, type, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &isnull, &count);
+	else
+		deconstruct_array(array, type, -1, false, TYPALIGN_INT, &elements, &isnull, &count);
+	if (count > MAX_FEATURES)
+		ReportTooManyFeatures(count, MAX_FEATURES);
+
+	*strings = palloc(Max(count, 1) * sizeof(char *));
+	for (int i = 0; i < count; i++)
+	{
+		if (isnull[i])
+			ReportNullStudyArgument(psprintf("%s[%d]", name, i + 1));
+		(*strings)[i] = type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i]))) : TextDatumGetCString(elements[i]);
+	}
+	return count;
+}
+
+/* The first string that is there twice, or NULL. */
+static const char *
+repeated(int count, const char **strings)
+{
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < i; j++)
+			if (strcmp(strings[i], strings[j]) == 0)
+				return strings[i];
+	return NULL;
+}
+
+/* The features, as a mask or as columns, and their names. */
+static void
+get_features(FunctionCallInfo fcinfo, Study *study)
+{
+	const char **columns;
+
+	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", NAMEOID, &columns);
+	study->features = array_argument(fcinfo, ARG_FEATURES, "features", TEXTOID, &study->feature_names);
+
+	if (!PG_ARGISNULL(ARG_PHENOTYPES))
+	{
+		if (!PG_ARGISNULL(ARG_FEATURE_COLUMNS))
+			ReportTwoKindsOfFeatures();
+		study->phenotypes.name = name_argument(fcinfo, ARG_PHENOTYPES, "phenotypes");
+	}
+	else if (study->features == 0)
+	{
+		study->features = study->feature_columns;
+		study->feature_names = columns;
+	}
+	else if (study->features != study->feature_columns)
+		ReportFeatureCount(study->features, study->feature_columns);
+
+	if (study->features == 0)
+		ReportNoFeatures();
+	if (repeated(study->feature_columns, columns) != NULL)
+		ReportRepeatedColumn(repeated(study->feature_columns, columns));
+	if (repeated(study->features, study->feature_names) != NULL)
+		ReportRepeatedFeature(repeated(study->features, study->feature_names));
+
+	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
+	for (int i = 0; i < study->feature_columns; i++)
+		study->feature[i].name = columns[i];
+}
+
+/*
+ * Whether payloads are stored, from the argument or what suits the source; only
+ * its owner decides that they are.
+ */
+static bool
+is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
+{
+	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) : PG_GETARG_BOOL(ARG_STORE);
+
+	if (store && !OwnsRelation(study->source, GetUserId()))
+		ReportNotSourceOwner(study);
+	return store;
+}
+
+/* Refuse who may not read the source. */
+static void
+check_source(const Study *study)
+{
+	Source		source;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, "compact");
+	(void) SourceInspect(&source);
+	SourceClose(&source);
+	PopActiveSnapshot();
+}
+
+/* An array of names or texts from strings. */
+static Datum
+array_of(Oid type, int count, const char **strings)
+{
+	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = type == NAMEOID ? DirectFunctionCall1(namein, CStringGetDatum(strings[i])) : CStringGetTextDatum(strings[i]);
+	if (type == NAMEOID)
+		return PointerGetDatum(construct_array(elements, count, type, NAMEDATALEN, false, TYPALIGN_CHAR));
+	return PointerGetDatum(construct_array(elements, count, type, -1, false, TYPALIGN_INT));
+}
+
+static Datum
+name_datum(const char *name)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+static void
+insert_study(const Study *study)
+{
+	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	Datum		values[STUDY_COLUMNS];
+	bool		isnull[STUDY_COLUMNS] = {false};
+	HeapTuple	row;
+
+	values[STUDY_ID - 1] = Int32GetDatum(study->id);
+	values[STUDY_NAME - 1] = CStringGetTextDatum(study->name);
+	values[STUDY_SOURCE - 1] = ObjectIdGetDatum(study->source);
+	values[STUDY_STORE - 1] = BoolGetDatum(study->store);
+	values[STUDY_REGISTERED_BY - 1] = name_datum(study->registered_by);
+	values[STUDY_SAMPLE - 1] = name_datum(study->sample.name);
+	values[STUDY_CELL_ID - 1] = name_datum(study->cell_id.name);
+	values[STUDY_X - 1] = name_datum(study->x.name);
+	values[STUDY_Y - 1] = name_datum(study->y.name);
+	if (study->phenotypes.name != NULL)
+	{
+		values[STUDY_PHENOTYPES - 1] = name_datum(study->phenotypes.name);
+		isnull[STUDY_FEATURE_COLUMNS - 1] = true;
+	}
+	else
+	{
+		const char **columns = palloc(study->feature_columns * sizeof(char *));
+
+		for (int i = 0; i < study->feature_columns; i++)
+			columns[i] = study->feature[i].name;
+		values[STUDY_FEATURE_COLUMNS - 1] = array_of(NAMEOID, study->feature_columns, columns);
+		isnull[STUDY_PHENOTYPES - 1] = true;
+	}
+	values[STUDY_FEATURES - 1] = array_of(TEXTOID, study->features, study->feature_names);
+
+	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
+	CatalogTupleInsert(registry, row);
+	table_close(registry, NoLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * cell_register_study(study text, source regclass, sample, cell_id, x, y,
+ *					   phenotypes name, feature_columns name[], features text[],
+ *					   store boolean) -> void; not strict
+ *
+ * The columns sample, cell_id, x and y are named so if no others are given.
+ * Features are the bits of the column phenotypes, then features has their
+ * names; or feature_columns, a boolean or 0/1 column for each, whose names are
+ * those of the features if there are no others.  store: whether payloads are
+ * stored; NULL does so for tables, whose changes can be noticed.
+ *
+ * Errors: 22004 a null, 42710 the study exists, 42P01, 42809, 42703, 42804 the
+ * source or a column does not fit, 42701 and 22023 a feature is named twice or
+ * there are none, 54023 more than 64, 42501 the caller may not read the source,
+ * or store without owning it.
+ */
+PG_FUNCTION_INFO_V1(cell_register_study);
+Datum
+cell_register_study(PG_FUNCTION_ARGS)
+{
+	Study	   *study = palloc0(sizeof(Study));
+
+	PreventCommandIfReadOnly("cell_register_study()");
+	if (PG_ARGISNULL(ARG_STUDY))
+		ReportNullStudyArgument("study");
+	if (PG_ARGISNULL(ARG_SOURCE))
+		ReportNullStudyArgument("source");
+	study->schema = OwnSchema(fcinfo);
+	study->name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_STUDY));
+	study->source = PG_GETARG_OID(ARG_SOURCE);
+	study->registered_by = GetUserNameFromId(GetUserId(), false);
+	study->sample.name = name_argument(fcinfo, ARG_SAMPLE, "sample");
+	study->cell_id.name = name_argument(fcinfo, ARG_CELL_ID, "cell_id");
+	study->x.name = name_argument(fcinfo, ARG_X, "x");
+	study->y.name = name_argument(fcinfo, ARG_Y, "y");
+	get_features(fcinfo, study);
+
+	/* Nobody drops or changes it meanwhile, and nobody writes unnoticed. */
+	LockRelationOid(study->source, AccessShareLock);
+	StudyResolve(study);
+	study->store = is_to_be_stored(fcinfo, study);
+	check_source(study);
+
+	if (StudyRead(study->schema, study->name, NULL) != NULL)
+		ReportStudyExists(study->name);
+	study->id = (int32) nextval_internal(OwnRelation(study->schema, "cell_study_id"), false);
+	insert_study(study);
+	CountStoreUse(study->schema, study->id, (StoreCounts) {0});
+	if (study->store && StudyHasTriggers(study))
+		TriggersCreate(study);
+	PG_RETURN_VOID();
+}
+
+/* The study of an argument, for who may change it. */
+static Study *
+own_study_argument(FunctionCallInfo fcinfo)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Study	   *study = StudyRead(OwnSchema(fcinfo), name, NULL);
+
+	if (study == NULL)
+		ReportUnknownStudy(name);
+	StudyCheckOwner(study);
+	return study;
+}
+
+/*
+ * cell_drop_study(study text) -> void; strict
+ *
+ * Errors: 42704, 42501.
+ */
+PG_FUNCTION_INFO_V1(cell_drop_study);
+Datum
+cell_drop_study(PG_FUNCTION_ARGS)
+{
+	Study	   *study;
+	Relation	registry;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	PreventCommandIfReadOnly("cell_drop_study()");
+	study = own_study_argument(fcinfo);
+	study->source_kind = get_rel_relkind(study->source);
+	if (study->store && StudyHasTriggers(study))
+		TriggersDrop(study);
+
+	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study->id));
+	scan = systable_beginscan(registry, OwnRelation(study->schema, "cell_study_pkey"), true, NULL, 1, &key);
+	if (HeapTupleIsValid(row = systable_getnext(scan)))
+		CatalogTupleDelete(registry, &row->t_self);
+	systable_endscan(scan);
+	table_close(registry, NoLock);
+
+	StoreForget(study->schema, study->id);
+	ForgetChanges(study->schema, study->id);
+	ForgetStoreUse(study->schema, study->id);
+	CommandCounterIncrement();
+	PG_RETURN_VOID();
+}
+
+/*
+ * cell_track_study(study text) -> void; strict
+ *
+ * Errors: 42704, 42501; those of a source that is gone; 55000 if the study has
+ * no triggers.
+ */
+PG_FUNCTION_INFO_V1(cell_track_study);
+Datum
+cell_track_study(PG_FUNCTION_ARGS)
+{
+	Study	   *study;
+
+	PreventCommandIfReadOnly("cell_track_study()");
+	study = own_study_argument(fcinfo);
+	StudyResolve(study);
+	if (!study->store || !StudyHasTriggers(study))
+		ReportNotTracked(study);
+	TriggersCreate(study);
+	PG_RETURN_VOID();
+}

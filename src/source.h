@@ -1,0 +1,67 @@
+/*
+ * source.h
+ *		The source of a study as a caller may read it: queries, rights, state.
+ *
+ * All of it happens inside SPI, between SourceOpen and SourceClose.
+ */
+#ifndef CELL_BINARY_SOURCE_H
+#define CELL_BINARY_SOURCE_H
+
+#include "compat.h"
+
+#include "executor/spi.h"
+#include "study.h"
+
+/* What a study's source is asked for. */
+typedef enum SourceQuery
+{
+	SOURCE_PACK,				/* one sample, packed */
+	SOURCE_PACK_ALL,			/* every sample, packed */
+	SOURCE_SAMPLES				/* the names of the samples */
+} SourceQuery;
+
+typedef struct Source
+{
+	const Study *study;
+	SPIPlanPtr	plan;
+	ParamListInfo parameters;
+	int			settings;		/* the nesting level of those in force */
+} Source;
+
+/*
+ * What the planner says of a query of the source.
+ *
+ * The state is a hash of all that decides what rows a query sees besides their
+ * changes: which tables it reads, in which files they are, in which columns,
+ * and which triggers watch them.
+ */
+typedef struct SourceView
+{
+	bool		restricted;		/* row level security applies to the caller */
+	bool		tracked;		/* every change is noticed */
+	bool		written;		/* the transaction has locked it for writing */
+	int64		state;
+} SourceView;
+
+/*
+ * Prepare a query of a study's source, with its parameters: for SOURCE_PACK the
+ * sample's value and the layout, for SOURCE_PACK_ALL the layout.
+ *
+ * Until SourceClose, search_path is fixed: functions of a view must not see
+ * other tables for one caller than for another.
+ */
+extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
+					   Datum sample, const char *layout);
+extern void SourceClose(Source *source);
+
+/* An error unless the caller may run the query; then what it is about to read. */
+extern SourceView SourceInspect(Source *source);
+
+/*
+ * Run the query by the active snapshot, and call a function for each row; what
+ * the row points to is gone after that.
+ */
+typedef void (*SourceRow) (TupleTableSlot *row, void *argument);
+extern void SourceRun(Source *source, SourceRow function, void *argument);
+
+#endif							/* CELL_BINARY_SOURCE_H */

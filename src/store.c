@@ -1,0 +1,375 @@
+/*
+ * store.c
+ *		The store of ready payloads: the table cell_payload.
+ */
+#include "store.h"
+
+#include "access/detoast.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "own_table.h"
+#include "settings.h"
+#include "storage/lock.h"
+#include "store_count.h"
+#include "study_errors.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+/* The columns of cell_payload. */
+enum
+{
+	PAYLOAD_STUDY = 1,
+	PAYLOAD_SAMPLE_HASH,
+	PAYLOAD_PACKED_BY,
+	PAYLOAD_SOURCE_STATE,
+	PAYLOAD_CELLS,
+	PAYLOAD_BYTES,
+	PAYLOAD_USED_AT,
+	PAYLOAD_SAMPLE,
+	PAYLOAD_LAYOUT,
+	PAYLOAD_CODING,
+	PAYLOAD_ETAG,
+	PAYLOAD_AS_OF,
+	PAYLOAD_PAYLOAD,
+	PAYLOAD_COLUMNS = PAYLOAD_PAYLOAD
+};
+
+/* Those of fixed width, as they stand at the start of a row. */
+typedef struct PayloadRow
+{
+	int32		study;
+	int64		sample_hash;
+	FullTransactionId packed_by;
+	int64		source_state;
+	int64		cells;
+	int64		bytes;
+	TimestampTz used_at;
+} PayloadRow;
+
+StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
+
+/* A column of variable width; none is null. */
+static Datum
+column_of(Relation table, HeapTuple row, int column)
+{
+	bool		isnull;
+
+	return heap_getattr(row, column, RelationGetDescr(table), &isnull);
+}
+
+static bool
+is_text(Datum value, const char *string)
+{
+	text	   *t = DatumGetTextPP(value);
+
+	return VARSIZE_ANY_EXHDR(t) == strlen(string) && memcmp(VARDATA_ANY(t), string, strlen(string)) == 0;
+}
+
+/* Whether a row, found by the hash of its sample, is for a key. */
+static bool
+is_for(Relation table, HeapTuple row, const PayloadKey *key)
+{
+	return is_text(column_of(table, row, PAYLOAD_SAMPLE), key->sample) &&
+		is_text(column_of(table, row, PAYLOAD_LAYOUT), key->layout) &&
+		is_text(column_of(table, row, PAYLOAD_CODING), key->coding);
+}
+
+/* Remember that a row is used.  Once a second is enough to tell the oldest. */
+static void
+touch(SysScanDesc scan, HeapTuple row)
+{
+	PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now - fields->used_at < USECS_PER_SEC)
+		return;
+	LockTupleInPlace(scan);
+	fields->used_at = now;
+	UnlockTupleInPlace(scan);
+}
+
+/*
+ * Fetch a payload whose transaction is still in progress.  Should that one
+ * abort meanwhile, its bytes may be vacuumed away under our hands: then there
+ * is no payload.
+ */
+static bool
+fetch_uncommitted(Datum stored, Datum *payload)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool fetched = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		*payload = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored)));
+		fetched = true;
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED && error->sqlerrcode != ERRCODE_INTERNAL_ERROR)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return fetched;
+}
+
+bool
+StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
+		  PayloadHead *head, Datum *payload)
+{
+	Datum		stored = (Datum) 0;
+	bool		in_progress = false;
+	bool		found = false;
+	HeapTuple	row;
+	OwnScan	scan;
+
+	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
+					key->study, key->sample_hash, NULL);
+	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
+	{
+		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+		TransactionId stored_by = HeapTupleHeaderGetXmin(row->t_data);
+
+		if (fields->source_state != source_state || !is_for(scan.table, row, key))
+			continue;
+
+		/*
+		 * A payload may be newer than the call, but not newer than a
+		 * transaction's own snapshot.  What the transaction itself stored is
+		 * from that one.
+		 */
+		if (IsolationUsesXactSnapshot() && !TransactionIdIsCurrentTransactionId(stored_by) &&
+			!HeapTupleHeaderXminFrozen(row->t_data) && XidInMVCCSnapshot(stored_by, snapshot))
+			continue;
+
+		head->packed.packed_by = fields->packed_by;
+		head->packed.snapshot = column_of(scan.table, row, PAYLOAD_AS_OF);
+		if (!HasAllChanges(key->schema, key->study, key->sample_hash, snapshot, head->packed))
+			continue;
+
+		head->packed.snapshot = datumCopy(head->packed.snapshot, false, -1);
+		head->source_state = source_state;
+		head->cells = fields->cells;
+		head->bytes = fields->bytes;
+		head->etag = TextDatumGetCString(column_of(scan.table, row, PAYLOAD_ETAG));
+		if (payload != NULL)
+			stored = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
+		in_progress = TransactionIdIsValid(scan.dirty.xmin);
+		touch(scan.scan, row);
+		found = true;
+	}
+	OwnScanEnd(&scan);
+
+	if (found && payload != NULL)
+	{
+		if (in_progress)
+			return fetch_uncommitted(stored, payload);
+		*payload = stored;
+	}
+	return found;
+}
+
+/* A stored payload that can be evicted. */
+typedef struct Evictable
+{
+	TimestampTz used_at;
+	int64		bytes;
+	int32		study;
+	ItemPointerData tid;
+} Evictable;
+
+static int
+compare_use(const void *a, const void *b)
+{
+	const Evictable *one = a;
+	const Evictable *other = b;
+
+	return (one->used_at > other->used_at) - (one->used_at < other->used_at);
+}
+
+/*
+ * Make room for so many bytes: delete older payloads of the same key, then
+ * those that were not used for the longest time.  Rows that another transaction
+ * is at stay where they are; nobody waits.
+ */
+static void
+make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
+{
+	Evictable  *evictable = palloc(64 * sizeof(Evictable));
+	int			room = 64;
+	int			count = 0;
+	int64		total = bytes;
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	InitDirtySnapshot(dirty);
+	scan = systable_beginscan(table, InvalidOid, false, &dirty, 0, NULL);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+		bool		is_free = !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_free && fields->study == key->study && fields->sample_hash == key->sample_hash &&
+			is_for(table, row, key) && DeleteIfFree(table, &row->t_self))
+			continue;
+		total += fields->bytes;
+		if (!is_free)
+			continue;
+		if (count == room)
+			evictable = repalloc_huge(evictable, (room *= 2) * sizeof(Evictable));
+		evictable[count++] = (Evictable)
+		{
+			fields->used_at, fields->bytes, fields->study, row->t_self
+		};
+	}
+	systable_endscan(scan);
+
+	if (limit >= 0 && total > limit)
+	{
+		qsort(evictable, count, sizeof(Evictable), compare_use);
+		for (int i = 0; i < count && total > limit; i++)
+			if (DeleteIfFree(table, &evictable[i].tid))
+			{
+				total -= evictable[i].bytes;
+				CountStoreUse(key->schema, evictable[i].study, (StoreCounts) {.evictions = 1});
+			}
+	}
+	pfree(evictable);
+}
+
+/* Refuse a store whose parts a crash would leave in different states. */
+static void
+check_persistence(Oid schema, Relation table)
+{
+	Relation	changes = table_open(OwnRelation(schema, "cell_change"), AccessShareLock);
+
+	if (RelationIsPermanent(table) || RelationIsPermanent(changes))
+		ReportStorePersistence();
+	table_close(changes, AccessShareLock);
+}
+
+bool
+StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
+{
+	int64		limit = cell_binary_store_size < 0 ? -1 : cell_binary_store_size * INT64CONST(1024) * 1024;
+	Datum		values[PAYLOAD_COLUMNS];
+	bool		isnull[PAYLOAD_COLUMNS] = {false};
+	Relation	table;
+	HeapTuple	row;
+
+	if (limit >= 0 && head->bytes > limit)
+		return false;
+
+	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
+	check_persistence(key->schema, table);
+	make_room(table, key, head->bytes, limit);
+
+	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);
+	values[PAYLOAD_SAMPLE_HASH - 1] = Int64GetDatum(key->sample_hash);
+	values[PAYLOAD_PACKED_BY - 1] = FullTransactionIdGetDatum(head->packed.packed_by);
+	values[PAYLOAD_SOURCE_STATE - 1] = Int64GetDatum(head->source_state);
+	values[PAYLOAD_CELLS - 1] = Int64GetDatum(head->cells);
+	values[PAYLOAD_BYTES - 1] = Int64GetDatum(head->bytes);
+	values[PAYLOAD_USED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[PAYLOAD_SAMPLE - 1] = CStringGetTextDatum(key->sample);
+	values[PAYLOAD_LAYOUT - 1] = CStringGetTextDatum(key->layout);
+	values[PAYLOAD_CODING - 1] = CStringGetTextDatum(key->coding);
+	values[PAYLOAD_ETAG - 1] = CStringGetTextDatum(head->etag);
+	values[PAYLOAD_AS_OF - 1] = head->packed.snapshot;
+	values[PAYLOAD_PAYLOAD - 1] = PointerGetDatum(payload);
+	row = heap_form_tuple(RelationGetDescr(table), values, isnull);
+	CatalogTupleInsert(table, row);
+	heap_freetuple(row);
+	table_close(table, NoLock);
+	/* So that a later call in the same statement can delete it. */
+	CommandCounterIncrement();
+	return true;
+}
+
+void
+StoreForget(Oid schema, int32 study)
+{
+	Relation	table = table_open(OwnRelation(schema, "cell_payload"), RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	SnapshotData dirty;
+	HeapTuple	row;
+
+	/* What another transaction is about to store has the id of no study. */
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, PAYLOAD_STUDY, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
+	scan = systable_beginscan(table, OwnRelation(schema, "cell_payload_sample"), true, &dirty, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		if (!TransactionIdIsValid(dirty.xmin))
+			(void) DeleteIfFree(table, &row->t_self);
+	systable_endscan(scan);
+	table_close(table, NoLock);
+}
+
+/*
+ * The lock of a payload: one of the space of advisory locks, with a last part
+ * that those of SQL never have.  So nobody else can hold it.
+ */
+#define PAYLOAD_LOCK_KIND 0xCB
+
+static LOCKTAG
+payload_lock(const PayloadKey *key)
+{
+	LOCKTAG		tag;
+	uint64		hash = (uint64) key->sample_hash;
+
+	hash = hash_combine64(hash, key->study);
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->layout, strlen(key->layout), 0)));
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->coding, strlen(key->coding), 0)));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, PAYLOAD_LOCK_KIND);
+	return tag;
+}
+
+bool
+LockPayload(const PayloadKey *key, bool wait, bool *waited)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	*waited = false;
+	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	if (!wait)
+		return false;
+	*waited = true;
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+void
+UnlockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}

@@ -1,0 +1,65 @@
+/*
+ * store.h
+ *		The store of ready payloads: the table cell_payload.
+ *
+ * A payload's row says from which snapshot it was packed, and in what state its
+ * source was.  That is all there is to know: a row is right or not by what it
+ * says, whatever became of the transaction that stored it.  So one who waited
+ * for another to pack reads the row before that one commits, which may be as
+ * late as its client has received everything.
+ */
+#ifndef CELL_BINARY_STORE_H
+#define CELL_BINARY_STORE_H
+
+#include "compat.h"
+
+#include "change.h"
+#include "storage/itemptr.h"
+
+/* Which payload. */
+typedef struct PayloadKey
+{
+	Oid			schema;
+	int32		study;
+	const char *sample;
+	int64		sample_hash;
+	const char *layout;
+	const char *coding;
+} PayloadKey;
+
+/* What is known of one. */
+typedef struct PayloadHead
+{
+	int64		cells;
+	int64		bytes;
+	const char *etag;			/* NULL if it was not asked for */
+	PackedAt	packed;
+	int64		source_state;
+} PayloadHead;
+
+/*
+ * The payload that a snapshot would pack, from the row that is stored; false if
+ * there is none.  At payload, which may be NULL, comes a bytea, perhaps a
+ * pointer to the stored one, which is good as long as the caller's statement.
+ */
+extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
+					  PayloadHead *head, Datum *payload);
+
+/*
+ * Store a payload in the place of older ones, and evict those that were not
+ * used for the longest time until all fit into cell_binary.store_size.  False
+ * if this one alone does not.
+ */
+extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload);
+
+/* Delete all payloads of a study that is dropped. */
+extern void StoreForget(Oid schema, int32 study);
+
+/*
+ * Only one session makes a payload: wait for the lock, or give up at once;
+ * false if so.  waited tells whether another one had it.
+ */
+extern bool LockPayload(const PayloadKey *key, bool wait, bool *waited);
+extern void UnlockPayload(const PayloadKey *key);
+
+#endif							/* CELL_BINARY_STORE_H */

@@ -1,0 +1,86 @@
+/*
+ * store_count.c
+ *		Counters of the use of the store, by study: the table cell_store_count.
+ */
+#include "store_count.h"
+
+#include "access/htup_details.h"
+#include "catalog/indexing.h"
+#include "own_table.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#define COUNTERS (sizeof(StoreCounts) / sizeof(int64))
+
+/* A row of the table: int32 and padding, then the counters. */
+typedef struct CountRow
+{
+	int32		study;
+	StoreCounts counts;
+} CountRow;
+
+StaticAssertDecl(offsetof(CountRow, counts) == 8, "CountRow is not laid out as the table is");
+
+/* Start a scan of the live rows of a study; one, unless two sessions added it at once. */
+static SysScanDesc
+scan_counts(Oid schema, Relation table, int32 study, Snapshot dirty)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
+	return systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, dirty, 1, &key);
+}
+
+void
+CountStoreUse(Oid schema, int32 study, StoreCounts counts)
+{
+	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
+	const int64 *more = (const int64 *) &counts;
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	InitDirtySnapshot(dirty);
+	scan = scan_counts(schema, table, study, &dirty);
+	if (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		int64	   *counters = (int64 *) &((CountRow *) GETSTRUCT(row))->counts;
+
+		LockTupleInPlace(scan);
+		for (int i = 0; i < COUNTERS; i++)
+			counters[i] += more[i];
+		UnlockTupleInPlace(scan);
+		systable_endscan(scan);
+	}
+	else
+	{
+		/* The first use of the study, or after a crash, which empties the table. */
+		Datum		values[1 + COUNTERS];
+		bool		isnull[1 + COUNTERS] = {false};
+
+		systable_endscan(scan);
+		values[0] = Int32GetDatum(study);
+		for (int i = 0; i < COUNTERS; i++)
+			values[1 + i] = Int64GetDatum(more[i]);
+		row = heap_form_tuple(RelationGetDescr(table), values, isnull);
+		CatalogTupleInsert(table, row);
+		heap_freetuple(row);
+	}
+	table_close(table, NoLock);
+}
+
+void
+ForgetStoreUse(Oid schema, int32 study)
+{
+	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	InitDirtySnapshot(dirty);
+	scan = scan_counts(schema, table, study, &dirty);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		(void) DeleteIfFree(table, &row->t_self);
+	systable_endscan(scan);
+	table_close(table, NoLock);
+}

@@ -1,0 +1,32 @@
+/*
+ * store_count.h
+ *		Counters of the use of the store, by study: the table cell_store_count.
+ */
+#ifndef CELL_BINARY_STORE_COUNT_H
+#define CELL_BINARY_STORE_COUNT_H
+
+#include "compat.h"
+
+/* What is to be added. */
+typedef struct StoreCounts
+{
+	int64		hits;			/* a payload was ready */
+	int64		misses;			/* it was not, and was packed or encoded */
+	int64		waits;			/* another session was making it */
+	int64		direct;			/* it was packed for one call, past the store */
+	int64		packings;		/* of cells, for whichever reason */
+	int64		packing_us;		/* microseconds of these */
+	int64		served_bytes;
+	int64		evictions;
+} StoreCounts;
+
+/*
+ * Add to the counters of a study.  They belong to no transaction, as those of
+ * a sequence: a call that fails later was made, too.
+ */
+extern void CountStoreUse(Oid schema, int32 study, StoreCounts counts);
+
+/* Delete those of a study that is dropped. */
+extern void ForgetStoreUse(Oid schema, int32 study);
+
+#endif							/* CELL_BINARY_STORE_COUNT_H */

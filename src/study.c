@@ -1,0 +1,394 @@
+/*
+ * study.c
+ *		A registered study: the relation that its cells are in, and the columns.
+ *
+ * The registry has names only.  They are looked up at each use, so that a
+ * column that was renamed, or changed its type, is noticed.
+ */
+#include "study.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "own_table.h"
+#include "study_errors.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+/* A column's value in a row of the registry, NULL if it is null. */
+static Datum
+registry_value(Relation registry, HeapTuple tuple, int column, bool *isnull)
+{
+	return heap_getattr(tuple, column, RelationGetDescr(registry), isnull);
+}
+
+static const char *
+registry_name(Relation registry, HeapTuple tuple, int column)
+{
+	bool		isnull;
+	Datum		value = registry_value(registry, tuple, column, &isnull);
+
+	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+}
+
+/* An array of names or texts as strings; the count is returned. */
+static int
+registry_array(Relation registry, HeapTuple tuple, int column, Oid type, const char ***strings)
+{
+	bool		isnull;
+	Datum		value = registry_value(registry, tuple, column, &isnull);
+	Datum	   *elements;
+	int			count;
+
+	*strings = NULL;
+	if (isnull)
+		return 0;
+	if (type == NAMEOID)
+		deconstruct_array(DatumGetArrayTypeP(value), type, NAMEDATALEN, false, TYPALIGN_CHAR,
+						  &elements, NULL, &count);
+	else
+		deconstruct_array(DatumGetArrayTypeP(value), type, -1, false, TYPALIGN_INT,
+						  &elements, NULL, &count);
+	*strings = palloc(count * sizeof(char *));
+	for (int i = 0; i < count; i++)
+		(*strings)[i] = type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i]))) : TextDatumGetCString(elements[i]);
+	return count;
+}
+
+Study *
+StudyRead(Oid schema, const char *name, Snapshot snapshot)
+{
+	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
+	Study	   *study = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, STUDY_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	scan = systable_beginscan(registry, OwnRelation(schema, "cell_study_name"), true, snapshot, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		const char **columns;
+		bool		isnull;
+
+		study = palloc0(sizeof(*study));
+		study->schema = schema;
+		study->name = pstrdup(name);
+		study->id = DatumGetInt32(registry_value(registry, tuple, STUDY_ID, &isnull));
+		study->source = DatumGetObjectId(registry_value(registry, tuple, STUDY_SOURCE, &isnull));
+		study->store = DatumGetBool(registry_value(registry, tuple, STUDY_STORE, &isnull));
+		study->registered_by = registry_name(registry, tuple, STUDY_REGISTERED_BY);
+		study->sample.name = registry_name(registry, tuple, STUDY_SAMPLE);
+		study->cell_id.name = registry_name(registry, tuple, STUDY_CELL_ID);
+		study->x.name = registry_name(registry, tuple, STUDY_X);
+		study->y.name = registry_name(registry, tuple, STUDY_Y);
+		study->phenotypes.name = registry_name(registry, tuple, STUDY_PHENOTYPES);
+		study->feature_columns = registry_array(registry, tuple, STUDY_FEATURE_COLUMNS, NAMEOID, &columns);
+		study->feature = palloc0(study->feature_columns * sizeof(SourceColumn));
+		for (int i = 0; i < study->feature_columns; i++)
+			study->feature[i].name = columns[i];
+		study->features = registry_array(registry, tuple, STUDY_FEATURES, TEXTOID, &study->feature_names);
+	}
+	systable_endscan(scan);
+	table_close(registry, AccessShareLock);
+	return study;
+}
+
+Oid
+StudySource(Oid schema, int32 id)
+{
+	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
+	Oid			source = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+	scan = systable_beginscan(registry, OwnRelation(schema, "cell_study_pkey"), true, NULL, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		source = DatumGetObjectId(registry_value(registry, tuple, STUDY_SOURCE, &isnull));
+	systable_endscan(scan);
+	table_close(registry, AccessShareLock);
+	return source;
+}
+
+Study *
+StudyNamed(Oid schema, const char *name, Snapshot snapshot)
+{
+	Study	   *study = StudyRead(schema, name, snapshot);
+
+	if (study == NULL)
+		ReportUnknownStudy(name);
+	StudyResolve(study);
+	return study;
+}
+
+/* The types that a column may have, as an error is to name them, and a test. */
+typedef struct ColumnRule
+{
+	const char *role;
+	const char *types;
+	bool		(*fits) (Oid type);
+} ColumnRule;
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static bool
+is_coordinate(Oid type)
+{
+	return is_integer(type) || type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID;
+}
+
+static bool
+is_sample(Oid type)
+{
+	return is_integer(type) || type == TEXTOID || type == VARCHAROID || type == UUIDOID;
+}
+
+static bool
+is_mask(Oid type)
+{
+	return type == INT8OID;
+}
+
+static bool
+is_feature(Oid type)
+{
+	return type == BOOLOID || is_integer(type);
+}
+
+static const ColumnRule sample_rule = {"sample", "text, character varying, smallint, integer, bigint and uuid", is_sample};
+static const ColumnRule cell_id_rule = {"cell_id", "smallint, integer and bigint", is_integer};
+static const ColumnRule coordinate_rule = {"coordinate", "smallint, integer, bigint, real, double precision and numeric", is_coordinate};
+static const ColumnRule mask_rule = {"phenotypes", "bigint", is_mask};
+static const ColumnRule feature_rule = {"feature", "boolean, smallint, integer and bigint (of 0 and 1)", is_feature};
+
+/* Look up a column by its name. */
+static void
+resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(study->source, column->name);
+	Form_pg_attribute form;
+
+	if (!HeapTupleIsValid(tuple) || ((Form_pg_attribute) GETSTRUCT(tuple))->attnum <= 0)
+		ReportMissingColumn(study, column->name);
+	form = (Form_pg_attribute) GETSTRUCT(tuple);
+	column->number = form->attnum;
+	column->type = getBaseType(form->atttypid);
+	if (!rule->fits(column->type))
+		ReportColumnType(study, column->name, format_type_be(form->atttypid), rule->role, rule->types);
+
+	/*
+	 * Samples are told apart by their bytes, by the triggers and in the store.
+	 */
+	if (rule == &sample_rule && OidIsValid(form->attcollation) && !get_collation_isdeterministic(form->attcollation))
+		ReportSampleCollation(study, column->name);
+	ReleaseSysCache(tuple);
+}
+
+void
+StudyResolve(Study *study)
+{
+	study->source_kind = get_rel_relkind(study->source);
+	switch (study->source_kind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+		case RELKIND_FOREIGN_TABLE:
+			break;
+		case '\0':
+			ReportDroppedSource(study);
+		default:
+			ReportSourceKind(study);
+	}
+
+	resolve_column(study, &study->sample, &sample_rule);
+	resolve_column(study, &study->cell_id, &cell_id_rule);
+	resolve_column(study, &study->x, &coordinate_rule);
+	resolve_column(study, &study->y, &coordinate_rule);
+	if (study->phenotypes.name != NULL)
+		resolve_column(study, &study->phenotypes, &mask_rule);
+	for (int i = 0; i < study->feature_columns; i++)
+		resolve_column(study, &study->feature[i], &feature_rule);
+}
+
+bool
+StudyHasTriggers(const Study *study)
+{
+	return study->source_kind == RELKIND_RELATION || study->source_kind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* A column of the source with a cast to the type that cell_pack takes. */
+static void
+append_column(StringInfo query, const SourceColumn *column, const char *type)
+{
+	appendStringInfo(query, "t.%s::pg_catalog.%s", quote_identifier(column->name), type);
+}
+
+/* cell_pack(...) of the cells t, in the layout of the parameter $layout */
+static void
+append_cell_pack(StringInfo query, const Study *study, int layout)
+{
+	const char *schema = quote_identifier(get_namespace_name(study->schema));
+	bool		integers = (study->x.type == INT2OID || study->x.type == INT4OID) &&
+		(study->y.type == INT2OID || study->y.type == INT4OID);
+
+	appendStringInfo(query, "%s.cell_pack(", schema);
+	append_column(query, &study->cell_id, "int8");
+	appendStringInfoString(query, ", ");
+	append_column(query, &study->x, integers ? "int4" : "float8");
+	appendStringInfoString(query, ", ");
+	append_column(query, &study->y, integers ? "int4" : "float8");
+	appendStringInfoString(query, ", ");
+	if (study->phenotypes.name != NULL)
+		append_column(query, &study->phenotypes, "int8");
+	else
+	{
+		appendStringInfo(query, "%s.cell_phenotypes(", schema);
+		for (int i = 0; i < study->feature_columns; i++)
+		{
+			bool		is_boolean = study->feature[i].type == BOOLOID;
+
+			appendStringInfo(query, i > 0 ? ", " : "");
+			if (!is_boolean)
+				appendStringInfo(query, "%s.cell_positive(", schema);
+			append_column(query, &study->feature[i], is_boolean ? "bool" : "int8");
+			if (!is_boolean)
+				appendStringInfoChar(query, ')');
+		}
+		appendStringInfoChar(query, ')');
+	}
+	appendStringInfo(query, ", $%d)", layout);
+}
+
+static void
+append_source(StringInfo query, const Study *study)
+{
+	appendStringInfo(query, " FROM %s AS t WHERE ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(study->source)),
+												get_rel_name(study->source)));
+	appendStringInfo(query, "t.%s", quote_identifier(study->sample.name));
+}
+
+char *
+StudyPackQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_cell_pack(&query, study, 2);
+	append_source(&query, study);
+	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) $1");
+	return query.data;
+}
+
+char *
+StudyPackAllQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", ");
+	append_cell_pack(&query, study, 1);
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
+	return query.data;
+}
+
+char *
+StudySamplesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s ORDER BY t.%s",
+					 quote_identifier(study->sample.name), quote_identifier(study->sample.name));
+	return query.data;
+}
+
+Oid
+StudySampleType(const Study *study)
+{
+	return study->sample.type == VARCHAROID ? TEXTOID : study->sample.type;
+}
+
+Datum
+StudySampleValue(const Study *study, const char *given, const char **name)
+{
+	Oid			type = StudySampleType(study);
+	Oid			input;
+	Oid			parameter;
+	Datum		value;
+	int			length;
+
+	getTypeInputInfo(type, &input, &parameter);
+	value = OidInputFunctionCall(input, unconstify(char *, given), parameter, -1);
+	*name = SampleName(type, value, &length);
+	*name = pnstrdup(*name, length);
+	return value;
+}
+
+const char *
+SampleName(Oid type, Datum value, int *length)
+{
+	char	   *name;
+	Oid			output;
+	bool		is_varlena;
+
+	if (type == TEXTOID || type == VARCHAROID)
+	{
+		text	   *name_text = DatumGetTextPP(value);
+
+		*length = VARSIZE_ANY_EXHDR(name_text);
+		return VARDATA_ANY(name_text);
+	}
+	getTypeOutputInfo(type, &output, &is_varlena);
+	name = OidOutputFunctionCall(output, value);
+	*length = strlen(name);
+	return name;
+}
+
+int64
+SampleHash(const char *name, int length)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((const unsigned char *) name, length, 0));
+
+	return hash != 0 ? (int64) hash : 1;
+}
+
+void
+StudyCheckOwner(const Study *study)
+{
+	Oid			role = GetUserId();
+	Oid			registrar = get_role_oid(study->registered_by, true);
+	Oid			extension = get_extension_oid("cell_binary", false);
+
+	if ((OidIsValid(registrar) && has_privs_of_role(role, registrar)) ||
+		(get_rel_relkind(study->source) != '\0' && OwnsRelation(study->source, role)) ||
+		OwnsExtension(extension, role))
+		return;
+	ReportNotStudyOwner(study);
+}

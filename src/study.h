@@ -1,0 +1,104 @@
+/*
+ * study.h
+ *		A registered study: the relation that its cells are in, and the columns.
+ */
+#ifndef CELL_BINARY_STUDY_H
+#define CELL_BINARY_STUDY_H
+
+#include "compat.h"
+
+#include "utils/snapshot.h"
+
+#define MAX_FEATURES 64
+
+/* The columns of a row of the table cell_study. */
+enum
+{
+	STUDY_ID = 1,
+	STUDY_NAME,
+	STUDY_SOURCE,
+	STUDY_STORE,
+	STUDY_REGISTERED_BY,
+	STUDY_SAMPLE,
+	STUDY_CELL_ID,
+	STUDY_X,
+	STUDY_Y,
+	STUDY_PHENOTYPES,
+	STUDY_FEATURE_COLUMNS,
+	STUDY_FEATURES,
+	STUDY_COLUMNS = STUDY_FEATURES
+};
+
+/* A column of the source. */
+typedef struct SourceColumn
+{
+	const char *name;
+	AttrNumber	number;
+	Oid			type;			/* what a domain is over, if it is one */
+} SourceColumn;
+
+typedef struct Study
+{
+	Oid			schema;			/* of the extension */
+	int32		id;
+	const char *name;
+	Oid			source;
+	char		source_kind;	/* a relkind */
+	bool		store;			/* payloads are to be stored */
+	const char *registered_by;
+	SourceColumn sample;
+	SourceColumn cell_id;
+	SourceColumn x;
+	SourceColumn y;
+	SourceColumn phenotypes;	/* without a name if there are feature columns */
+	int			feature_columns;
+	SourceColumn *feature;
+	int			features;
+	const char **feature_names;
+} Study;
+
+/*
+ * The study of that name, as a snapshot has it; its source and columns are
+ * checked.  An error if there is none, or the source is not what it was.
+ */
+extern Study *StudyNamed(Oid schema, const char *name, Snapshot snapshot);
+
+/* The same without a look at the source; NULL if there is none. */
+extern Study *StudyRead(Oid schema, const char *name, Snapshot snapshot);
+
+/*
+ * The source of the study with that id, or InvalidOid if there is none.  As of
+ * now: a writer's own snapshot may be older than the study.
+ */
+extern Oid	StudySource(Oid schema, int32 id);
+
+/* Find source and columns; an error if something is missing or does not fit. */
+extern void StudyResolve(Study *study);
+
+/* Whether changes of the source can be noticed by triggers. */
+extern bool StudyHasTriggers(const Study *study);
+
+/* Queries of the source, complete and quoted. */
+extern char *StudyPackQuery(const Study *study);	/* $1 sample, $2 layout */
+extern char *StudyPackAllQuery(const Study *study); /* $1 layout */
+extern char *StudySamplesQuery(const Study *study);
+
+/*
+ * A sample as the query takes it, of the type of its column; and its name, of
+ * which there is only one, whatever the caller wrote (7 for 007).
+ */
+extern Datum StudySampleValue(const Study *study, const char *given, const char **name);
+
+/* The type of the query's first parameter. */
+extern Oid	StudySampleType(const Study *study);
+
+/* The same name from a value of the column; its length is returned. */
+extern const char *SampleName(Oid type, Datum value, int *length);
+
+/* What stands for a sample in keys: equal for equal names, and never 0. */
+extern int64 SampleHash(const char *name, int length);
+
+/* Only who registered a study, owns its source or the extension may go on. */
+extern void StudyCheckOwner(const Study *study);
+
+#endif							/* CELL_BINARY_STUDY_H */

@@ -1,0 +1,203 @@
+/*
+ * study_errors.c
+ *		The errors that studies can cause.
+ */
+#include "study_errors.h"
+
+#include "utils/lsyscache.h"
+
+void
+ReportUnknownStudy(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("study \"%s\" does not exist", name),
+			 errhint("Register it with cell_register_study(); the view cell_studies has those that you may read.")));
+}
+
+void
+ReportStudyExists(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("study \"%s\" already exists", name),
+			 errhint("To register it anew, drop it first with cell_drop_study(), in the same transaction.")));
+}
+
+void
+ReportUnknownSample(const Study *study, const char *sample)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("sample \"%s\" of study \"%s\" has no cells", sample, study->name),
+			 errhint("The function cell_samples() gives the samples of a study.")));
+}
+
+void
+ReportDroppedSource(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("source of study \"%s\" does not exist", study->name),
+			 errdetail("The relation with OID %u was dropped.", study->source),
+			 errhint("Drop the study with cell_drop_study(), and register it with its new source.")));
+}
+
+void
+ReportSourceKind(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" cannot be the source of a study", get_rel_name(study->source)),
+			 errdetail("A source is a table, a partitioned table, a view, a materialized view or a foreign table.")));
+}
+
+void
+ReportMissingColumn(const Study *study, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" does not exist",
+					column, get_rel_name(study->source), study->name),
+			 errhint("Name the columns in cell_register_study(). If one was renamed or dropped since, drop the study with cell_drop_study() and register it anew.")));
+}
+
+void
+ReportColumnType(const Study *study, const char *column, const char *type,
+				 const char *role, const char *types)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" is of type %s",
+					column, get_rel_name(study->source), study->name, type),
+			 errdetail("The types for a %s column are %s.", role, types),
+			 errhint("A view can convert the column, and be the source.")));
+}
+
+void
+ReportSampleCollation(const Study *study, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" has a nondeterministic collation",
+					column, get_rel_name(study->source), study->name),
+			 errdetail("Samples are told apart by their bytes.")));
+}
+
+void
+ReportRepeatedColumn(const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_COLUMN),
+			 errmsg("feature column \"%s\" is named twice", column)));
+}
+
+void
+ReportNullStudyArgument(const char *argument)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", argument)));
+}
+
+void
+ReportTwoKindsOfFeatures(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("phenotypes and feature_columns cannot be given both"),
+			 errdetail("Features are in one column with a mask, or in a column each.")));
+}
+
+void
+ReportNoFeatures(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the study has no features"),
+			 errhint("Give feature_columns, a column for each feature; or phenotypes, a column with a mask, and features, the names of its bits.")));
+}
+
+void
+ReportFeatureCount(int features, int columns)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("features must have as many names as there are feature columns"),
+			 errdetail("There are %d names for %d columns.", features, columns)));
+}
+
+void
+ReportRepeatedFeature(const char *feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feature \"%s\" is named twice", feature)));
+}
+
+void
+ReportNotSourceOwner(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of \"%s\" to have payloads of study \"%s\" stored",
+					get_rel_name(study->source), study->name),
+			 errhint("Who may read the source can register it with store => false: payloads are then packed at each call.")));
+}
+
+void
+ReportNotStudyOwner(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for study \"%s\"", study->name),
+			 errdetail("It was registered by \"%s\".", study->registered_by),
+			 errhint("Who registered it can do this, the owner of its source, and the owner of the extension.")));
+}
+
+void
+ReportNotStored(const Study *study, const char *detail, bool lacks_triggers)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("payloads of study \"%s\" cannot be stored", study->name),
+			 errdetail_internal("%s", detail),
+			 lacks_triggers ? errhint("The owner of the source makes them with cell_track_study().") : 0));
+}
+
+void
+ReportNotTracked(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("study \"%s\" has no triggers", study->name),
+			 errdetail("Only a study of a table whose payloads are stored has triggers."),
+			 errhint("Stored payloads of other sources are made unusable with cell_invalidate().")));
+}
+
+void
+ReportNotPositive(int64 value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("value " INT64_FORMAT " of a feature is neither 0 nor 1", value)));
+}
+
+void
+ReportChunkSize(int chunk_bytes)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("chunk size %d is out of range", chunk_bytes),
+			 errdetail("A chunk must have at least one byte.")));
+}
+
+void
+ReportStorePersistence(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("tables cell_payload and cell_change must both be unlogged"),
+			 errdetail("Payloads would outlive a crash that the record of changes does not."),
+			 errhint("Use ALTER TABLE ... SET UNLOGGED.")));
+}

@@ -1,0 +1,58 @@
+/*
+ * study_errors.h
+ *		The errors that studies can cause, each with its SQLSTATE, in one place.
+ *
+ * None of these functions returns.
+ */
+#ifndef CELL_BINARY_STUDY_ERRORS_H
+#define CELL_BINARY_STUDY_ERRORS_H
+
+#include "compat.h"
+
+#include "study.h"
+
+/* There is no study of that name, or there is one already. */
+pg_noreturn extern void ReportUnknownStudy(const char *name);
+pg_noreturn extern void ReportStudyExists(const char *name);
+
+/* The study has no cells in that sample. */
+pg_noreturn extern void ReportUnknownSample(const Study *study, const char *sample);
+
+/* The source is gone, or is nothing that has rows. */
+pg_noreturn extern void ReportDroppedSource(const Study *study);
+pg_noreturn extern void ReportSourceKind(const Study *study);
+
+/* A column of the source is missing, of a wrong type, or named twice. */
+pg_noreturn extern void ReportMissingColumn(const Study *study, const char *column);
+pg_noreturn extern void ReportColumnType(const Study *study, const char *column, const char *type,
+										 const char *role, const char *types);
+pg_noreturn extern void ReportSampleCollation(const Study *study, const char *column);
+pg_noreturn extern void ReportRepeatedColumn(const char *column);
+
+/* An argument of cell_register_study is wrong. */
+pg_noreturn extern void ReportNullStudyArgument(const char *argument);
+pg_noreturn extern void ReportTwoKindsOfFeatures(void);
+pg_noreturn extern void ReportNoFeatures(void);
+pg_noreturn extern void ReportFeatureCount(int features, int columns);
+pg_noreturn extern void ReportRepeatedFeature(const char *feature);
+
+/* What the current role must be to go on. */
+pg_noreturn extern void ReportNotSourceOwner(const Study *study);
+pg_noreturn extern void ReportNotStudyOwner(const Study *study);
+
+/* A payload of the study cannot be made ready, for the reason in the detail. */
+pg_noreturn extern void ReportNotStored(const Study *study, const char *detail, bool lacks_triggers);
+
+/* The study has no triggers to be made. */
+pg_noreturn extern void ReportNotTracked(const Study *study);
+
+/* An integer column of a feature has another value than 0 and 1. */
+pg_noreturn extern void ReportNotPositive(int64 value);
+
+/* A chunk has no bytes, or fewer. */
+pg_noreturn extern void ReportChunkSize(int chunk_bytes);
+
+/* The table of payloads outlives a crash, but that of changes does not. */
+pg_noreturn extern void ReportStorePersistence(void);
+
+#endif							/* CELL_BINARY_STUDY_ERRORS_H */

@@ -1,0 +1,25 @@
+/*
+ * track.h
+ *		The triggers by which changes of a study's source are noticed.
+ */
+#ifndef CELL_BINARY_TRACK_H
+#define CELL_BINARY_TRACK_H
+
+#include "compat.h"
+
+#include "study.h"
+#include "utils/rel.h"
+
+/*
+ * Whether a table has all triggers of a study, enabled as they must be; and a
+ * hash of them, which changes when one is disabled for a while.
+ */
+extern bool TriggersComplete(Relation table, const Study *study, int64 *state);
+
+/* Make those that the study's source, its partitions and children lack. */
+extern void TriggersCreate(const Study *study);
+
+/* Drop all of them. */
+extern void TriggersDrop(const Study *study);
+
+#endif							/* CELL_BINARY_TRACK_H */
