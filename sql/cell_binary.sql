@@ -486,7 +486,7 @@ CREATE PROCEDURE cell_prepare(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	samples text[] := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
+	samples pg_catalog.text[] := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
 	done record;
 BEGIN
 	-- No operator is looked up in the search path, which a procedure that

@@ -139,8 +139,8 @@ is_part_of(Oid table, Oid source)
 /*
  * cell_source_changed('study id', 'sample column') -> trigger
  *
- * AFTER INSERT, UPDATE, DELETE or TRUNCATE, for each statement with transition
- * tables, or for each row.  Makes payloads of the samples that the rows belong
+ * AFTER INSERT, UPDATE or DELETE, for each statement with transition tables, or
+ * for each row.  Makes payloads of the samples that the rows belong
  * to, and belonged to, unusable for whoever sees the change.
  */
 PG_FUNCTION_INFO_V1(cell_source_changed);
@@ -172,7 +172,7 @@ cell_source_changed(PG_FUNCTION_ARGS)
 
 	columns = RelationGetDescr(trigger->tg_relation);
 	column = SPI_fnumber(columns, trigger->tg_trigger->tgargs[1]);
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) || column <= 0)
+	if (column <= 0)
 	{
 		/* Without its column the study can't be packed, until it is back. */
 		RecordChange(schema, study, EVERY_SAMPLE);

@@ -296,8 +296,10 @@ SourceRun(Source *source, SourceRow function, void *argument)
 		.read_only = true,
 		.dest = &receiver.receiver,
 	};
+	MemoryContext caller = CurrentMemoryContext;
 	int			result = SPI_execute_plan_extended(source->plan, &options);
 
+	MemoryContextSwitchTo(caller);	/* SPI leaves its own */
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
 }

@@ -59,6 +59,17 @@ typedef struct PayloadRow
 
 StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
 
+/*
+ * Refuse payloads that outlive a crash: the record of changes, by which they
+ * are known to be right, does not.
+ */
+static void
+check_unlogged(Relation table)
+{
+	if (RelationIsPermanent(table))
+		ReportStorePersistence();
+}
+
 /* A column of variable width; none is null. */
 static Datum
 column_of(Relation table, HeapTuple row, int column)
@@ -149,6 +160,7 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 
 	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
 					key->study, key->sample_hash, NULL);
+	check_unlogged(scan.table);
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
@@ -263,17 +275,6 @@ make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
 	pfree(evictable);
 }
 
-/* Refuse a store whose parts a crash would leave in different states. */
-static void
-check_persistence(Oid schema, Relation table)
-{
-	Relation	changes = table_open(OwnRelation(schema, "cell_change"), AccessShareLock);
-
-	if (RelationIsPermanent(table) || RelationIsPermanent(changes))
-		ReportStorePersistence();
-	table_close(changes, AccessShareLock);
-}
-
 bool
 StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 {
@@ -287,7 +288,7 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 		return false;
 
 	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
-	check_persistence(key->schema, table);
+	check_unlogged(table);
 	make_room(table, key, head->bytes, limit);
 
 	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);

@@ -172,11 +172,11 @@ is_feature(Oid type)
 	return type == BOOLOID || is_integer(type);
 }
 
-static const ColumnRule sample_rule = {"sample", "text, character varying, smallint, integer, bigint and uuid", is_sample};
-static const ColumnRule cell_id_rule = {"cell_id", "smallint, integer and bigint", is_integer};
-static const ColumnRule coordinate_rule = {"coordinate", "smallint, integer, bigint, real, double precision and numeric", is_coordinate};
+static const ColumnRule sample_rule = {"sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
+static const ColumnRule cell_id_rule = {"cell_id", "smallint, integer or bigint", is_integer};
+static const ColumnRule coordinate_rule = {"coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
 static const ColumnRule mask_rule = {"phenotypes", "bigint", is_mask};
-static const ColumnRule feature_rule = {"feature", "boolean, smallint, integer and bigint (of 0 and 1)", is_feature};
+static const ColumnRule feature_rule = {"feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
 
 /* Look up a column by its name. */
 static void

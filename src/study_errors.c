@@ -70,7 +70,7 @@ ReportColumnType(const Study *study, const char *column, const char *type,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" is of type %s",
 					column, get_rel_name(study->source), study->name, type),
-			 errdetail("The types for a %s column are %s.", role, types),
+			 errdetail("The type of a %s column must be %s.", role, types),
 			 errhint("A view can convert the column, and be the source.")));
 }
 
@@ -197,7 +197,7 @@ ReportStorePersistence(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("tables cell_payload and cell_change must both be unlogged"),
+			 errmsg("table cell_payload must be unlogged"),
 			 errdetail("Payloads would outlive a crash that the record of changes does not."),
-			 errhint("Use ALTER TABLE ... SET UNLOGGED.")));
+			 errhint("Use ALTER TABLE cell_payload SET UNLOGGED.")));
 }

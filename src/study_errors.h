@@ -52,7 +52,7 @@ pg_noreturn extern void ReportNotPositive(int64 value);
 /* A chunk has no bytes, or fewer. */
 pg_noreturn extern void ReportChunkSize(int chunk_bytes);
 
-/* The table of payloads outlives a crash, but that of changes does not. */
+/* The table of payloads would outlive a crash. */
 pg_noreturn extern void ReportStorePersistence(void);
 
 #endif							/* CELL_BINARY_STUDY_ERRORS_H */

@@ -5,8 +5,9 @@
  * A statement fires the statement-level triggers of the table that it names
  * only, so each partition and child has them, too.  They fire ALWAYS, also when
  * session_replication_role is "replica".  The worker that applies changes of
- * logical replication fires none of them, but for TRUNCATE: for it there is a
- * trigger for each row, which fires in that role only and costs others nothing.
+ * logical replication fires none of them: for it there is a trigger for each
+ * row, which fires in that role only and costs others nothing.  TRUNCATE needs
+ * none, as it gives a table a new file, which SourceInspect sees.
  *
  * A trigger's arguments are the study's id and the column with the sample.
  */
@@ -47,7 +48,6 @@ static const TriggerKind kinds[] = {
 	{"insert", TRIGGER_TYPE_INSERT, false, TRIGGER_FIRES_ALWAYS, NULL, "new_cells"},
 	{"update", TRIGGER_TYPE_UPDATE, false, TRIGGER_FIRES_ALWAYS, "old_cells", "new_cells"},
 	{"delete", TRIGGER_TYPE_DELETE, false, TRIGGER_FIRES_ALWAYS, "old_cells", NULL},
-	{"truncate", TRIGGER_TYPE_TRUNCATE, false, TRIGGER_FIRES_ALWAYS, NULL, NULL},
 	{"replica", TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, true, TRIGGER_FIRES_ON_REPLICA, NULL, NULL},
 };
 

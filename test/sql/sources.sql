@@ -1,0 +1,147 @@
+-- Sources of every kind: partitions, children, views, foreign tables
+CREATE SCHEMA test_sources;
+SET search_path = test_sources, public;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set served :abs_srcdir '/include/served.sql'
+\set error_of :abs_srcdir '/include/error_of.sql'
+\i :served
+\i :error_of
+\set VERBOSITY terse
+SET client_min_messages = warning;
+
+-- partitions: one for each slide, and one for the others
+CREATE TABLE part (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);
+CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('A');
+CREATE TABLE part_b (phenotypes bigint, dropped text, y integer, sample text, x integer, cell_id bigint);
+ALTER TABLE part_b DROP dropped;
+ALTER TABLE part ATTACH PARTITION part_b FOR VALUES IN ('B');
+CREATE TABLE part_rest PARTITION OF part DEFAULT PARTITION BY HASH (sample);
+CREATE TABLE part_rest_0 PARTITION OF part_rest FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE part_rest_1 PARTITION OF part_rest FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO part SELECT s, i, i, i, i FROM generate_series(1, 100) i, unnest('{A,B,C,D}'::text[]) s;
+SELECT cell_register_study('part', 'part', phenotypes => 'phenotypes', features => '{a}');
+SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE 'cell_binary%' GROUP BY 1 ORDER BY 1;
+SELECT s, how, same FROM unnest('{A,B,C,D,A,B,C,D}'::text[]) s, served('part', 'part', s);
+-- through the parent, and directly
+UPDATE part SET x = -1 WHERE sample = 'A' AND cell_id = 1;
+SELECT s, how, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
+UPDATE part_b SET x = -1 WHERE cell_id = 1;
+SELECT s, how, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
+INSERT INTO part_rest VALUES ('C', 101, 1, 1, 1);
+SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
+DELETE FROM ONLY part_rest_0 WHERE cell_id < 10;
+DELETE FROM ONLY part_rest_1 WHERE cell_id < 10;
+SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
+-- from one partition to another
+UPDATE part SET sample = 'A', cell_id = 1000 + cell_id WHERE sample = 'B' AND cell_id < 5;
+SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
+TRUNCATE part_a;
+SELECT state FROM error_of($$SELECT cell_data('part', 'A')$$);
+SELECT s, how, same FROM unnest('{B,C,D}'::text[]) s, served('part', 'part', s);
+INSERT INTO part_a SELECT 'A', i, i, i, i FROM generate_series(1, 100) i;
+SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
+-- a new partition is not tracked until it has triggers; others are not concerned
+CREATE TABLE part_e PARTITION OF part FOR VALUES IN ('E');
+INSERT INTO part_e SELECT 'E', i, i, i, i FROM generate_series(1, 100) i;
+SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
+SELECT * FROM error_of($$SELECT cell_make_ready('part', 'E', 'compact', 'identity')$$);
+SELECT cell_track_study('part');
+SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
+UPDATE part_e SET x = 0 WHERE cell_id = 1;
+SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
+-- detached and attached again
+ALTER TABLE part DETACH PARTITION part_b;
+SELECT state FROM error_of($$SELECT cell_data('part', 'B')$$);
+UPDATE part_b SET x = x + 1;
+ALTER TABLE part ATTACH PARTITION part_b FOR VALUES IN ('B');
+SELECT s, how, same FROM unnest('{A,B,B}'::text[]) s, served('part', 'part', s);
+-- which are not the plan's
+SET enable_partition_pruning = off;
+SET plan_cache_mode = force_generic_plan;
+SELECT s, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
+RESET plan_cache_mode;
+RESET enable_partition_pruning;
+SELECT cell_drop_study('part');
+SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'cell_binary%';
+
+-- partitions by another column: a sample is in all of them
+CREATE TABLE tile (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY RANGE (x);
+CREATE TABLE tile_1 PARTITION OF tile FOR VALUES FROM (0) TO (50);
+CREATE TABLE tile_2 PARTITION OF tile FOR VALUES FROM (50) TO (200);
+INSERT INTO tile SELECT s, i, i, i, i FROM generate_series(1, 100) i, unnest('{A,B}'::text[]) s;
+SELECT cell_register_study('tile', 'tile', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,B,A,B}'::text[]) s, served('tile', 'tile', s);
+UPDATE tile SET x = x + 60 WHERE sample = 'A' AND x = 10;
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('tile', 'tile', s);
+CREATE TABLE tile_3 (LIKE tile);
+INSERT INTO tile_3 VALUES ('A', 500, 500, 500, 0);
+ALTER TABLE tile ATTACH PARTITION tile_3 FOR VALUES FROM (200) TO (1000);
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('tile', 'tile', s);
+SELECT cell_track_study('tile');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('tile', 'tile', s);
+DROP TABLE tile_3;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('tile', 'tile', s);
+
+-- children
+CREATE TABLE parent (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO parent VALUES ('A', 1, 1, 1, 1), ('B', 1, 1, 1, 1);
+INSERT INTO child VALUES ('A', 2, 2, 2, 2);
+SELECT cell_register_study('parent', 'parent', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,B,A,B}'::text[]) s, served('parent', 'parent', s);
+UPDATE child SET x = 3;
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('parent', 'parent', s);
+CREATE TABLE second_child () INHERITS (parent);
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
+SELECT cell_track_study('parent');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
+
+-- views: packed at each call, unless their owner says otherwise
+CREATE VIEW shifted AS SELECT sample, cell_id, x + 1 AS x, y, phenotypes FROM parent;
+SELECT cell_register_study('shifted', 'shifted', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('shifted', 'shifted', s);
+SELECT cell_register_study('kept', 'shifted', phenotypes => 'phenotypes', features => '{a}', store => true);
+SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
+UPDATE child SET x = 4;
+SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
+SELECT cell_invalidate('kept', 'A');
+SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
+SELECT cell_invalidate('kept');
+SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
+SELECT * FROM error_of($$SELECT cell_track_study('kept')$$);
+SELECT * FROM error_of($$SELECT cell_make_ready('shifted', 'A', 'compact', 'identity')$$);
+
+-- a materialized view
+CREATE MATERIALIZED VIEW frozen AS SELECT * FROM parent;
+SELECT cell_register_study('frozen', 'frozen', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('frozen', 'frozen', s);
+UPDATE child SET x = 5;
+REFRESH MATERIALIZED VIEW frozen;
+SELECT s, how, same FROM unnest('{A}'::text[]) s, served('frozen', 'frozen', s);
+
+-- a table that is not to be stored has no triggers
+CREATE TABLE plain AS TABLE parent;
+SELECT cell_register_study('plain', 'plain', phenotypes => 'phenotypes', features => '{a}', store => false);
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain'::regclass;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('plain', 'plain', s);
+
+-- two studies of one table
+SELECT cell_register_study('again', 'parent', phenotypes => 'phenotypes', features => '{b}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('again', 'parent', s);
+UPDATE parent SET y = 9 WHERE sample = 'A';
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('again', 'parent', s);
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('parent', 'parent', s);
+SELECT cell_drop_study('again');
+UPDATE parent SET y = 10 WHERE sample = 'A';
+SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('parent', 'parent', s);
+
+-- dropped and registered again: nothing of the old one is used
+BEGIN;
+SELECT cell_drop_study('parent');
+SELECT cell_register_study('parent', 'parent', x => 'y', y => 'x', phenotypes => 'phenotypes', features => '{a}');
+COMMIT;
+SELECT cell_data('parent', 'A') = (SELECT cell_pack(cell_id, y, x, phenotypes) FROM parent WHERE sample = 'A') AS same;
+
+SELECT count(cell_drop_study(study)) FROM cell_study;
+SET client_min_messages = warning;
+DROP SCHEMA test_sources CASCADE;
