@@ -1,0 +1,53 @@
+# Many sessions at once: one packs, all get the same; and while a writer changes
+# the cells, everybody gets those of his snapshot.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use JSON::PP 'decode_json';
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('store_load');
+$node->safe_psql('postgres', q{
+	CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, PRIMARY KEY (sample, cell_id));
+	INSERT INTO cell SELECT 'large', i, i, i, i FROM generate_series(1, 1000000) i;
+	INSERT INTO cell SELECT 'small ' || s, i, 0, i, i FROM generate_series(1, 4) s, generate_series(1, 500 * s) i;
+	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}');
+	ALTER SYSTEM SET deadlock_timeout = '100ms';
+	SELECT pg_reload_conf()});
+
+sub load
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres', PGUSER => 'postgres');
+	return decode_json(scalar_of('/usr/bin/python3', 'test/t/store_load.py', @_));
+}
+
+# The one who packs is stopped until the other 63 wait; then something happens.
+foreach my $fault (qw(none client terminate cancel))
+{
+	$node->safe_psql('postgres', q{SELECT cell_invalidate('s', 'large')});
+	my $result = load('sessions', 64, $fault);
+	my $what = "64 sessions, to the first: $fault";
+	is_deeply($result->{errors}, [], "$what: no errors");
+	is($result->{results}, $fault eq 'none' ? 64 : 63, "$what: results");
+	is($result->{distinct}, 1, "$what: all the same");
+	ok($result->{right}, "$what: and right");
+	is($result->{packings}, 1, "$what: packed once");
+	is($result->{most_at_once}, 1, "$what: by one session at a time");
+}
+
+my $result = load('writers', 30);
+note(join ', ', map { "$_ $result->{$_}" } qw(compared hits misses waits direct packings commits));
+is_deeply($result->{errors}, [], 'a writer and 8 readers: no errors');
+foreach my $name (qw(stale torn uncommitted deadlocks))
+{
+	is($result->{$name}, 0, "a writer and 8 readers: 0 $name");
+}
+foreach my $name (qw(compared hits misses waits commits))
+{
+	cmp_ok($result->{$name}, '>', 20, "a writer and 8 readers: enough $name");
+}
+
+$node->stop;
+done_testing();
