@@ -339,11 +339,11 @@ COMMENT ON FUNCTION cell_positive(bigint) IS
 -- ---------------------------------------------------------------------------
 -- The store of ready payloads (src/store.h, src/change.h)
 --
--- All of it is unlogged: it is made of the cells, can be made again, and must
--- not take part in replication. After a crash it is empty. The tables belong
--- together: that a payload is current is known from cell_change, so one may
--- not outlive the other. They are read and written by C functions only, which
--- check what their caller may do.
+-- Payloads are made of the cells and can be made again: they are unlogged, take
+-- no part in replication, and are gone after a crash. The record of changes, by
+-- which payloads are known to be right, is logged: a prepared transaction's
+-- change must be there when it commits after the crash. The tables are read and
+-- written by C functions only, which check what their caller may do.
 -- ---------------------------------------------------------------------------
 
 CREATE UNLOGGED TABLE cell_payload (
@@ -364,12 +364,14 @@ CREATE UNLOGGED TABLE cell_payload (
 	fillfactor = 90,
 	autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05
 );
-ALTER TABLE cell_payload ALTER payload SET STORAGE EXTERNAL;
+-- What is read before it is known that the row stays is in the row itself.
+ALTER TABLE cell_payload ALTER payload SET STORAGE EXTERNAL,
+	ALTER sample SET STORAGE MAIN, ALTER as_of SET STORAGE MAIN;
 CREATE INDEX cell_payload_sample ON cell_payload (study, sample_hash);
 COMMENT ON TABLE cell_payload IS
 'ready payloads, each with the snapshot that it was packed from';
 
-CREATE UNLOGGED TABLE cell_change (
+CREATE TABLE cell_change (
 	study integer NOT NULL,
 	sample_hash bigint NOT NULL,
 	changed_by xid8 NOT NULL
@@ -492,7 +494,15 @@ BEGIN
 	-- No operator is looked up in the search path, which a procedure that
 	-- commits cannot set.
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
-		SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
+		BEGIN
+			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
+		EXCEPTION WHEN no_data_found THEN
+			-- Of all samples, one may be gone by now.
+			IF sample IS NOT NULL THEN
+				RAISE;
+			END IF;
+			CONTINUE;
+		END;
 		COMMIT;
 		RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
 			samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells, done.bytes;

@@ -17,6 +17,7 @@
 #include "catalog/indexing.h"
 #include "executor/tuptable.h"
 #include "own_table.h"
+#include "study_errors.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
@@ -123,6 +124,8 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	OwnScan	scan;
 
 	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study, sample_hash, snapshot);
+	if (!RelationIsPermanent(scan.table))
+		ReportUnloggedChanges();
 	while (all && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;

@@ -29,6 +29,7 @@ typedef struct TouchedSamples
 	Oid			type;
 	bool		is_first;
 	int64		last;			/* hash of the sample of the row before */
+	MemoryContext context;
 	HTAB	   *noted;			/* hashes, once there are several */
 } TouchedSamples;
 
@@ -41,6 +42,7 @@ touched_begin(TouchedSamples *samples, Oid schema, int32 study, TupleDesc column
 	samples->type = getBaseType(TupleDescAttr(columns, column - 1)->atttypid);
 	samples->is_first = true;
 	samples->last = EVERY_SAMPLE;
+	samples->context = CurrentMemoryContext;
 	samples->noted = NULL;
 }
 
@@ -59,7 +61,7 @@ note_hash(TouchedSamples *samples, int64 hash)
 		if (samples->noted == NULL)
 		{
 			HASHCTL		control = {
-				.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = CurrentMemoryContext
+				.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = samples->context
 			};
 
 			samples->noted = hash_create("cell_binary touched samples", 64, &control,

@@ -22,7 +22,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "coding.h"
-#include "commands/trigger.h"
 #include "etag.h"
 #include "funcapi.h"
 #include "huge_pages.h"
@@ -36,7 +35,6 @@
 #include "store_count.h"
 #include "study_errors.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 
 /* Why a payload is not taken from the store, nor put into it. */
@@ -46,7 +44,9 @@ typedef enum Detour
 	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
 	DETOUR_READ_ONLY,			/* the transaction cannot write */
 	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
-	DETOUR_UNTRACKED			/* changes of the source are not noticed */
+	DETOUR_UNTRACKED,			/* changes of the source are not noticed */
+	DETOUR_WRITTEN				/* the transaction itself changes the source:
+								 * perhaps in a statement that calls us */
 } Detour;
 
 /* One call, and what it finds on its way. */
@@ -79,17 +79,16 @@ typedef struct Served
 static Detour
 detour_of(const Request *request)
 {
-	if (!request->study->store)
-		return DETOUR_NOT_STORED;
 	if (RecoveryInProgress() || XactReadOnly)
 		return DETOUR_READ_ONLY;
+	if (!request->study->store)
+		return DETOUR_NOT_STORED;
 	if (request->view.restricted)
 		return DETOUR_ROW_SECURITY;
-	/* In a trigger, a change may not have been recorded yet. */
-	if (DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) > 0)
-		return DETOUR_UNTRACKED;
 	if (StudyHasTriggers(request->study) && !request->view.tracked)
 		return DETOUR_UNTRACKED;
+	if (request->view.written)
+		return DETOUR_WRITTEN;
 	return NO_DETOUR;
 }
 
@@ -121,7 +120,7 @@ begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
 	request->view = SourceInspect(&request->source);
 	request->detour = detour_of(request);
-	request->storable = request->detour == NO_DETOUR && !request->view.written;
+	request->storable = request->detour == NO_DETOUR;
 }
 
 static void
@@ -158,10 +157,15 @@ keep_payload(TupleTableSlot *row, void *argument)
 	}
 }
 
-/*
- * Pack the sample by the active snapshot.  What is packed may be stored if the
- * source is in one state before and after.
- */
+/* Whether the source is still what it was, and as the snapshot sees it. */
+static bool
+may_be_stored(const Request *request, const SourceView *view)
+{
+	return view->state == request->view.state && !view->newer && !view->written &&
+		(view->tracked || !StudyHasTriggers(request->study));
+}
+
+/* Pack the sample by the active snapshot. */
 static void
 pack(Request *request, Served *result)
 {
@@ -170,6 +174,9 @@ pack(Request *request, Served *result)
 	instr_time	start;
 	instr_time	end;
 
+	/* What a view's functions see of our own changes, nobody can tell. */
+	if (!StudyHasTriggers(request->study) && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		request->storable = false;
 	if (request->storable)
 		result->head.packed = PackedNow();
 
@@ -186,7 +193,7 @@ pack(Request *request, Served *result)
 	{
 		SourceView	after = SourceInspect(&request->source);
 
-		request->storable = before.state == request->view.state && after.state == before.state && !after.written;
+		request->storable = may_be_stored(request, &before) && may_be_stored(request, &after);
 	}
 	result->head.source_state = request->view.state;
 	result->head.cells = PayloadCells(request->layout, packed.payload);
@@ -195,11 +202,11 @@ pack(Request *request, Served *result)
 
 /* Put a coding around a payload. */
 static void
-encode(const Request *request, Served *result)
+encode(const Coding *coding, Served *result)
 {
 	bytea	   *identity = DatumGetByteaPP(result->payload);
 
-	result->payload = PointerGetDatum(EncodePayload(request->coding, identity, request->coding->default_level));
+	result->payload = PointerGetDatum(EncodePayload(coding, identity, coding->default_level));
 	pfree(identity);
 }
 
@@ -215,33 +222,30 @@ describe(Served *result, bool with_etag)
 
 /* Make it for this call only. */
 static void
-serve_directly(Request *request, Served *result)
+serve_directly(Request *request, const Coding *coding, Served *result)
 {
 	request->counts.direct++;
 	request->storable = false;
 	pack(request, result);
-	if (request->coding->encode != NULL)
-		encode(request, result);
+	if (coding->encode != NULL)
+		encode(coding, result);
 	describe(result, !request->wants_payload);
 }
 
 /*
- * Whether what was made is worth storing.  It is for those who waited, even if
- * the sample has changed since; but the snapshot of a transaction that has only
- * one may be too old for everybody else.
+ * Whether what was made is of use to somebody: to those who waited, even if the
+ * sample has changed since; but the snapshot of a transaction that has only one
+ * may be too old for everybody else.
  */
 static bool
-is_worth_storing(Request *request, const Served *result)
+is_of_use(const Request *request, const Served *result)
 {
-	Snapshot	latest;
-	bool		current;
+	Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : GetActiveSnapshot());
+	bool		of_use = HasAllChanges(request->schema, request->key.study, request->key.sample_hash,
+									   snapshot, result->head.packed);
 
-	if (!request->storable || !IsolationUsesXactSnapshot())
-		return request->storable;
-	latest = RegisterSnapshot(GetLatestSnapshot());
-	current = HasAllChanges(request->schema, request->key.study, request->key.sample_hash, latest, result->head.packed);
-	UnregisterSnapshot(latest);
-	return current;
+	UnregisterSnapshot(snapshot);
+	return of_use;
 }
 
 /*
@@ -269,7 +273,7 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	 */
 	if (!LockPayload(&key, !IsolationUsesXactSnapshot(), &waited))
 	{
-		serve_directly(request, result);
+		serve_directly(request, coding, result);
 		return;
 	}
 	request->counts.waits += waited;
@@ -290,10 +294,10 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 		else
 		{
 			serve_from_store(request, CodingAt(0), true, result);
-			encode(request, result);
+			encode(coding, result);
 		}
 		describe(result, request->storable || !request->wants_payload);
-		request->stored = is_worth_storing(request, result) &&
+		request->stored = request->storable && is_of_use(request, result) &&
 			StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload));
 	}
 	UnlockPayload(&key);
@@ -306,7 +310,7 @@ serve(Request *request, Served *result)
 
 	memset(result, 0, sizeof(*result));
 	if (request->detour != NO_DETOUR)
-		serve_directly(request, result);
+		serve_directly(request, request->coding, result);
 	else
 	{
 		serve_from_store(request, request->coding, request->wants_payload, result);
@@ -383,6 +387,8 @@ detour_detail(const Request *request)
 			return "Row level security applies to the current role.";
 		case DETOUR_UNTRACKED:
 			return "Not every table of its source has the triggers that notice changes.";
+		case DETOUR_WRITTEN:
+			return "The transaction itself has changed the source.";
 		default:
 			return NULL;
 	}

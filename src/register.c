@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "change.h"
 #include "commands/sequence.h"
@@ -229,7 +230,7 @@ insert_study(const Study *study)
  * Errors: 22004 a null, 42710 the study exists, 42P01, 42809, 42703, 42804 the
  * source or a column does not fit, 42701 and 22023 a feature is named twice or
  * there are none, 54023 more than 64, 42501 the caller may not read the source,
- * or store without owning it.
+ * or store without owning it, 0A000 it is part of another table.
  */
 PG_FUNCTION_INFO_V1(cell_register_study);
 Datum
@@ -252,12 +253,15 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->y.name = name_argument(fcinfo, ARG_Y, "y");
 	get_features(fcinfo, study);
 
-	/* Nobody drops or changes it meanwhile, and nobody writes unnoticed. */
-	LockRelationOid(study->source, AccessShareLock);
+	StudyLockSource(study);
 	StudyResolve(study);
 	study->store = is_to_be_stored(fcinfo, study);
+	if (study->store && StudyHasTriggers(study) && has_superclass(study->source))
+		ReportSourceIsPart(study);
 	check_source(study);
 
+	/* One registers after the other, so that the name is found if it is taken. */
+	LockRelationOid(OwnRelation(study->schema, "cell_study"), ShareRowExclusiveLock);
 	if (StudyRead(study->schema, study->name, NULL) != NULL)
 		ReportStudyExists(study->name);
 	study->id = (int32) nextval_internal(OwnRelation(study->schema, "cell_study_id"), false);
@@ -297,6 +301,7 @@ cell_drop_study(PG_FUNCTION_ARGS)
 	HeapTuple	row;
 
 	PreventCommandIfReadOnly("cell_drop_study()");
+	CommandCounterIncrement();	/* see what the same statement did before */
 	study = own_study_argument(fcinfo);
 	study->source_kind = get_rel_relkind(study->source);
 	if (study->store && StudyHasTriggers(study))
@@ -331,9 +336,12 @@ cell_track_study(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("cell_track_study()");
 	study = own_study_argument(fcinfo);
+	StudyLockSource(study);
 	StudyResolve(study);
 	if (!study->store || !StudyHasTriggers(study))
 		ReportNotTracked(study);
+	if (!OwnsRelation(study->source, GetUserId()))
+		ReportNotSourceOwner(study);
 	TriggersCreate(study);
 	PG_RETURN_VOID();
 }

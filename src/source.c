@@ -9,8 +9,15 @@
  */
 #include "source.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
@@ -21,28 +28,14 @@
 #include "track.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/rls.h"
-#include "utils/memutils.h"
-
-/* Plans that this session has prepared. */
-typedef struct PlanKey
-{
-	int32		study;
-	SourceQuery query;
-} PlanKey;
-
-typedef struct PlanEntry
-{
-	PlanKey		key;
-	char	   *query;			/* its text: another study may get the id */
-	SPIPlanPtr	plan;			/* NULL if preparing failed */
-} PlanEntry;
-
-static HTAB *plans = NULL;
+#include "utils/snapmgr.h"
+#include "study_errors.h"
 
 /* The text of a query and the types of its parameters; their number is returned. */
 static int
@@ -68,49 +61,11 @@ query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 	return count;
 }
 
-/* The plan of a query, prepared at its first use in the session. */
-static SPIPlanPtr
-prepared_plan(const Study *study, SourceQuery query, char *text, int count, Oid *types)
+/* Set a setting until SourceClose. */
+static void
+set_for_query(const char *name, const char *value)
 {
-	PlanKey		key;
-	PlanEntry  *entry;
-	bool		found;
-
-	if (plans == NULL)
-	{
-		HASHCTL		control = {.keysize = sizeof(PlanKey), .entrysize = sizeof(PlanEntry)};
-
-		plans = hash_create("cell_binary plans", 16, &control, HASH_ELEM | HASH_BLOBS);
-	}
-
-	memset(&key, 0, sizeof(key));
-	key.study = study->id;
-	key.query = query;
-	entry = hash_search(plans, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->query = NULL;
-		entry->plan = NULL;
-	}
-	if (entry->plan != NULL && strcmp(entry->query, text) != 0)
-	{
-		SPI_freeplan(entry->plan);
-		entry->plan = NULL;
-	}
-	if (entry->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare_cursor(text, count, types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
-
-		if (plan == NULL)
-			elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-		if (entry->query != NULL)
-			pfree(entry->query);
-		entry->query = NULL;
-		entry->query = MemoryContextStrdup(TopMemoryContext, text);
-		SPI_keepplan(plan);
-		entry->plan = plan;
-	}
-	return entry->plan;
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
@@ -123,15 +78,16 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 
 	source->study = study;
 	source->settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	/* A generic plan would have all partitions. */
-	(void) set_config_option("plan_cache_mode", "auto", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_for_query("search_path", "pg_catalog, pg_temp");
+	/* The state depends on the plan, which is to be the same for everybody. */
+	set_for_query("plan_cache_mode", "auto");
+	set_for_query("enable_partition_pruning", "on");
 
 	SPI_connect();
 	count = query_text(study, query, &text, types);
-	source->plan = prepared_plan(study, query, text, count, types);
+	source->plan = SPI_prepare_cursor(text, count, types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+	if (source->plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 
 	values[0] = sample;
 	if (count > 0)
@@ -161,78 +117,121 @@ add_to_state(SourceView *view, const void *bytes, Size size)
 										 DatumGetUInt64(hash_any_extended(bytes, size, 0)));
 }
 
-/* Add where a column is. */
-static void
-add_column(SourceView *view, const SourceColumn *column)
+/*
+ * Add a row of a catalog that says how changes of a relation are noticed.  Its
+ * transaction tells it from another row of the same contents.
+ */
+void
+SourceAddCatalogRow(SourceView *view, HeapTuple row)
 {
-	struct
+	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
+
+	add_to_state(view, &made_by, sizeof(made_by));
+	if (!HeapTupleHeaderXminFrozen(row->t_data) && !TransactionIdIsCurrentTransactionId(made_by) &&
+		XidInMVCCSnapshot(made_by, GetActiveSnapshot()))
+		view->newer = true;
+}
+
+/* A scan of the rows of a catalog that have a relation's OID in a column. */
+static SysScanDesc
+scan_catalog(Relation catalog, Oid index, AttrNumber column, Oid relation)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	return systable_beginscan(catalog, index, true, NULL, 1, &key);
+}
+
+/*
+ * Look at what a relation is a partition or child of.  Statements that name a
+ * table which is not part of the source change it unnoticed.
+ */
+static void
+inspect_parents(SourceView *view, Oid oid, const List *relations)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	SysScanDesc scan = scan_catalog(catalog, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, oid);
+	HeapTuple	row;
+
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
-		int32		number;
-		Oid			type;
-	}			place = {column->number, column->type};
-
-	if (column->name != NULL)
-		add_to_state(view, &place, sizeof(place));
+		if (!list_member_oid(relations, ((Form_pg_inherits) GETSTRUCT(row))->inhparent))
+			view->tracked = false;
+		SourceAddCatalogRow(view, row);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
 }
 
+/*
+ * Look at the columns of a relation.  Their rows change when one is renamed or
+ * has another type, and also when the relation becomes the child of another
+ * one, perhaps for a while only.
+ */
 static void
-add_columns(SourceView *view, const Study *study)
+inspect_columns(SourceView *view, Oid oid)
 {
-	add_column(view, &study->sample);
-	add_column(view, &study->cell_id);
-	add_column(view, &study->x);
-	add_column(view, &study->y);
-	add_column(view, &study->phenotypes);
-	for (int i = 0; i < study->feature_columns; i++)
-		add_column(view, &study->feature[i]);
+	Relation	catalog = table_open(AttributeRelationId, AccessShareLock);
+	SysScanDesc scan = scan_catalog(catalog, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid, oid);
+	HeapTuple	row;
+
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		if (((Form_pg_attribute) GETSTRUCT(row))->attnum > 0)
+			SourceAddCatalogRow(view, row);
+		/* Its values are made when they are read. */
+		if (ColumnIsVirtual((Form_pg_attribute) GETSTRUCT(row)))
+			view->tracked = false;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
 }
 
-/* Whether values of a table are made when they are read. */
-static bool
-has_virtual_columns(Relation relation)
-{
-	TupleDesc	columns = RelationGetDescr(relation);
-
-	for (int i = 0; i < columns->natts; i++)
-		if (ColumnIsVirtual(TupleDescAttr(columns, i)))
-			return true;
-	return false;
-}
-
-/* Look at one relation that the plan reads, and which it has locked. */
+/* Look at one of the relations that the plan reads, and which it has locked. */
 static void
-inspect_relation(SourceView *view, const Study *study, Oid oid)
+inspect_relation(SourceView *view, const Study *study, Oid oid, const List *relations)
 {
 	Relation	relation = relation_open(oid, NoLock);
 	char		kind = relation->rd_rel->relkind;
-	int64		triggers = 0;
 
 	view->written |= CheckRelationLockedByMe(relation, RowExclusiveLock, true);
+	add_to_state(view, &oid, sizeof(oid));
+	add_to_state(view, &relation->rd_rel->relfilenode, sizeof(relation->rd_rel->relfilenode));
+	inspect_columns(view, oid);
 
-	if (!StudyHasTriggers(study))
-		view->tracked = false;
-	else if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
-			 has_virtual_columns(relation) ||
-			 !TriggersComplete(relation, study, &triggers))
+	if (!StudyHasTriggers(study) ||
+		(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
+		!TriggersComplete(relation, study, view))
 		view->tracked = false;
 	else
-	{
-		add_to_state(view, &oid, sizeof(oid));
-		add_to_state(view, &relation->rd_rel->relfilenode, sizeof(relation->rd_rel->relfilenode));
-		add_to_state(view, &triggers, sizeof(triggers));
-	}
+		inspect_parents(view, oid, relations);
 	relation_close(relation, NoLock);
+}
+
+/*
+ * The query has the source by its name.  The source itself is locked, and
+ * keeps its name; this makes sure that the schema's is still the same, too.
+ */
+static void
+check_name(const Study *study)
+{
+	Oid			schema = get_rel_namespace(study->source);
+	char	   *schema_name = get_namespace_name(schema);
+
+	if (schema_name == NULL || get_namespace_oid(schema_name, true) != schema)
+		ReportDroppedSource(study);
 }
 
 SourceView
 SourceInspect(Source *source)
 {
 	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(source->plan));
-	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, CurrentResourceOwner, NULL);
+	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
 	PlannedStmt *plan = linitial_node(PlannedStmt, cached->stmt_list);
 	SourceView	view = {.tracked = true};
 	ListCell   *cell;
 
+	check_name(source->study);
 	CheckPlanPermissions(plan);
 
 	foreach(cell, plan->rtable)
@@ -244,11 +243,12 @@ SourceInspect(Source *source)
 			view.restricted = true;
 	}
 
-	add_columns(&view, source->study);
+	if (!StudyHasTriggers(source->study))
+		inspect_columns(&view, source->study->source);
 	foreach(cell, plan->relationOids)
-		inspect_relation(&view, source->study, lfirst_oid(cell));
+		inspect_relation(&view, source->study, lfirst_oid(cell), plan->relationOids);
 
-	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	ReleaseCachedPlan(cached, NULL);
 	return view;
 }
 

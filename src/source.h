@@ -32,13 +32,15 @@ typedef struct Source
  * What the planner says of a query of the source.
  *
  * The state is a hash of all that decides what rows a query sees besides their
- * changes: which tables it reads, in which files they are, in which columns,
- * and which triggers watch them.
+ * changes: which tables it reads, in which files they are, what columns they
+ * have, what they are parts of, and which triggers watch them.
  */
 typedef struct SourceView
 {
 	bool		restricted;		/* row level security applies to the caller */
 	bool		tracked;		/* every change is noticed */
+	bool		newer;			/* the snapshot does not see how: the rows that
+								 * it sees may be those of before */
 	bool		written;		/* the transaction has locked it for writing */
 	int64		state;
 } SourceView;
@@ -54,8 +56,14 @@ extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
 					   Datum sample, const char *layout);
 extern void SourceClose(Source *source);
 
-/* An error unless the caller may run the query; then what it is about to read. */
+/*
+ * An error unless the caller may run the query; then what it would read by the
+ * active snapshot.
+ */
 extern SourceView SourceInspect(Source *source);
+
+/* Add to a view a row of a catalog on which it depends. */
+extern void SourceAddCatalogRow(SourceView *view, HeapTuple row);
 
 /*
  * Run the query by the active snapshot, and call a function for each row; what

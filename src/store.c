@@ -59,17 +59,6 @@ typedef struct PayloadRow
 
 StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
 
-/*
- * Refuse payloads that outlive a crash: the record of changes, by which they
- * are known to be right, does not.
- */
-static void
-check_unlogged(Relation table)
-{
-	if (RelationIsPermanent(table))
-		ReportStorePersistence();
-}
-
 /* A column of variable width; none is null. */
 static Datum
 column_of(Relation table, HeapTuple row, int column)
@@ -136,11 +125,13 @@ fetch_uncommitted(Datum stored, Datum *payload)
 
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED && error->sqlerrcode != ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
 		FlushErrorState();
-		FreeErrorData(error);
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED)
+			ReThrowError(error);
+		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -154,13 +145,13 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 {
 	Datum		stored = (Datum) 0;
 	bool		in_progress = false;
+	bool		is_own = false;
 	bool		found = false;
 	HeapTuple	row;
-	OwnScan	scan;
+	OwnScan		scan;
 
 	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
 					key->study, key->sample_hash, NULL);
-	check_unlogged(scan.table);
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
@@ -191,6 +182,7 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 		if (payload != NULL)
 			stored = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
 		in_progress = TransactionIdIsValid(scan.dirty.xmin);
+		is_own = TransactionIdIsCurrentTransactionId(stored_by);
 		touch(scan.scan, row);
 		found = true;
 	}
@@ -200,7 +192,8 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 	{
 		if (in_progress)
 			return fetch_uncommitted(stored, payload);
-		*payload = stored;
+		/* What a subtransaction stored is gone if that is rolled back. */
+		*payload = is_own ? PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored))) : stored;
 	}
 	return found;
 }
@@ -288,7 +281,6 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 		return false;
 
 	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
-	check_unlogged(table);
 	make_room(table, key, head->bytes, limit);
 
 	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);

@@ -80,7 +80,8 @@ ForgetStoreUse(Oid schema, int32 study)
 	InitDirtySnapshot(dirty);
 	scan = scan_counts(schema, table, study, &dirty);
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
-		(void) DeleteIfFree(table, &row->t_self);
+		if (!TransactionIdIsValid(dirty.xmin))
+			(void) DeleteIfFree(table, &row->t_self);
 	systable_endscan(scan);
 	table_close(table, NoLock);
 }

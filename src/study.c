@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
@@ -17,6 +18,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "own_table.h"
+#include "storage/lmgr.h"
 #include "study_errors.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -130,8 +132,22 @@ StudyNamed(Oid schema, const char *name, Snapshot snapshot)
 
 	if (study == NULL)
 		ReportUnknownStudy(name);
+	StudyLockSource(study);
 	StudyResolve(study);
 	return study;
+}
+
+void
+StudyLockSource(Study *study)
+{
+	char		kind = get_rel_relkind(study->source);
+
+	if (kind == '\0')
+		ReportDroppedSource(study);
+	if (pg_class_aclcheck(study->source, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(study->source, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(study->source));
+	LockRelationOid(study->source, AccessShareLock);
 }
 
 /* The types that a column may have, as an error is to name them, and a test. */

@@ -72,6 +72,13 @@ extern Study *StudyRead(Oid schema, const char *name, Snapshot snapshot);
  */
 extern Oid	StudySource(Oid schema, int32 id);
 
+/*
+ * Keep the source from being dropped, renamed or altered until the transaction
+ * ends.  An error if it is gone, or the caller may not read any of it: who may
+ * not, shall not lock it either.
+ */
+extern void StudyLockSource(Study *study);
+
 /* Find source and columns; an error if something is missing or does not fit. */
 extern void StudyResolve(Study *study);
 

@@ -53,6 +53,16 @@ ReportSourceKind(const Study *study)
 }
 
 void
+ReportSourceIsPart(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("payloads of \"%s\" cannot be stored", get_rel_name(study->source)),
+			 errdetail("It is a partition or child of another table, through which it could change unnoticed."),
+			 errhint("Register that table; or this one with store => false.")));
+}
+
+void
 ReportMissingColumn(const Study *study, const char *column)
 {
 	ereport(ERROR,
@@ -193,11 +203,11 @@ ReportChunkSize(int chunk_bytes)
 }
 
 void
-ReportStorePersistence(void)
+ReportUnloggedChanges(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table cell_payload must be unlogged"),
-			 errdetail("Payloads would outlive a crash that the record of changes does not."),
-			 errhint("Use ALTER TABLE cell_payload SET UNLOGGED.")));
+			 errmsg("table cell_change must be logged"),
+			 errdetail("A change that is prepared to commit would be forgotten in a crash."),
+			 errhint("Use ALTER TABLE cell_change SET LOGGED.")));
 }

@@ -22,6 +22,9 @@ pg_noreturn extern void ReportUnknownSample(const Study *study, const char *samp
 pg_noreturn extern void ReportDroppedSource(const Study *study);
 pg_noreturn extern void ReportSourceKind(const Study *study);
 
+/* The source is a partition or child of another table. */
+pg_noreturn extern void ReportSourceIsPart(const Study *study);
+
 /* A column of the source is missing, of a wrong type, or named twice. */
 pg_noreturn extern void ReportMissingColumn(const Study *study, const char *column);
 pg_noreturn extern void ReportColumnType(const Study *study, const char *column, const char *type,
@@ -52,7 +55,7 @@ pg_noreturn extern void ReportNotPositive(int64 value);
 /* A chunk has no bytes, or fewer. */
 pg_noreturn extern void ReportChunkSize(int chunk_bytes);
 
-/* The table of payloads would outlive a crash. */
-pg_noreturn extern void ReportStorePersistence(void);
+/* The record of changes would not outlive a crash. */
+pg_noreturn extern void ReportUnloggedChanges(void);
 
 #endif							/* CELL_BINARY_STUDY_ERRORS_H */

@@ -24,7 +24,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "common/hashfn.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
@@ -73,18 +72,27 @@ scan_triggers(Relation triggers, Oid table)
 	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
 }
 
+/* Whether a transition table of a trigger has a name, or is none if that is NULL. */
+static bool
+is_transition_table(Relation triggers, HeapTuple tuple, int column, const char *name)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, RelationGetDescr(triggers), &isnull);
+
+	return name == NULL ? isnull : !isnull && strcmp(NameStr(*DatumGetName(value)), name) == 0;
+}
+
 /* The kind of a study's trigger, as an index; -1 for other triggers. */
 static int
 kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *study)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	int16		events = trigger->tgtype & (TRIGGER_TYPE_EVENT_MASK);
-	bool		for_each_row = TRIGGER_FOR_ROW(trigger->tgtype);
 	bool		isnull;
 	Datum		arguments;
 	bytea	   *bytes;
 
-	if (trigger->tgfoid != function || trigger->tgnargs != 2)
+	if (trigger->tgfoid != function || trigger->tgnargs != 2 || trigger->tgattr.dim1 != 0 ||
+		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers)))
 		return -1;
 	arguments = fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull);
 	bytes = DatumGetByteaPP(arguments);
@@ -92,22 +100,22 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *s
 		strcmp(VARDATA_ANY(bytes) + strlen(VARDATA_ANY(bytes)) + 1, study->sample.name) != 0)
 		return -1;
 	for (int i = 0; i < lengthof(kinds); i++)
-		if (kinds[i].events == events && kinds[i].for_each_row == for_each_row)
+		if (trigger->tgtype == (kinds[i].events | (kinds[i].for_each_row ? TRIGGER_TYPE_ROW : 0)) &&
+			is_transition_table(triggers, tuple, Anum_pg_trigger_tgoldtable, kinds[i].old_table) &&
+			is_transition_table(triggers, tuple, Anum_pg_trigger_tgnewtable, kinds[i].new_table))
 			return i;
 	return -1;
 }
 
 bool
-TriggersComplete(Relation table, const Study *study, int64 *state)
+TriggersComplete(Relation table, const Study *study, SourceView *view)
 {
 	Relation	triggers;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	Oid			function;
 	int			found = 0;
-	uint64		hash = 0;
 
-	*state = 0;
 	if (!table->rd_rel->relhastriggers)
 		return false;
 
@@ -119,17 +127,14 @@ TriggersComplete(Relation table, const Study *study, int64 *state)
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 		int			kind = kind_of_trigger(triggers, tuple, function, study);
 
-		if (kind >= 0 && trigger->tgenabled == kinds[kind].fires && heap_attisnull(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers)))
+		if (kind >= 0 && trigger->tgenabled == kinds[kind].fires)
 		{
-			/* To disable and enable a trigger makes new rows of the catalog. */
 			found |= 1 << kind;
-			hash = hash_combine64(hash, trigger->oid);
-			hash = hash_combine64(hash, HeapTupleHeaderGetRawXmin(tuple->t_data));
+			SourceAddCatalogRow(view, tuple);
 		}
 	}
 	systable_endscan(scan);
 	table_close(triggers, AccessShareLock);
-	*state = (int64) hash;
 	return found == ALL_KINDS;
 }
 
@@ -206,7 +211,7 @@ repair_triggers(const Study *study, Oid table, Oid function)
 void
 TriggersCreate(const Study *study)
 {
-	/* ShareRowExclusiveLock waits for those that write without the triggers. */
+	/* The lock waits for those that write without the triggers. */
 	List	   *tables = find_all_inheritors(study->source, ShareRowExclusiveLock, NULL);
 	Oid			function = trigger_function(study);
 	ListCell   *cell;

@@ -7,14 +7,15 @@
 
 #include "compat.h"
 
+#include "source.h"
 #include "study.h"
 #include "utils/rel.h"
 
 /*
- * Whether a table has all triggers of a study, enabled as they must be; and a
- * hash of them, which changes when one is disabled for a while.
+ * Whether a table has all triggers of a study, enabled as they must be.  They
+ * are added to the view, which so tells if one was disabled for a while.
  */
-extern bool TriggersComplete(Relation table, const Study *study, int64 *state);
+extern bool TriggersComplete(Relation table, const Study *study, SourceView *view);
 
 /* Make those that the study's source, its partitions and children lack. */
 extern void TriggersCreate(const Study *study);

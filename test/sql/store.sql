@@ -109,7 +109,16 @@ SELECT * FROM served('s', 'cell', 'B');
 -- several times in one statement: packed once
 SELECT cell_invalidate('s');
 SELECT how, count(*) FROM generate_series(1, 5) i, served('s', 'cell', left('B' || i, 1)) GROUP BY how ORDER BY how;
--- in a trigger on the source, while its change is not noted yet
+-- in the midst of a statement that changes the source
+CREATE TABLE other (i integer);
+CREATE FUNCTION peek() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO other VALUES (1);
+	RETURN (SELECT s FROM served('s', 'cell', 'B') s);
+END $$;
+UPDATE cell SET x = x + 1 WHERE sample = 'B' AND cell_id <= 3 RETURNING peek();
+WITH changed AS (UPDATE cell SET x = x + 1 WHERE sample = 'B' AND cell_id <= 2 RETURNING 1) SELECT peek() FROM changed;
+-- in a trigger on it
 CREATE FUNCTION seen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE WARNING '%: %', TG_WHEN || ' ' || TG_OP || ' ' || TG_LEVEL, (SELECT s FROM served('s', 'cell', 'B') s);
@@ -237,12 +246,33 @@ SELECT how, same FROM served('s', 'cell', 'D');
 SELECT how, same FROM served('s', 'cell', 'D');
 RESET cell_binary.store_size;
 
--- a setting of the tables that a crash would leave in different states
+-- payloads may be logged, too; changes must be
 ALTER TABLE cell_payload SET LOGGED;
-SELECT cell_invalidate('s');
-SELECT * FROM error_of($$SELECT cell_data('s', 'D')$$);
-ALTER TABLE cell_payload SET UNLOGGED;
 SELECT how, same FROM served('s', 'cell', 'D');
+ALTER TABLE cell_payload SET UNLOGGED;
+ALTER TABLE cell_change SET UNLOGGED;
+SELECT * FROM error_of($$SELECT cell_data('s', 'D')$$);
+ALTER TABLE cell_change SET LOGGED;
+SELECT how, same FROM served('s', 'cell', 'D');
+
+-- a result that outlives the subtransaction by which it was stored
+SELECT cell_invalidate('s', 'D');
+DO $$
+DECLARE
+	payload bytea;
+BEGIN
+	BEGIN
+		PERFORM cell_data('s', 'D');
+		payload := cell_data('s', 'D');
+		RAISE EXCEPTION USING ERRCODE = 'ZZZZZ';
+	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN NULL;
+	END;
+	PERFORM pg_stat_clear_snapshot();
+	RAISE WARNING '%', octet_length(payload || '');
+END $$;
+
+-- forgotten in the statement that registered it
+SELECT cell_register_study('brief', 'cell', phenotypes => 'phenotypes', features => '{a}'), cell_drop_study('brief');
 
 SELECT cell_drop_study('s');
 SELECT (SELECT count(*) FROM cell_payload) AS payloads, (SELECT count(*) FROM cell_change) AS changes,
