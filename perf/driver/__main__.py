@@ -9,6 +9,7 @@ import sys
 import memory
 import report
 import server
+import serving
 import workloads
 
 
@@ -22,7 +23,7 @@ def number_of_cells(size):
 
 
 def make_data(suite):
-    """The tables of every size, the real samples, and the payloads of those that are read."""
+    """The tables of every size, the real samples, the payloads of those that are read, and the studies."""
     server.create_extensions()
     for name, cells in suite.sizes.items():
         progress(f'making {name} cells')
@@ -31,6 +32,9 @@ def make_data(suite):
     for data in {f'cells_{suite.main}', f'cells_{suite.smallest}', 'moldoveanu'} & set(suite.cells):
         for table, why in server.create_payloads(data).items():
             suite.absent[data, table] = why
+    data = f'cells_{suite.main}'
+    for table, why in server.create_serving(data).items():
+        suite.absent[data, table] = why
     server.warm_up()
 
 
@@ -38,8 +42,8 @@ def run_rounds(suite, repeats):
     """Each workload once a round, after one that only warms up.
 
     The short ones come first, so that those that are compared are close to
-    each other. Every second round goes backwards, so that nobody always comes
-    after the same one.
+    each other; those of serving stand in pairs as they are. Every second round
+    goes backwards, so that nobody always comes after the same one.
     """
     order = suite.workloads
     for number in range(repeats + 1):
@@ -48,7 +52,8 @@ def run_rounds(suite, repeats):
             workload.measure()
             gc.collect()
         if number == 0:
-            order = sorted(order, key=lambda workload: (workload.data, workload.kind, sum(workload.times)))
+            order = sorted(order, key=lambda workload: (
+                workload.data, workload.kind, 0 if workload.kind == 'serving' else sum(workload.times)))
             for workload in order:
                 workload.times.clear()
         order = order[::-1]
@@ -68,6 +73,7 @@ def main():
         notices.append('the real samples were skipped: no ../shared/data')
     suite.add_files()
     suite.add_clients()
+    serving.add_to(suite)
     suite.add_codings()
     if not suite.workloads:
         sys.exit('bench: no workload has such a name')

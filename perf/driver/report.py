@@ -17,6 +17,11 @@ buffers hold all tables, without parallel workers unless named. A time is the me
 times is the median of each round's ratio. "0.9 x the time" of something is 9 where that takes 10; "3 x faster" is 1
 where that takes 3. MB are millions of bytes. Results are made on the server but not sent, except end to end.'''
 
+SERVING_EXPLANATION = '''\
+Each is compared with what is named after it: the same without the store, without the study of the table, or without the
+crowd. To make a payload not ready, or a table what it was, is not timed. The server does not wait for its disk (fsync is
+off), which makes a commit cheap, and so what is added to it dear.'''
+
 CODING_EXPLANATION = '''\
 Bytes a cell are the mean over the samples of a data set. The speed is that of the data in layout compact, 16 bytes a
 cell: how many MB of it pass in the time that the layout takes beyond compact, and the coding beyond reading the
@@ -63,7 +68,7 @@ def collect(suite, peaks, about, settings, notices, repeats):
     for workload in suite.workloads:
         row = {key: getattr(workload, key) for key in ('kind', 'name', 'title', 'data', 'error', 'result', 'times')}
         if workload.times:
-            reference = 'client_payload' if workload.kind == 'client' else 'pack'
+            reference = {'client': 'client_payload', 'serving': f'{workload.name}_without'}.get(workload.kind, 'pack')
             row |= {'median': median(workload.times), 'ratio': figure(figures.ratio, workload.name, reference, workload.data)}
         rows.append(row)
     codings = []
@@ -158,6 +163,10 @@ def markdown(result):
     lines += [f"## End to end: {result['cells'][main]:,} cells as columns of a client in Python", '',
               *table(['client', 'ms', 'least … most', 'ns a cell', 'x the time of `client_payload`'],
                      time_rows(result, 'client', main)),
+              f"## Serving: {result['cells'][main]:,} cells", '', SERVING_EXPLANATION, '',
+              *table(['workload', 'ms', 'least … most', 'x the time of `..._without`'],
+                     # Time a cell means nothing where one is updated.
+                     ((*row[:3], row[4]) for row in time_rows(result, 'serving', main))),
               f"## Private memory of the backend, {result['cells'][main]:,} cells", '',
               'The peak over the idle backend, in two ways: VmHWM without what is shared, and RssAnon sampled.', '',
               *table(['workload', 'MB by VmHWM', 'MB by samples', 'MB idle'], memory_rows(result)),

@@ -10,6 +10,7 @@ import psycopg
 LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 PERF = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53          # of the table cells, a little more than measured
+SERVING_BYTES = 430     # a cell in all tables of serving.sql, with what COPY adds and the store has
 UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
                psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
 
@@ -52,7 +53,7 @@ def tune(sizes, main):
     The buffers hold all tables, sorts of the peers stay in memory, a scan
     starts with the first row, and nothing runs in the background.
     """
-    tables = sum(sizes.values()) * ROW_BYTES + 3 * sizes[main] * (ROW_BYTES + 16)
+    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES)
     settings = {
         'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
         'work_mem': '1GB',
@@ -130,6 +131,26 @@ def create_payloads(data):
             except UNAVAILABLE as error:
                 absent[table] = first_line(error)
     return absent
+
+
+def create_serving(data):
+    """The tables of serving.sql, and what COPY is to load: why there are no studies of them, if that is so."""
+    with connect(data) as connection:
+        connection.execute(read(f'{PERF}/serving.sql'))
+        connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
+        absent = {}
+        for table in 'served', 'registered':
+            try:
+                connection.execute(f"SELECT cell_register_study('{table}', '{table}', phenotypes => 'phenotypes', "
+                                   "features => ARRAY(SELECT feature FROM tissue.feature ORDER BY bit))")
+            except UNAVAILABLE as error:
+                absent[table] = first_line(error)
+        return absent
+
+
+def slide():
+    """The file that COPY loads: sample S2."""
+    return f"{os.environ['SANDBOX']}/slide.csv"
 
 
 def warm_up():

@@ -4,6 +4,8 @@ from functools import partial
 from statistics import median
 from typing import Callable
 
+import serving
+
 COMPACT_BYTES = 16      # a cell, in layout compact
 
 
@@ -40,6 +42,10 @@ class Figures:
         if 'error' in peak:
             raise LookupError(peak['error'])
         return (peak['peak'] - 1.15 * int(self.suite.get(name, self.main).result[0])) / 1e6
+
+    def packings(self):
+        """How often a payload was packed that many sessions asked for at once."""
+        return float(self.suite.get('serve_crowd', self.main).result[0])
 
     def bytes_a_cell(self, data, layout, coding=None, level=None):
         """The mean over the samples."""
@@ -116,4 +122,11 @@ def targets(figures):
                partial(ratio, 'unpack', 'generate_series')),
         *[Target(f'cell_count of a payload in memory, layout {layout}', '<=', 10, ' ms', partial(figures.count, layout))
           for layout in ('compact', 'spt', 'arrow', 'dense')],
+        *[Target(what, '<=', limit, time, partial(ratio, f'serve_{name}', f'serve_{name}_without'))
+          for what, name, limit in [
+              ('cell_data of a ready payload against the same bytea selected from a table', 'ready', 1.2),
+              ('cell_data of one that is not ready against INSERT of cell_pack into a table RETURNING it', 'cold', 1.15),
+              ('UPDATE of a row by its key in a registered table against one that is not', 'update', 1.2),
+              ('COPY into a registered table against one that is not', 'copy', 1.1)]],
+        Target(f'packings when {serving.SESSIONS} sessions ask at once for a payload that is not ready', '<=', 1, '', figures.packings),
     ]

@@ -1,4 +1,4 @@
-"""The workloads: the files of perf/suite, the clients, and the codings of payloads."""
+"""The workloads: the files of perf/suite, the clients, and the codings of payloads. Those of serving.py are like them."""
 import fnmatch
 import glob
 import os
@@ -24,15 +24,16 @@ SHORT = 0.05    # seconds: a workload that takes less is repeated within its tur
 class Workload:
     """Something to be timed again and again over one data set, on a connection of its own.
 
-    kind is where the report shows it: 'server', 'client' or 'coding'.
+    kind is where the report shows it: 'server', 'client', 'serving' or 'coding'.
 
     start(data) gives the function that does it once and returns a result,
-    which check() turns into something that is the same each time.
+    which check() turns into something that is the same each time. Before each
+    time prepare() makes what it needs, and is not timed.
     """
 
-    def __init__(self, kind, name, title, data, start, check, error, sql):
+    def __init__(self, kind, name, title, data, start, check, error, sql, prepare):
         self.kind, self.name, self.title, self.data = kind, name, title, data
-        self.start, self.check, self.error, self.sql = start, check, error, sql
+        self.start, self.check, self.error, self.sql, self.prepare = start, check, error, sql, prepare
         self.run = self.result = None
         self.times = []
 
@@ -45,6 +46,7 @@ class Workload:
                 self.run = self.start(self.data)
             times = []
             while sum(times) < SHORT:
+                self.prepare()
                 begin = time.perf_counter()
                 result = self.run()
                 times.append(time.perf_counter() - begin)
@@ -103,16 +105,16 @@ class Suite:
         self.workloads = []
         self.absent = {}    # (data, table of payloads): why it isn't there
 
-    def add(self, kind, name, title, data, start, check, sql=None):
+    def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None):
         """Add a workload, unless it wasn't asked for; known not to work if a table isn't there."""
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only):
             return
         error = next((f'not available: {why}' for (absent_data, table), why in self.absent.items()
                       if data == absent_data and re.search(rf'\b{table}\b', sql or '')), None)
-        self.workloads.append(Workload(kind, name, title, data, start, check, error, sql))
+        self.workloads.append(Workload(kind, name, title, data, start, check, error, sql, prepare))
 
-    def add_statement(self, kind, name, title, data, sql):
-        self.add(kind, name, title, data, statement(sql), only_row, sql)
+    def add_statement(self, kind, name, title, data, sql, **options):
+        self.add(kind, name, title, data, statement(sql), only_row, sql, **options)
 
     def add_files(self):
         for path in sorted(glob.glob(f'{server.PERF}/suite/*.sql')):
@@ -125,9 +127,9 @@ class Suite:
                     name = os.path.basename(path)[:-len('.sql')]
                     self.add_statement('server', name, title, f'cells_{size}', sql)
 
-    def add_clients(self):
+    def same_cells(self, data):
+        """A check of a client's arrays: they have the cells of the data set."""
         baseline = server.read(f'{server.PERF}/suite/aggregate_baseline.sql')
-        data = f'cells_{self.main}'
         with server.connect(data) as connection:
             x, y, phenotypes = connection.execute(baseline).fetchone()
         expected = x, y, phenotypes & 2**64 - 1
@@ -136,6 +138,11 @@ class Suite:
             if clients.summary(arrays) != expected:
                 raise ValueError('the client got other cells')
             return expected
+        return check
+
+    def add_clients(self):
+        data = f'cells_{self.main}'
+        check = self.same_cells(data)
         for client in clients.CLIENTS:
             self.add('client', client.__name__, client.__doc__, data, client, check)
 

@@ -45,8 +45,12 @@ sub bench
 		[], 'each has a time');
 	is_deeply($workload{'pack cells_100k'}{result}, [ 4 + 16 * 100_000 ], 'pack: the length of the payload');
 
+	is($workload{'serve_crowd cells_100k'}{result}[0], 1, 'serve_crowd: one packing for all sessions');
+	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } map { ("serve_$_", "serve_${_}_without") } qw(ready cold update copy crowd) ],
+		[], 'what is served is in the report');
+
 	my @targets = @{ $result->{targets} };
-	cmp_ok(scalar @targets, '>=', 25, 'targets');
+	cmp_ok(scalar @targets, '>=', 30, 'targets');
 	is(scalar(grep { !defined $_->{measured} && !length($_->{why} // '') } @targets), 0, 'each is measured, or says why not');
 	# The kernel's count of pages can be off by some hundred kB.
 	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 100_000 - 500_000, 'the peak of memory has the payload');
