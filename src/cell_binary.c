@@ -4,6 +4,8 @@
  */
 #include "compat.h"
 
+#include <limits.h>
+
 #include "settings.h"
 #include "utils/guc.h"
 

@@ -27,9 +27,12 @@ typedef struct TouchedSamples
 	int32		study;
 	AttrNumber	column;			/* that has the sample */
 	Oid			type;
-	bool		is_first;
-	int64		last;			/* hash of the sample of the row before */
-	MemoryContext context;
+	bool		by_value;
+	int16		length;
+	MemoryContext context;		/* for what follows */
+	Datum		last;			/* the sample of the row before, if there is one */
+	bool		has_last;
+	int64		first;			/* the hash that was noted first, if one was */
 	HTAB	   *noted;			/* hashes, once there are several */
 } TouchedSamples;
 
@@ -40,42 +43,55 @@ touched_begin(TouchedSamples *samples, Oid schema, int32 study, TupleDesc column
 	samples->study = study;
 	samples->column = column;
 	samples->type = getBaseType(TupleDescAttr(columns, column - 1)->atttypid);
-	samples->is_first = true;
-	samples->last = EVERY_SAMPLE;
+	samples->by_value = TupleDescAttr(columns, column - 1)->attbyval;
+	samples->length = TupleDescAttr(columns, column - 1)->attlen;
 	samples->context = CurrentMemoryContext;
+	samples->has_last = false;
+	samples->first = EVERY_SAMPLE;
 	samples->noted = NULL;
 }
 
-/* Note a hash unless it is known. */
-static void
-note_hash(TouchedSamples *samples, int64 hash)
+/* Whether a hash is noted for the first time; of the first one no table is made. */
+static bool
+is_new(TouchedSamples *samples, int64 hash)
 {
 	bool		found;
 
-	if (!samples->is_first && hash == samples->last)
-		return;
-
-	/* Most statements touch one sample, and need no table of them. */
-	if (!samples->is_first)
+	if (samples->first == EVERY_SAMPLE)
 	{
-		if (samples->noted == NULL)
-		{
-			HASHCTL		control = {
-				.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = samples->context
-			};
-
-			samples->noted = hash_create("cell_binary touched samples", 64, &control,
-										 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-			(void) hash_search(samples->noted, &samples->last, HASH_ENTER, &found);
-		}
-		(void) hash_search(samples->noted, &hash, HASH_ENTER, &found);
-		samples->last = hash;
-		if (found)
-			return;
+		samples->first = hash;
+		return true;
 	}
-	samples->is_first = false;
-	samples->last = hash;
-	RecordChange(samples->schema, samples->study, hash);
+	if (hash == samples->first)
+		return false;
+	if (samples->noted == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = samples->context
+		};
+
+		samples->noted = hash_create("cell_binary touched samples", 64, &control,
+									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	(void) hash_search(samples->noted, &hash, HASH_ENTER, &found);
+	return !found;
+}
+
+/* Whether a value is that of the row before, which it is then made. */
+static bool
+is_repeated(TouchedSamples *samples, Datum value)
+{
+	MemoryContext caller;
+
+	if (samples->has_last && datumIsEqual(value, samples->last, samples->by_value, samples->length))
+		return true;
+	if (samples->has_last && !samples->by_value)
+		pfree(DatumGetPointer(samples->last));
+	caller = MemoryContextSwitchTo(samples->context);
+	samples->last = datumCopy(value, samples->by_value, samples->length);
+	samples->has_last = true;
+	MemoryContextSwitchTo(caller);
+	return false;
 }
 
 /* Note the sample of a row; a row without one belongs to none. */
@@ -85,12 +101,15 @@ note_row(TouchedSamples *samples, TupleTableSlot *slot)
 	const char *name;
 	bool		isnull;
 	int			length;
+	int64		hash;
 	Datum		value = slot_getattr(slot, samples->column, &isnull);
 
-	if (isnull)
+	if (isnull || is_repeated(samples, value))
 		return;
 	name = SampleName(samples->type, value, &length);
-	note_hash(samples, SampleHash(name, length));
+	hash = SampleHash(name, length);
+	if (is_new(samples, hash))
+		RecordChange(samples->schema, samples->study, hash);
 }
 
 /* Note the samples of all rows of a transition table. */

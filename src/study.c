@@ -204,7 +204,6 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 	if (!HeapTupleIsValid(tuple) || ((Form_pg_attribute) GETSTRUCT(tuple))->attnum <= 0)
 		ReportMissingColumn(study, column->name);
 	form = (Form_pg_attribute) GETSTRUCT(tuple);
-	column->number = form->attnum;
 	column->type = getBaseType(form->atttypid);
 	if (!rule->fits(column->type))
 		ReportColumnType(study, column->name, format_type_be(form->atttypid), rule->role, rule->types);

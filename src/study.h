@@ -33,7 +33,6 @@ enum
 typedef struct SourceColumn
 {
 	const char *name;
-	AttrNumber	number;
 	Oid			type;			/* what a domain is over, if it is one */
 } SourceColumn;
 

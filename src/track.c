@@ -6,8 +6,8 @@
  * only, so each partition and child has them, too.  They fire ALWAYS, also when
  * session_replication_role is "replica".  The worker that applies changes of
  * logical replication fires none of them: for it there is a trigger for each
- * row, which fires in that role only and costs others nothing.  TRUNCATE needs
- * none, as it gives a table a new file, which SourceInspect sees.
+ * row, which fires in that role only.  TRUNCATE needs none, as it gives a table a
+ * new file, which SourceInspect sees.
  *
  * A trigger's arguments are the study's id and the column with the sample.
  */

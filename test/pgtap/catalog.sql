@@ -1,7 +1,7 @@
 -- What every object of the extension must have.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
-SELECT plan(10);
+SELECT plan(16);
 
 CREATE TEMP VIEW member AS
 SELECT p.* FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
@@ -10,8 +10,16 @@ WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 
 SELECT cmp_ok((SELECT count(*) FROM member), '>=', 23::bigint, 'the extension has its functions');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid, ''pg_proc'') IS NULL', 'all have a comment');
-SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proparallel <> ''s''', 'all are parallel safe');
-SELECT is_empty('SELECT oid::regprocedure FROM member WHERE provolatile <> CASE proname WHEN ''cell_encode'' THEN ''s'' ELSE ''i'' END', 'all are immutable, but cell_encode');
+-- Functions of studies touch the registry or the store; the others depend on
+-- their arguments only.
+SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
+	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,
+		cell_source_changed,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_make_ready,cell_prepare}'::name[])$$,
+	'all are parallel safe, but those of studies');
+SELECT set_eq('SELECT DISTINCT proname, provolatile::text FROM member WHERE provolatile <> ''i'' AND proparallel = ''s''',
+	$$VALUES ('cell_encode'::name, 's')$$, 'of these, all are immutable, but cell_encode');
+SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proparallel <> ''s'' AND provolatile = ''i''', 'those of studies are not immutable');
+SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proconfig IS NOT NULL', 'none needs a search_path: all names are qualified');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE prosecdef', 'none runs with its owner''s rights');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proretset AND prorows = 1000', 'set-returning ones say how many rows');
 SELECT is_empty('SELECT aggfnoid FROM pg_aggregate WHERE aggfnoid IN (SELECT oid FROM member) AND aggcombinefn = 0',
@@ -28,6 +36,20 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_aggregate a JOIN member p ON p.oid IN (a.aggserialfn, a.aggdeserialfn)
 	WHERE NOT p.proisstrict$$, 'serialize and deserialize functions are strict');
+
+-- Relations
+CREATE TEMP VIEW member_relation AS
+SELECT c.* FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary');
+SELECT is_empty('SELECT oid::regclass FROM member_relation WHERE obj_description(oid, ''pg_class'') IS NULL', 'all relations have a comment');
+SELECT set_eq('SELECT relname, relpersistence::text FROM member_relation WHERE relkind = ''r''',
+	$$VALUES ('cell_study'::name, 'p'), ('cell_change', 'p'), ('cell_payload', 'u'), ('cell_store_count', 'u')$$,
+	'of the tables, those that can be made again are unlogged');
+SELECT set_eq('SELECT relname FROM member_relation WHERE relkind <> ''S'' AND has_table_privilege(''public'', oid, ''SELECT, INSERT, UPDATE, DELETE, TRUNCATE'')',
+	$$VALUES ('cell_studies'::name)$$, 'only a view is open to everybody');
+SELECT is_empty('SELECT oid::regclass FROM member_relation WHERE relkind = ''r'' AND has_table_privilege(''pg_monitor'', oid, ''SELECT'')',
+	'who monitors sees no table');
 
 SELECT * FROM finish();
 ROLLBACK;

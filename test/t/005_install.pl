@@ -63,6 +63,13 @@ my $definitions = q{
 		(SELECT a FROM pg_aggregate a WHERE aggfnoid = p.oid), obj_description(p.oid, 'pg_proc'), proacl)
 	FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 	WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary')
+	UNION ALL
+	SELECT format('%s %s %s %s | %s | %s | %s | %s', c.oid::regclass, relkind, relpersistence, reloptions, obj_description(c.oid, 'pg_class'), relacl,
+		pg_get_viewdef(c.oid), (SELECT string_agg(format('%s %s %s %s', attname, format_type(atttypid, atttypmod), attnotnull, attstorage), ', ' ORDER BY attnum)
+			FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))
+	FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+	WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
 		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary') ORDER BY 1};
 my @older = split /\n/, $node->safe_psql('lab', qq{
 	SELECT version FROM pg_available_extension_versions JOIN pg_extension_update_paths('cell_binary') ON source = version

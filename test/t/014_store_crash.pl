@@ -1,0 +1,157 @@
+# The server dies while payloads are packed and stored and while cells are
+# changed; and changes that the triggers of a statement don't see by themselves:
+# prepared transactions, a standby, logical replication.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes 'sleep';
+
+my $node = PostgreSQL::Test::Cluster->new('store_crash');
+$node->init(allows_streaming => 'logical');
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nrestart_after_crash = on\nmax_wal_size = 4GB\n");
+$node->start;
+my $table = q{CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, PRIMARY KEY (sample, cell_id))};
+$node->safe_psql('postgres', qq{
+	CREATE EXTENSION cell_binary;
+	$table;
+	INSERT INTO cell SELECT s, i, i, i, i FROM unnest('{A,B,C,D}'::text[]) s, generate_series(1, 200000) i;
+	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}')});
+
+# For each sample: whether it is served as its cells are now, twice. Each query
+# has a snapshot of its own, so nobody may write meanwhile.
+sub differences
+{
+	my ($server) = @_;
+	return $server->safe_psql('postgres', q{
+		SELECT coalesce(string_agg(sample, ', '), 'none') FROM (
+			SELECT sample FROM cell GROUP BY sample
+			HAVING cell_pack(cell_id, x, y, phenotypes) <> cell_data('s', sample)
+				OR cell_data('s', sample) <> cell_pack(cell_id, x, y, phenotypes)) differing});
+}
+is(differences($node), 'none', 'before');
+
+# One who packs, one who packs and encodes, and one who writes, in sessions that
+# go on until the server is gone.
+sub start_sessions
+{
+	return map
+	{
+		my ($output, $errors);
+		IPC::Run::start([ 'bash', '-c', 'set -o pipefail; yes "$0" | psql -X -q -d "$1" >/dev/null 2>&1', $_, $node->connstr('postgres') ], '<', \undef)
+	} (q{SELECT length(cell_data('s', sample)) FROM unnest('{A,B,C,D}'::text[]) sample;},
+		q{SELECT length(cell_data('s', sample, 'dense', 'zstd')) FROM unnest('{D,C,B,A}'::text[]) sample;},
+		q{UPDATE cell SET x = x + 1 WHERE sample = (ARRAY['A', 'B', 'C', 'D'])[1 + floor(4 * random())] AND cell_id < 1 + 1000 * random();});
+}
+
+foreach my $round (1 .. 8)
+{
+	my @sessions = start_sessions();
+	sleep 0.2 + 0.13 * $round;
+	my $payloads = $node->safe_psql('postgres', 'SELECT count(*) FROM cell_payload');
+	my $postmaster = $node->{_pid};
+	if ($round % 2)
+	{
+		# One backend is killed; the postmaster starts all anew.
+		my $backend = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE '%cell_data%' AND pid <> pg_backend_pid() LIMIT 1});
+		kill 'KILL', $backend;
+		$_->finish foreach @sessions;
+		sleep 0.1;
+		$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	}
+	else
+	{
+		kill 'KILL', $postmaster;
+		$_->finish foreach @sessions;
+		# Its children notice by themselves.
+		foreach (1 .. 100)
+		{
+			last if !-e $node->data_dir . '/postmaster.pid' || system("pgrep -g $postmaster >/dev/null 2>&1 || pgrep -P $postmaster >/dev/null 2>&1") != 0;
+			sleep 0.1;
+		}
+		$node->{_pid} = undef;
+		my $started;
+		foreach (1 .. 50)
+		{
+			last if $started = $node->start(fail_ok => 1);
+			sleep 0.2;
+		}
+		die 'the server does not start' if !$started;
+	}
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM cell_payload'), '0', "crash $round: the store is empty, after $payloads payloads");
+	is(differences($node), 'none', "crash $round: no payload differs from its cells");
+	is($node->safe_psql('postgres', q{SELECT sum(hits) > 0 AND sum(packings) BETWEEN 1 AND 8 FROM cell_store_stats}), 't', "crash $round: the store is used");
+}
+
+# A prepared transaction that commits after a crash
+$node->safe_psql('postgres', q{BEGIN; UPDATE cell SET x = -1 WHERE sample = 'A'; PREPARE TRANSACTION 'change'});
+$node->stop('immediate');
+$node->start;
+is(differences($node), 'none', 'prepared: not yet');
+$node->safe_psql('postgres', q{COMMIT PREPARED 'change'});
+is(differences($node), 'none', 'prepared, committed after a crash');
+
+# A standby serves by packing; promoted, it stores
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('store_standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby);
+my $etags = q{SELECT cells, bytes, etag FROM unnest('{A,B}'::text[]) sample, cell_data_head('s', sample, 'spt')};
+is($standby->safe_psql('postgres', $etags), $node->safe_psql('postgres', $etags), 'standby: the same ETags');
+is(differences($standby), 'none', 'standby: what its cells are');
+is($standby->safe_psql('postgres', q{SELECT feature FROM cell_feature_names('s')}), 'a', 'standby: names');
+$node->safe_psql('postgres', q{SELECT cell_register_study('not stored', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false)});
+$node->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', q{SELECT length(cell_data('not stored', 'A'))}), '3200004', 'standby: a study that is not stored');
+my (undef, undef, $errors) = $standby->psql('postgres', q{SELECT cell_make_ready('s', 'A', 'compact', 'identity')});
+like($errors, qr/payloads of study "s" cannot be stored\nDETAIL:  The transaction is read-only/, 'standby: stores nothing');
+$node->safe_psql('postgres', q{BEGIN; UPDATE cell SET x = -2 WHERE sample = 'B'; PREPARE TRANSACTION 'change'});
+$node->wait_for_catchup($standby);
+$standby->promote;
+is(differences($standby), 'none', 'promoted');
+$standby->safe_psql('postgres', q{COMMIT PREPARED 'change'});
+is(differences($standby), 'none', 'promoted, with a prepared transaction');
+$standby->safe_psql('postgres', q{UPDATE cell SET x = 0 WHERE sample = 'C'});
+is(differences($standby), 'none', 'promoted, changed');
+is($standby->safe_psql('postgres', q{SELECT hits > 0 FROM cell_store_stats WHERE study = 's'}), 't', 'promoted: the store is used');
+$standby->stop;
+$node->safe_psql('postgres', q{COMMIT PREPARED 'change'});
+
+# Logical replication: into a table, and into a partitioned one
+my $subscriber = PostgreSQL::Test::Cluster->new('store_subscriber');
+$subscriber->init;
+$subscriber->start;
+my $publisher = $node->connstr('postgres') =~ s/'//gr;
+$node->safe_psql('postgres', q{CREATE PUBLICATION cells FOR TABLE cell});
+foreach my $kind ('a table', 'a partitioned table')
+{
+	my $create = $table;
+	$create .= ' PARTITION BY HASH (sample); ' . join(';', map { "CREATE TABLE cell_$_ PARTITION OF cell FOR VALUES WITH (MODULUS 2, REMAINDER $_)" } 0, 1)
+		if $kind ne 'a table';
+	$subscriber->safe_psql('postgres', qq{
+		CREATE EXTENSION cell_binary;
+		$create;
+		SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}')});
+	$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION cells CONNECTION '$publisher' PUBLICATION cells");
+	$subscriber->wait_for_subscription_sync($node, 'cells') if $subscriber->can('wait_for_subscription_sync');
+	$subscriber->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_subscription_rel WHERE srsubstate = 'r'}) or die 'no initial copy';
+	is(differences($subscriber), 'none', "subscriber, $kind: copied");
+	foreach my $change (q{UPDATE cell SET x = x + 1 WHERE sample = 'A' AND cell_id = 1}, q{DELETE FROM cell WHERE sample = 'B' AND cell_id = 1},
+		q{INSERT INTO cell VALUES ('B', 1, 1, 1, 1)}, q{UPDATE cell SET sample = 'B', cell_id = 300000 WHERE sample = 'A' AND cell_id = 2},
+		q{UPDATE cell SET sample = 'A', cell_id = 2 WHERE sample = 'B' AND cell_id = 300000})
+	{
+		$node->safe_psql('postgres', $change);
+		$node->wait_for_catchup('cells');
+		is(differences($subscriber), 'none', "subscriber, $kind: $change");
+	}
+	is($subscriber->safe_psql('postgres', q{SELECT hits > packings FROM cell_store_stats}), 't', "subscriber, $kind: the store is used");
+	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION cells');
+	$subscriber->safe_psql('postgres', 'DROP TABLE cell; DROP EXTENSION cell_binary');
+}
+$subscriber->stop;
+$node->stop;
+done_testing();
