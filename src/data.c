@@ -428,7 +428,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	else if (!request.storable)
 		outcome = "packed, not stored because its source is being changed";
 	else
-		outcome = "packed, not stored because of cell_binary.store_size";
+		outcome = "packed, too large to be stored";
 
 	values[0] = CStringGetTextDatum(outcome);
 	values[1] = Int64GetDatum(result.head.cells);

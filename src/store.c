@@ -59,6 +59,9 @@ typedef struct PayloadRow
 
 StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
 
+/* A row is formed in one piece of memory, the payload with all the rest. */
+#define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
+
 /* A column of variable width; none is null. */
 static Datum
 column_of(Relation table, HeapTuple row, int column)
@@ -277,7 +280,7 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 	Relation	table;
 	HeapTuple	row;
 
-	if (limit >= 0 && head->bytes > limit)
+	if ((limit >= 0 && head->bytes > limit) || head->bytes > (int64) LARGEST_STORED)
 		return false;
 
 	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);

@@ -48,7 +48,7 @@ extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapsh
 /*
  * Store a payload in the place of older ones, and evict those that were not
  * used for the longest time until all fit into cell_binary.store_size.  False
- * if this one alone does not.
+ * if this one alone does not, or is larger than a row can be.
  */
 extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload);
 

@@ -66,13 +66,21 @@ sub load_csv
 		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'spt', "$fixture/0.csv", "$fixture/elementary_phenotypes.csv") =~ s/\n//r,
 		'and with its header what SPT\'s rule gives');
 
-	# The ordered names, in the form of the feature names endpoint
-	my $names = join(', ', map { "'$channels[$_][0]'" } @bits);
+	# The same as a study: the channels in columns, which the registry names.
+	my $table = join(', ', map { "\"$channels[$_][1]_Positive\"::integer AS channel_$_" } @bits);
+	my $quote = sub { join(', ', map { "'$_'" } @_) };
+	my $register = 'SELECT cell_register_study(\'il2\', \'cell\', feature_columns => ARRAY[' . $quote->(map { "channel_$_" } @bits) .
+		']::name[], features => ARRAY[' . $quote->(map { $channels[$_][0] } @bits) . '])';
+	$node->safe_psql('postgres', qq{
+		CREATE TABLE cell AS
+		SELECT 'lesion 0_1' AS sample, row_number() OVER (ORDER BY min(csv_row)) - 1 AS cell_id,
+			("XMin"::float8 + "XMax"::float8) / 2 AS x, ("YMin"::float8 + "YMax"::float8) / 2 AS y, $table
+		FROM csv GROUP BY to_jsonb(csv) - 'csv_row', $columns;
+		$register});
+	is($node->safe_psql('postgres', q{SELECT cell_data('il2', 'lesion 0_1', 'spt') = payload FROM slide}), 't', 'cell_data serves the same');
 	my $expected = slurp_file("$fixture/expected_bitmask_feature_names.json");
-	is($node->safe_psql('postgres', qq{
-		SELECT jsonb_build_object('names', jsonb_agg(jsonb_build_object('symbol', name, 'full_name', '') ORDER BY bit))
-			= \$json\$$expected\$json\$::jsonb
-		FROM unnest(ARRAY[$names]) WITH ORDINALITY features (name, bit)}), 't', 'the features are in the order of SPT');
+	is($node->safe_psql('postgres', qq{SELECT cell_feature_names_json('il2')::jsonb = \$json\$$expected\$json\$::jsonb}),
+		't', 'and cell_feature_names_json the names, in the order of SPT');
 }
 
 # Slides of melanoma
