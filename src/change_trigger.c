@@ -193,12 +193,12 @@ cell_source_changed(PG_FUNCTION_ARGS)
 
 	columns = RelationGetDescr(trigger->tg_relation);
 	column = SPI_fnumber(columns, trigger->tg_trigger->tgargs[1]);
+	/*
+	 * Without its column the study can't be packed; and if it gets its name
+	 * back, SourceInspect sees that it had lost it.
+	 */
 	if (column <= 0)
-	{
-		/* Without its column the study can't be packed, until it is back. */
-		RecordChange(schema, study, EVERY_SAMPLE);
 		return PointerGetDatum(NULL);
-	}
 
 	touched_begin(&samples, schema, study, columns, column);
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))

@@ -12,6 +12,7 @@ SET client_min_messages = warning;
 CREATE ROLE regress_cell_owner;
 CREATE ROLE regress_cell_reader;
 CREATE ROLE regress_cell_column_reader;
+CREATE ROLE regress_cell_part_reader;
 CREATE ROLE regress_cell_stranger;
 CREATE ROLE regress_cell_monitor IN ROLE pg_monitor;
 GRANT USAGE ON SCHEMA test_access TO PUBLIC;
@@ -22,6 +23,7 @@ INSERT INTO cell SELECT s, i, i, i, i, s FROM generate_series(1, 100) i, unnest(
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');
 GRANT SELECT ON cell TO regress_cell_reader;
 GRANT SELECT (sample, cell_id, x, y, phenotypes) ON cell TO regress_cell_column_reader;
+GRANT SELECT (sample, cell_id) ON cell TO regress_cell_part_reader;
 SELECT * FROM served('s', 'cell', 'A');
 
 -- who may read the source, or its columns, gets what the owner packed
@@ -31,6 +33,11 @@ SELECT study FROM cell_studies;
 SET ROLE regress_cell_column_reader;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT study FROM cell_studies;
+-- but not for some of the columns
+SET ROLE regress_cell_part_reader;
+SELECT * FROM error_of($$SELECT cell_data('s', 'A')$$);
+SELECT * FROM error_of($$SELECT cell_data_head('s', 'A')$$);
+SELECT * FROM error_of($$SELECT cell_feature_names('s')$$);
 -- and others nothing, ready or not
 SET ROLE regress_cell_stranger;
 SELECT study FROM cell_studies;
@@ -197,8 +204,8 @@ RESET ROLE;
 
 DROP SCHEMA trick CASCADE;
 DROP TABLE lure;
-DROP OWNED BY regress_cell_owner, regress_cell_reader, regress_cell_column_reader, regress_cell_stranger, regress_cell_monitor, regress_cell_writer;
-DROP ROLE regress_cell_owner, regress_cell_reader, regress_cell_column_reader, regress_cell_stranger, regress_cell_monitor, regress_cell_writer;
+DROP OWNED BY regress_cell_owner, regress_cell_reader, regress_cell_column_reader, regress_cell_part_reader, regress_cell_stranger, regress_cell_monitor, regress_cell_writer;
+DROP ROLE regress_cell_owner, regress_cell_reader, regress_cell_column_reader, regress_cell_part_reader, regress_cell_stranger, regress_cell_monitor, regress_cell_writer;
 
 SET client_min_messages = warning;
 DROP SCHEMA test_access CASCADE;
