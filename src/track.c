@@ -91,7 +91,7 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *s
 	Datum		arguments;
 	bytea	   *bytes;
 
-	if (trigger->tgfoid != function || trigger->tgnargs != 2 || trigger->tgattr.dim1 != 0 ||
+	if (trigger->tgfoid != function || trigger->tgnargs != 2 ||
 		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers)))
 		return -1;
 	arguments = fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull);

@@ -55,10 +55,10 @@ SELECT state FROM error_of($$SELECT cell_data('part', 'B')$$);
 UPDATE part_b SET x = x + 1;
 ALTER TABLE part ATTACH PARTITION part_b FOR VALUES IN ('B');
 SELECT s, how, same FROM unnest('{A,B,B}'::text[]) s, served('part', 'part', s);
--- which are not the plan's
+-- whatever plan the caller would make
 SET enable_partition_pruning = off;
 SET plan_cache_mode = force_generic_plan;
-SELECT s, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
+SELECT s, how, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
 RESET plan_cache_mode;
 RESET enable_partition_pruning;
 SELECT cell_drop_study('part');
@@ -117,17 +117,25 @@ ALTER TABLE child NO INHERIT parent;
 UPDATE child SET x = x + 100;
 ALTER TABLE child INHERIT parent;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
--- triggers that look like ours
-DO $$
-DECLARE
-	ours record;
-BEGIN
-	SELECT tgname, split_part(tgname, '_', 3) AS id INTO ours FROM pg_trigger WHERE tgrelid = 'grown'::regclass AND tgname LIKE '%update';
-	EXECUTE format('DROP TRIGGER %s ON grown', ours.tgname);
-	EXECUTE format('CREATE TRIGGER lookalike AFTER UPDATE OF y ON grown FOR EACH STATEMENT EXECUTE FUNCTION cell_source_changed(%L, %L)', ours.id, 'sample');
-	EXECUTE 'ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike';
-END $$;
+-- triggers that look like ours: for a column, under a condition, of another function
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+SELECT tgname AS ours, split_part(tgname, '_', 3) AS id FROM pg_trigger WHERE tgrelid = 'grown'::regclass AND tgname LIKE '%update' \gset
+DROP TRIGGER :ours ON grown;
+CREATE TRIGGER lookalike AFTER UPDATE OF y ON grown FOR EACH STATEMENT EXECUTE FUNCTION cell_source_changed(:'id', 'sample');
+ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
 UPDATE grown SET x = 3;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
+DROP TRIGGER lookalike ON grown;
+CREATE TRIGGER lookalike AFTER UPDATE ON grown REFERENCING OLD TABLE AS old_cells NEW TABLE AS new_cells FOR EACH STATEMENT
+	WHEN (false) EXECUTE FUNCTION cell_source_changed(:'id', 'sample');
+ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
+UPDATE grown SET x = 4;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
+DROP TRIGGER lookalike ON grown;
+CREATE TRIGGER lookalike AFTER UPDATE ON grown REFERENCING OLD TABLE AS old_cells NEW TABLE AS new_cells FOR EACH STATEMENT
+	EXECUTE FUNCTION nothing(:'id', 'sample');
+ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
+UPDATE grown SET x = 5;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 SELECT cell_track_study('grown');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
