@@ -229,16 +229,14 @@ CREATE FUNCTION cell_chunks(
 	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
-AS $$
-	SELECT n.chunk, n.chunk::pg_catalog.int8 OPERATOR(pg_catalog.*) chunk_bytes,
-		pg_catalog.substring(p.bytes, n.chunk OPERATOR(pg_catalog.*) chunk_bytes OPERATOR(pg_catalog.+) 1, chunk_bytes)
+BEGIN ATOMIC
+	SELECT n.chunk, n.chunk::bigint * chunk_bytes, substring(p.bytes, n.chunk * chunk_bytes + 1, chunk_bytes)
 	FROM (
 		-- A compressed value is decompressed once, and not for each chunk.
-		SELECT CASE WHEN pg_catalog.pg_column_compression(payload) IS NULL THEN payload
-			ELSE payload OPERATOR(pg_catalog.||) '\x'::pg_catalog.bytea END OFFSET 0
+		SELECT CASE WHEN pg_column_compression(payload) IS NULL THEN payload ELSE payload || '\x'::bytea END OFFSET 0
 	) p (bytes),
-	LATERAL pg_catalog.generate_series(0, @extschema@.cell_chunk_count(pg_catalog.octet_length(p.bytes), chunk_bytes) OPERATOR(pg_catalog.-) 1) n (chunk)
-$$;
+	LATERAL generate_series(0, cell_chunk_count(octet_length(p.bytes), chunk_bytes) - 1) n (chunk);
+END;
 COMMENT ON FUNCTION cell_chunks(bytea, integer) IS
 'bytes of a payload in rows of a fixed size, the last one being smaller';
 
@@ -316,11 +314,10 @@ COMMENT ON FUNCTION cell_feature_names(text) IS
 CREATE FUNCTION cell_feature_names_json(study text)
 RETURNS json
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
-AS $$
-	SELECT pg_catalog.json_build_object('names', coalesce(pg_catalog.json_agg(
-		pg_catalog.json_build_object('symbol', feature, 'full_name', '') ORDER BY bit), '[]'))
-	FROM @extschema@.cell_feature_names(study)
-$$;
+RETURN (
+	SELECT json_build_object('names', coalesce(json_agg(json_build_object('symbol', feature, 'full_name', '') ORDER BY "bit"), '[]'))
+	FROM cell_feature_names(study)
+);
 COMMENT ON FUNCTION cell_feature_names_json(text) IS
 'features of a study, in the order of their bits, as SPT serves them';
 
@@ -459,11 +456,10 @@ CREATE FUNCTION cell_data_chunks(
 	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
 RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
-AS $$
+BEGIN ATOMIC
 	SELECT c.chunk, c.byte_offset, c.body
-	FROM (SELECT @extschema@.cell_data(study, sample, layout, coding) OFFSET 0) p (bytes),
-	LATERAL @extschema@.cell_chunks(p.bytes, chunk_bytes) c
-$$;
+	FROM (SELECT cell_data(study, sample, layout, coding) OFFSET 0) p (bytes), LATERAL cell_chunks(p.bytes, chunk_bytes) c;
+END;
 COMMENT ON FUNCTION cell_data_chunks(text, text, text, text, integer) IS
 'what cell_data gives, in rows of a fixed size, the last one being smaller';
 
@@ -487,26 +483,46 @@ CREATE PROCEDURE cell_prepare(
 	study text, sample text DEFAULT NULL, layout text DEFAULT 'compact', coding text DEFAULT 'identity')
 LANGUAGE plpgsql
 AS $$
+-- A procedure that commits cannot set its search_path: nothing here is looked up
+-- in it, no operator either.
 DECLARE
-	samples pg_catalog.text[] := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
+	samples pg_catalog.text[];
 	done record;
+	failed pg_catalog.int4[];
 BEGIN
-	-- No operator is looked up in the search path, which a procedure that
-	-- commits cannot set.
+	IF study IS NULL OR layout IS NULL OR coding IS NULL THEN
+		RAISE null_value_not_allowed USING MESSAGE = 'study, layout and coding must not be null';
+	END IF;
+	COMMIT;   -- An error in a transaction block, before anything is packed
+
+	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
 		BEGIN
 			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
-		EXCEPTION WHEN no_data_found THEN
-			-- Of all samples, one may be gone by now.
-			IF sample IS NOT NULL THEN
-				RAISE;
-			END IF;
-			CONTINUE;
+			RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
+				samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells, done.bytes;
+		EXCEPTION
+			WHEN no_data_found THEN
+				-- Of all samples, one may be gone by now.
+				IF sample IS NOT NULL THEN
+					RAISE;
+				END IF;
+			WHEN OTHERS THEN
+				-- A sample with bad cells does not keep the others from being packed.
+				IF sample IS NOT NULL THEN
+					RAISE;
+				END IF;
+				RAISE WARNING 'sample "%" (% of %): %', samples[i], i, pg_catalog.cardinality(samples), SQLERRM
+					USING ERRCODE = SQLSTATE;
+				failed := pg_catalog.array_append(failed, i);
 		END;
 		COMMIT;
-		RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
-			samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells, done.bytes;
 	END LOOP;
+	IF failed IS NOT NULL THEN
+		RAISE data_exception USING MESSAGE = pg_catalog.format('%s of %s samples of study "%s" could not be made ready',
+			pg_catalog.cardinality(failed), pg_catalog.cardinality(samples), study),
+			DETAIL = 'The warnings say why; the others are ready.';
+	END IF;
 END
 $$;
 COMMENT ON PROCEDURE cell_prepare(text, text, text, text) IS

@@ -45,6 +45,36 @@ PackedNow(void)
 	};
 }
 
+/* A transaction id of a snapshot that is in use, with its epoch. */
+static FullTransactionId
+full_id(TransactionId id)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	return FullTransactionIdFromEpochAndXid(id > XidFromFullTransactionId(next) ? epoch - 1 : epoch, id);
+}
+
+static bool
+is_seen(FullTransactionId id, PackedAt packed)
+{
+	return DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot,
+											FullTransactionIdGetDatum(id), packed.snapshot));
+}
+
+bool
+IsNoLater(PackedAt packed, Snapshot snapshot)
+{
+	Datum		end = DirectFunctionCall1(pg_snapshot_xmax, packed.snapshot);
+
+	if (U64FromFullTransactionId(DatumGetFullTransactionId(end)) > U64FromFullTransactionId(full_id(snapshot->xmax)))
+		return false;
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		if (is_seen(full_id(snapshot->xip[i]), packed))
+			return false;
+	return true;
+}
+
 /* Overwrite a row, unless another transaction was faster: then false. */
 static bool
 overwrite_row(Relation table, Oid index_id, HeapTuple row)
@@ -130,9 +160,7 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;
 
-		all = !FullTransactionIdEquals(changed_by, packed.packed_by) &&
-			DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot,
-											 FullTransactionIdGetDatum(changed_by), packed.snapshot));
+		all = !FullTransactionIdEquals(changed_by, packed.packed_by) && is_seen(changed_by, packed);
 	}
 	OwnScanEnd(&scan);
 	return all;

@@ -31,6 +31,12 @@ typedef struct PackedAt
 /* What the active snapshot is, for a payload that is packed from it. */
 extern PackedAt PackedNow(void);
 
+/*
+ * Whether a payload from then has no changes, of whatever sample, that a
+ * snapshot does not see.
+ */
+extern bool IsNoLater(PackedAt packed, Snapshot snapshot);
+
 /* Note that the current transaction changes a sample. */
 extern void RecordChange(Oid schema, int32 study, int64 sample_hash);
 

@@ -161,8 +161,16 @@ keep_payload(TupleTableSlot *row, void *argument)
 static bool
 may_be_stored(const Request *request, const SourceView *view)
 {
-	return view->state == request->view.state && !view->newer && !view->written &&
-		(view->tracked || !StudyHasTriggers(request->study));
+	return view->state == request->view.state && !view->newer && !view->written;
+}
+
+/* Says in which sample the cells are that something is wrong with. */
+static void
+add_context(void *argument)
+{
+	const Request *request = argument;
+
+	errcontext("sample \"%s\" of study \"%s\"", request->key.sample, request->study->name);
 }
 
 /* Pack the sample by the active snapshot. */
@@ -171,6 +179,7 @@ pack(Request *request, Served *result)
 {
 	SourceView	before = SourceInspect(&request->source);
 	PackedSample packed = {request->context, NULL};
+	ErrorContextCallback context = {.callback = add_context, .arg = request};
 	instr_time	start;
 	instr_time	end;
 
@@ -180,9 +189,12 @@ pack(Request *request, Served *result)
 	if (request->storable)
 		result->head.packed = PackedNow();
 
+	context.previous = error_context_stack;
+	error_context_stack = &context;
 	INSTR_TIME_SET_CURRENT(start);
 	SourceRun(&request->source, keep_payload, &packed);
 	INSTR_TIME_SET_CURRENT(end);
+	error_context_stack = context.previous;
 	INSTR_TIME_SUBTRACT(end, start);
 	request->counts.packings++;
 	request->counts.packing_us += INSTR_TIME_GET_MICROSEC(end);
@@ -222,13 +234,12 @@ describe(Served *result, bool with_etag)
 
 /* Make it for this call only. */
 static void
-serve_directly(Request *request, const Coding *coding, Served *result)
+serve_directly(Request *request, Served *result)
 {
 	request->counts.direct++;
-	request->storable = false;
 	pack(request, result);
-	if (coding->encode != NULL)
-		encode(coding, result);
+	if (request->coding->encode != NULL)
+		encode(request->coding, result);
 	describe(result, !request->wants_payload);
 }
 
@@ -258,7 +269,6 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 {
 	PayloadKey	key = request->key;
 	Datum	   *payload = wants_payload ? &result->payload : NULL;
-	bool		waited;
 
 	key.coding = coding->name;
 	if (StoreFind(&key, request->view.state, request->snapshot, &result->head, payload))
@@ -267,16 +277,7 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 		return;
 	}
 
-	/*
-	 * What others are making is packed from a later snapshot: to wait for it
-	 * is of no use to a transaction that has one snapshot.
-	 */
-	if (!LockPayload(&key, !IsolationUsesXactSnapshot(), &waited))
-	{
-		serve_directly(request, coding, result);
-		return;
-	}
-	request->counts.waits += waited;
+	request->counts.waits += LockPayload(&key);
 	if (!IsolationUsesXactSnapshot())
 	{
 		/* Look again, and pack, with what was committed until now. */
@@ -310,13 +311,13 @@ serve(Request *request, Served *result)
 
 	memset(result, 0, sizeof(*result));
 	if (request->detour != NO_DETOUR)
-		serve_directly(request, request->coding, result);
+		serve_directly(request, result);
 	else
 	{
 		serve_from_store(request, request->coding, request->wants_payload, result);
 		if (request->made)
 			request->counts.misses++;
-		else if (request->stored)
+		else
 			request->counts.hits++;
 	}
 	if (request->wants_payload)
@@ -421,7 +422,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	serve(&request, &result);
 	end_request(&request);
 
-	if (!request.made && request.stored)
+	if (!request.made)
 		outcome = "was ready";
 	else if (request.stored)
 		outcome = "packed";

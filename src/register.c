@@ -111,6 +111,8 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 			ReportTwoKindsOfFeatures();
 		study->phenotypes.name = name_argument(fcinfo, ARG_PHENOTYPES, "phenotypes");
 	}
+	else if (study->feature_columns == 0)
+		ReportNoFeatures();
 	else if (study->features == 0)
 	{
 		study->features = study->feature_columns;
@@ -303,9 +305,7 @@ cell_drop_study(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("cell_drop_study()");
 	CommandCounterIncrement();	/* see what the same statement did before */
 	study = own_study_argument(fcinfo);
-	study->source_kind = get_rel_relkind(study->source);
-	if (study->store && StudyHasTriggers(study))
-		TriggersDrop(study);
+	TriggersDrop(study);
 
 	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
 	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study->id));

@@ -158,23 +158,15 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
-		TransactionId stored_by = HeapTupleHeaderGetXmin(row->t_data);
 
 		if (fields->source_state != source_state || !is_for(scan.table, row, key))
 			continue;
 
-		/*
-		 * A payload may be newer than the call, but not newer than a
-		 * transaction's own snapshot.  What the transaction itself stored is
-		 * from that one.
-		 */
-		if (IsolationUsesXactSnapshot() && !TransactionIdIsCurrentTransactionId(stored_by) &&
-			!HeapTupleHeaderXminFrozen(row->t_data) && XidInMVCCSnapshot(stored_by, snapshot))
-			continue;
-
 		head->packed.packed_by = fields->packed_by;
 		head->packed.snapshot = column_of(scan.table, row, PAYLOAD_AS_OF);
-		if (!HasAllChanges(key->schema, key->study, key->sample_hash, snapshot, head->packed))
+		/* It may be newer than the call, but not than a transaction's snapshot. */
+		if ((IsolationUsesXactSnapshot() && !IsNoLater(head->packed, snapshot)) ||
+			!HasAllChanges(key->schema, key->study, key->sample_hash, snapshot, head->packed))
 			continue;
 
 		head->packed.snapshot = datumCopy(head->packed.snapshot, false, -1);
@@ -185,7 +177,7 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 		if (payload != NULL)
 			stored = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
 		in_progress = TransactionIdIsValid(scan.dirty.xmin);
-		is_own = TransactionIdIsCurrentTransactionId(stored_by);
+		is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
 		touch(scan.scan, row);
 		found = true;
 	}
@@ -348,16 +340,12 @@ payload_lock(const PayloadKey *key)
 }
 
 bool
-LockPayload(const PayloadKey *key, bool wait, bool *waited)
+LockPayload(const PayloadKey *key)
 {
 	LOCKTAG		tag = payload_lock(key);
 
-	*waited = false;
 	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
-		return true;
-	if (!wait)
 		return false;
-	*waited = true;
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	return true;
 }

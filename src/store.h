@@ -56,10 +56,10 @@ extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payl
 extern void StoreForget(Oid schema, int32 study);
 
 /*
- * Only one session makes a payload: wait for the lock, or give up at once;
- * false if so.  waited tells whether another one had it.
+ * Only one session makes a payload: wait for the lock.  True if another one had
+ * it.
  */
-extern bool LockPayload(const PayloadKey *key, bool wait, bool *waited);
+extern bool LockPayload(const PayloadKey *key);
 extern void UnlockPayload(const PayloadKey *key);
 
 #endif							/* CELL_BINARY_STORE_H */

@@ -11,8 +11,10 @@
 #include "access/relation.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_collation.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
@@ -330,10 +332,60 @@ StudyPackAllQuery(const Study *study)
 	return query.data;
 }
 
+/* Whether an index of the source begins with the sample. */
+static bool
+has_sample_index(const Study *study)
+{
+	AttrNumber	column = get_attnum(study->source, study->sample.name);
+	bool		found = false;
+	Relation	source;
+	ListCell   *cell;
+
+	/* Children of a plain table have indexes of their own, or none. */
+	if (study->source_kind != RELKIND_PARTITIONED_TABLE &&
+		(study->source_kind != RELKIND_RELATION || has_subclass(study->source)))
+		return false;
+
+	source = table_open(study->source, NoLock);
+	foreach(cell, RelationGetIndexList(source))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		found |= index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column &&
+			index->rd_rel->relam == BTREE_AM_OID && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+		index_close(index, NoLock);
+	}
+	table_close(source, NoLock);
+	return found;
+}
+
+/*
+ * Where an index has the samples in order, it is asked for one after the other:
+ * a step for each sample takes less than to read all cells.
+ */
+static char *
+samples_by_index(const Study *study)
+{
+	StringInfoData source;
+	const char *sample = quote_identifier(study->sample.name);
+
+	initStringInfo(&source);
+	append_source(&source, study);
+	return psprintf("WITH RECURSIVE s (sample) AS ("
+					"(SELECT t.%1$s%2$s IS NOT NULL ORDER BY t.%1$s LIMIT 1) UNION ALL "
+					"SELECT (SELECT t.%1$s%2$s OPERATOR(pg_catalog.>) s.sample ORDER BY t.%1$s LIMIT 1) "
+					"FROM s WHERE s.sample IS NOT NULL) "
+					"SELECT s.sample::pg_catalog.text FROM s WHERE s.sample IS NOT NULL",
+					sample, source.data);
+}
+
 char *
 StudySamplesQuery(const Study *study)
 {
 	StringInfoData query;
+
+	if (has_sample_index(study))
+		return samples_by_index(study);
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT ");

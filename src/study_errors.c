@@ -30,7 +30,7 @@ ReportUnknownSample(const Study *study, const char *sample)
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 errmsg("sample \"%s\" of study \"%s\" has no cells", sample, study->name),
-			 errhint("The function cell_samples() gives the samples of a study.")));
+			 errhint("The function cell_samples() gives the samples that you may see.")));
 }
 
 void
@@ -69,7 +69,9 @@ ReportMissingColumn(const Study *study, const char *column)
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" does not exist",
 					column, get_rel_name(study->source), study->name),
-			 errhint("Name the columns in cell_register_study(). If one was renamed or dropped since, drop the study with cell_drop_study() and register it anew.")));
+			 study->id == 0 ?
+			 errhint("The arguments of cell_register_study() name the columns.") :
+			 errhint("It may have been renamed or dropped: drop the study with cell_drop_study(), and register it anew.")));
 }
 
 void

@@ -20,6 +20,7 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
@@ -232,33 +233,52 @@ TriggersCreate(const Study *study)
 	}
 }
 
+/* Add a trigger to those that are to be dropped, if it is the study's. */
+static void
+add_unwanted(const Study *study, Relation triggers, Oid function, Oid oid, ObjectAddresses *unwanted)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	/* The one of a partition goes with that of its parent. */
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)) &&
+		kind_of_trigger(triggers, tuple, function, study) >= 0 &&
+		!OidIsValid(((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid))
+	{
+		ObjectAddress address;
+
+		ObjectAddressSet(address, TriggerRelationId, oid);
+		add_exact_object_address(&address, unwanted);
+	}
+	systable_endscan(scan);
+}
+
 void
 TriggersDrop(const Study *study)
 {
-	List	   *tables = find_all_inheritors(study->source, AccessExclusiveLock, NULL);
+	Oid			function = trigger_function(study);
 	ObjectAddresses *unwanted = new_object_addresses();
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
-	ListCell   *cell;
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	foreach(cell, tables)
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(function));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		SysScanDesc scan = scan_triggers(triggers, lfirst_oid(cell));
-		HeapTuple	tuple;
+		Form_pg_depend dependency = (Form_pg_depend) GETSTRUCT(tuple);
 
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-			ObjectAddress address;
-
-			/* The one of a partition goes with that of its parent. */
-			if (kind_of_trigger(triggers, tuple, trigger_function(study), study) < 0 ||
-				OidIsValid(trigger->tgparentid))
-				continue;
-			ObjectAddressSet(address, TriggerRelationId, trigger->oid);
-			add_exact_object_address(&address, unwanted);
-		}
-		systable_endscan(scan);
+		if (dependency->classid == TriggerRelationId)
+			add_unwanted(study, triggers, function, dependency->objid, unwanted);
 	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
 	table_close(triggers, AccessShareLock);
 	performMultipleDeletions(unwanted, DROP_RESTRICT, 0);
 	free_object_addresses(unwanted);

@@ -20,7 +20,7 @@ extern bool TriggersComplete(Relation table, const Study *study, SourceView *vie
 /* Make those that the study's source, its partitions and children lack. */
 extern void TriggersCreate(const Study *study);
 
-/* Drop all of them. */
+/* Drop all of them, also of tables that are no part of the source any more. */
 extern void TriggersDrop(const Study *study);
 
 #endif							/* CELL_BINARY_TRACK_H */

@@ -38,6 +38,7 @@ SET ROLE regress_cell_part_reader;
 SELECT * FROM error_of($$SELECT cell_data('s', 'A')$$);
 SELECT * FROM error_of($$SELECT cell_data_head('s', 'A')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names('s')$$);
+SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false)$$);
 -- and others nothing, ready or not
 SET ROLE regress_cell_stranger;
 SELECT study FROM cell_studies;
@@ -49,7 +50,7 @@ SELECT * FROM error_of($$SELECT * FROM cell_data_samples('s')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names('s')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names_json('s')$$);
 SELECT * FROM error_of($$SELECT cell_samples('s')$$);
-SELECT * FROM error_of($$CALL cell_prepare('s', 'A')$$);
+CALL cell_prepare('s', 'A');
 -- nor past the functions
 SELECT t, state FROM unnest('{cell_payload,cell_change,cell_store_count,cell_study,cell_store_stats,cell_study_id}'::text[]) t,
 	error_of('SELECT * FROM ' || t);

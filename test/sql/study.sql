@@ -48,6 +48,18 @@ SELECT x FROM cell_unpack(cell_data('numbered', '007'));
 SELECT (cell_data_head('identified', '{00000000-0000-0000-0000-00000000000a}')).cells;
 SELECT * FROM error_of($$SELECT cell_data('numbered', 'seven')$$);
 
+-- by an index that has the samples in order, and without
+CREATE INDEX ON numbered (sample, cell_id);
+INSERT INTO numbered SELECT i % 5, i, i, i, i FROM generate_series(1, 100) i;
+INSERT INTO numbered VALUES (NULL, 1, 1, 1, 1);
+SELECT string_agg(sample, ' ' ORDER BY ordinality) FROM cell_samples('numbered') WITH ORDINALITY s (sample);
+DROP INDEX numbered_sample_cell_id_idx;
+SELECT string_agg(sample, ' ' ORDER BY ordinality) FROM cell_samples('numbered') WITH ORDINALITY s (sample);
+TRUNCATE numbered;
+SELECT count(*) FROM cell_samples('numbered');
+CREATE INDEX ON numbered (sample);
+SELECT count(*) FROM cell_samples('numbered');
+
 -- 64 features, and one too many
 SELECT format('CREATE TABLE wide (sample text, cell_id bigint, x integer, y integer, %s)',
 	string_agg(format('f%s boolean DEFAULT %L', i, i IN (0, 63)), ', ')) AS create_wide FROM generate_series(0, 64) i \gset
@@ -67,6 +79,7 @@ SELECT * FROM error_of($$SELECT cell_register_study('new', NULL)$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', x => NULL, feature_columns => '{cd3}')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', feature_columns => '{}')$$);
+SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', features => '{CD3,CD8}')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', phenotypes => 'cell_id')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', phenotypes => 'cell_id', feature_columns => '{cd3}')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'cell', feature_columns => '{cd3,panck}', features => '{CD3}')$$);
@@ -109,6 +122,8 @@ SELECT * FROM error_of($$SELECT * FROM cell_data_samples('columns', 'compact', '
 SELECT * FROM error_of($$SELECT * FROM cell_data_chunks('columns', 'S1', chunk_bytes => 0)$$);
 SELECT * FROM error_of($$SELECT * FROM cell_chunks('\x00', -1)$$);
 SELECT cell_data(NULL, 'S1'), cell_data('columns', NULL);
+SELECT * FROM error_of($$CALL cell_prepare(NULL)$$);
+SELECT * FROM error_of($$CALL cell_prepare('columns', layout => NULL)$$);
 
 -- a value that is no feature, a null
 UPDATE cell SET panck = 2 WHERE sample = 'S2' AND cell_id = 4;
