@@ -274,7 +274,7 @@ REVOKE ALL ON cell_study, cell_study_id FROM PUBLIC;
 GRANT SELECT, INSERT ON cell_study TO @extowner@;
 GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
-CREATE VIEW cell_studies AS
+CREATE VIEW cell_studies WITH (security_barrier) AS
 SELECT study, source, store, features
 FROM cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
@@ -374,6 +374,8 @@ CREATE TABLE cell_change (
 	changed_by xid8 NOT NULL
 ) USING heap WITH (fillfactor = 50);
 CREATE INDEX cell_change_sample ON cell_change (study, sample_hash);
+-- Rows are overwritten, which a publication of all tables would trip over.
+ALTER TABLE cell_change REPLICA IDENTITY FULL;
 COMMENT ON TABLE cell_change IS
 'the last transactions that changed the cells of a sample; sample_hash 0 stands for every sample';
 

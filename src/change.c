@@ -75,9 +75,32 @@ IsNoLater(PackedAt packed, Snapshot snapshot)
 	return true;
 }
 
+/* Enter a row that was moved to another page into all indexes. */
+static void
+insert_index_entries(Relation table, TupleTableSlot *slot)
+{
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnull[INDEX_MAX_KEYS];
+
+		/* One that is being built concurrently is filled, too. */
+		if (info->ii_ReadyForInserts)
+		{
+			FormIndexDatum(info, slot, NULL, values, isnull);
+			index_insert(index, values, isnull, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, info);
+		}
+		index_close(index, RowExclusiveLock);
+	}
+}
+
 /* Overwrite a row, unless another transaction was faster: then false. */
 static bool
-overwrite_row(Relation table, Oid index_id, HeapTuple row)
+overwrite_row(Relation table, HeapTuple row)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
 	ItemPointerData old = row->t_self;
@@ -90,16 +113,7 @@ overwrite_row(Relation table, Oid index_id, HeapTuple row)
 	done = table_tuple_update(table, &old, slot, GetCurrentCommandId(true), InvalidSnapshot,
 							  InvalidSnapshot, false, &failure, &lockmode, &update_indexes) == TM_Ok;
 	if (done && update_indexes)
-	{
-		/* It did not fit on the page of the old one. */
-		ChangeRow  *change = (ChangeRow *) GETSTRUCT(row);
-		Relation	index = index_open(index_id, RowExclusiveLock);
-		Datum		values[2] = {Int32GetDatum(change->study), Int64GetDatum(change->sample_hash)};
-		bool		isnull[2] = {false, false};
-
-		index_insert(index, values, isnull, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, BuildIndexInfo(index));
-		index_close(index, RowExclusiveLock);
-	}
+		insert_index_entries(table, slot);
 	ExecDropSingleTupleTableSlot(slot);
 	return done;
 }
@@ -124,7 +138,7 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 	HeapTuple	row;
 	HeapTuple	free_row = NULL;
 	bool		recorded = false;
-	OwnScan	scan;
+	OwnScan		scan;
 
 	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", RowExclusiveLock, study, sample_hash, NULL);
 	while (!recorded && HeapTupleIsValid(row = OwnScanNext(&scan)))
@@ -139,7 +153,7 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 	{
 		if (free_row != NULL)
 			((ChangeRow *) GETSTRUCT(free_row))->changed_by = current;
-		if (free_row == NULL || !overwrite_row(scan.table, OwnRelation(schema, "cell_change_sample"), free_row))
+		if (free_row == NULL || !overwrite_row(scan.table, free_row))
 			add_row(scan.table, study, sample_hash, current);
 	}
 	OwnScanEnd(&scan);
@@ -151,11 +165,11 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 {
 	bool		all = true;
 	HeapTuple	row;
-	OwnScan	scan;
+	OwnScan		scan;
 
 	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study, sample_hash, snapshot);
 	if (!RelationIsPermanent(scan.table))
-		ReportUnloggedChanges();
+		ReportPersistence("cell_change", "logged");
 	while (all && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;
@@ -171,20 +185,4 @@ HasAllChanges(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pac
 {
 	return has_changes_of(schema, study, sample_hash, snapshot, packed) &&
 		has_changes_of(schema, study, EVERY_SAMPLE, snapshot, packed);
-}
-
-void
-ForgetChanges(Oid schema, int32 study)
-{
-	Relation	table = table_open(OwnRelation(schema, "cell_change"), RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	row;
-
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
-	scan = systable_beginscan(table, OwnRelation(schema, "cell_change_sample"), true, GetActiveSnapshot(), 1, &key);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
-		(void) DeleteIfFree(table, &row->t_self);
-	systable_endscan(scan);
-	table_close(table, NoLock);
 }

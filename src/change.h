@@ -47,7 +47,4 @@ extern void RecordChange(Oid schema, int32 study, int64 sample_hash);
 extern bool HasAllChanges(Oid schema, int32 study, int64 sample_hash,
 						  Snapshot snapshot, PackedAt packed);
 
-/* Forget all changes of a study that is dropped. */
-extern void ForgetChanges(Oid schema, int32 study);
-
 #endif							/* CELL_BINARY_CHANGE_H */

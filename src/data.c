@@ -26,10 +26,10 @@
 #include "funcapi.h"
 #include "huge_pages.h"
 #include "layout_argument.h"
-#include "miscadmin.h"
 #include "own_table.h"
 #include "payload.h"
 #include "portability/instr_time.h"
+#include "settings.h"
 #include "source.h"
 #include "store.h"
 #include "store_count.h"
@@ -42,6 +42,7 @@ typedef enum Detour
 {
 	NO_DETOUR,
 	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
+	DETOUR_STORE_OFF,			/* no payloads are */
 	DETOUR_READ_ONLY,			/* the transaction cannot write */
 	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
 	DETOUR_UNTRACKED,			/* changes of the source are not noticed */
@@ -83,6 +84,8 @@ detour_of(const Request *request)
 		return DETOUR_READ_ONLY;
 	if (!request->study->store)
 		return DETOUR_NOT_STORED;
+	if (cell_binary_store_size == 0)
+		return DETOUR_STORE_OFF;
 	if (request->view.restricted)
 		return DETOUR_ROW_SECURITY;
 	if (StudyHasTriggers(request->study) && !request->view.tracked)
@@ -157,13 +160,6 @@ keep_payload(TupleTableSlot *row, void *argument)
 	}
 }
 
-/* Whether the source is still what it was, and as the snapshot sees it. */
-static bool
-may_be_stored(const Request *request, const SourceView *view)
-{
-	return view->state == request->view.state && !view->newer && !view->written;
-}
-
 /* Says in which sample the cells are that something is wrong with. */
 static void
 add_context(void *argument)
@@ -177,7 +173,6 @@ add_context(void *argument)
 static void
 pack(Request *request, Served *result)
 {
-	SourceView	before = SourceInspect(&request->source);
 	PackedSample packed = {request->context, NULL};
 	ErrorContextCallback context = {.callback = add_context, .arg = request};
 	instr_time	start;
@@ -205,7 +200,8 @@ pack(Request *request, Served *result)
 	{
 		SourceView	after = SourceInspect(&request->source);
 
-		request->storable = may_be_stored(request, &before) && may_be_stored(request, &after);
+		/* What it read is locked, and still what it was. */
+		request->storable = after.state == request->view.state && !after.newer && !after.written;
 	}
 	result->head.source_state = request->view.state;
 	result->head.cells = PayloadCells(request->layout, packed.payload);
@@ -268,39 +264,52 @@ static void
 serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
 {
 	PayloadKey	key = request->key;
-	Datum	   *payload = wants_payload ? &result->payload : NULL;
+	StoredPayload stored;
+	bool		locked = false;
 
 	key.coding = coding->name;
-	if (StoreFind(&key, request->view.state, request->snapshot, &result->head, payload))
+	for (;;)
 	{
-		request->stored = true;
-		return;
-	}
-
-	request->counts.waits += LockPayload(&key);
-	if (!IsolationUsesXactSnapshot())
-	{
-		/* Look again, and pack, with what was committed until now. */
-		PopActiveSnapshot();
-		PushActiveSnapshot(GetTransactionSnapshot());
-	}
-
-	if (StoreFind(&key, request->view.state, request->snapshot, &result->head, payload))
-		request->stored = true;
-	else
-	{
-		request->made = true;
-		if (coding->encode == NULL)
-			pack(request, result);
+		if (StoreFind(&key, request->view.state, request->snapshot, &result->head, &stored))
+		{
+			if (locked)
+				UnlockPayload(&key);
+			locked = false;
+			if (!wants_payload || StoreFetch(&stored, &result->payload))
+			{
+				request->stored = true;
+				return;
+			}
+		}
+		else if (locked)
+			break;
 		else
 		{
-			serve_from_store(request, CodingAt(0), true, result);
-			encode(coding, result);
+			request->counts.waits += LockPayload(&key);
+			locked = true;
 		}
-		describe(result, request->storable || !request->wants_payload);
-		request->stored = request->storable && is_of_use(request, result) &&
-			StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload));
 	}
+
+	request->made = true;
+	if (coding->encode == NULL)
+	{
+		/* With what was committed until now, if that is to be seen. */
+		if (!IsolationUsesXactSnapshot())
+		{
+			PopActiveSnapshot();
+			PushActiveSnapshot(GetTransactionSnapshot());
+		}
+		pack(request, result);
+	}
+	else
+	{
+		serve_from_store(request, CodingAt(0), true, result);
+		encode(coding, result);
+	}
+	request->storable = request->storable && is_of_use(request, result);
+	describe(result, request->storable || !request->wants_payload);
+	request->stored = request->storable &&
+		StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload));
 	UnlockPayload(&key);
 }
 
@@ -382,6 +391,8 @@ detour_detail(const Request *request)
 	{
 		case DETOUR_NOT_STORED:
 			return "The study was registered without storing.";
+		case DETOUR_STORE_OFF:
+			return "The setting cell_binary.store_size is 0.";
 		case DETOUR_READ_ONLY:
 			return "The transaction is read-only.";
 		case DETOUR_ROW_SECURITY:
@@ -427,7 +438,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	else if (request.stored)
 		outcome = "packed";
 	else if (!request.storable)
-		outcome = "packed, not stored because its source is being changed";
+		outcome = "packed, not stored because its source was changed meanwhile";
 	else
 		outcome = "packed, too large to be stored";
 

@@ -8,6 +8,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/tuptable.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -85,4 +86,26 @@ DeleteIfFree(Relation table, ItemPointer tid)
 
 	return table_tuple_delete(table, tid, GetCurrentCommandId(true), GetActiveSnapshot(),
 							  InvalidSnapshot, false, &failure, false) == TM_Ok;
+}
+
+void
+OwnForget(Oid schema, const char *table, const char *index, int32 study)
+{
+	Relation	relation = table_open(OwnRelation(schema, table), RowExclusiveLock);
+	ScanKeyData key;
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
+	scan = systable_beginscan(relation, OwnRelation(schema, index), true, &dirty, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!TransactionIdIsValid(dirty.xmin))
+			(void) DeleteIfFree(relation, &row->t_self);
+	}
+	systable_endscan(scan);
+	table_close(relation, NoLock);
 }

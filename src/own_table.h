@@ -47,6 +47,12 @@ extern void OwnScanEnd(OwnScan *scan);
 extern void LockTupleInPlace(SysScanDesc scan);
 extern void UnlockTupleInPlace(SysScanDesc scan);
 
+/*
+ * Delete the rows of a study that is dropped, by an index that begins with the
+ * study.  What another transaction is about to add is left: it is of no study.
+ */
+extern void OwnForget(Oid schema, const char *table, const char *index, int32 study);
+
 /* Delete a row unless another transaction is at it; true if it was deleted. */
 extern bool DeleteIfFree(Relation table, ItemPointer tid);
 

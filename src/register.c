@@ -11,14 +11,12 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "change.h"
 #include "commands/sequence.h"
 #include "errors.h"
 #include "miscadmin.h"
 #include "own_table.h"
 #include "source.h"
 #include "storage/lmgr.h"
-#include "store.h"
 #include "store_count.h"
 #include "study_errors.h"
 #include "track.h"
@@ -315,9 +313,9 @@ cell_drop_study(PG_FUNCTION_ARGS)
 	systable_endscan(scan);
 	table_close(registry, NoLock);
 
-	StoreForget(study->schema, study->id);
-	ForgetChanges(study->schema, study->id);
-	ForgetStoreUse(study->schema, study->id);
+	OwnForget(study->schema, "cell_payload", "cell_payload_sample", study->id);
+	OwnForget(study->schema, "cell_change", "cell_change_sample", study->id);
+	OwnForget(study->schema, "cell_store_count", "cell_store_count_study", study->id);
 	CommandCounterIncrement();
 	PG_RETURN_VOID();
 }

@@ -15,16 +15,15 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
+#include "study_errors.h"
 #include "track.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -32,10 +31,9 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
-#include "study_errors.h"
+#include "utils/syscache.h"
 
 /* The text of a query and the types of its parameters; their number is returned. */
 static int
@@ -117,6 +115,17 @@ add_to_state(SourceView *view, const void *bytes, Size size)
 										 DatumGetUInt64(hash_any_extended(bytes, size, 0)));
 }
 
+/* Note whether a row of a catalog is newer than the snapshot. */
+static void
+note_age(SourceView *view, HeapTuple row)
+{
+	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
+
+	if (!HeapTupleHeaderXminFrozen(row->t_data) && !TransactionIdIsCurrentTransactionId(made_by) &&
+		XidInMVCCSnapshot(made_by, GetActiveSnapshot()))
+		view->newer = true;
+}
+
 /*
  * Add a row of a catalog that says how changes of a relation are noticed.  Its
  * transaction tells it from another row of the same contents.
@@ -127,9 +136,22 @@ SourceAddCatalogRow(SourceView *view, HeapTuple row)
 	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
 
 	add_to_state(view, &made_by, sizeof(made_by));
-	if (!HeapTupleHeaderXminFrozen(row->t_data) && !TransactionIdIsCurrentTransactionId(made_by) &&
-		XidInMVCCSnapshot(made_by, GetActiveSnapshot()))
-		view->newer = true;
+	note_age(view, row);
+}
+
+/*
+ * Note whether a relation was altered since the snapshot.  It may have been
+ * rewritten, as by SET UNLOGGED, with rows that the snapshot does not see.
+ */
+static void
+inspect_age(SourceView *view, Oid oid)
+{
+	HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(oid));
+
+	if (!HeapTupleIsValid(row))
+		elog(ERROR, "cache lookup failed for relation %u", oid);
+	note_age(view, row);
+	ReleaseSysCache(row);
 }
 
 /* A scan of the rows of a catalog that have a relation's OID in a column. */
@@ -197,6 +219,7 @@ inspect_relation(SourceView *view, const Study *study, Oid oid, const List *rela
 	view->written |= CheckRelationLockedByMe(relation, RowExclusiveLock, true);
 	add_to_state(view, &oid, sizeof(oid));
 	add_to_state(view, &relation->rd_rel->relfilenode, sizeof(relation->rd_rel->relfilenode));
+	inspect_age(view, oid);
 	inspect_columns(view, oid);
 
 	if (!StudyHasTriggers(study) ||
@@ -208,20 +231,6 @@ inspect_relation(SourceView *view, const Study *study, Oid oid, const List *rela
 	relation_close(relation, NoLock);
 }
 
-/*
- * The query has the source by its name.  The source itself is locked, and
- * keeps its name; this makes sure that the schema's is still the same, too.
- */
-static void
-check_name(const Study *study)
-{
-	Oid			schema = get_rel_namespace(study->source);
-	char	   *schema_name = get_namespace_name(schema);
-
-	if (schema_name == NULL || get_namespace_oid(schema_name, true) != schema)
-		ReportDroppedSource(study);
-}
-
 SourceView
 SourceInspect(Source *source)
 {
@@ -229,24 +238,33 @@ SourceInspect(Source *source)
 	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
 	PlannedStmt *plan = linitial_node(PlannedStmt, cached->stmt_list);
 	SourceView	view = {.tracked = true};
+	List	   *relations = NIL;
 	ListCell   *cell;
 
-	check_name(source->study);
 	CheckPlanPermissions(plan);
 
+	/* Not plan->relationOids, which has constants of type regclass, too. */
 	foreach(cell, plan->rtable)
 	{
 		RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
 
+		if (!OidIsValid(entry->relid))
+			continue;
+		relations = list_append_unique_oid(relations, entry->relid);
 		if (entry->rtekind == RTE_RELATION &&
 			check_enable_rls(entry->relid, PlanCheckAsUser(plan, entry), true) == RLS_ENABLED)
 			view.restricted = true;
 	}
 
-	if (!StudyHasTriggers(source->study))
-		inspect_columns(&view, source->study->source);
-	foreach(cell, plan->relationOids)
-		inspect_relation(&view, source->study, lfirst_oid(cell), plan->relationOids);
+	/*
+	 * The query has the source by its name.  The source itself is locked, and
+	 * keeps its name, but the schema may have got another one.
+	 */
+	if (!list_member_oid(relations, source->study->source))
+		ReportDroppedSource(source->study);
+
+	foreach(cell, relations)
+		inspect_relation(&view, source->study, lfirst_oid(cell), relations);
 
 	ReleaseCachedPlan(cached, NULL);
 	return view;

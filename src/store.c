@@ -5,11 +5,9 @@
 #include "store.h"
 
 #include "access/detoast.h"
-#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_class.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "own_table.h"
@@ -19,9 +17,8 @@
 #include "study_errors.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/fmgroids.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -58,6 +55,17 @@ typedef struct PayloadRow
 } PayloadRow;
 
 StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
+
+/*
+ * Refuse a store that outlives a crash: an unlogged table, which does not, can
+ * be the source of what is in it.
+ */
+static void
+check_unlogged(Relation table)
+{
+	if (RelationIsPermanent(table))
+		ReportPersistence("cell_payload", "unlogged");
+}
 
 /* A row is formed in one piece of memory, the payload with all the rest. */
 #define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
@@ -144,17 +152,15 @@ fetch_uncommitted(Datum stored, Datum *payload)
 
 bool
 StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
-		  PayloadHead *head, Datum *payload)
+		  PayloadHead *head, StoredPayload *stored)
 {
-	Datum		stored = (Datum) 0;
-	bool		in_progress = false;
-	bool		is_own = false;
 	bool		found = false;
 	HeapTuple	row;
 	OwnScan		scan;
 
 	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
-					key->study, key->sample_hash, NULL);
+				 key->study, key->sample_hash, NULL);
+	check_unlogged(scan.table);
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
@@ -162,9 +168,9 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 		if (fields->source_state != source_state || !is_for(scan.table, row, key))
 			continue;
 
+		/* It may be newer than the call, but not than a transaction's snapshot. */
 		head->packed.packed_by = fields->packed_by;
 		head->packed.snapshot = column_of(scan.table, row, PAYLOAD_AS_OF);
-		/* It may be newer than the call, but not than a transaction's snapshot. */
 		if ((IsolationUsesXactSnapshot() && !IsNoLater(head->packed, snapshot)) ||
 			!HasAllChanges(key->schema, key->study, key->sample_hash, snapshot, head->packed))
 			continue;
@@ -174,23 +180,25 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 		head->cells = fields->cells;
 		head->bytes = fields->bytes;
 		head->etag = TextDatumGetCString(column_of(scan.table, row, PAYLOAD_ETAG));
-		if (payload != NULL)
-			stored = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
-		in_progress = TransactionIdIsValid(scan.dirty.xmin);
-		is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
+		stored->payload = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
+		stored->is_uncommitted = TransactionIdIsValid(scan.dirty.xmin);
+		stored->is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
 		touch(scan.scan, row);
 		found = true;
 	}
 	OwnScanEnd(&scan);
-
-	if (found && payload != NULL)
-	{
-		if (in_progress)
-			return fetch_uncommitted(stored, payload);
-		/* What a subtransaction stored is gone if that is rolled back. */
-		*payload = is_own ? PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored))) : stored;
-	}
 	return found;
+}
+
+bool
+StoreFetch(const StoredPayload *stored, Datum *payload)
+{
+	if (stored->is_uncommitted)
+		return fetch_uncommitted(stored->payload, payload);
+	/* What a subtransaction stored is gone if that is rolled back. */
+	*payload = stored->is_own ?
+		PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored->payload))) : stored->payload;
+	return true;
 }
 
 /* A stored payload that can be evicted. */
@@ -276,6 +284,7 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 		return false;
 
 	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
+	check_unlogged(table);
 	make_room(table, key, head->bytes, limit);
 
 	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);
@@ -298,26 +307,6 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 	/* So that a later call in the same statement can delete it. */
 	CommandCounterIncrement();
 	return true;
-}
-
-void
-StoreForget(Oid schema, int32 study)
-{
-	Relation	table = table_open(OwnRelation(schema, "cell_payload"), RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	SnapshotData dirty;
-	HeapTuple	row;
-
-	/* What another transaction is about to store has the id of no study. */
-	InitDirtySnapshot(dirty);
-	ScanKeyInit(&key, PAYLOAD_STUDY, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
-	scan = systable_beginscan(table, OwnRelation(schema, "cell_payload_sample"), true, &dirty, 1, &key);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
-		if (!TransactionIdIsValid(dirty.xmin))
-			(void) DeleteIfFree(table, &row->t_self);
-	systable_endscan(scan);
-	table_close(table, NoLock);
 }
 
 /*

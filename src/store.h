@@ -37,13 +37,23 @@ typedef struct PayloadHead
 	int64		source_state;
 } PayloadHead;
 
-/*
- * The payload that a snapshot would pack, from the row that is stored; false if
- * there is none.  At payload, which may be NULL, comes a bytea, perhaps a
- * pointer to the stored one, which is good as long as the caller's statement.
- */
+/* The bytes of one, not yet fetched. */
+typedef struct StoredPayload
+{
+	Datum		payload;		/* a bytea, in general out of line */
+	bool		is_uncommitted; /* by another transaction */
+	bool		is_own;
+} StoredPayload;
+
+/* The payload that a snapshot would pack, if it is stored; false if it is not. */
 extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
-					  PayloadHead *head, Datum *payload);
+					  PayloadHead *head, StoredPayload *stored);
+
+/*
+ * Its bytes: in general a pointer to the stored ones, which is good as long as
+ * the caller's statement.  False if the transaction that stored them aborted.
+ */
+extern bool StoreFetch(const StoredPayload *stored, Datum *payload);
 
 /*
  * Store a payload in the place of older ones, and evict those that were not
@@ -51,9 +61,6 @@ extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapsh
  * if this one alone does not, or is larger than a row can be.
  */
 extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload);
-
-/* Delete all payloads of a study that is dropped. */
-extern void StoreForget(Oid schema, int32 study);
 
 /*
  * Only one session makes a payload: wait for the lock.  True if another one had

@@ -21,27 +21,20 @@ typedef struct CountRow
 
 StaticAssertDecl(offsetof(CountRow, counts) == 8, "CountRow is not laid out as the table is");
 
-/* Start a scan of the live rows of a study; one, unless two sessions added it at once. */
-static SysScanDesc
-scan_counts(Oid schema, Relation table, int32 study, Snapshot dirty)
-{
-	ScanKeyData key;
-
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
-	return systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, dirty, 1, &key);
-}
-
 void
 CountStoreUse(Oid schema, int32 study, StoreCounts counts)
 {
 	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
 	const int64 *more = (const int64 *) &counts;
 	SnapshotData dirty;
+	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	row;
 
+	/* One row is alive, unless two sessions added one at once. */
 	InitDirtySnapshot(dirty);
-	scan = scan_counts(schema, table, study, &dirty);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
+	scan = systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, &dirty, 1, &key);
 	if (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		int64	   *counters = (int64 *) &((CountRow *) GETSTRUCT(row))->counts;
@@ -66,22 +59,5 @@ CountStoreUse(Oid schema, int32 study, StoreCounts counts)
 		CatalogTupleInsert(table, row);
 		heap_freetuple(row);
 	}
-	table_close(table, NoLock);
-}
-
-void
-ForgetStoreUse(Oid schema, int32 study)
-{
-	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
-	SnapshotData dirty;
-	SysScanDesc scan;
-	HeapTuple	row;
-
-	InitDirtySnapshot(dirty);
-	scan = scan_counts(schema, table, study, &dirty);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
-		if (!TransactionIdIsValid(dirty.xmin))
-			(void) DeleteIfFree(table, &row->t_self);
-	systable_endscan(scan);
 	table_close(table, NoLock);
 }

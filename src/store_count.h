@@ -22,11 +22,8 @@ typedef struct StoreCounts
 
 /*
  * Add to the counters of a study.  They belong to no transaction, as those of
- * a sequence: a call that fails later was made, too.
+ * a sequence: what was counted stays so if the transaction is rolled back.
  */
 extern void CountStoreUse(Oid schema, int32 study, StoreCounts counts);
-
-/* Delete those of a study that is dropped. */
-extern void ForgetStoreUse(Oid schema, int32 study);
 
 #endif							/* CELL_BINARY_STORE_COUNT_H */

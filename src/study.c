@@ -8,7 +8,7 @@
 #include "study.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
+#include "access/table.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_am.h"

@@ -117,7 +117,7 @@ ReportTwoKindsOfFeatures(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("phenotypes and feature_columns cannot be given both"),
+			 errmsg("phenotypes and feature_columns cannot both be given"),
 			 errdetail("Features are in one column with a mask, or in a column each.")));
 }
 
@@ -205,11 +205,11 @@ ReportChunkSize(int chunk_bytes)
 }
 
 void
-ReportUnloggedChanges(void)
+ReportPersistence(const char *table, const char *persistence)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table cell_change must be logged"),
-			 errdetail("A change that is prepared to commit would be forgotten in a crash."),
-			 errhint("Use ALTER TABLE cell_change SET LOGGED.")));
+			 errmsg("table %s must be %s", table, persistence),
+			 errdetail("Changes must outlive a crash, and payloads must not."),
+			 errhint("Use ALTER TABLE %s SET %s.", table, strcmp(persistence, "logged") == 0 ? "LOGGED" : "UNLOGGED")));
 }

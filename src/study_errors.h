@@ -55,7 +55,7 @@ pg_noreturn extern void ReportNotPositive(int64 value);
 /* A chunk has no bytes, or fewer. */
 pg_noreturn extern void ReportChunkSize(int chunk_bytes);
 
-/* The record of changes would not outlive a crash. */
-pg_noreturn extern void ReportUnloggedChanges(void);
+/* A table of the extension was made logged or unlogged, which it must not be. */
+pg_noreturn extern void ReportPersistence(const char *table, const char *persistence);
 
 #endif							/* CELL_BINARY_STUDY_ERRORS_H */

@@ -3,7 +3,7 @@
  *		What a study has, as rows: cell_feature_names, cell_samples, and
  *		cell_data_samples, which packs all of it.
  */
-#include "change.h"
+#include "compat.h"
 
 #include "coding.h"
 #include "funcapi.h"

@@ -27,6 +27,7 @@
 #include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -212,12 +213,12 @@ repair_triggers(const Study *study, Oid table, Oid function)
 void
 TriggersCreate(const Study *study)
 {
-	/* The lock waits for those that write without the triggers. */
-	List	   *tables = find_all_inheritors(study->source, ShareRowExclusiveLock, NULL);
 	Oid			function = trigger_function(study);
 	ListCell   *cell;
 
-	foreach(cell, tables)
+	/* Wait for those that write without the triggers, parents first as they do. */
+	LockRelationOid(study->source, ShareRowExclusiveLock);
+	foreach(cell, find_all_inheritors(study->source, ShareRowExclusiveLock, NULL))
 	{
 		Oid			table = lfirst_oid(cell);
 		char		kind = get_rel_relkind(table);
@@ -266,6 +267,11 @@ TriggersDrop(const Study *study)
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
+
+	/* Parents first, as readers and writers do. */
+	LockRelationOid(study->source, AccessExclusiveLock);
+	if (get_rel_relkind(study->source) != '\0')
+		(void) find_all_inheritors(study->source, AccessExclusiveLock, NULL);
 
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(function));

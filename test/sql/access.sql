@@ -123,6 +123,29 @@ ALTER VIEW owners_view OWNER TO regress_cell_reader;
 SELECT *, (cell_data_head('owners', 'A')).cells FROM served('owners', 'owners_view', 'A');
 ALTER TABLE cell DISABLE ROW LEVEL SECURITY;
 
+-- who registered a study, but no longer owns its source
+CREATE TABLE given_away AS TABLE cell;
+ALTER TABLE given_away OWNER TO regress_cell_owner;
+SET ROLE regress_cell_owner;
+SELECT cell_register_study('given', 'given_away', phenotypes => 'phenotypes', features => '{a}');
+RESET ROLE;
+ALTER TABLE given_away DISABLE TRIGGER USER;
+ALTER TABLE given_away OWNER TO regress_cell_reader;
+GRANT SELECT ON given_away TO regress_cell_owner;
+SET ROLE regress_cell_owner;
+SELECT * FROM error_of($$SELECT cell_track_study('given')$$);
+SELECT cell_drop_study('given');
+RESET ROLE;
+
+-- a cheap function that sees rows before a view's condition does
+CREATE FUNCTION leak(study text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+$$ BEGIN RAISE WARNING 'leaked: %', study; RETURN true; END $$;
+GRANT EXECUTE ON FUNCTION leak TO regress_cell_stranger;
+REVOKE SELECT ON owners_view, callers_view FROM regress_cell_stranger;
+SET ROLE regress_cell_stranger;
+SELECT study FROM cell_studies WHERE leak(study);
+RESET ROLE;
+
 -- who writes to the source needs no rights here
 CREATE ROLE regress_cell_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON cell TO regress_cell_writer;

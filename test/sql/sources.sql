@@ -164,6 +164,12 @@ SELECT how, same FROM served('kept', 'shifted', 'A');
 SELECT * FROM error_of($$SELECT cell_track_study('kept')$$);
 SELECT * FROM error_of($$SELECT cell_make_ready('shifted', 'A', 'compact', 'identity')$$);
 
+-- a view with the name of a relation as a constant
+CREATE VIEW named AS SELECT sample, cell_id, x, y, phenotypes FROM parent WHERE tableoid <> 'tile'::regclass;
+SELECT cell_register_study('named', 'named', phenotypes => 'phenotypes', features => '{a}', store => true);
+SELECT s, how, same FROM unnest('{A}'::text[]) s, served('named', 'named', s);
+SELECT s, how, same FROM unnest('{A}'::text[]) s, served('named', 'named', s);
+
 -- a materialized view
 CREATE MATERIALIZED VIEW frozen AS SELECT * FROM parent;
 SELECT cell_register_study('frozen', 'frozen', phenotypes => 'phenotypes', features => '{a}');

@@ -56,7 +56,10 @@ foreach my $round (1 .. 8)
 	if ($round % 2)
 	{
 		# One backend is killed; the postmaster starts all anew.
-		my $backend = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE '%cell_data%' AND pid <> pg_backend_pid() LIMIT 1});
+		my $busy = q{FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data%' AND pid <> pg_backend_pid()};
+		$node->poll_query_until('postgres', "SELECT count(*) > 0 $busy") or die 'nobody packs';
+		my $backend;
+		$backend = $node->safe_psql('postgres', "SELECT pid $busy LIMIT 1") until $backend;
 		kill 'KILL', $backend;
 		$_->finish foreach @sessions;
 		sleep 0.1;
@@ -66,15 +69,10 @@ foreach my $round (1 .. 8)
 	{
 		kill 'KILL', $postmaster;
 		$_->finish foreach @sessions;
-		# Its children notice by themselves.
-		foreach (1 .. 100)
-		{
-			last if !-e $node->data_dir . '/postmaster.pid' || system("pgrep -g $postmaster >/dev/null 2>&1 || pgrep -P $postmaster >/dev/null 2>&1") != 0;
-			sleep 0.1;
-		}
+		# Its children notice by themselves; until then it does not start.
 		$node->{_pid} = undef;
 		my $started;
-		foreach (1 .. 50)
+		foreach (1 .. 100)
 		{
 			last if $started = $node->start(fail_ok => 1);
 			sleep 0.2;
