@@ -32,7 +32,7 @@ OwnRelation(Oid schema, const char *name)
 
 void
 OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
-				LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot)
+			 LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot)
 {
 	ScanKeyData keys[2];
 

@@ -35,7 +35,7 @@ typedef struct OwnScan
  * also of transactions in progress.
  */
 extern void OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
-							LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot);
+						 LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot);
 extern HeapTuple OwnScanNext(OwnScan *scan);
 extern void OwnScanEnd(OwnScan *scan);
 

@@ -20,8 +20,8 @@
 #include "store_count.h"
 #include "study_errors.h"
 #include "track.h"
-#include "utils/array.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -53,11 +53,9 @@ name_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 
 /* An array of names or texts, none of them null, as strings; the count is returned. */
 static int
-array_argument(FunctionCallInfo fcinfo, int arg, const char *name, Oid type, const char ***strings)
+array_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char ***strings)
 {
 	ArrayType  *array;
-	Datum	   *elements;
-	bool	   *isnull;
 	int			count;
 
 	*strings = NULL;
@@ -66,20 +64,12 @@ array_argument(FunctionCallInfo fcinfo, int arg, const char *name, Oid type, con
 	array = PG_GETARG_ARRAYTYPE_P(arg);
 	if (ARR_NDIM(array) > 1)
 		ReportFeatureDimensions(ARR_NDIM(array));
-	if (type == NAMEOID)
-		deconstruct_array(array, type, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &isnull, &count);
-	else
-		deconstruct_array(array, type, -1, false, TYPALIGN_INT, &elements, &isnull, &count);
+	count = ArrayStrings(array, strings);
 	if (count > MAX_FEATURES)
 		ReportTooManyFeatures(count, MAX_FEATURES);
-
-	*strings = palloc(Max(count, 1) * sizeof(char *));
 	for (int i = 0; i < count; i++)
-	{
-		if (isnull[i])
+		if ((*strings)[i] == NULL)
 			ReportNullStudyArgument(psprintf("%s[%d]", name, i + 1));
-		(*strings)[i] = type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i]))) : TextDatumGetCString(elements[i]);
-	}
 	return count;
 }
 
@@ -100,8 +90,8 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 {
 	const char **columns;
 
-	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", NAMEOID, &columns);
-	study->features = array_argument(fcinfo, ARG_FEATURES, "features", TEXTOID, &study->feature_names);
+	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", &columns);
+	study->features = array_argument(fcinfo, ARG_FEATURES, "features", &study->feature_names);
 
 	if (!PG_ARGISNULL(ARG_PHENOTYPES))
 	{

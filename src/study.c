@@ -10,8 +10,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/objectaddress.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -29,44 +29,45 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-/* A column's value in a row of the registry, NULL if it is null. */
-static Datum
-registry_value(Relation registry, HeapTuple tuple, int column, bool *isnull)
-{
-	return heap_getattr(tuple, column, RelationGetDescr(registry), isnull);
-}
-
+/* A name in a row of the registry, NULL if it is null. */
 static const char *
 registry_name(Relation registry, HeapTuple tuple, int column)
 {
 	bool		isnull;
-	Datum		value = registry_value(registry, tuple, column, &isnull);
+	Datum		value = heap_getattr(tuple, column, RelationGetDescr(registry), &isnull);
 
 	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
 }
 
-/* An array of names or texts as strings; the count is returned. */
-static int
-registry_array(Relation registry, HeapTuple tuple, int column, Oid type, const char ***strings)
+int
+ArrayStrings(ArrayType *array, const char ***strings)
 {
-	bool		isnull;
-	Datum		value = registry_value(registry, tuple, column, &isnull);
+	Oid			type = ARR_ELEMTYPE(array);
 	Datum	   *elements;
+	bool	   *isnull;
 	int			count;
 
-	*strings = NULL;
-	if (isnull)
-		return 0;
 	if (type == NAMEOID)
-		deconstruct_array(DatumGetArrayTypeP(value), type, NAMEDATALEN, false, TYPALIGN_CHAR,
-						  &elements, NULL, &count);
+		deconstruct_array(array, type, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &isnull, &count);
 	else
-		deconstruct_array(DatumGetArrayTypeP(value), type, -1, false, TYPALIGN_INT,
-						  &elements, NULL, &count);
-	*strings = palloc(count * sizeof(char *));
+		deconstruct_array(array, type, -1, false, TYPALIGN_INT, &elements, &isnull, &count);
+
+	*strings = palloc0(Max(count, 1) * sizeof(char *));
 	for (int i = 0; i < count; i++)
-		(*strings)[i] = type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i]))) : TextDatumGetCString(elements[i]);
+		if (!isnull[i])
+			(*strings)[i] = type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i]))) : TextDatumGetCString(elements[i]);
 	return count;
+}
+
+/* An array in a row of the registry as strings; the count is returned. */
+static int
+registry_array(Relation registry, HeapTuple tuple, int column, const char ***strings)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, RelationGetDescr(registry), &isnull);
+
+	*strings = NULL;
+	return isnull ? 0 : ArrayStrings(DatumGetArrayTypeP(value), strings);
 }
 
 Study *
@@ -88,20 +89,20 @@ StudyRead(Oid schema, const char *name, Snapshot snapshot)
 		study = palloc0(sizeof(*study));
 		study->schema = schema;
 		study->name = pstrdup(name);
-		study->id = DatumGetInt32(registry_value(registry, tuple, STUDY_ID, &isnull));
-		study->source = DatumGetObjectId(registry_value(registry, tuple, STUDY_SOURCE, &isnull));
-		study->store = DatumGetBool(registry_value(registry, tuple, STUDY_STORE, &isnull));
+		study->id = DatumGetInt32(heap_getattr(tuple, STUDY_ID, RelationGetDescr(registry), &isnull));
+		study->source = DatumGetObjectId(heap_getattr(tuple, STUDY_SOURCE, RelationGetDescr(registry), &isnull));
+		study->store = DatumGetBool(heap_getattr(tuple, STUDY_STORE, RelationGetDescr(registry), &isnull));
 		study->registered_by = registry_name(registry, tuple, STUDY_REGISTERED_BY);
 		study->sample.name = registry_name(registry, tuple, STUDY_SAMPLE);
 		study->cell_id.name = registry_name(registry, tuple, STUDY_CELL_ID);
 		study->x.name = registry_name(registry, tuple, STUDY_X);
 		study->y.name = registry_name(registry, tuple, STUDY_Y);
 		study->phenotypes.name = registry_name(registry, tuple, STUDY_PHENOTYPES);
-		study->feature_columns = registry_array(registry, tuple, STUDY_FEATURE_COLUMNS, NAMEOID, &columns);
+		study->feature_columns = registry_array(registry, tuple, STUDY_FEATURE_COLUMNS, &columns);
 		study->feature = palloc0(study->feature_columns * sizeof(SourceColumn));
 		for (int i = 0; i < study->feature_columns; i++)
 			study->feature[i].name = columns[i];
-		study->features = registry_array(registry, tuple, STUDY_FEATURES, TEXTOID, &study->feature_names);
+		study->features = registry_array(registry, tuple, STUDY_FEATURES, &study->feature_names);
 	}
 	systable_endscan(scan);
 	table_close(registry, AccessShareLock);
@@ -121,7 +122,7 @@ StudySource(Oid schema, int32 id)
 	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
 	scan = systable_beginscan(registry, OwnRelation(schema, "cell_study_pkey"), true, NULL, 1, &key);
 	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		source = DatumGetObjectId(registry_value(registry, tuple, STUDY_SOURCE, &isnull));
+		source = DatumGetObjectId(heap_getattr(tuple, STUDY_SOURCE, RelationGetDescr(registry), &isnull));
 	systable_endscan(scan);
 	table_close(registry, AccessShareLock);
 	return source;

@@ -7,6 +7,7 @@
 
 #include "compat.h"
 
+#include "utils/array.h"
 #include "utils/snapshot.h"
 
 #define MAX_FEATURES 64
@@ -103,6 +104,12 @@ extern const char *SampleName(Oid type, Datum value, int *length);
 
 /* What stands for a sample in keys: equal for equal names, and never 0. */
 extern int64 SampleHash(const char *name, int length);
+
+/*
+ * The elements of a name[] or text[] as strings, NULL for those that are null;
+ * the count is returned.
+ */
+extern int	ArrayStrings(ArrayType *array, const char ***strings);
 
 /* Only who registered a study, owns its source or the extension may go on. */
 extern void StudyCheckOwner(const Study *study);
