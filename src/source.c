@@ -286,12 +286,13 @@ receive_row(TupleTableSlot *row, DestReceiver *self)
 }
 
 static void
-start_receiving(DestReceiver *self, int operation, TupleDesc columns)
+start_receiving(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+				TupleDesc columns pg_attribute_unused())
 {
 }
 
 static void
-end_receiving(DestReceiver *self)
+end_receiving(DestReceiver *self pg_attribute_unused())
 {
 }
 

@@ -10,7 +10,7 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
-#define COUNTERS (sizeof(StoreCounts) / sizeof(int64))
+#define COUNTERS ((int) (sizeof(StoreCounts) / sizeof(int64)))
 
 /* A row of the table: int32 and padding, then the counters. */
 typedef struct CountRow

@@ -101,11 +101,11 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *s
 	if (strtol(VARDATA_ANY(bytes), NULL, 10) != study->id ||
 		strcmp(VARDATA_ANY(bytes) + strlen(VARDATA_ANY(bytes)) + 1, study->sample.name) != 0)
 		return -1;
-	for (int i = 0; i < lengthof(kinds); i++)
+	for (size_t i = 0; i < lengthof(kinds); i++)
 		if (trigger->tgtype == (kinds[i].events | (kinds[i].for_each_row ? TRIGGER_TYPE_ROW : 0)) &&
 			is_transition_table(triggers, tuple, Anum_pg_trigger_tgoldtable, kinds[i].old_table) &&
 			is_transition_table(triggers, tuple, Anum_pg_trigger_tgnewtable, kinds[i].new_table))
-			return i;
+			return (int) i;
 	return -1;
 }
 
@@ -228,7 +228,7 @@ TriggersCreate(const Study *study)
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
 		found = repair_triggers(study, table, function);
-		for (int i = 0; i < lengthof(kinds); i++)
+		for (size_t i = 0; i < lengthof(kinds); i++)
 			if (!(found & (1 << i)))
 				create_trigger(study, table, function, &kinds[i]);
 	}

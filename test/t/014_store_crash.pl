@@ -70,10 +70,10 @@ foreach my $round (1 .. 8)
 		kill 'KILL', $postmaster;
 		$_->finish foreach @sessions;
 		# Its children notice by themselves; until then it does not start.
-		$node->{_pid} = undef;
 		my $started;
 		foreach (1 .. 100)
 		{
+			$node->{_pid} = undef;
 			last if $started = $node->start(fail_ok => 1);
 			sleep 0.2;
 		}
