@@ -28,7 +28,8 @@
  * the function returns, and goes back to its own context right after that.
  */
 static inline void
-HandOverAggregateResult(FunctionCallInfo fcinfo, void *result)
+HandOverAggregateResult(FunctionCallInfo fcinfo pg_attribute_unused(),
+						void *result pg_attribute_unused())
 {
 #if PG_VERSION_NUM < 160000
 	if (fcinfo->context != NULL && IsA(fcinfo->context, AggState))
