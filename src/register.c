@@ -23,7 +23,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -285,24 +284,13 @@ Datum
 cell_drop_study(PG_FUNCTION_ARGS)
 {
 	Study	   *study;
-	Relation	registry;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	row;
 
 	PreventCommandIfReadOnly("cell_drop_study()");
 	CommandCounterIncrement();	/* see what the same statement did before */
 	study = own_study_argument(fcinfo);
 	TriggersDrop(study);
 
-	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
-	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study->id));
-	scan = systable_beginscan(registry, OwnRelation(study->schema, "cell_study_pkey"), true, NULL, 1, &key);
-	if (HeapTupleIsValid(row = systable_getnext(scan)))
-		CatalogTupleDelete(registry, &row->t_self);
-	systable_endscan(scan);
-	table_close(registry, NoLock);
-
+	StudyDelete(study);
 	OwnForget(study->schema, "cell_payload", "cell_payload_sample", study->id);
 	OwnForget(study->schema, "cell_change", "cell_change_sample", study->id);
 	OwnForget(study->schema, "cell_store_count", "cell_store_count_study", study->id);

@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -70,18 +71,40 @@ registry_array(Relation registry, HeapTuple tuple, int column, const char ***str
 	return isnull ? 0 : ArrayStrings(DatumGetArrayTypeP(value), strings);
 }
 
+/* A copy of the row that a unique index has for a key, NULL if there is none. */
+static HeapTuple
+registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
+{
+	SysScanDesc scan = systable_beginscan(registry, OwnRelation(schema, index), true, snapshot, 1, key);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+/* The row of a study's id, as of now. */
+static HeapTuple
+registry_row_of_id(Relation registry, Oid schema, int32 id)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+	return registry_row(registry, schema, "cell_study_pkey", &key, NULL);
+}
+
 Study *
 StudyRead(Oid schema, const char *name, Snapshot snapshot)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
 	Study	   *study = NULL;
 	ScanKeyData key;
-	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	ScanKeyInit(&key, STUDY_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	scan = systable_beginscan(registry, OwnRelation(schema, "cell_study_name"), true, snapshot, 1, &key);
-	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	tuple = registry_row(registry, schema, "cell_study_name", &key, snapshot);
+	if (HeapTupleIsValid(tuple))
 	{
 		const char **columns;
 		bool		isnull;
@@ -104,7 +127,6 @@ StudyRead(Oid schema, const char *name, Snapshot snapshot)
 			study->feature[i].name = columns[i];
 		study->features = registry_array(registry, tuple, STUDY_FEATURES, &study->feature_names);
 	}
-	systable_endscan(scan);
 	table_close(registry, AccessShareLock);
 	return study;
 }
@@ -113,19 +135,25 @@ Oid
 StudySource(Oid schema, int32 id)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
+	HeapTuple	tuple = registry_row_of_id(registry, schema, id);
 	Oid			source = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 	bool		isnull;
 
-	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-	scan = systable_beginscan(registry, OwnRelation(schema, "cell_study_pkey"), true, NULL, 1, &key);
-	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	if (HeapTupleIsValid(tuple))
 		source = DatumGetObjectId(heap_getattr(tuple, STUDY_SOURCE, RelationGetDescr(registry), &isnull));
-	systable_endscan(scan);
 	table_close(registry, AccessShareLock);
 	return source;
+}
+
+void
+StudyDelete(const Study *study)
+{
+	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	HeapTuple	tuple = registry_row_of_id(registry, study->schema, study->id);
+
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleDelete(registry, &tuple->t_self);
+	table_close(registry, NoLock);
 }
 
 Study *

@@ -72,6 +72,9 @@ extern Study *StudyRead(Oid schema, const char *name, Snapshot snapshot);
  */
 extern Oid	StudySource(Oid schema, int32 id);
 
+/* Delete the study's row; nothing else. */
+extern void StudyDelete(const Study *study);
+
 /*
  * Keep the source from being dropped, renamed or altered until the transaction
  * ends.  An error if it is gone, or the caller may not read any of it: who may
