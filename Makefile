@@ -51,12 +51,33 @@ demo:
 	scripts/install-dependencies build
 	demo/demo
 
+api:
+	scripts/install-dependencies api
+	$(MAKE) -s viewer
+	api/demo
+
+# The slide viewer as the service serves it, and what the tests of the decoder need.
+VIEWER = api/cell_binary_api/viewer/index.html
+viewer: $(VIEWER)
+$(VIEWER): $(wildcard api/viewer/*.* api/viewer/src/*.* clients/javascript/src/*.*)
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix api/viewer
+	npm run --silent build --prefix api/viewer
+
+JS_MODULES = clients/javascript/node_modules/.package-lock.json
+$(JS_MODULES): clients/javascript/package-lock.json
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix clients/javascript
+
 test:
 	scripts/install-dependencies test
+	$(MAKE) -s $(VIEWER) $(JS_MODULES)
 	scripts/sandbox --with-shared-data test/run
+
+load:
+	scripts/install-dependencies load
+	api/load/load
 
 bench:
 	scripts/install-dependencies bench
 	perf/bench
 
-.PHONY: demo test bench dist
+.PHONY: demo api viewer test load bench dist

@@ -7,8 +7,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Where scripts/install-dependencies puts them; CI must have them.
-my $readers = '/var/cache/cell_binary/readers';
-plan skip_all => "no Arrow readers in $readers: scripts/install-dependencies readers" if !-d $readers && ($ENV{CI} // '') ne 'true';
+my $readers = '/var/cache/cell_binary/test';
+plan skip_all => "no Arrow readers in $readers: scripts/install-dependencies tools" if !-d $readers && ($ENV{CI} // '') ne 'true';
 local $ENV{PYTHONPATH} = "$readers/python";
 local $ENV{NODE_PATH} = "$readers/node_modules";
 

@@ -1,0 +1,5 @@
+"""HTTP service that forwards the payloads of the PostgreSQL extension cell_binary."""
+
+from .app import app
+
+__all__ = ["app"]

@@ -1,0 +1,121 @@
+"""PostgreSQL: connections, and the calls that may take long.
+
+The server, database and role are those of libpq's variables (PGHOST, PGSERVICE, ...).
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import NamedTuple
+
+from psycopg import AsyncConnection, IsolationLevel, OperationalError
+from psycopg_pool import AsyncConnectionPool
+
+CHUNK_BYTES = 256 * 1024   # what a download holds is a few of these
+GRACE = 0.5   # seconds that a packing goes on when nobody waits for it: a proxy that gives up asks again at once
+
+
+class Payload(NamedTuple):
+    """What is asked for: the arguments of cell_data."""
+
+    study: str
+    sample: str
+    layout: str
+    coding: str
+
+
+class Head(NamedTuple):
+    """What cell_data_head gives: the ETag with its quotation marks."""
+
+    cells: int
+    bytes: int
+    etag: str
+
+
+async def configure(connection: AsyncConnection) -> None:
+    """Find the functions in whatever schema the extension is."""
+    schema = await (await connection.execute(
+        "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary'"
+    )).fetchone()
+    if schema is None:
+        raise OperationalError(f'the database "{connection.info.dbname}" has no extension cell_binary')
+    await connection.execute("SELECT set_config('search_path', %s, false)", schema)
+    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)   # of transactions: one snapshot for head and body
+
+
+def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
+    """Connections that are looked at before use, and made when they are needed: no waiting once the server is back."""
+    return AsyncConnectionPool(
+        name=name, kwargs={"autocommit": True, "prepare_threshold": None}, open=False, min_size=0, max_size=connections,
+        timeout=patience, reconnect_timeout=0, configure=configure, check=AsyncConnectionPool.check_connection)
+
+
+# Two, so that names and health are answered while every connection for payloads is busy.
+answers = pool("answers", 4, 2)
+payloads = pool("payloads", int(os.environ.get("CELL_BINARY_DOWNLOADS", 16)), 5)
+
+
+async def answer(query: str, *arguments: str) -> str | None:
+    """The one value of a quick query, if it gives one."""
+    async with answers.connection() as connection:
+        row = await (await connection.execute(query, arguments)).fetchone()
+        return row and row[0]
+
+
+async def _head(connection: AsyncConnection, payload: Payload) -> Head:
+    row = await (await connection.execute("SELECT cells, bytes, etag FROM cell_data_head(%s, %s, %s, %s)", payload)).fetchone()
+    return Head(*row)
+
+
+class _Packing:
+    """A call of make_ready for all who ask for that payload; it goes on as long as somebody waits for it."""
+
+    running: dict[Payload, "_Packing"] = {}
+
+    def __init__(self, payload: Payload):
+        self.waiting = 0
+        self.task = asyncio.create_task(make_ready(payload))
+        self.task.add_done_callback(lambda task: (self.running.pop(payload), task.cancelled() or task.exception()))
+        self.expiry = asyncio.get_running_loop().call_soon(lambda: None)
+        self.running[payload] = self
+
+    async def wait(self) -> None:
+        self.waiting += 1
+        self.expiry.cancel()
+        try:
+            await asyncio.wait([self.task])
+        finally:
+            self.waiting -= 1
+            if self.waiting == 0:
+                self.expiry = asyncio.get_running_loop().call_later(GRACE, self.task.cancel)
+
+
+async def make_ready(payload: Payload) -> Head:
+    """Have a payload packed and stored, if it is not; in a transaction of its own, so that it outlives the download."""
+    async with payloads.connection() as connection:
+        return await _head(connection, payload)
+
+
+async def head(payload: Payload) -> Head:
+    """Length and ETag of a payload as it is now."""
+    if packing := _Packing.running.get(payload):
+        await packing.wait()   # without a connection; but what it gives may be older than this request
+        return await make_ready(payload)
+    packing = _Packing(payload)
+    await packing.wait()
+    return packing.task.result()
+
+
+@asynccontextmanager
+async def download(payload: Payload):
+    """Length and ETag of a payload, and a function that gives its bytes from one offset to another."""
+    async with payloads.connection() as connection, connection.transaction():
+        async def body(start: int, stop: int) -> AsyncIterator[bytes]:
+            async with aclosing(connection.cursor().stream(
+                    "SELECT byte_offset, body FROM cell_data_chunks(%s, %s, %s, %s, %s) WHERE chunk BETWEEN %s AND %s",
+                    (*payload, CHUNK_BYTES, start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES), binary=True)) as rows:
+                async for offset, chunk in rows:
+                    yield chunk[max(start - offset, 0):stop - offset]
+
+        yield await _head(connection, payload), body

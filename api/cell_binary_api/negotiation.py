@@ -1,0 +1,36 @@
+"""What a request's headers ask for: content coding, byte range, condition (RFC 9110)."""
+
+from starlette.datastructures import Headers
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header, parse_etags, parse_range_header
+
+CODINGS = ("zstd", "br", "gzip")   # of equal quality the first: the smallest and fastest
+
+
+def coding(headers: Headers) -> str | None:
+    """The coding to send, or None if not even identity is acceptable. Who says nothing gets identity."""
+    accept = parse_accept_header(headers.get("accept-encoding"), Accept)
+    quality = {coding: accept.quality(coding) for coding in CODINGS}
+    best = max(CODINGS, key=quality.__getitem__)
+    if not {"identity", "*"} & {name.lower() for name, _ in accept}:
+        return best if quality[best] > 0 else "identity"
+    identity = accept.quality("identity")
+    if quality[best] >= identity:
+        return best if quality[best] > 0 else None
+    return "identity"
+
+
+def is_known(headers: Headers, etag: str) -> bool:
+    """Whether If-None-Match has the tag. Weakly, as a proxy may have weakened it."""
+    return parse_etags(headers.get("if-none-match")).contains_weak(etag.strip('"'))
+
+
+def byte_range(headers: Headers, etag: str, length: int) -> tuple[int, int] | None:
+    """The first byte and the one behind the last that Range asks for, if it is to be heeded: several ranges,
+    other units, or a range of another version (If-Range) are answered with the whole. Empty if out of reach."""
+    asked = parse_range_header(headers.get("range"))
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or headers.get("if-range", etag) != etag:
+        return None
+    start, stop = asked.ranges[0]   # start is negative for the last bytes
+    start, stop = max(start + length, 0) if start < 0 else start, min(stop or length, length)
+    return (start, stop) if start < stop else (0, 0)

@@ -1,0 +1,270 @@
+"""What is answered: bytes, headers, conditions, codings, ranges, errors."""
+
+import gzip
+import hashlib
+import json
+import socket
+import uuid
+
+import pytest
+from conftest import API, CELLS, DATABASE, data_path, serve
+
+SHARED = API.parents[1] / "shared" / "data"
+
+
+def packed(connection, study="lab", sample="small", layout="compact", coding="identity") -> bytes:
+    return connection.execute("SELECT cell_data(%s, %s, %s, %s)", (study, sample, layout, coding), binary=True).fetchone()[0]
+
+
+def packings(connection, study="lab") -> int:
+    return connection.execute("SELECT coalesce(sum(packings), 0)::int FROM cell_store_stats WHERE study = %s", (study,)).fetchone()[0]
+
+
+@pytest.mark.parametrize("layout", ["compact", "spt", "dense", "arrow"])
+@pytest.mark.parametrize("coding", ["identity", "gzip", "zstd", "br"])
+def test_bytes_are_those_of_the_database(service, connection, layout, coding):
+    answer = service.data(layout=layout, Accept_Encoding=coding)
+    assert answer.status == 200
+    assert answer.body == packed(connection, layout=layout, coding=coding)
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.body).hexdigest()}"'
+    assert answer.headers["Content-Encoding"] == (None if coding == "identity" else coding)
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_large(service, connection):
+    for layout in "compact", "spt", "dense":   # many chunks; a last one that is not full
+        assert service.data(sample="large", layout=layout).body == packed(connection, sample="large", layout=layout)
+
+
+def test_layout_is_that_of_spt_if_none_is_asked_for(service, connection):
+    assert service.data().body == packed(connection, layout="spt")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data")
+def test_as_spt_serves(service, connection):
+    """SPT's own fixture: its payload and the names of the features, at its addresses."""
+    channels = range(26)
+    symbols = json.loads((SHARED / "spt/expected_bitmask_feature_names.json").read_text())
+    rows = list(dict.fromkeys((SHARED / "spt/0.csv").read_text().splitlines()))
+    header, rows = rows[0].split(","), [line.split(",") for line in rows[1:]]
+    names = [line.split(",")[0] for line in (SHARED / "spt/elementary_phenotypes.csv").read_text().splitlines()[1:]]
+    column = {name: header.index(f"{name} Positive") if f"{name} Positive" in header else header.index(f"{name}_Positive") for name in names}
+    order = sorted(map(str, channels))   # SPT calls the channels by their numbers, and orders them as text
+    connection.execute("CREATE TABLE melanoma (sample text, cell_id bigint, x double precision, y double precision, phenotypes bigint)")
+    box = [header.index(name) for name in ("XMin", "XMax", "YMin", "YMax")]
+    for cell_id, row in enumerate(rows):
+        x0, x1, y0, y1 = (float(row[i]) for i in box)
+        mask = sum(int(row[column[names[int(name)]]]) << bit for bit, name in enumerate(order))
+        connection.execute("INSERT INTO melanoma VALUES ('lesion 0_1', %s, %s, %s, %s)", (cell_id, (x0 + x1) / 2, (y0 + y1) / 2, mask))
+    connection.execute("SELECT cell_register_study('Melanoma intralesional IL2', 'melanoma', phenotypes => 'phenotypes', features => %s)",
+                       ([name["symbol"] for name in symbols["names"]],))
+
+    payload = service.data("Melanoma intralesional IL2", "lesion 0_1").body
+    dump = (SHARED / "spt/celldata.dump").read_text().splitlines()   # "address: 20 times 8 binary digits  text"
+    assert payload[20:] == bytes(int(octet, 2) for line in dump for octet in line.split(": ")[1].split("  ")[0].split())
+    answer = service.request("/cell-data-binary-feature-names/?study=Melanoma%20intralesional%20IL2")
+    assert json.loads(answer.body) == symbols
+
+
+def test_names(service, connection):
+    assert json.loads(service.request("/cell-data-binary-feature-names/?study=lab").body) == {
+        "names": [{"symbol": name, "full_name": ""} for name in ("CD3", "CD8", "A & B")]}
+    answer = service.request("/samples/?study=lab")
+    assert json.loads(answer.body) == {"samples": ["large", "small"]}
+    assert answer.headers["Content-Type"] == "application/json"
+    assert {"handle": "lab", "display_name_detail": ""} in json.loads(service.request("/study-names/").body)
+    assert json.loads(service.request("/health").body) == {"status": "ok"}
+
+
+def test_study_without_samples(service, connection):
+    connection.execute(f"CREATE TABLE no_cell {CELLS}; SELECT cell_register_study('empty', 'no_cell', phenotypes => 'phenotypes', features => '{{A}}')")
+    assert json.loads(service.request("/samples/?study=empty").body) == {"samples": []}
+    assert json.loads(service.request("/cell-data-binary-feature-names/?study=empty").body) == {"names": [{"symbol": "A", "full_name": ""}]}
+
+
+@pytest.mark.parametrize("path", [data_path("lab", "small"), "/samples/?study=lab", "/study-names/", "/health", "/cell-data-binary-feature-names/?study=lab"])
+def test_head_is_get_without_body(service, path):
+    get, head = service.request(path), service.request(path, "HEAD")
+    get.headers.replace_header("Date", head.headers["Date"])
+    assert head.status == 200 and head.body == b"" and sorted(head.headers.items()) == sorted(get.headers.items())
+
+
+def test_head_and_not_modified_pack_nothing(service, connection):
+    etag = service.data().headers["ETag"]
+    before = packings(connection)
+    assert service.data(method="HEAD").headers["Content-Length"] == "20020"
+    for tag in etag, f"W/{etag}", f'"other", {etag}', "*":
+        for method in "GET", "HEAD":
+            answer = service.data(method=method, If_None_Match=tag)
+            assert answer.status == 304 and answer.body == b"" and answer.headers["ETag"] == etag
+            assert answer.headers["Vary"] == "Accept-Encoding" and answer.headers["Cache-Control"] == "no-cache"
+    assert packings(connection) == before
+
+
+def test_etag_is_of_layout_and_coding(service):
+    tags = [service.data(layout=layout, Accept_Encoding=coding, method="HEAD").headers["ETag"]
+            for layout in ("compact", "spt") for coding in ("identity", "gzip", "br")]
+    assert len(set(tags)) == 6
+    assert service.data(layout="compact", Accept_Encoding="gzip", If_None_Match=tags[0]).status == 200
+
+
+def test_changed_cells_are_served_at_once(service, connection):
+    first = service.data(sample="small", layout="compact")
+    connection.execute("UPDATE cell SET x = x + 1 WHERE sample = 'small' AND cell_id = 1")
+    answer = service.data(sample="small", layout="compact", If_None_Match=first.headers["ETag"])
+    assert answer.status == 200 and answer.body == packed(connection) != first.body
+    connection.execute("UPDATE cell SET x = x - 1 WHERE sample = 'small' AND cell_id = 1")
+    assert service.data(sample="small", layout="compact", If_None_Match=first.headers["ETag"]).status == 304
+
+
+@pytest.mark.parametrize("accept, coding", [
+    (None, "identity"), ("", "identity"), ("identity", "identity"), ("gzip", "gzip"), ("GZip", "gzip"), ("deflate", "identity"),
+    ("gzip, deflate, br, zstd", "zstd"), ("gzip, deflate, br", "br"), ("gzip;q=0.5", "gzip"), ("gzip;q=1.0, br;q=0.9", "gzip"),
+    ("gzip;q=0", "identity"), ("gzip;q=0.5, identity;q=0.7", "identity"), ("gzip;q=0.5, identity;q=0.5", "gzip"), ("*", "zstd"),
+    ("*;q=0.1, br", "br"), ("zstd;q=0, *", "br"), ("identity;q=0, gzip;q=0.1", "gzip"), ("identity;q=0.5, *;q=0", "identity"),
+    ("*;q=0, gzip;q=0.1", "gzip"), ("*;q=0", None), ("identity;q=0", None), ("identity;q=0, deflate", None), ("gzip;q=2, br;q=nonsense", "identity"),
+    (";;,,q=,", "identity"),
+])
+def test_negotiation(service, accept, coding):
+    answer = service.data(layout="compact", **({} if accept is None else {"Accept_Encoding": accept}))
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    if coding is None:
+        assert answer.status == 406 and answer.headers["Content-Type"] == "application/problem+json"
+    else:
+        assert answer.status == 200 and answer.headers.get("Content-Encoding", "identity") == coding
+        assert answer.headers["Accept-Ranges"] == ("bytes" if coding == "identity" else None)
+
+
+@pytest.mark.parametrize("asked, start, stop", [
+    ("bytes=0-0", 0, 1), ("bytes=0-3", 0, 4), ("bytes=4-19", 4, 20), ("bytes=262143-262144", 262143, 262145), ("bytes=262144-524287", 262144, 524288),
+    ("bytes=100-999999", 100, 1000000), ("bytes=-1", 16000003, 16000004), ("bytes=-99999999", 0, 16000004), ("bytes=16000003-", 16000003, 16000004),
+    ("bytes=15000000-99999999", 15000000, 16000004), ("BYTES=0-3", 0, 4),
+])
+def test_range(service, connection, asked, start, stop):
+    answer = service.data(sample="large", layout="compact", Range=asked)
+    assert answer.status == 206
+    assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/16000004"
+    assert answer.headers["Content-Length"] == str(stop - start)
+    assert answer.body == packed(connection, sample="large")[start:stop]
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "bytes=5-4", "bytes=x", "bytes=-", "cells=0-1", "0-1", "bytes=--1", ""])
+def test_range_that_is_not_heeded(service, asked):
+    answer = service.data(layout="compact", Range=asked)
+    assert answer.status == 200 and len(answer.body) == 16004 and "Content-Range" not in answer.headers
+
+
+def test_range_out_of_reach(service):
+    answer = service.data(layout="compact", Range="bytes=16004-")
+    assert answer.status == 416 and answer.headers["Content-Range"] == "bytes */16004"
+    assert answer.headers["Content-Type"] == "application/problem+json" and json.loads(answer.body)["status"] == 416
+
+
+def test_range_only_of_identity_and_of_the_version_asked_for(service):
+    etag = service.data(layout="compact").headers["ETag"]
+    assert service.data(layout="compact", Range="bytes=0-3", If_Range=etag).status == 206
+    for other in '"other"', f"W/{etag}", "Tue, 24 Nov 2026 00:00:00 GMT":
+        assert service.data(layout="compact", Range="bytes=0-3", If_Range=other).status == 200
+    assert service.data(layout="compact", Range="bytes=0-3", Accept_Encoding="gzip").status == 200
+    assert service.data(layout="compact", Range="bytes=0-3", method="HEAD").status == 200
+    assert service.data(layout="compact", Range="bytes=0-3", If_None_Match=etag).status == 304
+
+
+@pytest.fixture(scope="session")
+def unreadable(connection, role):
+    connection.execute(f"CREATE TABLE secret {CELLS}; REVOKE ALL ON secret FROM {role}; INSERT INTO secret VALUES ('S', 1, 1, 1, 1)")
+    connection.execute("SELECT cell_register_study('secret', 'secret', phenotypes => 'phenotypes', features => '{A}')")
+
+
+@pytest.fixture(scope="session")
+def numbered(connection):
+    connection.execute("CREATE TABLE numbered (sample integer, cell_id bigint, x integer, y integer, phenotypes bigint); INSERT INTO numbered VALUES (7, 1, 1, 1, 1)")
+    connection.execute("SELECT cell_register_study('numbered', 'numbered', phenotypes => 'phenotypes', features => '{A}')")
+
+
+@pytest.mark.parametrize("path, status, detail", [
+    (data_path("nowhere", "small"), 404, 'study "nowhere" does not exist'),
+    (data_path("lab", "nowhere"), 404, 'sample "nowhere" of study "lab" has no cells'),
+    (data_path("numbered", "x"), 404, "x"),
+    (data_path("lab", "small", "nonsense"), 400, 'unknown layout "nonsense"'),
+    (data_path("lab", "small", ""), 200, None),
+    (data_path("secret", "S"), 403, "secret"),
+    (data_path("lab", "\0"), 400, "NUL"),
+    (data_path("lab", "'; DROP TABLE cell; --"), 404, "has no cells"),
+    ("/cell-data-binary/?study=lab", 400, "query.sample: Field required"),
+    ("/cell-data-binary/", 400, "query.study: Field required; query.sample: Field required"),
+    ("/cell-data-binary/?study=%ff&sample=small", 404, "does not exist"),
+    ("/samples/?study=nowhere", 404, 'study "nowhere" does not exist'),
+    ("/samples/?study=secret", 403, "secret"),
+    ("/samples/", 400, "query.study: Field required"),
+    ("/cell-data-binary-feature-names/?study=nowhere", 404, 'study "nowhere" does not exist'),
+    ("/nowhere", 404, "Not Found"),
+])
+def test_errors(service, unreadable, numbered, path, status, detail):
+    answer = service.request(path)
+    assert answer.status == status, answer.body
+    if status != 200:
+        problem = json.loads(answer.body)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert problem["status"] == status and detail in problem["detail"] and problem["type"] == "about:blank" and problem["title"]
+        assert service.request(path, "HEAD").status == status
+
+
+def test_method(service):
+    answer = service.data(method="POST")
+    assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD" and json.loads(answer.body)["status"] == 405
+
+
+def test_too_large(service, connection, role):
+    connection.execute(f"ALTER ROLE {role} SET cell_binary.max_payload_size = '100kB'")
+    try:
+        connection.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s", (role,))
+        connection.execute("SELECT cell_invalidate('lab', 'large')")
+        answer = service.data(sample="large", layout="compact")
+        assert answer.status == 413 and "102400 bytes" in json.loads(answer.body)["detail"] and json.loads(answer.body)["hint"]
+        assert service.data(sample="small", layout="compact").status == 200
+    finally:
+        connection.execute(f"ALTER ROLE {role} RESET cell_binary.max_payload_size")
+        connection.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s", (role,))
+
+
+@pytest.mark.parametrize("request_bytes", [b"\0\1\2\3\r\n\r\n", b"GET /health\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n"])
+def test_no_http(service, request_bytes):
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        try:
+            client.sendall(request_bytes)
+            assert b"Traceback" not in client.recv(65536)
+        except ConnectionError:
+            pass
+    assert service.request("/health").status == 200
+
+
+def test_openapi(service):
+    document = json.loads(service.request("/openapi.json").body)
+    assert set(document["paths"]) == {"/cell-data-binary/", "/cell-data-binary-feature-names/", "/study-names/", "/samples/", "/health"}
+    data = document["paths"]["/cell-data-binary/"]["get"]
+    assert {p["name"]: p["required"] for p in data["parameters"]} == {"study": True, "sample": True, "layout": False}
+    assert "application/octet-stream" in data["responses"]["200"]["content"]
+    assert {"200", "206", "304", "400", "403", "404", "406", "413", "416", "503"} <= set(data["responses"])
+    assert service.request("/docs").status == 200
+
+
+def test_another_origin(service, tmp_path):
+    assert "Access-Control-Allow-Origin" not in service.data(Origin="https://viewer.example").headers
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, CELL_BINARY_CORS_ORIGINS="https://viewer.example http://localhost:5173") as open_service:
+        answer = open_service.data(Origin="https://viewer.example")
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://viewer.example"
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"] and answer.headers["Vary"] == "Accept-Encoding, Origin"
+        assert "Access-Control-Allow-Origin" not in open_service.data(Origin="https://other.example").headers
+
+
+def test_names_of_any_text(service, connection):
+    name = f"Größe/{uuid.uuid4()} ?&=+%20'\"\\ \U0001f9ec"
+    connection.execute("CREATE TABLE odd " + CELLS)
+    connection.execute("INSERT INTO odd VALUES (%s, 1, 2, 3, 4)", (name,))
+    connection.execute("SELECT cell_register_study(%s, 'odd', phenotypes => 'phenotypes', features => %s)", (name, [name]))
+    assert json.loads(service.request("/samples/?" + data_path(name, "").split("?")[1]).body) == {"samples": [name]}
+    assert service.data(name, name, "compact").body == bytes.fromhex("01000000 02000000 03000000 0400000000000000")

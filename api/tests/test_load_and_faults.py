@@ -1,0 +1,234 @@
+"""What happens when many ask at once, clients go away, and the database fails."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from conftest import CELLS, DATABASE, data_path, serve, until
+from test_api import packed, packings
+
+
+@pytest.fixture
+def slow(connection, role):
+    """A study of which one sample, of 1,000 cells, takes a second to pack; each test's own."""
+    connection.execute(f"""
+        CREATE TABLE slow_cell {CELLS};
+        INSERT INTO slow_cell SELECT 'S', i, i, i, i FROM generate_series(1, 1000) i;
+        CREATE VIEW slow_view AS SELECT * FROM slow_cell WHERE pg_sleep(0.001) IS NOT NULL;
+        SELECT cell_register_study('slow', 'slow_view', phenotypes => 'phenotypes', features => '{{A}}', store => true)""")
+    yield "slow"
+    connection.execute("SELECT cell_drop_study('slow'); DROP VIEW slow_view; DROP TABLE slow_cell")
+
+
+def queries(connection, what: str) -> int:
+    return connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()",
+                              (f"%{what}(%",)).fetchone()[0]
+
+
+def ask(service, path: str) -> socket.socket:
+    """Send a request and read nothing of the answer."""
+    client = socket.create_connection(("127.0.0.1", service.port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: service\r\n\r\n".encode())
+    return client
+
+
+def test_many_ask_at_once_and_it_is_packed_once(service, connection, slow):
+    with ThreadPoolExecutor(64) as pool:   # of whom all but one wait without a connection to the database
+        answers = list(pool.map(lambda _: service.data(slow, "S", "compact"), range(64)))
+    assert {answer.status for answer in answers} == {200} and len({answer.body for answer in answers}) == 1
+    assert answers[0].body == packed(connection, slow, "S") and packings(connection, slow) == 1
+
+
+def test_impatient_proxy_gets_it_packed_once(service, connection, slow):
+    """Each try is given up before the packing is done. What was begun goes on for the next."""
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            answer = service.data(slow, "S", "compact") if tries > 8 else service.request(data_path(slow, "S", "compact"), timeout=0.4)
+            break
+        except TimeoutError:
+            assert queries(connection, "cell_data_head") <= 1
+    assert tries > 2 and answer.status == 200 and packings(connection, slow) == 1
+
+
+def test_client_gone_while_it_is_packed(service, connection, slow):
+    client = ask(service, data_path(slow, "S", "compact"))
+    until(lambda: queries(connection, "cell_data_head") == 1)
+    client.close()
+    until(lambda: queries(connection, "cell_data_head") == 0)
+    assert packings(connection, slow) == 0
+    assert service.data(slow, "S", "compact").status == 200
+
+
+def test_client_gone_during_a_download(service, connection):
+    service.data(sample="large", layout="compact", method="HEAD")
+    client = ask(service, data_path("lab", "large", "compact"))
+    until(lambda: queries(connection, "cell_data_chunks") == 1)
+    client.close()
+    until(lambda: queries(connection, "cell_data_chunks") == 0)
+    assert connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'").fetchone()[0] == 0
+    assert service.data(sample="large", layout="compact", method="HEAD").status == 200
+
+
+def test_slow_clients_cost_little_memory(service, connection):
+    service.data(sample="large", layout="compact")
+    before = service.rss()
+    clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(8)]
+    until(lambda: queries(connection, "cell_data_chunks") == 8)
+    time.sleep(0.5)   # to read on, if it would
+    assert service.rss() - before < 8 * 2.5e6   # of 16 MB each
+    assert service.request("/health").status == 200
+    for client in clients:
+        client.close()
+    until(lambda: queries(connection, "cell_data_chunks") == 0)
+
+
+def test_no_connection_left(connection, role, slow, tmp_path):
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_DOWNLOADS="2") as service:
+        service.data(sample="large", layout="compact", method="HEAD")
+        clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(2)]
+        until(lambda: queries(connection, "cell_data_chunks") == 2)
+        answer = service.data(sample="small", layout="compact")
+        assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+        assert answer.headers["Content-Type"] == "application/problem+json" and "busy" in json.loads(answer.body)["detail"]
+        for path in "/health", "/samples/?study=lab", "/cell-data-binary-feature-names/?study=lab":
+            assert service.request(path).status == 200
+        clients.pop().close()
+        assert service.data(sample="small", layout="compact").status == 200
+        clients.pop().close()
+        # Many for one payload need one connection while it is packed.
+        with ThreadPoolExecutor(16) as pool:
+            assert {answer.status for answer in pool.map(lambda _: service.data(slow, "S"), range(16))} == {200}
+
+
+def test_client_that_takes_nothing_is_given_up(connection, role, tmp_path):
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_STALL="1") as service:
+        service.data(sample="large", layout="compact", method="HEAD")
+        client = ask(service, data_path("lab", "large", "compact"))
+        until(lambda: queries(connection, "cell_data_chunks") == 1)
+        until(lambda: queries(connection, "cell_data_chunks") == 0)
+        assert "takes nothing" in service.log.read_text()
+        client.close()
+
+
+def test_writers_amid_downloads(service, connection):
+    """Length and ETag are those of the bytes, whoever writes meanwhile."""
+    stop = time.monotonic() + 3
+
+    def read(_) -> int:
+        count = 0
+        while time.monotonic() < stop:
+            answer = service.data(sample="small", layout="compact")
+            assert answer.status == 200 and answer.headers["ETag"] == f'"{hashlib.sha256(answer.body).hexdigest()}"'
+            count += 1
+        return count
+    with ThreadPoolExecutor(4) as pool:
+        readers = pool.map(read, range(4))
+        while time.monotonic() < stop:
+            connection.execute("UPDATE cell SET x = x + 1 WHERE sample = 'small' AND cell_id = 7")
+        assert all(count > 3 for count in readers)
+
+
+class Cluster:
+    """A server of its own, to be stopped."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        subprocess.run(["initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "-D", directory / "data"], check=True, stdout=subprocess.DEVNULL)
+        with (directory / "data/postgresql.conf").open("a") as settings:
+            settings.write(f"listen_addresses = ''\nunix_socket_directories = '{directory}'\nfsync = off\n")
+        self.start()
+        self.connect().execute(f"""
+            CREATE EXTENSION cell_binary; CREATE TABLE cell {CELLS};
+            INSERT INTO cell SELECT sample, i, i, i, i FROM (VALUES ('small', 1000), ('large', 1000000)) s (sample, cells), generate_series(1, cells) i;
+            SELECT cell_register_study('lab', 'cell', phenotypes => 'phenotypes', features => '{{A}}')""")
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.directory), user="postgres", dbname="postgres", autocommit=True)
+
+    def start(self):
+        subprocess.run(["pg_ctl", "start", "-s", "-w", "-D", self.directory / "data", "-l", self.directory / "server.log"], check=True)
+
+    def stop(self):
+        subprocess.run(["pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", self.directory / "data"], check=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pg")
+    cluster = Cluster(directory)
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def fragile(cluster, tmp_path):
+    with serve(tmp_path / "log", PGHOST=str(cluster.directory), PGDATABASE="postgres", PGUSER="postgres") as service:
+        yield service
+
+
+def broken_download(service, fault) -> None:
+    """Begin a download, let something happen, and see that it ends before its length."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.sock = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262144)   # so that not all of it is on its way at once
+    with contextlib.closing(connection):
+        connection.request("GET", data_path("lab", "large", "compact"), headers={"Accept-Encoding": "identity"})
+        response = connection.getresponse()
+        assert response.status == 200 and response.headers["Content-Length"] == "16000004"
+        fault()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+
+
+def test_database_stops_during_a_download_and_comes_back(cluster, fragile):
+    assert fragile.data().status == 200
+    broken_download(fragile, cluster.stop)
+    for path in "/health", "/samples/?study=lab", data_path("lab", "small"):
+        answer = fragile.request(path)
+        assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0 and json.loads(answer.body)["status"] == 503
+    cluster.start()
+    until(lambda: fragile.request("/health").status == 200, interval=0.1)
+    assert fragile.data().status == 200 and fragile.data(sample="large").status == 200
+
+
+def test_backend_is_killed(cluster, fragile):
+    killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    broken_download(fragile, lambda: cluster.connect().execute(killed))
+    assert fragile.data(sample="large").status == 200
+    cluster.connect().execute(killed)   # all idle ones of both pools
+    for path in "/health", data_path("lab", "small"):
+        assert fragile.request(path).status == 200
+
+
+def test_service_starts_before_the_database(cluster, tmp_path):
+    cluster.stop()
+    with serve(tmp_path / "log", PGHOST=str(cluster.directory), PGDATABASE="postgres", PGUSER="postgres") as service:
+        assert service.request("/health").status == 503
+        cluster.start()
+        until(lambda: service.request("/health").status == 200, interval=0.1)
+
+
+def test_database_without_the_extension(cluster, tmp_path):
+    with serve(tmp_path / "log", PGHOST=str(cluster.directory), PGDATABASE="template1", PGUSER="postgres") as service:
+        assert service.request("/health").status == 503
+        assert "no extension cell_binary" in service.log.read_text()
+
+
+def test_query_cancelled_by_who_operates_the_server(service, connection, slow):
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.data, slow, "S")
+        until(lambda: queries(connection, "cell_data_head") == 1)
+        connection.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%cell_data_head(%' AND pid <> pg_backend_pid()")
+        assert answer.result().status == 503 and "Retry-After" in answer.result().headers
