@@ -12,7 +12,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import database, negotiation, problems
 
@@ -29,19 +29,23 @@ class CancelWhenClientGone:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        complete = False
+
+        async def note(message: Message) -> None:
+            nonlocal complete
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
+            if not complete:
+                work.cancel()
 
-        work, watch = asyncio.create_task(self.app(scope, receive, send)), asyncio.create_task(gone())
-        try:
-            await asyncio.wait([work, watch], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            watch.cancel()
-            work.cancel()   # does nothing if it is done
+        work, watch = asyncio.create_task(self.app(scope, receive, note)), asyncio.create_task(gone())
         with suppress(asyncio.CancelledError):
             await work
+        watch.cancel()
 
 
 class Download(Response):

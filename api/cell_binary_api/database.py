@@ -44,11 +44,16 @@ async def configure(connection: AsyncConnection) -> None:
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)   # of transactions: one snapshot for head and body
 
 
+async def reset(_: AsyncConnection) -> None:
+    """Nothing, but that there is a reset lets the pool take a connection back in a task of its own. Otherwise
+    the request does, and if it is cancelled in that moment the pool has one connection less for ever."""
+
+
 def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
     """Connections that are looked at before use, and made when they are needed: no waiting once the server is back."""
     return AsyncConnectionPool(
-        name=name, kwargs={"autocommit": True, "prepare_threshold": None}, open=False, min_size=0, max_size=connections,
-        timeout=patience, reconnect_timeout=0, configure=configure, check=AsyncConnectionPool.check_connection)
+        name=name, kwargs={"autocommit": True, "prepare_threshold": None}, open=False, min_size=0, max_size=connections, timeout=patience,
+        reconnect_timeout=0, configure=configure, reset=reset, check=AsyncConnectionPool.check_connection)
 
 
 # Two, so that names and health are answered while every connection for payloads is busy.

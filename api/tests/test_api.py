@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 import socket
 import uuid
 
@@ -250,6 +251,11 @@ def test_openapi(service):
     assert "application/octet-stream" in data["responses"]["200"]["content"]
     assert {"200", "206", "304", "400", "403", "404", "406", "413", "416", "503"} <= set(data["responses"])
     assert service.request("/docs").status == 200
+
+
+def test_version_is_that_of_the_extension():
+    control = (API.parent / "cell_binary.control").read_text()
+    assert re.search(r"^version = \"(.*)\"$", (API / "pyproject.toml").read_text(), re.M)[1] == re.search(r"^default_version = '(.*)'$", control, re.M)[1]
 
 
 def test_another_origin(service, tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -109,6 +110,31 @@ def test_no_connection_left(connection, role, slow, tmp_path):
         # Many for one payload need one connection while it is packed.
         with ThreadPoolExecutor(16) as pool:
             assert {answer.status for answer in pool.map(lambda _: service.data(slow, "S"), range(16))} == {200}
+
+
+def test_no_connection_is_lost(connection, role, tmp_path):
+    """Whenever a client leaves: before, during and just after its download, or when it is given up."""
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_DOWNLOADS="4", CELL_BINARY_STALL="1") as service:
+        service.data(sample="large", layout="compact", method="HEAD")
+
+        def leave(seed: int) -> None:
+            chance = random.Random(seed)
+            for _ in range(100):
+                with contextlib.closing(ask(service, data_path("lab", chance.choice(["small", "small", "large"]), "compact"))) as client:
+                    client.settimeout(chance.random() * 0.02)
+                    with contextlib.suppress(TimeoutError):
+                        while chance.random() < 0.9 and client.recv(8192):
+                            pass
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(leave, range(8)))
+        clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(12)]   # more than there are connections
+        until(lambda: queries(connection, "cell_data_chunks") == 0)
+        for client in clients:
+            client.close()
+        clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(4)]
+        until(lambda: queries(connection, "cell_data_chunks") == 4)
+        for client in clients:
+            client.close()
 
 
 def test_client_that_takes_nothing_is_given_up(connection, role, tmp_path):

@@ -1,0 +1,122 @@
+"""The load test of the service: see ../README.md. Its report goes to standard output, its figures to file descriptor 3."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+import faults
+import measures
+from programs import ROOT, uvicorn
+
+SLIDES = 8
+
+
+def setting(name: str) -> int:
+    return int(os.environ[name])
+
+
+def make_slides(connection: psycopg.Connection, cells: int) -> None:
+    """The study "load": SLIDES samples of so many cells, one of a million for the viewer and for clients that take
+    nothing (more than fits into the buffers on the way), and a small one."""
+    connection.execute("CREATE EXTENSION cell_binary")
+    connection.execute((ROOT / "demo/tissue.sql").read_text())
+    connection.execute("CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint)")
+    connection.execute("INSERT INTO cell SELECT 'slide 1', * FROM tissue.cells(%s)", [cells])
+    for sample in range(2, SLIDES + 1):
+        connection.execute("INSERT INTO cell SELECT %s, cell_id, x, y, phenotypes FROM cell WHERE sample = 'slide 1'", [f"slide {sample}"])
+    connection.execute("INSERT INTO cell SELECT 'million', * FROM tissue.cells(1000000)")
+    connection.execute("INSERT INTO cell SELECT 'small', * FROM tissue.cells(1000)")
+    connection.execute("CREATE INDEX ON cell (sample)")
+    connection.execute("VACUUM ANALYZE cell")
+    connection.execute("SELECT cell_register_study('load', 'cell', phenotypes => 'phenotypes', features => array_agg(feature ORDER BY bit)) FROM tissue.feature")
+
+
+def main() -> None:
+    cells, rounds, seconds, only = setting("CELLS"), setting("ROUNDS"), setting("SECONDS_OF_LOAD"), os.environ["ONLY"].split()
+    scratch = Path(os.environ["SANDBOX"]) / "load"
+    scratch.mkdir()
+    connection = psycopg.connect(autocommit=True)
+    print(f"Making {SLIDES} slides of {cells:,} cells ...", file=sys.stderr)
+    make_slides(connection, cells)
+
+    figures: dict = {}
+    with uvicorn("cell_binary_api:app", ROOT / "api", scratch / "service.log", CELL_BINARY_STALL="20") as (service, process):
+        parts = {
+            "one": lambda: measures.one_client(connection, service, process, scratch, rounds, cells),
+            "stall": lambda: measures.stall(service, process, SLIDES, seconds),
+            "proxy": lambda: measures.impatient_proxy(connection, service, scratch, SLIDES, rounds),
+            "faults": lambda: faults.all(connection, service, scratch, rounds),
+            "viewer": lambda: measures.viewer(service, rounds),
+        }
+        for name in only:
+            print(f"{name} ...", file=sys.stderr)
+            figures[name] = parts[name]()
+
+    json.dump(figures, os.fdopen(3, "w"), indent=1)
+    server = connection.execute("SHOW server_version").fetchone()[0].split()[0]
+    print(f"Load test of {date.today():%-d %B %Y}, commit {os.environ['LOAD_COMMIT']}: {os.cpu_count()} cores "
+          f"({cpu()}), PostgreSQL {server}, {SLIDES} slides of {cells:,} cells, {16 * cells / 1e6:.0f} MB each; "
+          f"medians of {rounds} interleaved rounds, least and most in brackets.\n")
+    report(figures)
+
+
+def cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(": ")[1]
+    return platform.machine()
+
+
+def spread(values: list[float], unit: str = "", digits: int = 1) -> str:
+    return f"{statistics.median(values):,.{digits}f}{unit} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
+
+
+def report(figures: dict) -> None:
+    rows: list[tuple[str, str, str]] = []
+    if one := figures.get("one"):
+        ratio = [a / b for a, b in zip(one["service"], one["nginx"])]
+        rows += [
+            ("one client, one slide: the service / nginx with the same bytes as a file", "<= 2", spread(ratio, digits=2)),
+            ("the same, in ms: service; nginx", "", f"{spread([1000 * t for t in one['service']], digits=0)}; {spread([1000 * t for t in one['nginx']], digits=0)}"),
+            ("the same in coding zstd / nginx", "", spread([a / b for a, b in zip(one["zstd"], one["nginx"])], digits=2)),
+            (f"the same rows as JSON, {one['json_bytes'] / 1e6:,.0f} MB from json_agg, forwarded / the service", "",
+             spread([a / statistics.median(one["service"]) for a in one["json"]], digits=0)),
+            ("memory of the process that forwards the JSON, MB", "", f"{one['json_memory']:,.0f}"),
+        ]
+    if stall := figures.get("stall"):
+        for name, title in (("health", "/health"), ("names", "feature names")):
+            loaded, idle = stall["loaded"][name], stall["idle"][name]
+            rows.append((f"{title} while {SLIDES} clients download: p99 (p50, most) in ms", "<= 50",
+                         f"{loaded['p99']:.1f} ({loaded['p50']:.1f}, {loaded['most']:.1f}); idle {idle['p99']:.1f}"))
+        rows += [
+            ("downloads of them; failed or timed out", "0", f"{stall['downloads']}; {stall['failed']}"),
+            ("all together, MB/s", "", f"{stall['mb_per_second']:,.0f}"),
+            ("memory of the service, peak in MB", "< 120", f"{stall['memory']:.0f}"),
+        ]
+    if proxy := figures.get("proxy"):
+        rows += [
+            (f"{SLIDES} downloads through a proxy that gives up after {proxy['patience_ms']} ms and tries again, tries of each", "", ", ".join(map(str, proxy["tries"]))),
+            ("payloads packed; downloads that failed", f"{SLIDES}; 0", f"{proxy['packings']}; {proxy['failed']}"),
+        ]
+    if viewer := figures.get("viewer"):
+        rows.append((f"viewer, {viewer['cells']:,} cells, request to first full frame, ms", "",
+                     spread(viewer["first-frame"], digits=0) + ": " + ", ".join(
+                         f"{step} {statistics.median(viewer[step]):.0f}" for step in ("transfer", "decode", "upload", "draw"))))
+        rows.append(("the same, WebGL by", "", viewer["renderer"]))
+    if rows:
+        print("| what | target | measured |\n|---|---|---|")
+        for row in rows:
+            print("| " + " | ".join(row) + " |")
+    if found := figures.get("faults"):
+        print("\n| fault | until the service answers again, ms | target |\n|---|---|---|")
+        for title, times in found.items():
+            print(f"| {title} | {spread(times, digits=0)} | <= 1000 |")
+
+
+main()

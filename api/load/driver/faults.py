@@ -1,0 +1,102 @@
+"""Faults, and how long after the end of each it takes until the service answers rightly, in ms."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from programs import curl, data_url, finished, status, uvicorn
+
+
+def since(start: float, condition: Callable[[], bool]) -> float:
+    while not condition():
+        if time.monotonic() - start > 60:
+            raise RuntimeError("the service does not recover")
+        time.sleep(0.002)
+    return 1000 * (time.monotonic() - start)
+
+
+def answers(service: str) -> bool:
+    return status(f"{service}/health") == 200 and status(data_url(service, "small")) == 200
+
+
+def idle_client(service: str, sample: str) -> socket.socket:
+    """A client that asks for a slide and takes nothing of it."""
+    url = urllib.parse.urlsplit(data_url(service, sample))
+    client = socket.create_connection((url.hostname, url.port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode())
+    return client
+
+
+def downloads(connection: psycopg.Connection) -> int:
+    return connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data_chunks(%' AND pid <> pg_backend_pid()").fetchone()[0]
+
+
+def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    data = Path(os.environ["SANDBOX"]) / "data"
+
+    def fault(title: str, once: Callable[[], float]) -> None:
+        assert answers(service)
+        found[title] = [once() for _ in range(rounds)]
+
+    def client_gone() -> float:
+        with contextlib.closing(idle_client(service, "million")):
+            since(time.monotonic(), lambda: downloads(connection) == 1)
+        return since(time.monotonic(), lambda: downloads(connection) == 0)
+
+    def client_gone_amid_packing() -> float:
+        connection.execute("SELECT cell_invalidate('load', 'million')")
+        packing = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data_head(%' AND pid <> pg_backend_pid()"
+        with contextlib.closing(idle_client(service, "million")):
+            since(time.monotonic(), lambda: connection.execute(packing).fetchone()[0] == 1)
+        return since(time.monotonic(), lambda: connection.execute(packing).fetchone()[0] == 0)
+
+    def malformed() -> float:
+        for line in b"\0\1\2\r\n\r\n", b"GET /cell-data-binary/?study=%ff&sample=%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /" + b"x" * 100_000:
+            with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(urllib.parse.urlsplit(service).netloc.split(":"))) as client:
+                client.sendall(line)
+        return since(time.monotonic(), lambda: answers(service))
+
+    def exhausted() -> float:
+        clients = [idle_client(service, "million") for _ in range(16)]
+        since(time.monotonic(), lambda: downloads(connection) == 16)
+        assert status(f"{service}/health") == 200
+        assert status(data_url(service, "small"), timeout=30) == 503
+        for client in clients:
+            client.close()
+        return since(time.monotonic(), lambda: answers(service))
+
+    def killed() -> float:
+        download = curl(data_url(service, "million"), "--limit-rate", "4M")
+        since(time.monotonic(), lambda: downloads(connection) == 1)
+        connection.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+        time_taken = since(time.monotonic(), lambda: answers(service))
+        assert finished(download)[3] != 0, "the client was not told"
+        return time_taken
+
+    def stopped() -> float:
+        nonlocal connection
+        download = curl(data_url(service, "million"), "--limit-rate", "4M")
+        since(time.monotonic(), lambda: downloads(connection) == 1)
+        connection.close()
+        subprocess.run(["pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", data], check=True)
+        assert finished(download)[3] != 0 and status(f"{service}/health") == 503
+        subprocess.run(["pg_ctl", "start", "-s", "-w", "-D", data, "-l", data.parent / "server.log"], check=True)
+        time_taken = since(time.monotonic(), lambda: answers(service))
+        connection = psycopg.connect(autocommit=True)
+        return time_taken
+
+    fault("client gone during a download, until its query has ended", client_gone)
+    fault("client gone while its slide is packed, until the packing has ended", client_gone_amid_packing)
+    fault("malformed requests", malformed)
+    fault("16 clients that take nothing hold all connections, then leave", exhausted)
+    fault("all backends killed during a download", killed)
+    fault("database stopped during a download, and started again", stopped)
+    return found

@@ -1,0 +1,101 @@
+/** The endpoints, relative to the page, and what can go wrong with them in words for people. */
+
+import { compactLength, decode, Features, fetchPayload, HttpError, PayloadError, type Cells } from "cell-binary";
+import { measure } from "./timing.ts";
+
+/** Something to tell the user. */
+export class Problem extends Error {
+  constructor(readonly title: string, readonly detail: string, readonly again: boolean, readonly hint?: string) {
+    super(`${title} ${detail}`);
+  }
+}
+
+const address = (endpoint: string, parameters: Record<string, string> = {}) => {
+  const query = new URLSearchParams(parameters).toString();
+  return new URL(`../${endpoint}/${query && `?${query}`}`, document.baseURI).href;
+};
+
+async function json<T>(what: string, endpoint: string, parameters: Record<string, string>, signal: AbortSignal,
+                       read: (document: any) => T): Promise<T> {
+  let document: unknown;
+  try {
+    const response = await fetch(address(endpoint, parameters), { signal });
+    if (!response.ok) {
+      throw ofStatus(what, response.status, await response.json().catch(() => ({})));
+    }
+    document = await response.json();
+  } catch (error) {
+    throw inWords(what, error);
+  }
+  try {
+    return read(document);
+  } catch (error) {
+    throw new Problem(`What arrived as ${what} is something else.`, (error as Error).message, true);
+  }
+}
+
+function strings(values: unknown[]): string[] {
+  if (!values.every((value) => typeof value === "string")) {
+    throw new TypeError("A name is not a string.");
+  }
+  return values as string[];
+}
+
+export const studies = (signal: AbortSignal): Promise<string[]> =>
+  json("the studies", "study-names", {}, signal, (list) => strings(list.map((study: { handle: string }) => study.handle)));
+
+export const samples = (study: string, signal: AbortSignal): Promise<string[]> =>
+  json("the samples", "samples", { study }, signal, (document) => strings(document.samples));
+
+export const features = (study: string, signal: AbortSignal): Promise<Features> =>
+  json("the features", "cell-data-binary-feature-names", { study }, signal, (document) => Features.fromJSON(document));
+
+export async function cells(study: string, sample: string, signal: AbortSignal,
+                            onProgress: (received: number, total: number | undefined) => void): Promise<Cells> {
+  try {
+    const asked = performance.now();
+    const payload = await fetchPayload(address("cell-data-binary", { study, sample, layout: "compact" }),
+                                       { signal, onProgress, total: compactLength });
+    measure("transfer", asked);
+    const received = performance.now(), cells = decode(payload, "compact");
+    measure("decode", received);
+    return cells;
+  } catch (error) {
+    throw inWords(`the cells of ${sample}`, error);
+  }
+}
+
+interface Details {
+  detail?: unknown;
+  hint?: unknown;
+}
+
+function ofStatus(what: string, status: number, { detail, hint }: Details): Problem {
+  const title = status === 503 ? `The service cannot answer now (503): ${what} could not be loaded.`
+    : `The service refused ${what} (${status}).`;
+  return new Problem(title, typeof detail === "string" ? detail : "It does not say why.",
+                     status >= 500 || status === 408 || status === 429, typeof hint === "string" ? hint : undefined);
+}
+
+/** Aborted requests stay what they are: they are nothing to tell. */
+function inWords(what: string, error: unknown): unknown {
+  if (error instanceof Problem || error instanceof DOMException && error.name === "AbortError") {
+    return error;
+  }
+  if (error instanceof HttpError) {
+    return ofStatus(what, error.status, error);
+  }
+  if (error instanceof PayloadError) {
+    return new Problem(`What arrived as ${what} is no complete payload.`, error.message, true);
+  }
+  if (error instanceof SyntaxError) {
+    return new Problem(`What arrived as ${what} is not JSON.`, error.message, true);
+  }
+  if (error instanceof TypeError) {   // what fetch throws if there is no connection, or no more
+    return new Problem(`The connection failed: ${what} did not arrive.`, `Is the network up, and the service? (${error.message})`, true);
+  }
+  if (error instanceof RangeError) {   // what a typed array throws that finds no memory
+    return new Problem(`There is not enough memory for ${what}.`, error.message, true);
+  }
+  return error;
+}

@@ -1,0 +1,163 @@
+/** A layer of deck.gl that draws the cells of a compact payload as points, straight from the payload's bytes. */
+
+import { Layer, type LayerProps, type OrthographicViewport, type UpdateParameters } from "@deck.gl/core";
+import { Buffer, type RenderPass } from "@luma.gl/core";
+import { Model } from "@luma.gl/engine";
+import { MAX_RULES, RULES_BYTES } from "./rules.ts";
+
+export interface CellLayerProps {
+  cells: Buffer | null;    // x, y, and the two halves of the mask, for each cell
+  length: number;          // number of cells
+  rules: ArrayBuffer;      // the uniform block that `pack` makes
+  diameter: number;        // of a point on the slide
+  smallest: number;        // diameter of a point on the screen, at least and at most
+  largest: number;
+}
+
+/** Where the view is. Both parts of a position are exact in 32-bit floats, wherever on the slide: `high` is the
+ * multiple of 4096 below the centre, `rest` what is left to it. */
+const VIEW_BYTES = 32;
+
+const vs = `#version 300 es
+#define SHADER_NAME cell-layer-vertex
+in ivec2 position;
+in uvec2 phenotypes;
+
+layout(std140) uniform rulesUniforms {
+  uvec4 bits[${MAX_RULES}];
+  vec4 colours[${MAX_RULES}];
+  vec4 other;
+  int count;
+} rules;
+
+layout(std140) uniform viewUniforms {
+  ivec2 high;
+  vec2 rest;
+  vec2 scale;
+  float size;
+} view;
+
+out vec3 colour;
+out float size;
+
+void main() {
+  gl_Position = vec4(0.0, 0.0, 2.0, 1.0);   // behind everything: clipped
+  gl_PointSize = 1.0;
+  vec2 offset = 4096.0 * vec2((position >> 12) - view.high) + (vec2(position & 4095) - view.rest);
+  vec2 place = offset * view.scale;
+  if (max(abs(place.x), abs(place.y)) > 1.2) {
+    return;   // well beyond the edge: its colour does not matter
+  }
+  // A rule fits if nothing is missing of the bits that must be set, nor of the clear ones that must be clear.
+  uvec4 mask = uvec4(phenotypes, ~phenotypes);
+  int rule = 0;
+  while (rule < rules.count && (mask & rules.bits[rule]) != rules.bits[rule]) {
+    rule++;
+  }
+  vec4 rgba = rule < rules.count ? rules.colours[rule] : rules.other;
+  if (rgba.a == 0.0) {
+    return;
+  }
+  // The first rule is nearest, the cells of no rule are farthest: the depth test puts the colours in that order,
+  // whatever the order of the cells.
+  gl_Position = vec4(place, float(rule < rules.count ? rule : ${MAX_RULES}) / ${MAX_RULES + 1}.0, 1.0);
+  gl_PointSize = view.size;
+  colour = rgba.rgb;
+  size = view.size;
+}
+`;
+
+const fs = `#version 300 es
+#define SHADER_NAME cell-layer-fragment
+precision highp float;
+in vec3 colour;
+in float size;
+out vec4 fragColor;
+
+void main() {
+  // How many pixels it is to the edge. A point of few pixels has no room for being round.
+  float inside = size < 4.0 ? 1.0 : 0.5 * size - length(gl_PointCoord - 0.5) * size;
+  if (inside <= 0.0) {
+    discard;
+  }
+  // Premultiplied, and not blended with the points below, which may be drawn later: the edge is smooth against
+  // the page, and a thin dark rim against other points.
+  fragColor = vec4(colour, 1.0) * min(inside, 1.0);
+}
+`;
+
+export class CellLayer extends Layer<CellLayerProps & LayerProps> {
+  static override layerName = "CellLayer";
+
+  declare state: { model: Model; rules: Buffer; view: Buffer };
+
+  override initializeState(): void {
+    const { device } = this.context;
+    const rules = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: RULES_BYTES });
+    const view = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: VIEW_BYTES });
+    const model = new Model(device, {
+      id: this.props.id,
+      vs,
+      fs,
+      topology: "point-list",
+      bufferLayout: [{
+        name: "cells",
+        byteStride: 16,
+        attributes: [
+          { attribute: "position", format: "sint32x2", byteOffset: 0 },
+          { attribute: "phenotypes", format: "uint32x2", byteOffset: 8 },
+        ],
+      }],
+      bindings: { rulesUniforms: rules, viewUniforms: view },
+      parameters: { depthWriteEnabled: true, depthCompare: "less", blend: false },
+      disableWarnings: true,   // of deck.gl's uniforms, which the shader does not use
+    });
+    this.setState({ model, rules, view });
+  }
+
+  /** No attributes are made from rows. */
+  protected override _getAttributeManager() {
+    return null;
+  }
+
+  override updateState({ props, oldProps }: UpdateParameters<this>): void {
+    const { model, rules } = this.state;
+    if (props.cells !== oldProps.cells && props.cells) {
+      model.setAttributes({ cells: props.cells });
+    }
+    model.setVertexCount(props.cells ? props.length : 0);
+    if (props.rules !== oldProps.rules) {
+      rules.write(props.rules);
+    }
+    this.setNeedsRedraw();
+  }
+
+  override draw({ renderPass }: { renderPass: RenderPass }): void {
+    const { cells, length, diameter, smallest, largest } = this.props, { model, view } = this.state;
+    if (!cells || length === 0) {
+      return;
+    }
+    const { target, zoomX, width, height } = this.context.viewport as OrthographicViewport;
+    const scale = 2 ** zoomX, high = target.slice(0, 2).map((value) => Math.floor(value / 4096));
+    const devicePixels = this.context.gl.drawingBufferWidth / width;
+    const block = new ArrayBuffer(VIEW_BYTES), integers = new Int32Array(block), floats = new Float32Array(block);
+    integers.set(high, 0);
+    floats.set([target[0] - 4096 * high[0]!, target[1] - 4096 * high[1]!], 2);
+    floats.set([2 * scale / width, -2 * scale / height], 4);   // y of an image goes down, that of clip space up
+    floats[6] = Math.min(Math.max(diameter * scale, smallest), largest) * devicePixels;
+    view.write(block);
+    model.draw(renderPass);
+  }
+
+  override finalizeState(context: this["context"]): void {
+    super.finalizeState(context);
+    this.state.model.destroy();
+    this.state.rules.destroy();
+    this.state.view.destroy();
+  }
+}
+
+CellLayer.defaultProps = {
+  cells: { type: "object", value: null, optional: true },
+  rules: { type: "object", value: null },
+} as never;

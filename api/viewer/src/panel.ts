@@ -1,0 +1,182 @@
+/** The panel beside the slide: what to show, and the rules with their legend. */
+
+import { isEmpty, MAX_RULES, nameOf, nextColour, OTHER_COLOUR, type Rule } from "./rules.ts";
+
+export interface Changes {
+  study(study: string): void;
+  sample(sample: string): void;
+  rules(): void;
+  hideOther(hide: boolean): void;
+  size(size: number): void;
+}
+
+type Kind = "positive" | "negative";
+
+const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+const number = (value: number) => value.toLocaleString("en");
+
+function make<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {},
+                                                     ...children: (Node | string)[]): HTMLElementTagNameMap[K] {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+export class Panel {
+  rules: Rule[] = [];
+  private names: readonly string[] = [];
+  private edited = -1;   // the rule whose features are open
+
+  private readonly study = element<HTMLSelectElement>("study");
+  private readonly sample = element<HTMLSelectElement>("sample");
+  private readonly list = element<HTMLOListElement>("rules");
+  private readonly addButton = element<HTMLButtonElement>("add");
+  private readonly hide = element<HTMLInputElement>("hide");
+  private readonly size = element<HTMLInputElement>("size");
+
+  constructor(private readonly changes: Changes) {
+    this.study.addEventListener("change", () => changes.study(this.study.value));
+    this.sample.addEventListener("change", () => changes.sample(this.sample.value));
+    this.hide.addEventListener("change", () => changes.hideOther(this.hide.checked));
+    this.size.addEventListener("input", () => changes.size(this.size.valueAsNumber));
+    this.addButton.addEventListener("click", () => {
+      // As the first, so that the user sees what it colours, whatever rules there are.
+      this.rules.unshift({ colour: nextColour(this.rules), positive: [], negative: [] });
+      this.edited = 0;
+      this.changed("0 positive");
+    });
+    element("other-swatch").style.background = OTHER_COLOUR;
+    this.showRules([], []);
+  }
+
+  showStudies(studies: readonly string[], chosen: string): void {
+    this.fill(this.study, studies, chosen);
+  }
+
+  showSamples(samples: readonly string[], chosen: string): void {
+    this.fill(this.sample, samples, chosen);
+  }
+
+  showRules(rules: Rule[], names: readonly string[]): void {
+    this.rules = rules;
+    this.names = names;
+    this.edited = -1;
+    this.render();
+  }
+
+  showOptions(hideOther: boolean, size: number): void {
+    this.hide.checked = hideOther;
+    this.size.valueAsNumber = size;
+  }
+
+  /** Counts of the rules, and behind them of no rule; without, a dash. */
+  showCounts(counts?: readonly number[]): void {
+    const text = (count: number | undefined) => count === undefined ? "–" : number(count);
+    this.list.querySelectorAll(".count").forEach((place, rule) => place.textContent = text(counts?.[rule]));
+    element("other-count").textContent = text(counts?.[this.rules.length]);
+    element("total").textContent = text(counts?.reduce((sum, count) => sum + count, 0));
+  }
+
+  showTiming(text: string): void {
+    element("timing").textContent = text;
+  }
+
+  private fill(select: HTMLSelectElement, values: readonly string[], chosen: string): void {
+    select.replaceChildren(...values.map((value) => make("option", { value, textContent: value })));
+    select.value = chosen;   // none, if the link has one that does not exist
+    select.disabled = values.length === 0;
+  }
+
+  /** Show the changed rules and tell; the focus stays, or goes to the control of that name. */
+  private changed(focus?: string): void {
+    this.render(focus);
+    this.changes.rules();
+  }
+
+  private render(focus = (document.activeElement as HTMLElement | null)?.dataset.control): void {
+    this.list.replaceChildren(...this.rules.map((rule, place) => this.item(rule, place)));
+    this.addButton.disabled = this.names.length === 0 || this.rules.length === MAX_RULES;
+    this.addButton.title = this.rules.length === MAX_RULES ? `There are at most ${MAX_RULES} rules.` : "";
+    if (focus) {
+      this.list.querySelector<HTMLElement>(`[data-control="${focus}"]`)?.focus();
+    }
+  }
+
+  private item(rule: Rule, place: number): HTMLElement {
+    const name = nameOf(rule), open = place === this.edited, control = (what: string) => ({ control: `${place} ${what}` });
+
+    const colour = make("input", { type: "color", value: rule.colour, ariaLabel: `Colour of ${name}` });
+    // Not rendered anew: the browser's colour dialog stays open while it tells each colour.
+    colour.addEventListener("input", () => {
+      rule.colour = colour.value;
+      this.changes.rules();
+    });
+
+    const title = make("button", { type: "button", className: "name", ariaExpanded: String(open), title: isEmpty(rule) ? "" : name }, name);
+    Object.assign(title.dataset, control("name"));
+    title.addEventListener("click", () => {
+      this.edited = open ? -1 : place;
+      const counts = [...this.list.querySelectorAll(".count")].map((count) => count.textContent);
+      this.render();
+      this.list.querySelectorAll(".count").forEach((count, at) => count.textContent = counts[at]!);
+    });
+
+    const item = make("li", {}, make("div", { className: "line" }, colour, title, make("span", { className: "count" }, "–")));
+    if (open) {
+      item.append(this.editor(rule, place, name, control));
+    }
+    return item;
+  }
+
+  private editor(rule: Rule, place: number, name: string, control: (what: string) => { control: string }): HTMLElement {
+    const button = (what: string, text: string, label: string, disabled: boolean, act: () => void) => {
+      const made = make("button", { type: "button", textContent: text, ariaLabel: label, title: label, disabled });
+      Object.assign(made.dataset, control(what));
+      made.addEventListener("click", act);
+      return made;
+    };
+    const move = (to: number) => {
+      this.rules.splice(place, 1);
+      this.rules.splice(to, 0, rule);
+      this.edited = to;
+      this.changed(`${to} name`);
+    };
+    return make("div", { className: "editor", role: "group", ariaLabel: `Rule ${name}` },
+      ...(["positive", "negative"] as const).map((kind) => this.features(rule, place, kind, control)),
+      make("div", { className: "tools" },
+        button("up", "↑", `Move ${name} up`, place === 0, () => move(place - 1)),
+        button("down", "↓", `Move ${name} down`, place === this.rules.length - 1, () => move(place + 1)),
+        button("remove", "Remove rule", `Remove rule ${name}`, false, () => {
+          this.rules.splice(place, 1);
+          this.edited = -1;
+          this.changed();
+          (this.list.querySelector<HTMLElement>(`[data-control="${Math.min(place, this.rules.length - 1)} name"]`) ?? this.addButton).focus();
+        })));
+  }
+
+  private features(rule: Rule, place: number, kind: Kind, control: (what: string) => { control: string }): HTMLElement {
+    const sign = kind === "positive" ? "+" : "-";
+    const chips = rule[kind].map((name) => {
+      const remove = make("button", { type: "button", className: `chip ${kind}`, ariaLabel: `Remove ${name}${sign}`, title: "Remove" },
+                          `${name}${sign} ×`);
+      remove.addEventListener("click", () => {
+        rule[kind] = rule[kind].filter((other) => other !== name);
+        this.changed(`${place} ${kind}`);
+      });
+      return remove;
+    });
+    const select = make("select", {},
+      make("option", { value: "" }, "add…"),
+      ...this.names.map((name, bit) => make("option", { value: String(bit + 1) }, name)));
+    Object.assign(select.dataset, control(kind));
+    select.addEventListener("change", () => {
+      const name = this.names[Number(select.value) - 1]!, other = kind === "positive" ? "negative" : "positive";
+      // A feature cannot be both.
+      rule[other] = rule[other].filter((had) => had !== name);
+      rule[kind] = [...new Set([...rule[kind], name])];
+      this.changed(`${place} ${kind}`);
+    });
+    return make("div", { className: "features" },
+      make("label", {}, kind === "positive" ? "Positive for" : "And not for", select), ...chips);
+  }
+}

@@ -1,0 +1,231 @@
+/** The picture: a canvas with the cells, and the view of it. */
+
+import { Deck, OrthographicView } from "@deck.gl/core";
+import type { Buffer, Device } from "@luma.gl/core";
+import type { Cells } from "cell-binary";
+import { Problem } from "./api.ts";
+import { CellLayer } from "./cell-layer.ts";
+import type { View } from "./link.ts";
+import { gpuDone, measure } from "./timing.ts";
+
+const SMALLEST = 1.5, LARGEST = 24;   // diameter of a point on the screen, in CSS pixels, before the slider
+
+const FARTHEST = 2 ** 33;             // of the centre of the view from the origin: cells are within 2^31
+
+export interface Listeners {
+  onView(): void;              // pan, zoom, resize
+  onLost(): void;              // the graphics context; `restart` makes another
+  onFault(error: Error): void;
+}
+
+interface Extent {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+function extentOf({ coordinates, length }: Cells): Extent {
+  let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
+  for (let at = 0; at < 4 * length; at += 4) {
+    const x = coordinates[at]!, y = coordinates[at + 1]!;
+    left = x < left ? x : left;
+    right = x > right ? x : right;
+    top = y < top ? y : top;
+    bottom = y > bottom ? y : bottom;
+  }
+  return length ? { left, top, width: right - left, height: bottom - top } : { left: 0, top: 0, width: 0, height: 0 };
+}
+
+export class Slide {
+  canvas: HTMLCanvasElement;
+  view: View = { x: 0, y: 0, zoom: 0 };
+  /** Whether the view is that of the whole slide, which it remains when the window changes. */
+  fitted = true;
+  size = 1;
+
+  private deck!: Deck<OrthographicView>;
+  private device!: Promise<Device>;
+  private buffer: Buffer | null = null;
+  private cells: Cells | null = null;
+  private extent: Extent = { left: 0, top: 0, width: 0, height: 0 };
+  private rules = new ArrayBuffer(0);
+  private afterFrame: (() => void)[] = [];
+
+  constructor(canvas: HTMLCanvasElement, private readonly listeners: Listeners) {
+    this.canvas = canvas;
+    this.start();
+  }
+
+  private start(): void {
+    // Asked first, and with what luma.gl asks for: of deck.gl, the error comes as one among others.
+    if (!this.canvas.getContext("webgl2", { antialias: false, powerPreference: "high-performance" })) {
+      throw new Problem("This browser cannot draw the slide: it has no WebGL 2.",
+                        "WebGL may be switched off in its settings, or the graphics card or its driver may be blocked.", false);
+    }
+    this.canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      this.listeners.onLost();
+    });
+    let initialised: (device: Device) => void, device: Device;
+    this.device = new Promise((resolve) => initialised = resolve);
+    this.deck = new Deck<OrthographicView>({
+      canvas: this.canvas,
+      views: new OrthographicView({ id: "slide" }),
+      viewState: this.viewState(),
+      controller: { keyboard: false, dragRotate: false, touchRotate: false, inertia: false, scrollZoom: { speed: 0.005, smooth: false } },
+      layers: [this.layer()],
+      pickingRadius: 0,
+      getCursor: ({ isDragging }) => isDragging ? "grabbing" : "crosshair",
+      onDeviceInitialized: (made) => device = made,
+      onLoad: () => initialised(device),
+      onResize: () => this.fitted ? this.fit() : this.listeners.onView(),
+      onViewStateChange: ({ viewState }) => {
+        const { target, zoom, zoomX } = viewState as { target: number[]; zoom: number; zoomX?: number };
+        this.look({ x: target[0]!, y: target[1]!, zoom: zoomX ?? zoom });
+      },
+      onAfterRender: () => {
+        const drawn = String(this.buffer ? this.cells!.length : 0);
+        if (this.canvas.dataset.drawn !== drawn) {
+          this.canvas.dataset.drawn = drawn;
+        }
+        this.afterFrame.splice(0).forEach((done) => done());
+      },
+      onError: (error) => this.listeners.onFault(error),
+    });
+  }
+
+  /** On a new canvas, as the context of the old one is gone, and with it the cells. */
+  restart(): void {
+    const fresh = this.canvas.cloneNode() as HTMLCanvasElement;
+    this.deck.finalize();
+    this.canvas.replaceWith(fresh);
+    this.canvas = fresh;
+    this.cells = this.buffer = null;
+    this.start();
+  }
+
+  private layer(): CellLayer {
+    const { width, height } = this.extent, { cells, size } = this;
+    // Cells that filled the slide evenly would not quite touch.
+    const spacing = Math.sqrt(Math.max(width, 1) * Math.max(height, 1) / Math.max(cells?.length ?? 1, 1));
+    return new CellLayer({
+      id: "cells",
+      cells: this.buffer,
+      length: cells?.length ?? 0,
+      rules: this.rules,
+      diameter: 0.75 * size * spacing,
+      smallest: SMALLEST * size,
+      largest: LARGEST * size,
+    });
+  }
+
+  private redraw(): void {
+    this.deck.setProps({ layers: [this.layer()] });
+  }
+
+  clear(): void {
+    this.buffer?.destroy();
+    this.buffer = null;
+    this.cells = null;
+    this.redraw();
+  }
+
+  /** Show these cells from here, or as a whole. Resolves when they are on the screen, or others are to be shown. */
+  async show(cells: Cells, view: View | undefined): Promise<void> {
+    this.extent = extentOf(cells);
+    this.cells = cells;
+    if (view) {
+      this.look(view);
+    } else {
+      this.fit();
+    }
+    await this.draw(cells);
+  }
+
+  private async draw(cells: Cells): Promise<void> {
+    const device = await this.device, gl = (device as unknown as { gl: WebGL2RenderingContext }).gl;
+    if (this.cells !== cells) {
+      return;   // another sample was chosen meanwhile
+    }
+    const arrived = performance.now();
+    if (cells.length) {
+      this.buffer = device.createBuffer({ data: cells.bytes });
+      if (gl.getError() === gl.OUT_OF_MEMORY) {
+        this.clear();
+        throw new Problem("The slide is too large for the graphics memory.",
+                          `Its ${cells.length.toLocaleString("en")} cells take ${Math.ceil(cells.bytes.length / 1e6)} MB there.`, true);
+      }
+    }
+    measure("upload", arrived);
+    const uploaded = performance.now();
+    this.redraw();
+    await new Promise<void>((resolve) => this.afterFrame.push(resolve));
+    await gpuDone(gl);
+    if (this.cells === cells) {
+      measure("draw", uploaded);
+    }
+  }
+
+  setRules(rules: ArrayBuffer): void {
+    this.rules = rules;
+    this.redraw();
+  }
+
+  setSize(size: number): void {
+    this.size = size;
+    this.redraw();
+  }
+
+  private get fitZoom(): number {
+    const { width, height } = this.extent, { clientWidth, clientHeight } = this.canvas, margin = 0.92;
+    return Math.log2(margin * Math.min(Math.max(clientWidth, 1) / Math.max(width, 1), Math.max(clientHeight, 1) / Math.max(height, 1)));
+  }
+
+  private get zooms(): [least: number, most: number] {
+    return [Math.min(this.fitZoom - 2, 0), Math.max(6, this.fitZoom)];
+  }
+
+  private viewState() {
+    const [minZoom, maxZoom] = this.zooms, { x, y, zoom } = this.view;
+    return { target: [x, y, 0] as [number, number, number], zoom, minZoom, maxZoom };
+  }
+
+  fit(): void {
+    const { left, top, width, height } = this.extent;
+    this.look({ x: left + width / 2, y: top + height / 2, zoom: Math.min(this.fitZoom, 5) });
+    this.fitted = true;
+  }
+
+  look(view: View): void {
+    const [least, most] = this.zooms, clamp = (value: number, from: number, to: number) => Math.min(Math.max(value, from), to);
+    this.view = { x: clamp(view.x, -FARTHEST, FARTHEST), y: clamp(view.y, -FARTHEST, FARTHEST), zoom: clamp(view.zoom, least, most) };
+    this.fitted = false;
+    this.deck.setProps({ viewState: this.viewState() });
+    this.listeners.onView();
+  }
+
+  /** By a part of what is seen of the slide. */
+  pan(right: number, down: number): void {
+    const step = Math.min(this.canvas.clientWidth, this.canvas.clientHeight) / this.scale;
+    this.look({ ...this.view, x: this.view.x + right * step, y: this.view.y + down * step });
+  }
+
+  zoom(by: number): void {
+    this.look({ ...this.view, zoom: this.view.zoom + by });
+  }
+
+  /** Screen pixels for a pixel of the slide. */
+  get scale(): number {
+    return 2 ** this.view.zoom;
+  }
+
+  /** From pixels of the canvas to those of the slide, and back. */
+  toSlide(x: number, y: number): [number, number] {
+    return [this.view.x + (x - this.canvas.clientWidth / 2) / this.scale, this.view.y + (y - this.canvas.clientHeight / 2) / this.scale];
+  }
+
+  toScreen(x: number, y: number): [number, number] {
+    return [this.canvas.clientWidth / 2 + (x - this.view.x) * this.scale, this.canvas.clientHeight / 2 + (y - this.view.y) * this.scale];
+  }
+}

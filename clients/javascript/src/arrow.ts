@@ -1,0 +1,57 @@
+import { Cells, WORDS } from "./cells.js";
+import { PayloadError } from "./errors.js";
+
+/** What is used of a Vector of apache-arrow. */
+export interface ArrowColumn {
+    readonly nullCount: number;
+    toArray(): unknown;
+}
+
+/** What is used of a Table of apache-arrow. */
+export interface ArrowTable {
+    readonly numRows: number;
+    getChild(name: string): ArrowColumn | null;
+}
+
+/**
+ * The cells of layout arrow, interleaved into new memory:
+ * `fromArrow(tableFromIPC(bytes))`.
+ *
+ * Any table with the columns cell_id (uint32), x and y (int32) and phenotypes
+ * (uint64) is taken, whoever wrote it.
+ *
+ * @throws PayloadError if a column is missing, of another type, or has nulls
+ */
+export function fromArrow(table: ArrowTable): Cells {
+    const ids = read<Uint32Array>(table, "cell_id", "Uint32Array");
+    const x = read<Int32Array>(table, "x", "Int32Array");
+    const y = read<Int32Array>(table, "y", "Int32Array");
+    const phenotypes = read<BigUint64Array>(table, "phenotypes", "BigUint64Array");
+
+    const cells = new Cells(new Int32Array(WORDS * table.numRows), ids);
+    const { coordinates, masks } = cells;
+    const halves = new Uint32Array(phenotypes.buffer, phenotypes.byteOffset, 2 * phenotypes.length);
+    for (let i = 0, at = 0; i < cells.length; i++, at += WORDS) {
+        coordinates[at] = x[i]!;
+        coordinates[at + 1] = y[i]!;
+        masks[at + 2] = halves[2 * i]!;
+        masks[at + 3] = halves[2 * i + 1]!;
+    }
+    return cells;
+}
+
+function read<A extends { readonly length: number }>(table: ArrowTable, name: string, type: string): A {
+    const column = table.getChild(name);
+    if (column === null || column === undefined)
+        throw new PayloadError(`the Arrow table has no column "${name}"`);
+    if (column.nullCount > 0)
+        throw new PayloadError(`column "${name}" of the Arrow table has ${column.nullCount} nulls`);
+    const values = column.toArray();
+    const found = Object.prototype.toString.call(values).slice("[object ".length, -1);
+    if (found !== type) throw new PayloadError(`column "${name}" of the Arrow table is ${found}, not ${type}`);
+    if ((values as A).length !== table.numRows)
+        throw new PayloadError(
+            `column "${name}" of the Arrow table has ${(values as A).length} values in ${table.numRows} rows`,
+        );
+    return values as A;
+}

@@ -1,0 +1,114 @@
+import { Cells, CELL, WORDS } from "./cells.js";
+import { decodeDense } from "./dense.js";
+import { PayloadError } from "./errors.js";
+
+/** The layouts that `decode` reads. */
+export type Layout = "compact" | "spt" | "dense";
+
+/**
+ * The cells of a payload.
+ *
+ * Layout compact is not copied: the cells are views of the payload's memory,
+ * from its byte 4 on.  (Only a Uint8Array that does not begin at a multiple of
+ * four of its buffer is.)  Of spt and dense the cells are new.
+ *
+ * Lengths are compared before anything is allocated, so that a header cannot
+ * ask for memory that its payload does not fill.
+ *
+ * @throws PayloadError if the bytes are not a payload of that layout
+ * @throws RangeError if there is no such layout
+ * @throws TypeError if the payload is neither an ArrayBuffer nor a Uint8Array
+ */
+export function decode(payload: ArrayBuffer | Uint8Array, layout: Layout = "compact"): Cells {
+    const bytes = bytesOf(payload);
+    switch (layout) {
+        case "compact":
+            return decodeCompact(bytes);
+        case "spt":
+            return decodeSpt(bytes);
+        case "dense":
+            return decodeDense(bytes);
+        default:
+            if ((layout as string) === "arrow")
+                throw new RangeError('layout "arrow" is read by apache-arrow: fromArrow(tableFromIPC(bytes))');
+            throw new RangeError(`unknown layout "${layout}"; the layouts are compact, spt, dense`);
+    }
+}
+
+function bytesOf(payload: ArrayBuffer | Uint8Array): Uint8Array {
+    if (ArrayBuffer.isView(payload))
+        return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+    // By its tag: that of a frame or a worker is another class.
+    const tag = Object.prototype.toString.call(payload);
+    if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]")
+        return new Uint8Array(payload);
+    throw new TypeError("payload is neither an ArrayBuffer nor a Uint8Array");
+}
+
+/** The header of a layout in which the number of cells is first and the cells follow. */
+function readHeader(bytes: Uint8Array, size: number, cellSize: number, littleEndian: boolean): number {
+    if (bytes.length < size)
+        throw new PayloadError(`a header takes ${size} bytes, but the payload has ${bytes.length}`);
+    const cells = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, littleEndian);
+    const expected = size + cells * cellSize;
+    if (bytes.length !== expected)
+        throw new PayloadError(
+            `by its header, which gives ${cells} cells, the payload would have ${expected} bytes, ` +
+                `but it has ${bytes.length}`,
+        );
+    return cells;
+}
+
+function decodeCompact(bytes: Uint8Array): Cells {
+    const header = 4;
+    const cells = readHeader(bytes, header, CELL, true);
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    return new Cells(new Int32Array(aligned.buffer, aligned.byteOffset + header, WORDS * cells));
+}
+
+function decodeSpt(bytes: Uint8Array): Cells {
+    const header = 20;
+    const cellSize = 20;
+    const cells = readHeader(bytes, header, cellSize, false);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const words = new Uint32Array(WORDS * cells);
+    const ids = new Uint32Array(cells);
+    // What no cells have is zeros.
+    let minX = cells > 0 ? 0xffffffff : 0;
+    let minY = minX;
+    let maxX = 0;
+    let maxY = 0;
+
+    for (let i = 0, from = header, to = 0; i < cells; i++, from += cellSize, to += WORDS) {
+        const id = view.getUint32(from);
+        const x = view.getUint32(from + 4);
+        const y = view.getUint32(from + 8);
+
+        if (i > 0 && id <= ids[i - 1]!)
+            throw new PayloadError(
+                `the cell at position ${i} has cell_id ${id}, which does not come after ${ids[i - 1]}`,
+            );
+        ids[i] = id;
+        words[to] = x;
+        words[to + 1] = y;
+        words[to + 2] = view.getUint32(from + 12, true);
+        words[to + 3] = view.getUint32(from + 16, true);
+        if (x < minX) minX = x;
+        if (x > maxX) maxX = x;
+        if (y < minY) minY = y;
+        if (y > maxY) maxY = y;
+    }
+
+    const sides: [string, number][] = [
+        ["minimum x", minX],
+        ["maximum x", maxX],
+        ["minimum y", minY],
+        ["maximum y", maxY],
+    ];
+    sides.forEach(([side, expected], i) => {
+        const found = view.getUint32(4 + 4 * i);
+        if (found !== expected)
+            throw new PayloadError(`the header gives ${found} as ${side}, but the cells have ${expected}`);
+    });
+    return new Cells(words, ids);
+}

@@ -1,0 +1,10 @@
+/**
+ * Reads the payloads of the PostgreSQL extension cell_binary into typed arrays.
+ */
+export { Cells } from "./cells.js";
+export { decode, type Layout } from "./decode.js";
+export { fromArrow, type ArrowColumn, type ArrowTable } from "./arrow.js";
+export { PayloadError } from "./errors.js";
+export { Features } from "./features.js";
+export { fetchPayload, compactLength, HttpError, type FetchOptions } from "./fetch.js";
+export { positive, count, nearest, type Rule } from "./filter.js";

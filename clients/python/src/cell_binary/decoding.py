@@ -1,0 +1,88 @@
+"""Payloads of each layout as cells.
+
+docs/format.md of the extension is the specification.  Lengths are compared
+before anything is allocated, so that a header cannot ask for memory that its
+payload does not fill.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrow import decode_arrow
+from .cells import Cells
+from .dense import decode_dense
+from .errors import PayloadError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+COMPACT_HEADER = 4
+COMPACT_CELL = np.dtype([("x", "<i4"), ("y", "<i4"), ("phenotypes", "<u8")])
+
+SPT_HEADER = 20
+SPT_CELL = np.dtype([("cell_id", ">u4"), ("x", ">u4"), ("y", ">u4"), ("phenotypes", "<u8")])
+
+
+def decode(payload: bytes | bytearray | memoryview | Buffer, layout: str = "compact") -> Cells:
+    """The cells of a payload in layout compact, spt, dense or arrow.
+
+    payload is any contiguous buffer.  Of compact, spt and arrow the arrays are
+    views of it: nothing is copied.  Of dense they are new.
+
+    Raises PayloadError if the bytes are not a payload of that layout,
+    ValueError if there is no such layout, TypeError if payload is not a
+    contiguous buffer, and ImportError if layout arrow lacks pyarrow.
+    """
+    try:
+        decode_layout = LAYOUTS[layout]
+    except KeyError:
+        raise ValueError(f'unknown layout "{layout}"; the layouts are {", ".join(LAYOUTS)}') from None
+    view = memoryview(payload)
+    if not view.c_contiguous:
+        raise TypeError("payload must be contiguous bytes")
+    return decode_layout(np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8))
+
+
+def read_cells(data: NDArray[np.uint8], header: int, byte_order: str, cell: np.dtype[np.void]) -> NDArray[np.void]:
+    """The cells behind a header that begins with their number."""
+    if len(data) < header:
+        raise PayloadError(f"a header takes {header} bytes, but the payload has {len(data)}")
+    cells = int(data[:4].view(byte_order + "u4")[0])
+    expected = header + cells * cell.itemsize
+    if len(data) != expected:
+        raise PayloadError(
+            f"by its header, which gives {cells} cells, the payload would have "
+            f"{expected} bytes, but it has {len(data)}"
+        )
+    return data[header:].view(cell)
+
+
+def decode_compact(data: NDArray[np.uint8]) -> Cells:
+    cells = read_cells(data, COMPACT_HEADER, "<", COMPACT_CELL)
+    return Cells(cells["x"], cells["y"], cells["phenotypes"])
+
+
+def decode_spt(data: NDArray[np.uint8]) -> Cells:
+    cells = read_cells(data, SPT_HEADER, ">", SPT_CELL)
+    ids = cells["cell_id"]
+    descents = ids[1:] <= ids[:-1]
+    if descents.any():
+        at = int(descents.argmax()) + 1
+        raise PayloadError(
+            f"the cell at position {at} has cell_id {ids[at]}, which does not come after {ids[at - 1]}"
+        )
+    extent = data[4:SPT_HEADER].view(">u4")
+    for i, axis in enumerate("xy"):
+        for j, side in enumerate(("minimum", "maximum")):
+            found = int(extent[2 * i + j])
+            expected = int(getattr(cells[axis], side[:3])()) if len(cells) else 0
+            if found != expected:
+                raise PayloadError(f"the header gives {found} as {side} {axis}, but the cells have {expected}")
+    return Cells(cells["x"], cells["y"], cells["phenotypes"], ids)
+
+
+LAYOUTS = {"compact": decode_compact, "spt": decode_spt, "dense": decode_dense, "arrow": decode_arrow}

@@ -1,0 +1,258 @@
+"""What decode takes and gives; errors and their texts; hostile bytes."""
+
+from __future__ import annotations
+
+import random
+import re
+import struct
+import sys
+import tracemalloc
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+from vectors import MALFORMED, VALID, Vector, named
+
+from cell_binary import Cells, PayloadError, decode
+
+EXAMPLE = {layout: named(f"{layout}: the example of format.md") for layout in ("compact", "spt", "dense", "arrow")}
+LAYOUTS = list(EXAMPLE)
+
+
+def columns(cells: Cells) -> list[np.ndarray[Any, Any]]:
+    ids = [] if cells.cell_id is None else [cells.cell_id]
+    return [cells.x, cells.y, cells.phenotypes, *ids]
+
+
+# ---- what it gives ----
+
+
+def test_layout_compact_is_the_default() -> None:
+    cells = decode(EXAMPLE["compact"])
+    assert cells.x.tolist() == [10, -4]
+    assert cells.cell_id is None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_types(layout: str) -> None:
+    for payload in EXAMPLE[layout], named(f"{layout}: 0 cells"):
+        cells = decode(payload, layout)
+        kind = np.uint32 if layout == "spt" else np.int32
+        assert cells.x.dtype.newbyteorder("=") == kind
+        assert cells.y.dtype.newbyteorder("=") == kind
+        assert cells.phenotypes.dtype == np.uint64
+        if cells.cell_id is not None:
+            assert cells.cell_id.dtype.newbyteorder("=") == np.uint32
+        assert all(column.shape == (len(cells),) for column in columns(cells))
+
+
+@pytest.mark.parametrize("layout", ["compact", "spt", "arrow"])
+def test_nothing_is_copied(layout: str) -> None:
+    payload = bytearray(named(f"{layout}: 9 cells"))
+    cells = decode(payload, layout)
+    whole = np.frombuffer(payload, np.uint8)
+    assert all(np.shares_memory(column, whole) for column in columns(cells))
+
+    # A change of the payload shows: each byte of the first cell's mask.
+    before = int(cells.phenotypes[0])
+    at = bytes(payload).index(cells.phenotypes[0].tobytes())
+    payload[at] ^= 1
+    payload[at + 7] ^= 0x80
+    assert int(cells.phenotypes[0]) == before ^ 0x8000000000000001
+
+
+@pytest.mark.parametrize("layout", ["compact", "spt"])
+def test_arrays_are_read_only_if_the_payload_is(layout: str) -> None:
+    for column in columns(decode(EXAMPLE[layout], layout)):
+        assert not column.flags.writeable
+        with pytest.raises(ValueError):
+            column[0] = 1
+    payload = bytearray(EXAMPLE[layout])
+    decode(payload, layout).x[1] = 77
+    assert payload != EXAMPLE[layout]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_keep_the_payload_alive(layout: str) -> None:
+    expected = columns(decode(EXAMPLE[layout], layout))
+    again = columns(decode(bytearray(EXAMPLE[layout]), layout))
+    assert [column.tolist() for column in again] == [column.tolist() for column in expected]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_contiguous_buffer(layout: str) -> None:
+    payload = EXAMPLE[layout]
+    expected = decode(payload, layout).phenotypes.tolist()
+    unaligned = memoryview(b"?" + payload)[1:]
+    array = np.frombuffer(payload, np.uint8)
+    buffers: list[Any] = [bytearray(payload), memoryview(payload), unaligned, array, array.reshape(2, -1)]
+    for buffer in buffers:
+        assert decode(buffer, layout).phenotypes.tolist() == expected
+
+
+def test_what_is_no_buffer() -> None:
+    strided = np.frombuffer(EXAMPLE["compact"], np.uint8)[::2]
+    for payload in "text", 4, None, strided:
+        with pytest.raises(TypeError):
+            decode(payload)  # type: ignore[arg-type]
+
+
+def test_version() -> None:
+    control = Path(__file__).resolve().parents[3] / "cell_binary.control"
+    found = re.search(r"default_version = '(.*)'", control.read_text())
+    assert found and version("cell-binary") == found[1]
+
+
+# ---- errors ----
+
+
+def test_unknown_layout() -> None:
+    with pytest.raises(ValueError, match=re.escape('unknown layout "dence"; the layouts are compact, spt, dense, arrow')):
+        decode(b"", "dence")
+
+
+def edited(layout: str, at: int, value: bytes) -> bytes:
+    payload = bytearray(EXAMPLE[layout])
+    payload[at : at + len(value)] = value
+    return bytes(payload)
+
+
+# Of the two cells of format.md's example.
+TEXTS = [
+    ("compact", b"\1\0", "a header takes 4 bytes, but the payload has 2"),
+    ("compact", edited("compact", 0, b"\3"), "by its header, which gives 3 cells, the payload would have 52 bytes, but it has 36"),
+    ("spt", edited("spt", 40, b"\0\0\0\3"), "the cell at position 1 has cell_id 3, which does not come after 3"),
+    ("spt", edited("spt", 11, b"\x10"), "the header gives 16 as maximum x, but the cells have 15"),
+    ("dense", EXAMPLE["dense"][:39], "a header takes 40 bytes, but the payload has 39"),
+    ("dense", edited("dense", 0, b"c"), "byte 0 is 99, where the layout has 67"),
+    ("dense", edited("dense", 7, b"\4"), "the header gives 67108866 as number of cells, which is not possible"),
+    ("dense", edited("dense", 20, b"\x21"), "the header gives 33 as planes of cell_id, which is not possible"),
+    ("dense", edited("dense", 21, b"\0"), "the header gives 0 as planes of x, which is not possible"),
+    ("dense", edited("dense", 22, b"\x80"), "the header gives 128 as planes of y, which is not possible"),
+    ("dense", edited("dense", 4, b"\x09"), "by its header, which gives 9 cells, the payload would have 78 bytes, but it has 60"),
+    ("dense", edited("dense", 41, b"\3"), "feature 63 has the parent 3, which is not a lower feature with a plane"),
+    ("dense", edited("dense", 59, b"\4"), "there are bits behind those of the last cell"),
+    ("dense", edited("dense", 42, b"\3"), "the first cell has a gap of cell_id, although there is none before it"),
+    ("dense", edited("dense", 43, b"\0"), "the cells don't need the header's planes of cell_id: the topmost is all zero"),
+    ("dense", edited("dense", 8, b"\xfc\xff\xff\xff"), "the last cell_id would be 4294967296, over 4294967295"),
+    ("dense", edited("dense", 48, b"\1"), "the first cell has a difference of y, although there is none before it"),
+    ("dense", edited("dense", 47, b"\0"), "the cells don't need the header's planes of x: the topmost is all zero"),
+    ("dense", edited("dense", 45, b"\3"), "the cells don't need the header's base of x: none is at it"),
+    ("dense", edited("dense", 12, b"\xff\xff\xff\x7f"), "the cell at position 0 would have the x coordinate 2147483661, which is over 2147483647"),
+    ("dense", edited("dense", 58, b"\0"), "the cells don't need the header's features: all agree in feature 2"),
+    ("arrow", EXAMPLE["arrow"][:700], "not an Arrow stream: "),
+]
+
+
+@pytest.mark.parametrize(("layout", "payload", "text"), TEXTS)
+def test_texts(layout: str, payload: bytes, text: str) -> None:
+    with pytest.raises(PayloadError, match=re.escape(text)):
+        decode(payload, layout)
+
+
+# ---- layout arrow ----
+
+
+def test_arrow_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=re.escape('pip install "cell-binary[arrow]"')):
+        decode(EXAMPLE["arrow"], "arrow")
+
+
+def arrow_stream(table: Any, max_chunksize: int = 1000) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=max_chunksize)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return, unused-ignore]
+
+
+def test_other_arrow_streams() -> None:
+    table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
+    in_batches = decode(arrow_stream(table, max_chunksize=1), "arrow")
+    assert in_batches.x.tolist() == [10, -4]
+    assert in_batches.cell_id is not None and in_batches.cell_id.tolist() == [3, 7]
+
+    without_batch = decode(arrow_stream(table.slice(0, 0)), "arrow")
+    assert len(without_batch) == 0 and without_batch.phenotypes.dtype == np.uint64
+
+    floats = table.set_column(1, "x", pyarrow.array([1.5, 2.5]))
+    nulls = table.set_column(1, "x", pyarrow.array([1, None], pyarrow.int32()))
+    twice = table.append_column("x", table.column("x"))
+    for other, text in [
+        (floats, 'column "x" of the Arrow stream is double, not int32'),
+        (nulls, 'column "x" of the Arrow stream has 1 nulls'),
+        (twice, 'the Arrow stream has 2 columns "x" instead of one'),
+        (table.drop_columns(["x"]), 'the Arrow stream has 0 columns "x" instead of one'),
+    ]:
+        with pytest.raises(PayloadError, match=text):
+            decode(arrow_stream(other), "arrow")
+
+
+# ---- hostile bytes ----
+
+
+def check_hostile(payload: bytes, layout: str) -> bool:
+    """Either cells that are within the layout's rules, or PayloadError."""
+    try:
+        cells = decode(payload, layout)
+    except PayloadError:
+        return False
+    assert all(len(column) == len(cells) for column in columns(cells))
+    assert len(cells) <= 8 * len(payload)
+    if cells.cell_id is not None and layout != "arrow":
+        assert (np.diff(cells.cell_id.astype(np.int64)) > 0).all()
+    return True
+
+
+def mutated(payload: bytes, chance: random.Random) -> bytes:
+    edit = bytearray(payload)
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.randrange(6)
+        if kind == 0:
+            del edit[chance.randrange(len(edit) + 1) :]
+        elif kind == 1:
+            edit += chance.randbytes(chance.randrange(24))
+        elif kind == 2 and len(edit) >= 8:
+            struct.pack_into("<I", edit, 4 * chance.randrange(2), chance.choice([0, 1, 2**26 - 1, 2**28, 2**32 - 1]))
+        elif edit:
+            at = chance.randrange(len(edit) if kind < 5 else min(len(edit), 48))
+            edit[at] ^= 1 << chance.randrange(8)
+    return bytes(edit)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mutated_payloads(layout: str) -> None:
+    chance = random.Random(layout)
+    small = [vector.payload for vector in VALID if vector.layout == layout and len(vector.payload) < 2000]
+    accepted = sum(check_hostile(mutated(chance.choice(small), chance), layout) for _ in range(4000))
+    assert 100 < accepted < 3900
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_random_bytes(layout: str) -> None:
+    chance = random.Random(layout)
+    for _ in range(2000):
+        payload = chance.randbytes(chance.randrange(120))
+        check_hostile(payload, layout)
+        check_hostile(b"CBD\1" + bytes([chance.randrange(20), 0, 0, 0]) + payload, layout)
+        check_hostile(EXAMPLE["arrow"][: chance.randrange(576)] + payload, layout)
+
+
+@pytest.mark.parametrize("vector", MALFORMED, ids=lambda vector: vector.name)
+def test_that_a_header_alone_takes_no_memory(vector: Vector) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(PayloadError):
+            decode(vector.payload, vector.layout)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_payloads_of_other_layouts(layout: str) -> None:
+    for vector in VALID + MALFORMED:
+        check_hostile(vector.payload, layout)

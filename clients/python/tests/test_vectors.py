@@ -1,0 +1,38 @@
+"""Every line of the vectors: what the extension's own reader made of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from vectors import MALFORMED, VALID, VECTORS, Vector
+
+from cell_binary import Cells, PayloadError, decode
+
+
+def rows(cells: Cells) -> list[tuple[int | None, int, int, int]]:
+    ids = [None] * len(cells) if cells.cell_id is None else cells.cell_id.tolist()
+    return list(zip(ids, cells.x.tolist(), cells.y.tolist(), cells.phenotypes.tolist()))
+
+
+@pytest.mark.parametrize("vector", VALID, ids=lambda vector: vector.name)
+def test_valid(vector: Vector) -> None:
+    cells = decode(vector.payload, vector.layout)
+    assert vector.cells is not None
+    assert len(cells) == len(vector.cells)
+    assert rows(cells) == vector.cells
+
+
+@pytest.mark.parametrize("vector", MALFORMED, ids=lambda vector: vector.name)
+def test_malformed(vector: Vector) -> None:
+    with pytest.raises(PayloadError):
+        decode(vector.payload, vector.layout)
+
+
+def test_that_there_are_all_kinds() -> None:
+    kinds = Counter((vector.layout, vector.cells is not None) for vector in VECTORS)
+    assert len({vector.name for vector in VECTORS}) == len(VECTORS)
+    for layout in "compact", "spt", "dense":
+        assert kinds[layout, True] > 20
+        assert kinds[layout, False] > 20
+    assert kinds["arrow", True] > 10
