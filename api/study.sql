@@ -2,12 +2,13 @@
 -- was loaded from the file :csv, otherwise smaller tissues, too. The service's
 -- role may read it, and that is all it needs.
 SELECT :'csv' <> '' AS from_csv,
-	CASE WHEN :'csv' <> '' THEN regexp_replace(:'csv', '^.*/|\.csv$', '', 'g') ELSE format('%s cells', :cells) END AS sample \gset
+	CASE WHEN :'csv' <> '' THEN regexp_replace(:'csv', '^.*/|\.csv$', '', 'g') ELSE 'large' END AS sample \gset
 
 CREATE TABLE cell AS SELECT :'sample'::text AS sample, * FROM cells;
 \if :from_csv
 \else
-INSERT INTO cell SELECT format('%s cells', n), tissue.* FROM unnest(ARRAY[:cells / 10, :cells / 100]) n, tissue.cells(n, n) tissue WHERE n > 0;
+INSERT INTO cell SELECT 'medium', * FROM tissue.cells(:cells / 10, 2);
+INSERT INTO cell SELECT 'small', * FROM tissue.cells(:cells / 100, 3);
 \endif
 ALTER TABLE cell ADD PRIMARY KEY (sample, cell_id);
 VACUUM ANALYZE cell;

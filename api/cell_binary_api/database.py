@@ -51,9 +51,17 @@ async def reset(_: AsyncConnection) -> None:
 
 def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
     """Connections that are looked at before use, and made when they are needed: no waiting once the server is back."""
-    return AsyncConnectionPool(
+    async def check(connection: AsyncConnection) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except Exception:
+            await made.drain()   # if one is broken, others are; the pool would try one after the other, ever more slowly
+            raise
+
+    made = AsyncConnectionPool(
         name=name, kwargs={"autocommit": True, "prepare_threshold": None}, open=False, min_size=0, max_size=connections, timeout=patience,
-        reconnect_timeout=0, configure=configure, reset=reset, check=AsyncConnectionPool.check_connection)
+        reconnect_timeout=0, configure=configure, reset=reset, check=check)
+    return made
 
 
 # Two, so that names and health are answered while every connection for payloads is busy.
