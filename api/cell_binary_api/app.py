@@ -68,12 +68,9 @@ class Download(Response):
                         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]})
             try:
                 async with aclosing(body(start, stop)) as chunks:
-                    taken = None
-                    async for chunk in chunks:   # which comes from the database while the client takes the last one
-                        if taken:
-                            await asyncio.wait_for(taken, STALL)
-                        taken = asyncio.create_task(send({"type": "http.response.body", "body": chunk, "more_body": True}))
-                    await asyncio.wait_for(taken, STALL)
+                    async for chunk in chunks:
+                        async with asyncio.timeout(STALL):
+                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
             except (psycopg.Error, TimeoutError) as error:
                 # The status is sent: what tells the client is that the connection ends before Content-Length.

@@ -10,6 +10,8 @@ from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
 from psycopg import AsyncConnection, IsolationLevel, OperationalError
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 from psycopg_pool import AsyncConnectionPool
 
 CHUNK_BYTES = 256 * 1024   # what a download holds is a few of these
@@ -31,6 +33,15 @@ class Head(NamedTuple):
     cells: int
     bytes: int
     etag: str
+
+
+class View(Loader):
+    """A bytea as it stands in the result, not copied once more."""
+
+    format = Format.BINARY
+
+    def load(self, data):
+        return data
 
 
 async def configure(connection: AsyncConnection) -> None:
@@ -125,7 +136,9 @@ async def download(payload: Payload):
     """Length and ETag of a payload, and a function that gives its bytes from one offset to another."""
     async with payloads.connection() as connection, connection.transaction():
         async def body(start: int, stop: int) -> AsyncIterator[bytes]:
-            async with aclosing(connection.cursor().stream(
+            cursor = connection.cursor()
+            cursor.adapters.register_loader("bytea", View)
+            async with aclosing(cursor.stream(
                     "SELECT byte_offset, body FROM cell_data_chunks(%s, %s, %s, %s, %s) WHERE chunk BETWEEN %s AND %s",
                     (*payload, CHUNK_BYTES, start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES), binary=True)) as rows:
                 async for offset, chunk in rows:

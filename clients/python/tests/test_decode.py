@@ -7,7 +7,6 @@ import re
 import struct
 import sys
 import tracemalloc
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +100,10 @@ def test_what_is_no_buffer() -> None:
 
 
 def test_version() -> None:
-    control = Path(__file__).resolve().parents[3] / "cell_binary.control"
-    found = re.search(r"default_version = '(.*)'", control.read_text())
-    assert found and version("cell-binary") == found[1]
+    here = Path(__file__).resolve()
+    extension = re.search(r"^default_version = '(.*)'", (here.parents[3] / "cell_binary.control").read_text(), re.MULTILINE)
+    package = re.search(r'^version = "(.*)"', (here.parents[1] / "pyproject.toml").read_text(), re.MULTILINE)
+    assert extension and package and package[1] == extension[1]
 
 
 # ---- errors ----
