@@ -76,6 +76,7 @@ test:
 
 load:
 	scripts/install-dependencies load
+	$(MAKE) -s viewer
 	api/load/load
 
 bench:

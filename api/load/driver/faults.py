@@ -25,9 +25,9 @@ def answers(service: str) -> bool:
     return status(f"{service}/health") == 200 and status(data_url(service, "small")) == 200
 
 
-def idle_client(service: str, sample: str) -> socket.socket:
+def idle_client(service: str, sample: str, study: str = "load") -> socket.socket:
     """A client that asks for a slide and takes nothing of it."""
-    url = urllib.parse.urlsplit(data_url(service, sample))
+    url = urllib.parse.urlsplit(data_url(service, sample, study))
     client = socket.create_connection((url.hostname, url.port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode())
@@ -52,9 +52,8 @@ def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int
         return since(time.monotonic(), lambda: downloads(connection) == 0)
 
     def client_gone_amid_packing() -> float:
-        connection.execute("SELECT cell_invalidate('load', 'million')")
         packing = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data_head(%' AND pid <> pg_backend_pid()"
-        with contextlib.closing(idle_client(service, "million")):
+        with contextlib.closing(idle_client(service, "slow", "slow")):
             since(time.monotonic(), lambda: connection.execute(packing).fetchone()[0] == 1)
         return since(time.monotonic(), lambda: connection.execute(packing).fetchone()[0] == 0)
 
@@ -93,6 +92,9 @@ def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int
         connection = psycopg.connect(autocommit=True)
         return time_taken
 
+    # A sample that takes some 20 seconds to pack
+    connection.execute("CREATE VIEW slow AS SELECT 'slow' AS sample, cell_id, x, y, phenotypes FROM cell WHERE sample = 'small' AND pg_sleep(0.02) IS NOT NULL")
+    connection.execute("SELECT cell_register_study('slow', 'slow', phenotypes => 'phenotypes', features => '{A}')")
     fault("client gone during a download, until its query has ended", client_gone)
     fault("client gone while its slide is packed, until the packing has ended", client_gone_amid_packing)
     fault("malformed requests", malformed)

@@ -67,8 +67,8 @@ def nginx(directory: Path, server: str, http: str = ""):
         yield f"http://127.0.0.1:{port}", directory / "access.log"
 
 
-def data_url(service: str, sample: str) -> str:
-    return f"{service}/cell-data-binary/?" + urllib.parse.urlencode({"study": "load", "sample": sample, "layout": "compact"})
+def data_url(service: str, sample: str, study: str = "load") -> str:
+    return f"{service}/cell-data-binary/?" + urllib.parse.urlencode({"study": study, "sample": sample, "layout": "compact"})
 
 
 def curl(url: str, *options: str) -> subprocess.Popen:

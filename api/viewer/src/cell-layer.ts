@@ -8,11 +8,16 @@ import { MAX_RULES, RULES_BYTES } from "./rules.ts";
 export interface CellLayerProps {
   cells: Buffer | null;    // x, y, and the two halves of the mask, for each cell
   length: number;          // number of cells
+  every: number;           // draws each cell, or one in COARSE
   rules: ArrayBuffer;      // the uniform block that `pack` makes
   diameter: number;        // of a point on the slide
   smallest: number;        // diameter of a point on the screen, at least and at most
   largest: number;
 }
+
+/** One cell in so many is a slide of which the shape can be seen. The payload remains the buffer: its stride says
+ * which cells are read, and WebGL takes no stride over 255 bytes. */
+export const COARSE = 8;
 
 /** Where the view is. Both parts of a position are exact in 32-bit floats, wherever on the slide: `high` is the
  * multiple of 4096 below the centre, `rest` what is left to it. */
@@ -89,20 +94,20 @@ void main() {
 export class CellLayer extends Layer<CellLayerProps & LayerProps> {
   static override layerName = "CellLayer";
 
-  declare state: { model: Model; rules: Buffer; view: Buffer };
+  declare state: { models: Model[]; rules: Buffer; view: Buffer };
 
   override initializeState(): void {
     const { device } = this.context;
     const rules = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: RULES_BYTES });
     const view = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: VIEW_BYTES });
-    const model = new Model(device, {
-      id: this.props.id,
+    const models = [1, COARSE].map((every) => new Model(device, {
+      id: `${this.props.id}-${every}`,
       vs,
       fs,
       topology: "point-list",
       bufferLayout: [{
         name: "cells",
-        byteStride: 16,
+        byteStride: 16 * every,
         attributes: [
           { attribute: "position", format: "sint32x2", byteOffset: 0 },
           { attribute: "phenotypes", format: "uint32x2", byteOffset: 8 },
@@ -111,8 +116,8 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
       bindings: { rulesUniforms: rules, viewUniforms: view },
       parameters: { depthWriteEnabled: true, depthCompare: "less", blend: false },
       disableWarnings: true,   // of deck.gl's uniforms, which the shader does not use
-    });
-    this.setState({ model, rules, view });
+    }));
+    this.setState({ models, rules, view });
   }
 
   /** No attributes are made from rows. */
@@ -121,11 +126,13 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
   }
 
   override updateState({ props, oldProps }: UpdateParameters<this>): void {
-    const { model, rules } = this.state;
-    if (props.cells !== oldProps.cells && props.cells) {
-      model.setAttributes({ cells: props.cells });
-    }
-    model.setVertexCount(props.cells ? props.length : 0);
+    const { models, rules } = this.state, { cells } = props;
+    models.forEach((model, i) => {
+      if (cells && cells !== oldProps.cells) {
+        model.setAttributes({ cells });
+      }
+      model.setVertexCount(cells ? Math.ceil(props.length / [1, COARSE][i]!) : 0);
+    });
     if (props.rules !== oldProps.rules) {
       rules.write(props.rules);
     }
@@ -133,7 +140,7 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
   }
 
   override draw({ renderPass }: { renderPass: RenderPass }): void {
-    const { cells, length, diameter, smallest, largest } = this.props, { model, view } = this.state;
+    const { cells, length, every, diameter, smallest, largest } = this.props, { models, view } = this.state;
     if (!cells || length === 0) {
       return;
     }
@@ -146,12 +153,12 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
     floats.set([2 * scale / width, -2 * scale / height], 4);   // y of an image goes down, that of clip space up
     floats[6] = Math.min(Math.max(diameter * scale, smallest), largest) * devicePixels;
     view.write(block);
-    model.draw(renderPass);
+    models[every === 1 ? 0 : 1]!.draw(renderPass);
   }
 
   override finalizeState(context: this["context"]): void {
     super.finalizeState(context);
-    this.state.model.destroy();
+    this.state.models.forEach((model) => model.destroy());
     this.state.rules.destroy();
     this.state.view.destroy();
   }

@@ -4,11 +4,14 @@ import { Deck, OrthographicView } from "@deck.gl/core";
 import type { Buffer, Device } from "@luma.gl/core";
 import type { Cells } from "cell-binary";
 import { Problem } from "./api.ts";
-import { CellLayer } from "./cell-layer.ts";
+import { CellLayer, COARSE } from "./cell-layer.ts";
 import type { View } from "./link.ts";
 import { gpuDone, measure } from "./timing.ts";
 
 const SMALLEST = 1.5, LARGEST = 24;   // diameter of a point on the screen, in CSS pixels, before the slider
+
+// While the view moves, and if a frame of all cells takes longer than it may, only some cells are drawn.
+const MANY = 200_000, SLOW = 50, SETTLED = 150;   // cells; ms; ms without change after which all are drawn
 
 const FARTHEST = 2 ** 33;             // of the centre of the view from the origin: cells are within 2^31
 
@@ -50,6 +53,10 @@ export class Slide {
   private cells: Cells | null = null;
   private extent: Extent = { left: 0, top: 0, width: 0, height: 0 };
   private rules = new ArrayBuffer(0);
+  private every = 1;
+  private slow = false;      // what the last frame of all cells was
+  private timing = false;
+  private settled = 0;
   private afterFrame: (() => void)[] = [];
 
   constructor(canvas: HTMLCanvasElement, private readonly listeners: Listeners) {
@@ -85,7 +92,7 @@ export class Slide {
         this.look({ x: target[0]!, y: target[1]!, zoom: zoomX ?? zoom });
       },
       onAfterRender: () => {
-        const drawn = String(this.buffer ? this.cells!.length : 0);
+        const drawn = String(this.buffer ? Math.ceil(this.cells!.length / this.every) : 0);
         if (this.canvas.dataset.drawn !== drawn) {
           this.canvas.dataset.drawn = drawn;
         }
@@ -113,6 +120,7 @@ export class Slide {
       id: "cells",
       cells: this.buffer,
       length: cells?.length ?? 0,
+      every: this.every,
       rules: this.rules,
       diameter: 0.75 * size * spacing,
       smallest: SMALLEST * size,
@@ -122,6 +130,39 @@ export class Slide {
 
   private redraw(): void {
     this.deck.setProps({ layers: [this.layer()] });
+  }
+
+  /** The view moves: draw fewer cells if all take too long, and all when it rests. */
+  private moves(): void {
+    if (!this.buffer || this.cells!.length < MANY) {
+      return;
+    }
+    clearTimeout(this.settled);
+    this.settled = window.setTimeout(() => this.draws(1), SETTLED);
+    if (this.slow) {
+      this.draws(COARSE);
+    } else {
+      void this.time();
+    }
+  }
+
+  private draws(every: number): void {
+    if (this.every !== every) {
+      this.every = every;
+      this.redraw();
+    }
+  }
+
+  private async time(): Promise<void> {
+    if (this.timing) {
+      return;
+    }
+    this.timing = true;
+    const started = performance.now(), gl = (await this.device as unknown as { gl: WebGL2RenderingContext }).gl;
+    await new Promise<void>((resolve) => this.afterFrame.push(resolve));
+    await gpuDone(gl);
+    this.slow = performance.now() - started > SLOW;
+    this.timing = false;
   }
 
   clear(): void {
@@ -135,6 +176,8 @@ export class Slide {
   async show(cells: Cells, view: View | undefined): Promise<void> {
     this.extent = extentOf(cells);
     this.cells = cells;
+    this.slow = false;
+    this.every = 1;
     if (view) {
       this.look(view);
     } else {
@@ -202,6 +245,7 @@ export class Slide {
     this.view = { x: clamp(view.x, -FARTHEST, FARTHEST), y: clamp(view.y, -FARTHEST, FARTHEST), zoom: clamp(view.zoom, least, most) };
     this.fitted = false;
     this.deck.setProps({ viewState: this.viewState() });
+    this.moves();
     this.listeners.onView();
   }
 

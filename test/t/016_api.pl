@@ -1,0 +1,75 @@
+# make api: the service with its viewer, until Ctrl-C. make load: its report.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use IO::Socket::INET;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes 'sleep';
+
+my $tools = '/var/cache/cell_binary/test';
+plan skip_all => "no $tools: scripts/install-dependencies tools" if !-d $tools && ($ENV{CI} // '') ne 'true';
+
+my $folder = PostgreSQL::Test::Utils::tempdir_short();
+local $ENV{TMPDIR} = "$folder/tmp";
+mkdir $ENV{TMPDIR};
+
+sub left_behind
+{
+	return join ' ', glob "$folder/tmp/*";
+}
+
+# make api CELLS= and DATA=, and what curl gets at some paths.
+sub serve
+{
+	my ($input, @paths) = @_;
+	my $port = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport;
+	my ($output, $errors) = ('', '');
+	my $api = IPC::Run::start([ 'make', '-s', 'api', "PORT=$port", $input ], '>', \$output, '2>', \$errors,
+		init => sub { setpgrp; $SIG{INT} = 'DEFAULT' });
+	for (1 .. 1200)
+	{
+		$api->pump_nb;
+		last if $errors =~ /running on/ || !$api->pumpable;
+		sleep 0.1;
+	}
+	like($errors, qr{running on http://127\.0\.0\.1:$port}, "make api $input");
+	my @answers = map { scalar_of('curl', '--silent', '--location', '--write-out', ' %{http_code}', "http://127.0.0.1:$port$_") } @paths;
+	kill 'INT', -$api->{KIDS}[0]{PID};
+	$api->finish;
+	ok(!IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"), 'and Ctrl-C ends it');
+	unlike($errors, qr/Traceback/, 'quietly');
+	is(left_behind(), '', 'nothing is left');
+	return @answers;
+}
+
+my @answers = serve('CELLS=2000', '/', '/samples/?study=demo', '/cell-data-binary-feature-names/?study=demo');
+like($answers[0], qr/<title>Slide viewer.* 200$/s, 'the viewer is there');
+like($answers[1], qr/"large", "medium", "small".* 200$/, 'and samples');
+like($answers[2], qr/"PanCK".* 200$/, 'and features');
+
+append_to_file("$folder/a slide.csv", "x,y,CD3 Positive\n1,2,1\n3,4,0\n");
+@answers = serve("DATA=$folder/a slide.csv", '/samples/?study=demo', '/cell-data-binary/?study=demo&sample=a%20slide&layout=arrow');
+is($answers[0], '{"samples" : ["a slide"]} 200', 'a CSV is the only sample');
+like($answers[1], qr/ 200$/, 'and it is served');
+
+{
+	my ($output, $errors) = run_command([ 'make', '-s', 'api', 'PORT=x' ]);
+	like($errors, qr/PORT must be a number, not "x"/, 'PORT must be a number');
+}
+
+{
+	local %ENV = (%ENV, OUT => "$folder/load", CELLS => 20000, ROUNDS => 1, SECONDS_OF_LOAD => 1);
+	my ($output, $errors) = run_command([ 'api/load/load' ]);
+	like($output, qr/nginx with the same bytes as a file \| <= 2 \| \d+\.\d\d \(/, 'make load: against nginx');
+	like($output, qr/p99 \(p50, most\) in ms \| <= 50 \| \d+\.\d/, 'answers while clients download');
+	like($output, qr/packed; downloads that failed \| 8; 0 \| 8; 0/, 'an impatient proxy');
+	is(scalar(() = $output =~ /^\| .* \| \d+ \(\d+-\d+\) \| <= 1000 \|$/mg), 6, 'six faults');
+	like($output, qr/viewer, 1,000,000 cells, .*: transfer \d+, decode \d+, upload \d+, draw \d+/, 'the viewer');
+	is($output, slurp_file("$folder/load.md"), 'the report is printed and kept');
+	is(left_behind(), '', 'nothing is left');
+}
+
+done_testing();
