@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import database, negotiation, problems
 
 STALL = float(os.environ.get("CELL_BINARY_STALL", 60))   # seconds that a client may take nothing: a download holds a snapshot
+VARY = {"Vary": "Accept-Encoding"}
 VIEWER = Path(__file__).with_name("viewer")
 
 
@@ -29,23 +30,18 @@ class CancelWhenClientGone:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        complete = False
 
-        async def note(message: Message) -> None:
-            nonlocal complete
-            complete = message["type"] == "http.response.body" and not message.get("more_body")
-            await send(message)
-
-        async def gone() -> None:
+        async def cancel_when_gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            if not complete:
-                work.cancel()
+            work.cancel()
 
-        work, watch = asyncio.create_task(self.app(scope, receive, note)), asyncio.create_task(gone())
-        with suppress(asyncio.CancelledError):
-            await work
-        watch.cancel()
+        work, watch = asyncio.create_task(self.app(scope, receive, send)), asyncio.create_task(cancel_when_gone())
+        try:
+            with suppress(asyncio.CancelledError):
+                await work
+        finally:
+            watch.cancel()
 
 
 class Download(Response):
@@ -56,31 +52,38 @@ class Download(Response):
         self.payload, self.request = payload, request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with database.download(self.payload) as (head, body):
-            asked = negotiation.byte_range(self.request.headers, head.etag, head.bytes) if self.payload.coding == "identity" else None
-            start, stop = asked or (0, head.bytes)
-            if start == stop:
-                return await problems.problem(416, f"The payload has {head.bytes} bytes.", {
-                    "Content-Range": f"bytes */{head.bytes}", "Vary": "Accept-Encoding"})(scope, receive, send)
-            headers = headers_of(self.payload, head) | {"Content-Length": str(stop - start)} | (
-                {"Content-Range": f"bytes {start}-{stop - 1}/{head.bytes}"} if asked else {})
-            await send({"type": "http.response.start", "status": 206 if asked else 200,
-                        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]})
-            try:
-                async with aclosing(body(start, stop)) as chunks:
-                    async for chunk in chunks:
-                        async with asyncio.timeout(STALL):
-                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
-            except (psycopg.Error, TimeoutError) as error:
-                # The status is sent: what tells the client is that the connection ends before Content-Length.
-                problems.log.error("download of %s broken off: %s", self.payload, str(error) or "the client takes nothing")
+        asked = self.request.headers
+        response, started = None, False
+        try:
+            async with database.download(self.payload) as (head, body):
+                part = negotiation.byte_range(asked, head.etag, head.bytes) if self.payload.coding == "identity" else None
+                start, stop = part or (0, head.bytes)
+                if negotiation.is_refused(asked, head.etag):
+                    response = problems.problem(412, "The payload is another one now.", VARY)
+                elif start == stop:
+                    response = problems.problem(416, f"The payload has {head.bytes} bytes.", VARY | {"Content-Range": f"bytes */{head.bytes}"})
+                else:
+                    headers = headers_of(self.payload, head) | {"Content-Length": str(stop - start)} | (
+                        {"Content-Range": f"bytes {start}-{stop - 1}/{head.bytes}"} if part else {})
+                    await send({"type": "http.response.start", "status": 206 if part else 200,
+                                "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]})
+                    started = True
+                    async with aclosing(body(start, stop)) as chunks:
+                        async for chunk in chunks:
+                            async with asyncio.timeout(STALL):
+                                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except (psycopg.Error, TimeoutError) as error:
+            if not started:
+                raise
+            # The status is sent: what tells the client is that the connection ends before Content-Length.
+            return problems.log.error("download of %s broken off: %s", self.payload, str(error) or "the client takes nothing")
+        # Without a connection to the database: a client may be slow to take the rest.
+        await (response(scope, receive, send) if response else send({"type": "http.response.body", "body": b""}))
 
 
 def headers_of(payload: database.Payload, head: database.Head) -> dict[str, str]:
     coded = {"Accept-Ranges": "bytes"} if payload.coding == "identity" else {"Content-Encoding": payload.coding}
-    return {"Content-Type": "application/octet-stream", "ETag": head.etag, "Vary": "Accept-Encoding",
-            "Cache-Control": "no-cache", **coded}   # kept by who likes, and asked for anew with its ETag
+    return {"Content-Type": "application/octet-stream", "ETag": head.etag, **VARY, "Cache-Control": "no-cache", **coded}   # kept by who likes, and asked for anew with its ETag
 
 
 @asynccontextmanager
@@ -92,7 +95,8 @@ async def lifespan(_: FastAPI):
 app = FastAPI(title="cell_binary", description=__doc__, lifespan=lifespan)
 app.add_middleware(CancelWhenClientGone)
 if origins := os.environ.get("CELL_BINARY_CORS_ORIGINS"):
-    app.add_middleware(CORSMiddleware, allow_origins=origins.split(), expose_headers=["ETag", "Content-Range"])
+    app.add_middleware(CORSMiddleware, allow_origins=origins.split(), allow_methods=["GET", "HEAD"], allow_headers=[
+        "If-Match", "If-None-Match", "If-Range", "Range"], expose_headers=["Content-Encoding", "Content-Range", "ETag", "Retry-After"])
 problems.register(app)
 
 Study = Annotated[str, Query(description="A study that is registered in the database.")]
@@ -114,7 +118,7 @@ async def json(query: str, *arguments: str) -> Response:
     return Response(await database.answer(query, *arguments), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
-@endpoint("/cell-data-binary/", "application/octet-stream", (206, 304, 400, 403, 404, 406, 413, 416, 503))
+@endpoint("/cell-data-binary/", "application/octet-stream", (206, 304, 400, 403, 404, 406, 412, 413, 416, 503))
 async def cell_data_binary(
         request: Request, study: Study,
         sample: Annotated[str, Query(description="A slide of the study.")],
@@ -123,10 +127,12 @@ async def cell_data_binary(
     coding that Accept-Encoding prefers, and byte ranges of it if that is identity."""
     coding = negotiation.coding(request.headers)
     if coding is None:
-        return problems.problem(406, "The codings are zstd, br, gzip and identity.", {"Vary": "Accept-Encoding"})
+        return problems.problem(406, "The codings are zstd, br, gzip and identity.", VARY)
     payload = database.Payload(study, sample, layout, coding)
     head = await database.head(payload)
     headers = headers_of(payload, head)
+    if negotiation.is_refused(request.headers, head.etag):
+        return problems.problem(412, "The payload is another one now.", VARY)
     if negotiation.is_known(request.headers, head.etag):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
@@ -159,7 +165,7 @@ async def health() -> Response:
     return await json("SELECT json_build_object('status', 'ok')::text")
 
 
-@app.get("/", include_in_schema=False)
+@app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def root() -> Response:
     return RedirectResponse("viewer/" if VIEWER.is_dir() else "docs")
 

@@ -64,14 +64,16 @@ def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
     """Connections that are looked at before use, and made when they are needed: no waiting once the server is back."""
     async def check(connection: AsyncConnection) -> None:
         try:
-            await AsyncConnectionPool.check_connection(connection)
+            async with asyncio.timeout(1):   # what does not answer is broken, too
+                await AsyncConnectionPool.check_connection(connection)
         except Exception:
             await made.drain()   # if one is broken, others are; the pool would try one after the other, ever more slowly
             raise
 
     made = AsyncConnectionPool(
-        name=name, kwargs={"autocommit": True, "prepare_threshold": None}, open=False, min_size=0, max_size=connections, timeout=patience,
-        reconnect_timeout=0, configure=configure, reset=reset, check=check)
+        name=name, open=False, min_size=0, max_size=connections, timeout=patience, reconnect_timeout=0, configure=configure, reset=reset,
+        check=check, kwargs={"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8",
+                             "connect_timeout": os.environ.get("PGCONNECT_TIMEOUT", "2")})
     return made
 
 
@@ -101,12 +103,13 @@ class _Packing:
         self.waiting = 0
         self.task = asyncio.create_task(make_ready(payload))
         self.task.add_done_callback(lambda task: (self.running.pop(payload), task.cancelled() or task.exception()))
-        self.expiry = asyncio.get_running_loop().call_soon(lambda: None)
+        self.expiry: asyncio.TimerHandle | None = None
         self.running[payload] = self
 
     async def wait(self) -> None:
         self.waiting += 1
-        self.expiry.cancel()
+        if self.expiry:
+            self.expiry.cancel()
         try:
             await asyncio.wait([self.task])
         finally:
@@ -124,11 +127,12 @@ async def make_ready(payload: Payload) -> Head:
 async def head(payload: Payload) -> Head:
     """Length and ETag of a payload as it is now."""
     if packing := _Packing.running.get(payload):
-        await packing.wait()   # without a connection; but what it gives may be older than this request
-        return await make_ready(payload)
-    packing = _Packing(payload)
-    await packing.wait()
-    return packing.task.result()
+        await packing.wait()   # but what it gives may be older than this request: take the next one's
+    while True:
+        packing = _Packing.running.get(payload) or _Packing(payload)
+        await packing.wait()
+        if not packing.task.cancelled():   # when those had gone who asked before
+            return packing.task.result()
 
 
 @asynccontextmanager

@@ -7,12 +7,17 @@ from werkzeug.http import parse_accept_header, parse_etags, parse_range_header
 CODINGS = ("zstd", "br", "gzip")   # of equal quality the first: the smallest and fastest
 
 
+def field(headers: Headers, name: str) -> str:
+    """A header's value, of all its lines."""
+    return ", ".join(headers.getlist(name))
+
+
 def coding(headers: Headers) -> str | None:
     """The coding to send, or None if not even identity is acceptable. Who says nothing gets identity."""
-    accept = parse_accept_header(headers.get("accept-encoding"), Accept)
+    accept = parse_accept_header(field(headers, "accept-encoding").lower().replace("x-gzip", "gzip"), Accept)
     quality = {coding: accept.quality(coding) for coding in CODINGS}
     best = max(CODINGS, key=quality.__getitem__)
-    if not {"identity", "*"} & {name.lower() for name, _ in accept}:
+    if not {"identity", "*"} & {name for name, _ in accept}:
         return best if quality[best] > 0 else "identity"
     identity = accept.quality("identity")
     if quality[best] >= identity:
@@ -22,7 +27,12 @@ def coding(headers: Headers) -> str | None:
 
 def is_known(headers: Headers, etag: str) -> bool:
     """Whether If-None-Match has the tag. Weakly, as a proxy may have weakened it."""
-    return parse_etags(headers.get("if-none-match")).contains_weak(etag.strip('"'))
+    return parse_etags(field(headers, "if-none-match")).contains_weak(etag.strip('"'))
+
+
+def is_refused(headers: Headers, etag: str) -> bool:
+    """Whether If-Match asks for others only."""
+    return "if-match" in headers and not parse_etags(field(headers, "if-match")).contains(etag.strip('"'))
 
 
 def byte_range(headers: Headers, etag: str, length: int) -> tuple[int, int] | None:

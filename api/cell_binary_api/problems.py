@@ -18,19 +18,17 @@ RETRY_AFTER = {"Retry-After": "1"}
 STATUS = {
     "42704": 404,   # no such study
     "P0002": 404,   # no cells in the sample
-    "22P02": 404,   # nor can there be: the samples are numbers
+    "22P02": 404,   # nor can there be: the samples are numbers,
+    "22P05": 404,   # or the database's encoding
+    "22021": 404,   # has no such character
     "22023": 400,   # no such layout
     "42501": 403,   # the service's role may not read the cells
     "54000": 413,   # larger than cell_binary.max_payload_size, or than a bytea
 }
 
-# What passes: connection lost, server starting or stopping, out of resources, cancelled, deadlock ...
-TRANSIENT = ("08", "40", "53", "55", "57")
-
-
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: str) -> Response:
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, headers, "application/problem+json")
+    return JSONResponse(body, status, {"Cache-Control": "no-cache"} | (headers or {}), "application/problem+json")
 
 
 async def of_database(request: Request, error: psycopg.Error) -> Response:
@@ -40,7 +38,7 @@ async def of_database(request: Request, error: psycopg.Error) -> Response:
     log.error("%s: %s", error.sqlstate or type(error).__name__, str(error).strip())
     if isinstance(error, PoolTimeout):
         return problem(503, "All connections to the database are busy, or it cannot be reached.", RETRY_AFTER)
-    if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "").startswith(TRANSIENT):
+    if isinstance(error, psycopg.OperationalError):   # lost, starting, out of resources, cancelled, deadlock ...
         return problem(503, "The database cannot answer now.", RETRY_AFTER)
     if isinstance(error, psycopg.DataError) and not error.sqlstate:
         return problem(400, "The name of a study or sample cannot have a NUL character.")

@@ -8,9 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,12 +38,13 @@ class Service:
     def __post_init__(self):
         self.port = urllib.parse.urlsplit(self.url).port
 
-    def request(self, path: str, method: str = "GET", timeout: float = 60, **headers: str) -> Answer:
+    def request(self, path: str, method: str = "GET", timeout: float = 60, **headers: str | list[str]) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         with contextlib.closing(connection):
             connection.putrequest(method, path, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name.replace("_", "-"), value)
+            for name, values in headers.items():
+                for value in [values] if isinstance(values, str) else values:   # of several, a line each
+                    connection.putheader(name.replace("_", "-"), value)
             connection.endheaders()
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
@@ -83,7 +82,8 @@ def serve(log: Path, **environment: str):
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "cell_binary_api:app", "--port", str(port), "--log-level", "warning"], cwd=API,
+            [sys.executable, "-m", "uvicorn", "cell_binary_api:app", "--port", str(port), "--log-level", "warning",
+             "--timeout-graceful-shutdown", "3"], cwd=API,
             env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     service = Service(f"http://127.0.0.1:{port}", process, log)
     try:

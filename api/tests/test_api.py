@@ -7,6 +7,7 @@ import re
 import socket
 import uuid
 
+import psycopg
 import pytest
 from conftest import API, CELLS, DATABASE, data_path, serve
 
@@ -97,7 +98,7 @@ def test_head_and_not_modified_pack_nothing(service, connection):
     etag = service.data().headers["ETag"]
     before = packings(connection)
     assert service.data(method="HEAD").headers["Content-Length"] == "20020"
-    for tag in etag, f"W/{etag}", f'"other", {etag}', "*":
+    for tag in etag, f"W/{etag}", f'"other", {etag}', "*", ['"other"', etag]:
         for method in "GET", "HEAD":
             answer = service.data(method=method, If_None_Match=tag)
             assert answer.status == 304 and answer.body == b"" and answer.headers["ETag"] == etag
@@ -127,7 +128,7 @@ def test_changed_cells_are_served_at_once(service, connection):
     ("gzip;q=0", "identity"), ("gzip;q=0.5, identity;q=0.7", "identity"), ("gzip;q=0.5, identity;q=0.5", "gzip"), ("*", "zstd"),
     ("*;q=0.1, br", "br"), ("zstd;q=0, *", "br"), ("identity;q=0, gzip;q=0.1", "gzip"), ("identity;q=0.5, *;q=0", "identity"),
     ("*;q=0, gzip;q=0.1", "gzip"), ("*;q=0", None), ("identity;q=0", None), ("identity;q=0, deflate", None), ("gzip;q=2, br;q=nonsense", "identity"),
-    (";;,,q=,", "identity"),
+    (";;,,q=,", "identity"), ("x-gzip", "gzip"), (["deflate", "gzip"], "gzip"), (["gzip;q=0.5", "br"], "br"),
 ])
 def test_negotiation(service, accept, coding):
     answer = service.data(layout="compact", **({} if accept is None else {"Accept_Encoding": accept}))
@@ -172,6 +173,17 @@ def test_range_only_of_identity_and_of_the_version_asked_for(service):
     assert service.data(layout="compact", Range="bytes=0-3", Accept_Encoding="gzip").status == 200
     assert service.data(layout="compact", Range="bytes=0-3", method="HEAD").status == 200
     assert service.data(layout="compact", Range="bytes=0-3", If_None_Match=etag).status == 304
+
+
+def test_if_match(service):
+    etag = service.data(layout="compact").headers["ETag"]
+    for tag in etag, "*", f'"other", {etag}', ['"other"', etag]:
+        assert service.data(layout="compact", If_Match=tag).status == 200
+        assert service.data(layout="compact", If_Match=tag, Range="bytes=0-3").status == 206
+    for tag in '"other"', f"W/{etag}", "":
+        for method in "GET", "HEAD":
+            answer = service.data(layout="compact", If_Match=tag, Range="bytes=0-3", If_None_Match=etag, method=method)
+            assert answer.status == 412 and answer.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.fixture(scope="session")
@@ -265,6 +277,29 @@ def test_another_origin(service, tmp_path):
         assert answer.headers["Access-Control-Allow-Origin"] == "https://viewer.example"
         assert "ETag" in answer.headers["Access-Control-Expose-Headers"] and answer.headers["Vary"] == "Accept-Encoding, Origin"
         assert "Access-Control-Allow-Origin" not in open_service.data(Origin="https://other.example").headers
+        for method in "GET", "HEAD":
+            asked = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": "if-none-match, range, if-range"}
+            assert open_service.data(method="OPTIONS", Origin="https://viewer.example", **asked).status == 200
+
+
+def test_root_leads_to_the_viewer_or_the_documentation(service):
+    for method in "GET", "HEAD":
+        answer = service.request("/", method)
+        assert answer.status == 307 and answer.headers["Location"] in ("viewer/", "docs")
+
+
+def test_database_of_another_encoding(connection, tmp_path):
+    connection.execute("CREATE DATABASE cell_binary_latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        with psycopg.connect(dbname="cell_binary_latin1", autocommit=True) as latin1:
+            latin1.execute(f"CREATE EXTENSION cell_binary; CREATE TABLE cell {CELLS}; INSERT INTO cell VALUES ('Größe', 1, 2, 3, 4)")
+            latin1.execute("SELECT cell_register_study('Größe', 'cell', phenotypes => 'phenotypes', features => '{µ}')")
+        with serve(tmp_path / "log", PGDATABASE="cell_binary_latin1", PGCLIENTENCODING="LATIN1") as service:
+            assert service.data("Größe", "Größe", "compact").body == bytes.fromhex("01000000 02000000 03000000 0400000000000000")
+            assert json.loads(service.request("/samples/?study=Gr%C3%B6%C3%9Fe").body) == {"samples": ["Größe"]}
+            assert service.data("Größe", "\U0001f9ec").status == 404
+    finally:
+        connection.execute("DROP DATABASE cell_binary_latin1 WITH (FORCE)")
 
 
 def test_names_of_any_text(service, connection):

@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -34,11 +37,16 @@ def queries(connection, what: str) -> int:
                               (f"%{what}(%",)).fetchone()[0]
 
 
-def ask(service, path: str) -> socket.socket:
+def cancelled() -> int:
+    """How many queries of this server were cancelled."""
+    return (Path(os.environ["SANDBOX"]) / "server.log").read_text().count("canceling statement due to user request")
+
+
+def ask(service, path: str, headers: str = "") -> socket.socket:
     """Send a request and read nothing of the answer."""
     client = socket.create_connection(("127.0.0.1", service.port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: service\r\n\r\n".encode())
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: service\r\n{headers}\r\n".encode())
     return client
 
 
@@ -47,6 +55,33 @@ def test_many_ask_at_once_and_it_is_packed_once(service, connection, slow):
         answers = list(pool.map(lambda _: service.data(slow, "S", "compact"), range(64)))
     assert {answer.status for answer in answers} == {200} and len({answer.body for answer in answers}) == 1
     assert answers[0].body == packed(connection, slow, "S") and packings(connection, slow) == 1
+
+
+def test_packing_fails_while_many_wait(service, connection, slow):
+    """Who asked first is told; for the others one packs anew."""
+    with ThreadPoolExecutor(24) as pool:
+        answers = [pool.submit(service.data, slow, "S", "compact") for _ in range(24)]
+        until(lambda: queries(connection, "cell_data_head") == 1)
+        time.sleep(0.2)   # for the others to come
+        connection.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%cell_data_head(%' AND pid <> pg_backend_pid()")
+        most = 0
+        while not all(answer.done() for answer in answers):
+            most = max(most, queries(connection, "cell_data_head"))
+        assert most == 1 and sorted(answer.result().status for answer in answers) == 23 * [200] + [503]
+    assert packings(connection, slow) == 1
+
+
+def test_what_others_wait_for_may_be_too_old(service, connection, slow):
+    """A request that comes during a packing is answered as the cells are when it comes."""
+    connection.execute("SELECT cell_drop_study('slow'); SELECT cell_register_study('slow', 'slow_view', phenotypes => 'phenotypes', features => '{A}', store => false)")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(service.data, slow, "S", "compact", "HEAD")
+        until(lambda: queries(connection, "cell_data_head") == 1)
+        time.sleep(0.2)
+        connection.execute("UPDATE slow_cell SET x = 77 WHERE cell_id = 1")
+        second = pool.submit(service.data, slow, "S", "compact", "HEAD")
+        now = f'"{hashlib.sha256(packed(connection, slow, "S")).hexdigest()}"'
+        assert first.result().headers["ETag"] != now == second.result().headers["ETag"]
 
 
 def test_impatient_proxy_gets_it_packed_once(service, connection, slow):
@@ -59,15 +94,16 @@ def test_impatient_proxy_gets_it_packed_once(service, connection, slow):
             break
         except TimeoutError:
             assert queries(connection, "cell_data_head") <= 1
-    assert tries > 2 and answer.status == 200 and packings(connection, slow) == 1
+    assert 2 < tries <= 8 and answer.status == 200 and packings(connection, slow) == 1
 
 
 def test_client_gone_while_it_is_packed(service, connection, slow):
     client = ask(service, data_path(slow, "S", "compact"))
     until(lambda: queries(connection, "cell_data_head") == 1)
+    before = cancelled()
     client.close()
     until(lambda: queries(connection, "cell_data_head") == 0)
-    assert packings(connection, slow) == 0
+    assert cancelled() == before + 1 and packings(connection, slow) == 0
     assert service.data(slow, "S", "compact").status == 200
 
 
@@ -75,8 +111,10 @@ def test_client_gone_during_a_download(service, connection):
     service.data(sample="large", layout="compact", method="HEAD")
     client = ask(service, data_path("lab", "large", "compact"))
     until(lambda: queries(connection, "cell_data_chunks") == 1)
+    before = cancelled()
     client.close()
     until(lambda: queries(connection, "cell_data_chunks") == 0)
+    assert cancelled() == before + 1
     assert connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'").fetchone()[0] == 0
     assert service.data(sample="large", layout="compact", method="HEAD").status == 200
 
@@ -145,6 +183,16 @@ def test_client_that_takes_nothing_is_given_up(connection, role, tmp_path):
         until(lambda: queries(connection, "cell_data_chunks") == 0)
         assert "takes nothing" in service.log.read_text()
         client.close()
+
+
+def test_client_that_does_not_take_the_end(connection, role, tmp_path):
+    """All of it is on its way and fits into what holds it: then nothing of the database is held."""
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_STALL="1") as service:
+        service.data(sample="large", layout="compact", method="HEAD")
+        for last in range(2_000_000, 4_000_000, 250_000):
+            with contextlib.closing(ask(service, data_path("lab", "large", "compact"), f"Range: bytes=0-{last}\r\n")):
+                time.sleep(0.2)
+                until(lambda: connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state LIKE '%%transaction%%' OR query LIKE '%%cell_data_chunks(%%' AND state = 'active' AND pid <> pg_backend_pid()", (role,)).fetchone()[0] == 0)
 
 
 def test_writers_amid_downloads(service, connection):
@@ -238,6 +286,22 @@ def test_backend_is_killed(cluster, fragile):
     cluster.connect().execute(killed)
     for path in "/health", data_path("lab", "small"):
         assert fragile.request(path).status == 200
+
+
+def test_backends_that_do_not_answer(cluster, fragile):
+    """As when packets are lost: a limit ends the waiting."""
+    assert fragile.data(sample="large").status == 200 and fragile.request("/health").status == 200
+    backends = [pid for pid, in cluster.connect().execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for path in "/health", data_path("lab", "small"):
+            assert fragile.request(path, timeout=30).status in (200, 503)
+        until(lambda: fragile.request("/health").status == 200 == fragile.data().status)   # over new connections
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+    assert fragile.data(sample="large").status == 200
 
 
 def test_service_starts_before_the_database(cluster, tmp_path):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import API, CELLS, data_path
+from conftest import API, CELLS
 from playwright.sync_api import Page, expect, sync_playwright
 
 FLAGS = ("--headless=new --no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update"
@@ -788,3 +788,12 @@ def test_fewer_cells_while_many_move(viewer):
     expect(viewer.page.locator("#slide")).to_have_attribute("data-drawn", "1000000")
     seen = viewer.page.evaluate("window.seen")
     assert 125_000 in seen and seen[-1] == 1_000_000
+
+
+def test_options_without_a_slide(viewer):
+    """Before there are cells, and after a failure, there is nothing to colour."""
+    viewer.open("#study=nowhere", "error")
+    viewer.page.get_by_label("Hide cells of no rule").click()
+    viewer.page.mouse.move(300, 300)
+    viewer.frames()
+    assert viewer.page.locator("[role=alert]").count() == 1

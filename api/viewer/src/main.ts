@@ -139,6 +139,7 @@ function ready(): void {
 
 function failed(error: unknown): void {
   cells = null;
+  pointer?.set(null);
   slide.canvas.dataset.state = "error";
   messages.failure(error, () => open(link, []));
 }
@@ -179,6 +180,9 @@ function dress(faults: string[]): void {
 }
 
 function rulesChanged(): void {
+  if (!cells) {
+    return;
+  }
   compiled = rules.compile(panel.rules, features!);
   slide.setRules(rules.pack(compiled, panel.rules.map((rule) => rule.colour), link.hideOther));
   pointer.set({ cells: cells!, accept: link.hideOther ? (cell) => ruleOf(cell) >= 0 : undefined, describe });
