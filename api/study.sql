@@ -4,6 +4,11 @@
 SELECT :'csv' <> '' AS from_csv,
 	CASE WHEN :'csv' <> '' THEN regexp_replace(:'csv', '^.*/|\.csv$', '', 'g') ELSE 'large' END AS sample \gset
 
+SELECT count(*) = 0 AS no_features FROM features \gset
+\if :no_features
+DO $$ BEGIN RAISE EXCEPTION 'the CSV needs a column "NAME Positive" for each feature'; END $$;
+\endif
+
 CREATE TABLE cell AS SELECT :'sample'::text AS sample, * FROM cells;
 \if :from_csv
 \else

@@ -95,10 +95,18 @@ async def lifespan(_: FastAPI):
 app = FastAPI(title="cell_binary", description=__doc__, lifespan=lifespan)
 app.add_middleware(CancelWhenClientGone)
 if origins := os.environ.get("CELL_BINARY_CORS_ORIGINS"):
-    app.add_middleware(CORSMiddleware, allow_origins=origins.split(), allow_methods=["GET", "HEAD"], allow_headers=[
+    app.add_middleware(CORSMiddleware, allow_origins=[origin.rstrip("/") for origin in origins.split()], allow_methods=["GET", "HEAD"], allow_headers=[
         "If-Match", "If-None-Match", "If-Range", "Range"], expose_headers=["Content-Encoding", "Content-Range", "ETag", "Retry-After"])
 problems.register(app)
 
+def openapi() -> dict:
+    document = FastAPI.openapi(app)
+    for path in document["paths"].values():
+        path["get"]["responses"].pop("422", None)   # what FastAPI expects to answer; it is 400
+    return document
+
+
+app.openapi = openapi
 Study = Annotated[str, Query(description="A study that is registered in the database.")]
 
 
@@ -122,7 +130,7 @@ async def json(query: str, *arguments: str) -> Response:
 async def cell_data_binary(
         request: Request, study: Study,
         sample: Annotated[str, Query(description="A slide of the study.")],
-        layout: Annotated[str, Query(description="`spt`, `compact`, `dense` or `arrow`.")] = "spt") -> Response:
+        layout: Annotated[str, Query(json_schema_extra={"enum": ["spt", "compact", "dense", "arrow"]})] = "spt") -> Response:
     """The cells of a sample: a payload as docs/format.md of cell_binary specifies it. Has a strong ETag, in the
     coding that Accept-Encoding prefers, and byte ranges of it if that is identity."""
     coding = negotiation.coding(request.headers)

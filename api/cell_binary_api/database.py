@@ -48,9 +48,9 @@ async def configure(connection: AsyncConnection) -> None:
     """Find the functions in whatever schema the extension is."""
     schema = await (await connection.execute(
         "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary'"
-    )).fetchone()
+        " AND has_schema_privilege(n.oid, 'USAGE')")).fetchone()
     if schema is None:
-        raise OperationalError(f'the database "{connection.info.dbname}" has no extension cell_binary')
+        raise OperationalError(f'the database "{connection.info.dbname}" has no extension cell_binary, or {connection.info.user} has no USAGE on its schema')
     await connection.execute("SELECT set_config('search_path', %s, false)", schema)
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)   # of transactions: one snapshot for head and body
 

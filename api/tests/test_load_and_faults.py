@@ -318,6 +318,15 @@ def test_database_without_the_extension(cluster, tmp_path):
         assert "no extension cell_binary" in service.log.read_text()
 
 
+def test_role_that_may_not_use_the_schema(connection, role, tmp_path):
+    connection.execute(f"REVOKE USAGE ON SCHEMA imaging FROM {role}")
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role) as service:
+        assert service.request("/health").status == 503
+        assert f"{role} has no USAGE" in service.log.read_text()
+        connection.execute(f"GRANT USAGE ON SCHEMA imaging TO {role}")
+        assert service.request("/health").status == 200
+
+
 def test_query_cancelled_by_who_operates_the_server(service, connection, slow):
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(service.data, slow, "S")

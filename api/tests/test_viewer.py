@@ -381,11 +381,11 @@ def test_tooltip(viewer):
     page, tooltip = viewer.page, viewer.page.locator("#tooltip")
     x, y = viewer.spot(0, 100, VIEW)
     page.mouse.move(x + 5, y - 4)
-    expect(tooltip).to_have_text("Cell 2x 0, y 100\npositive for A, B")
+    expect(tooltip).to_have_text("Cell at position 2x 0, y 100\npositive for A, B")
     page.mouse.move(x + 30, y)
     expect(tooltip).to_be_hidden()
     page.mouse.move(*viewer.spot(100, 100, VIEW))
-    expect(tooltip).to_have_text("Cell 3x 100, y 100\npositive for no feature")
+    expect(tooltip).to_have_text("Cell at position 3x 100, y 100\npositive for no feature")
     page.mouse.move(*viewer.spot(1000, 100, VIEW))   # the panel
     expect(tooltip).to_be_hidden()
 
@@ -574,7 +574,7 @@ def test_keyboard_reads_out(viewer):
         viewer.page.keyboard.press("ArrowRight")
         viewer.page.keyboard.press("ArrowDown")
     spoken = viewer.page.locator("[aria-live=polite]")
-    expect(spoken).to_have_text("Nearest to the centre: Cell 3, x 100, y 100\npositive for no feature")
+    expect(spoken).to_have_text("Nearest to the centre: Cell at position 3, x 100, y 100\npositive for no feature")
     for _ in range(8):
         viewer.page.keyboard.press("Shift+ArrowDown")
     expect(spoken).to_have_text("No cell near the centre.")
@@ -797,3 +797,20 @@ def test_options_without_a_slide(viewer):
     viewer.page.mouse.move(300, 300)
     viewer.frames()
     assert viewer.page.locator("[role=alert]").count() == 1
+
+
+def test_features_by_keyboard(viewer):
+    """A closed list changes with each key: what was passed over is not added."""
+    viewer.open("#study=wide&sample=bits&rule=56b4e9:")
+    page = viewer.page
+    page.locator("#rules .name").click()
+    page.get_by_label("Positive for").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rules .name")).to_contain_text("F2+")
+    page.get_by_label("And not for").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(page.locator("#rules .name")).to_contain_text("F2+ F0-")
+    assert viewer.hash["rule"] == ["56b4e9:F2:F0"]

@@ -65,7 +65,7 @@ like($answers[1], qr/ 200$/, 'and it is served');
 	my ($output, $errors) = run_command([ 'api/load/load' ]);
 	like($output, qr/nginx with the same bytes as a file \| <= 2 \| \d+\.\d\d \(/, 'make load: against nginx');
 	like($output, qr/p99 \(p50, most\) in ms \| <= 50 \| \d+\.\d/, 'answers while clients download');
-	like($output, qr/packed; downloads that failed \| 8; 0 \| 8; 0/, 'an impatient proxy');
+	like($output, qr/packings; of those downloads, failed \| 8; 0 \| 8; 0/, 'an impatient proxy');
 	is(scalar(() = $output =~ /^\| .* \| \d+ \(\d+-\d+\) \| <= 1000 \|$/mg), 6, 'six faults');
 	like($output, qr/viewer, 1,000,000 cells, .*: transfer \d+, decode \d+, upload \d+, draw \d+/, 'the viewer');
 	is($output =~ s/\n+$//r, slurp_file("$folder/load.md") =~ s/\n+$//r, 'the report is printed and kept');

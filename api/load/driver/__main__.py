@@ -60,7 +60,7 @@ def main() -> None:
         parts = {
             "one": lambda: measures.one_client(connection, service, scratch, rounds),
             "stall": lambda: measures.stall(service, process, SLIDES, seconds),
-            "proxy": lambda: measures.impatient_proxy(connection, service, scratch, SLIDES, rounds),
+            "proxy": lambda: measures.impatient_proxy(connection, service, scratch, SLIDES),
             "faults": lambda: faults.all(connection, service, scratch, rounds),
             "viewer": lambda: measures.viewer(service, rounds),
         }
@@ -70,7 +70,7 @@ def main() -> None:
 
     print(f"Load test of {date.today():%-d %B %Y}, commit {os.environ['LOAD_COMMIT']}: {os.cpu_count()} cores "
           f"({cpu()}), PostgreSQL {server}, {SLIDES} slides of {cells:,} cells, {16 * cells / 1e6:.0f} MB each; "
-          f"medians of {rounds} interleaved rounds, least and most in brackets.\n")
+          f"medians of {rounds} interleaved rounds (of the proxy one), least and most in brackets.\n")
     report(figures)
     json.dump(figures, os.fdopen(3, "w"), indent=1)
 
@@ -96,7 +96,7 @@ def report(figures: dict) -> None:
             ("one slide to one client, which decodes it (Python): the service / nginx with the same bytes as a file", "<= 2", ratios("service_decoded", "nginx_decoded")),
             ("the same, client that throws the bytes away (curl)", "<= 2", ratios("service", "nginx")),
             ("the same, in coding zstd / nginx with the bytes as they are", "", ratios("zstd", "nginx")),
-            ("the same in ms: Python, service and nginx; curl, service and nginx", "",
+            ("in ms: Python from the service; from nginx; curl from the service; from nginx", "",
              "; ".join(f"{1000 * statistics.median(one[way]):.0f}" for way in ("service_decoded", "nginx_decoded", "service", "nginx"))),
             (f"the same rows as JSON, {one['json_bytes'] / 1e6:,.0f} MB from json_agg, forwarded to curl / the service", "", ratios("json", "service")),
             ("memory of the process that forwards the JSON, MB", "", f"{one['json_memory']:,.0f}"),
@@ -107,14 +107,14 @@ def report(figures: dict) -> None:
             rows.append((f"{title} while {SLIDES} clients download: p99 (p50, most) in ms", "<= 50",
                          f"{loaded['p99']:.1f} ({loaded['p50']:.1f}, {loaded['most']:.1f}); idle {idle['p99']:.1f}"))
         rows += [
-            ("downloads of them; failed or timed out", "0", f"{stall['downloads']}; {stall['failed']}"),
-            ("all together, MB/s", "", f"{stall['mb_per_second']:,.0f}"),
+            ("downloads of these clients that failed or timed out", "0", f"{stall['failed']} of {stall['downloads']}"),
+            ("what they got all together, MB/s", "", f"{stall['mb_per_second']:,.0f}"),
             ("memory of the service, peak in MB", "< 120", f"{stall['memory']:.0f}"),
         ]
     if proxy := figures.get("proxy"):
         rows += [
             (f"{SLIDES} downloads through a proxy that gives up after {proxy['patience_ms']} ms and tries again, tries of each", "", ", ".join(map(str, proxy["tries"]))),
-            ("payloads packed; downloads that failed", f"{SLIDES}; 0", f"{proxy['packings']}; {proxy['failed']}"),
+            ("packings; of those downloads, failed", f"{SLIDES}; 0", f"{proxy['packings']}; {proxy['failed']}"),
         ]
     if viewer := figures.get("viewer"):
         rows.append((f"viewer, {viewer['cells']:,} cells, request to first full frame, ms", "",

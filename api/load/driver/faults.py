@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from programs import curl, data_url, finished, status, uvicorn
+from programs import curl, data_url, finished, status
 
 
 def since(start: float, condition: Callable[[], bool]) -> float:

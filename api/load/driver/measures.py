@@ -97,7 +97,7 @@ def stall(service: str, process: subprocess.Popen, slides: int, seconds: int) ->
             "mb_per_second": sum(good) / 1e6 / (time.monotonic() - start), "memory": memory(process, "VmHWM")}
 
 
-def impatient_proxy(connection: psycopg.Connection, service: str, scratch: Path, slides: int, rounds: int) -> dict:
+def impatient_proxy(connection: psycopg.Connection, service: str, scratch: Path, slides: int) -> dict:
     """Downloads of slides that are not packed yet, through nginx that tries another time, up to three times, when no byte comes."""
     def packings() -> int:
         return connection.execute("SELECT packings FROM cell_store_stats WHERE study = 'load'").fetchone()[0]

@@ -211,7 +211,7 @@ async function recount(): Promise<void> {
 function describe(cell: number): { title: string; text: string } {
   const positive = features!.namesOf(cells!.phenotypes(cell));
   return {
-    title: `Cell ${number(cell)}`,
+    title: `Cell at position ${number(cell)}`,   // in the payload; compact has no ids
     text: `x ${cells!.x(cell)}, y ${cells!.y(cell)}\n${positive.length ? `positive for ${positive.join(", ")}` : "positive for no feature"}`,
   };
 }

@@ -121,7 +121,7 @@ export class Panel {
       this.list.querySelectorAll(".count").forEach((count, at) => count.textContent = counts[at]!);
     });
 
-    const item = make("li", {}, make("div", { className: "line" }, colour, title, make("span", { className: "count" }, "–")));
+    const item = make("li", {}, make("div", { className: "line" }, colour, title, make("span", { className: "count", title: "Cells of this colour: those that a rule above has coloured don't count" }, "–")));
     if (open) {
       item.append(this.editor(rule, place, name, control));
     }
@@ -169,13 +169,22 @@ export class Panel {
       make("option", { value: "" }, "add…"),
       ...this.names.map((name, bit) => make("option", { value: String(bit + 1) }, name)));
     Object.assign(select.dataset, control(kind));
-    select.addEventListener("change", () => {
+    const add = () => {
+      if (select.value === "") {
+        return;
+      }
       const name = this.names[Number(select.value) - 1]!, other = kind === "positive" ? "negative" : "positive";
       // A feature cannot be both.
       rule[other] = rule[other].filter((had) => had !== name);
       rule[kind] = [...new Set([...rule[kind], name])];
       this.changed(`${place} ${kind}`);
-    });
+    };
+    // A closed list changes with each key: there, Enter chooses, or going on.
+    let typing = false;
+    select.addEventListener("pointerdown", () => typing = false);
+    select.addEventListener("keydown", (event) => event.key === "Enter" ? add() : typing = true);
+    select.addEventListener("change", () => typing || add());
+    select.addEventListener("blur", add);
     return make("div", { className: "features" },
       make("label", {}, kind === "positive" ? "Positive for" : "And not for", select), ...chips);
   }

@@ -19,7 +19,11 @@ interface Test {
 }
 
 /** null: no cell can have a feature and not have it. */
-function testOf({ allOf = 0n, noneOf = 0n }: Rule): Test | null {
+function testOf(rule: Rule): Test | null {
+    const unknown = Object.keys(rule ?? {}).find((key) => key !== "allOf" && key !== "noneOf");
+    if (typeof rule !== "object" || rule === null || unknown !== undefined)
+        throw new TypeError(`a rule is an object of allOf and noneOf${unknown === undefined ? "" : `, and has no ${unknown}`}`);
+    const { allOf = 0n, noneOf = 0n } = rule;
     const all = unsignedMask(allOf);
     const none = unsignedMask(noneOf);
     const word = (mask: bigint) => Number(BigInt.asIntN(32, mask)); // what & gives
@@ -32,7 +36,7 @@ function testOf({ allOf = 0n, noneOf = 0n }: Rule): Test | null {
     };
 }
 
-/** The positions of the cells that match a rule, ascending. @throws RangeError for a mask over 64 bits */
+/** The positions of the cells that match a rule, ascending. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
 export function positive(cells: Cells, rule: Rule): Uint32Array {
     const test = testOf(rule);
     if (test === null) return new Uint32Array(0);
@@ -45,7 +49,7 @@ export function positive(cells: Cells, rule: Rule): Uint32Array {
     return found.slice(0, matching);
 }
 
-/** How many cells match a rule. @throws RangeError for a mask over 64 bits */
+/** How many cells match a rule. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
 export function count(cells: Cells, rule: Rule): number {
     const test = testOf(rule);
     if (test === null) return 0;

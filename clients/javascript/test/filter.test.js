@@ -85,3 +85,8 @@ test("nearest asks only about cells that may be the answer", () => {
     nearest(example(), 10, 20, 1000, (cell) => asked.push(cell) > 0);
     assert.deepEqual(asked, [0]);
 });
+
+test("what is no rule", () => {
+    for (const rule of [undefined, null, 1n, { all_of: 1n }])
+        for (const filter of [count, positive]) assert.throws(() => filter(example(), rule), TypeError);
+});
