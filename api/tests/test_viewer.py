@@ -394,7 +394,7 @@ def test_tap(browser, service, slides):
     context = browser.new_context(viewport={"width": 420, "height": 800}, has_touch=True)
     viewer = Viewer(context.new_page(), service.url).open("#study=few&sample=corners&view=50,50,1")
     viewer.page.touchscreen.tap(*viewer.spot(0, 100, (50, 50, 1)))
-    expect(viewer.page.locator("#tooltip")).to_contain_text("Cell 2")
+    expect(viewer.page.locator("#tooltip")).to_contain_text("Cell at position 2")
     viewer.page.touchscreen.tap(*viewer.spot(50, 50, (50, 50, 1)))
     expect(viewer.page.locator("#tooltip")).to_be_hidden()
     context.close()
