@@ -101,10 +101,16 @@ class _Packing:
 
     def __init__(self, payload: Payload):
         self.waiting = 0
-        self.task = asyncio.create_task(make_ready(payload))
-        self.task.add_done_callback(lambda task: (self.running.pop(payload), task.cancelled() or task.exception()))
         self.expiry: asyncio.TimerHandle | None = None
         self.running[payload] = self
+        self.task = asyncio.create_task(self.run(payload))
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())   # which perhaps nobody waits for
+
+    async def run(self, payload: Payload) -> Head:
+        try:
+            return await make_ready(payload)
+        finally:
+            del self.running[payload]
 
     async def wait(self) -> None:
         self.waiting += 1
