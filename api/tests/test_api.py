@@ -1,6 +1,5 @@
 """What is answered: bytes, headers, conditions, codings, ranges, errors."""
 
-import gzip
 import hashlib
 import json
 import re

@@ -82,8 +82,8 @@ def cpu() -> str:
     return platform.machine()
 
 
-def spread(values: list[float], unit: str = "", digits: int = 1) -> str:
-    return f"{statistics.median(values):,.{digits}f}{unit} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
+def spread(values: list[float], digits: int = 1) -> str:
+    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
 
 
 def report(figures: dict) -> None:
