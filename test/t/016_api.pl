@@ -63,6 +63,7 @@ like($answers[1], qr/ 200$/, 'and it is served');
 {
 	local %ENV = (%ENV, OUT => "$folder/load", CELLS => 20000, ROUNDS => 1, SECONDS_OF_LOAD => 1);
 	my ($output, $errors) = run_command([ 'api/load/load' ]);
+	diag($errors) if $output eq '';
 	like($output, qr/nginx with the same bytes as a file \| <= 2 \| \d+\.\d\d \(/, 'make load: against nginx');
 	like($output, qr/p99 \(p50, most\) in ms \| <= 50 \| \d+\.\d/, 'answers while clients download');
 	like($output, qr/packings; of those downloads, failed \| 8; 0 \| 8; 0/, 'an impatient proxy');

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from programs import curl, data_url, finished, status
+from programs import data_url, status
 
 
 def since(start: float, condition: Callable[[], bool]) -> float:
@@ -32,6 +33,17 @@ def idle_client(service: str, sample: str, study: str = "load") -> socket.socket
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode())
     return client
+
+
+def cut_short(client: socket.socket) -> bool:
+    """Whether the answer ends before its Content-Length, which tells the client that it is not whole."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(1 << 20):
+            received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)^content-length: (\d+)", head, re.MULTILINE)
+    return length is not None and len(body) < int(length[1])
 
 
 def downloads(connection: psycopg.Connection) -> int:
@@ -73,20 +85,21 @@ def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int
         return since(time.monotonic(), lambda: answers(service))
 
     def killed() -> float:
-        download = curl(data_url(service, "million"), "--limit-rate", "4M")
+        download = idle_client(service, "million")
         since(time.monotonic(), lambda: downloads(connection) == 1)
         connection.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
         time_taken = since(time.monotonic(), lambda: answers(service))
-        assert finished(download)[3] != 0, "the client was not told"
+        assert cut_short(download), "the client was not told"
         return time_taken
 
     def stopped() -> float:
         nonlocal connection
-        download = curl(data_url(service, "million"), "--limit-rate", "4M")
+        download = idle_client(service, "million")
         since(time.monotonic(), lambda: downloads(connection) == 1)
         connection.close()
         subprocess.run(["pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", data], check=True)
-        assert finished(download)[3] != 0 and status(f"{service}/health") == 503
+        assert cut_short(download), "the client was not told"
+        assert status(f"{service}/health") == 503
         subprocess.run(["pg_ctl", "start", "-s", "-w", "-D", data, "-l", data.parent / "server.log"], check=True)
         time_taken = since(time.monotonic(), lambda: answers(service))
         connection = psycopg.connect(autocommit=True)
