@@ -1,0 +1,292 @@
+"""cbperf: the command line. What it does is in the modules; here are options, messages and exit statuses."""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+
+import arms
+import compare
+import host
+import lock
+import profilers
+import psycopg
+import report
+import run
+import scale
+import workload
+from options import ALARM, BUSY, DONE, INCOMPLETE, NOT_STORED, WRONG_USE, parser
+from statements import Malformed, split
+from store import Keeper, Store, StoreError, init, write_whole
+
+ROOT = Path(__file__).parents[2]
+
+# What compare and check run, if no workload is given: a build of each layout.
+WORKLOADS = [ROOT / f"perf/suite/{name}.sql" for name in ("pack", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
+
+
+class Wrong(Exception):
+    """A mistake of the caller."""
+
+
+def keeper(options: argparse.Namespace) -> Keeper:
+    try:
+        store = Store(options.store)
+    except StoreError as error:
+        print(f"cbperf: {error}; records are kept in {options.spool}", file=sys.stderr)
+        store = None
+    made = Keeper(store, options.spool)
+    if store:
+        store.mark_abandoned(host.machine()["name"])
+    return made
+
+
+def sql_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Wrong(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def statements_of(path: Path) -> list:
+    try:
+        return split(sql_of(path))
+    except Malformed as error:
+        raise Wrong(f"{path}: {error}") from None
+
+
+def labels(options: argparse.Namespace) -> dict:
+    return {"tag": options.tag, "description": options.description, "user_data": dict(options.data)}
+
+
+def work(options: argparse.Namespace) -> run.Work:
+    wanted = [name for names in options.profile for name in names.split(",")]
+    for name in wanted:
+        try:
+            profilers.get(name)
+        except profilers.UnknownProfiler as error:
+            raise Wrong(str(error)) from None
+    common = {"repeat": options.repeat, "warm_up": not options.cold, "profilers": wanted, "labels": labels(options),
+              "component_map": options.components}
+    given = [options.sql is not None, options.query is not None, options.pid is not None, bool(options.command)]
+    if sum(given) != 1:
+        raise Wrong("give one of --sql FILE, --query SQL, --pid PID, or -- COMMAND")
+    if options.pid is not None:
+        return run.Work("pid", options.name or f"process {options.pid}", [], pid=options.pid, seconds=options.seconds, **common)
+    if options.command:
+        program, *arguments = options.command
+        return run.Work("command", options.name or program, arguments, argv=options.command, **common)
+    if options.sql:
+        sql, text, name = statements_of(options.sql), sql_of(options.sql), options.sql.stem
+    else:
+        try:
+            sql, text, name = split(options.query), options.query, "query"
+        except Malformed as error:
+            raise Wrong(f"--query: {error}") from None
+    return run.Work("sql", options.name or name, [text], conninfo=options.server, sql=sql,
+                    setup=statements_of(options.setup) if options.setup else [], workers=options.workers,
+                    memory_limit=options.memory_limit, waits=not options.no_waits, extension=options.extension, dataset=options.dataset, **common)
+
+
+def ended(records: list[dict], keeper: Keeper) -> int:
+    """Says what went wrong, and gives the exit status."""
+    status = DONE
+    if keeper.problem:
+        print(f"cbperf: {keeper.problem}", file=sys.stderr)
+        status = NOT_STORED
+    for record in records:
+        if record["state"] == "incomplete":
+            print(f"cbperf: {record.get('process', 'the comparison')} is incomplete: {record['error']}", file=sys.stderr)
+            status = INCOMPLETE
+    return status
+
+
+def show(document: dict | list, as_json: bool) -> None:
+    print(json.dumps(document) if as_json else report.text(document))
+
+
+def write_report(path: Path | None, records: list[dict], history: list[dict] = [], compared: dict | None = None) -> None:
+    """All of it or nothing."""
+    if path:
+        write_whole(path, report.render(records, history, compared))
+        print(f"The report is in {path}.", file=sys.stderr)
+
+
+def do_run(options: argparse.Namespace) -> int:
+    wanted = work(options)
+    kept = keeper(options)
+    record = run.run(wanted, kept)
+    show(record, options.json)
+    write_report(options.report, [record])
+    return ended([record], kept)
+
+
+def do_scale(options: argparse.Namespace) -> int:
+    wanted = work(options)
+    if wanted.kind != "sql":
+        raise Wrong("scale runs SQL: give --sql FILE or --query SQL")
+    wanted.labels["tag"] = wanted.labels["tag"] or f"scale {wanted.process} {datetime.now():%Y-%m-%d %H:%M:%S}"
+    kept = keeper(options)
+    records = scale.scale(wanted, options.clients, options.numbers_of_workers, options.seconds, kept)
+    print(json.dumps(records) if options.json else report.text_of_scale(records))
+    write_report(options.report, records)
+    return ended(records, kept)
+
+
+def comparison(options: argparse.Namespace, base: str, new: str) -> int:
+    workloads = [(path.stem, sql_of(path)) for path in options.workload or WORKLOADS]
+    for path in options.workload:
+        statements_of(path)
+    settings = compare.Settings(workloads, options.pairs, labels=labels(options))
+    kept = keeper(options)
+    with contextlib.ExitStack() as stack:
+        try:
+            sides = []
+            for version, pg_config, patch in ((base, options.base_pg_config, None), (new, options.new_pg_config, options.new_patch)):
+                print(f"{version}: building, and making the tables ...", file=sys.stderr)
+                side = stack.enter_context(arms.arm(version, pg_config, patch))
+                if side.folder:
+                    arms.load(side, settings.timed, options.cells)
+                    arms.load(side, settings.counted, options.counted_cells)
+                sides.append(side)
+        except arms.Unbuildable as error:
+            raise Wrong(str(error)) from None
+        found = []
+        for turn in range(1, options.times + 1):
+            for side in sides:
+                side.restart()
+            compared, records = compare.compare(*sides, settings, kept)
+            found.append(compared)
+            if options.times > 1:
+                print(f"{turn} of {options.times}: {sum(each['alarm'] for each in found)} alarms", file=sys.stderr)
+    if options.times > 1:
+        print(json.dumps(found) if options.json else "\n".join(map(report.text, found)))
+    else:
+        show(compared, options.json)
+    write_report(options.report, records, compared=compared)
+    status = ended(found, kept)
+    return ALARM if any(each["alarm"] for each in found) else status
+
+
+def do_compare(options: argparse.Namespace) -> int:
+    return comparison(options, options.base, options.new)
+
+
+def do_check(options: argparse.Namespace) -> int:
+    try:
+        base = options.base or arms.last_release()
+    except arms.Unbuildable as error:
+        raise Wrong(str(error)) from None
+    return comparison(options, base, str(ROOT))
+
+
+def do_report(options: argparse.Namespace) -> int:
+    store = Store(options.store)
+    compared = None
+    if options.tag:
+        if options.runs:
+            raise Wrong("give runs or --tag")
+        records = store.by_tag(options.tag)
+        if not records:
+            raise Wrong(f"there is no run with tag {options.tag}")
+    else:
+        records = []
+        for document in map(store.find, options.runs or ["last"]):
+            if "comparison" in document:
+                compared = document
+                records += store.compared(document)
+            else:
+                records.append(document)
+    history = store.history(records[0]) if len(records) == 1 else []
+    if options.output == Path("-"):
+        print(report.render(records, history, compared))
+    else:
+        write_report(options.output, records, history, compared)
+    return DONE
+
+
+def do_show(options: argparse.Namespace) -> int:
+    show(Store(options.store).find(options.run), options.json)
+    return DONE
+
+
+def do_list(options: argparse.Namespace) -> int:
+    rows = Store(options.store).list(options.process, options.tag, options.host, options.limit)
+    print(json.dumps(rows, default=str) if options.json else report.text_of_list(rows))
+    return DONE
+
+
+def do_init(options: argparse.Namespace) -> int:
+    print(init(options.store), file=sys.stderr)
+    return DONE
+
+
+def do_export(options: argparse.Namespace) -> int:
+    for line in Store(options.store).export(options.tag, options.process):
+        print(line)
+    return DONE
+
+
+def do_import(options: argparse.Namespace) -> int:
+    store = Store(options.store)
+    for path in options.files:
+        with path.open() as lines:
+            new, known = store.import_lines(lines)
+        print(f"{path}: {new} new, {known} already there", file=sys.stderr)
+    return DONE
+
+
+def do_watch(options: argparse.Namespace) -> int:
+    program = shutil.which("pg_activity")
+    if not program:
+        raise Wrong("watch shows pg_activity, which is not installed (Debian: pg-activity)")
+    info = psycopg.conninfo.conninfo_to_dict(options.server)
+    arguments = [f"--{name}={info[key]}" for key, name in (("host", "host"), ("port", "port"), ("user", "username"), ("dbname", "dbname")) if key in info]
+    os.environ.pop("PYTHONPATH", None)     # it has packages of its own
+    os.execv(program, [program, *arguments, *options.arguments])
+
+
+DO = {"run": do_run, "scale": do_scale, "compare": do_compare, "check": do_check, "report": do_report, "show": do_show, "list": do_list,
+      "init": do_init, "export": do_export, "import": do_import, "watch": do_watch}
+
+
+def main() -> int:
+    options = parser(DO).parse_args()
+    # As Ctrl-C, so that what was started is ended and what was measured is kept.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with lock.measuring(options.wait) if getattr(options, "measures", False) else contextlib.nullcontext():
+            return options.do(options)
+    except Wrong as error:
+        print(f"cbperf: {error}", file=sys.stderr)
+        return WRONG_USE
+    except StoreError as error:
+        print(f"cbperf: {error}", file=sys.stderr)
+        return NOT_STORED
+    except lock.Busy as error:
+        print(f"cbperf: {error}", file=sys.stderr)
+        return BUSY
+    except BrokenPipeError:
+        return DONE
+    except KeyboardInterrupt:
+        print("cbperf: interrupted; what was measured is kept", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except OSError as error:
+        print(f"cbperf: {error.filename}: {error.strerror}" if error.filename else f"cbperf: {error}", file=sys.stderr)
+        return INCOMPLETE
+    except (psycopg.Error, workload.Failed, report.ReportError) as error:
+        print(f"cbperf: {error}", file=sys.stderr)
+        return INCOMPLETE
+    except Exception:     # a fault of cbperf: not to be taken for an alarm
+        traceback.print_exc()
+        return INCOMPLETE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

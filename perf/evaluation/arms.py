@@ -1,0 +1,135 @@
+"""The two versions that a comparison runs: each a private server of its own, or one that runs already."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import host
+import psycopg
+
+ROOT = Path(__file__).parents[2]
+
+# Nothing runs in the background, and plans are those of the workload alone.
+SETTINGS = {"autovacuum": "off", "jit": "off", "max_parallel_workers_per_gather": "0", "synchronize_seqscans": "off",
+            "checkpoint_timeout": "1d", "shared_buffers": "512MB", "work_mem": "256MB"}
+
+
+class Unbuildable(Exception):
+    """A version that can't be had: says why."""
+
+
+@dataclass
+class Arm:
+    label: str
+    conninfo: str
+    source: dict | None = None         # git commit, as in a record
+    folder: Path | None = None         # of the private server
+    programs: Path | None = None       # PATH's first part
+
+    def restart(self) -> None:
+        """Shared buffers anew, at other places of the memory."""
+        if not self.folder:
+            return
+        command = [self.programs / "pg_ctl", "restart", "-s", "-w", "-D", self.folder / "data", "-l", self.folder / "server.log"]
+        subprocess.run(command, check=True, **owner(self.folder / "data"))
+
+    def connect(self, options: str = "") -> psycopg.Connection:
+        return psycopg.connect(self.conninfo, autocommit=True, application_name="cbperf", **({"options": options} if options else {}))
+
+
+def owner(path: Path) -> dict:
+    """For subprocess: as the user who owns a folder, which PostgreSQL insists on."""
+    status = path.stat()
+    return {"user": status.st_uid, "group": status.st_gid, "extra_groups": [], "cwd": "/"} if os.geteuid() == 0 else {}
+
+
+def git(*arguments: str, text: bool = True) -> str | bytes:
+    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=text)
+    if done.returncode:
+        raise Unbuildable((done.stderr if text else done.stderr.decode()).strip())
+    return done.stdout
+
+
+def without_password(conninfo: str) -> str:
+    """For labels, which all readers see."""
+    return psycopg.conninfo.make_conninfo("", **{name: value for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items() if "password" not in name})
+
+
+def last_release() -> str:
+    """The newest tag of a release that leads to what is checked out."""
+    try:
+        return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*").strip()
+    except Unbuildable:
+        raise Unbuildable("there is no tag of a release (v1.2.3) before this commit: give one with --base") from None
+
+
+def tree_of(version: str, scratch: Path) -> tuple[Path, dict | None]:
+    """The folder with the source of a version: a folder as it is, or a git revision, and what git says of it."""
+    if Path(version).is_dir():
+        if not (Path(version) / "cell_binary.control").exists():
+            raise Unbuildable(f"{version} is no source tree of the extension")
+        return Path(version), host.source(version)
+    commit = git("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}").strip()
+    folder = scratch / "source"
+    folder.mkdir()
+    subprocess.run(["tar", "-x", "-C", folder], input=git("archive", commit, text=False), check=True)
+    return folder, {"commit": commit, "dirty": False}
+
+
+@contextlib.contextmanager
+def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Iterator[Arm]:
+    """A version, running: a server's address (postgresql://...), a folder with source, or a git revision.
+
+    `patch` is applied to the source first.
+    """
+    if version.startswith(("postgresql://", "postgres://")) or "=" in version:
+        yield Arm(without_password(version), version)
+        return
+    label = f"{version} + {patch.name}" if patch else version
+    scratch = Path(tempfile.mkdtemp(prefix="cbperf."))
+    try:
+        tree, source = tree_of(version, scratch)
+        if patch:
+            copy = scratch / "patched"
+            shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "*.o", "*.bc", "*.so"))
+            done = subprocess.run(["patch", "-s", "-p1", "-d", copy, "-i", patch.resolve()], capture_output=True, text=True)
+            if done.returncode:
+                raise Unbuildable(f"{patch} does not apply: {(done.stdout + done.stderr).strip()}")
+            tree, source = copy, source and source | {"dirty": True}
+        environment = dict(os.environ) | ({"PG_CONFIG": pg_config} if pg_config else {})
+        # The private server lives until its standard input ends.
+        server = subprocess.Popen([ROOT / "scripts/sandbox", "--source", tree, "sh", "-c",
+                                   'printf "%s\\n%s\\n" "$SANDBOX" "$(dirname "$(command -v postgres)")"; exec cat'],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+                                  start_new_session=True)
+        try:
+            folder, programs = server.stdout.readline().strip(), server.stdout.readline().strip()
+            if not programs:
+                raise Unbuildable(f"{version} can't be built: {server.stderr.read().strip()[-2000:]}")
+            made = Arm(label, f"host={folder} port=5432 user=postgres dbname=postgres", source, Path(folder), Path(programs))
+            with made.connect() as connection:
+                for name, value in SETTINGS.items():
+                    connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            made.restart()
+            yield made
+        finally:
+            server.stdin.close()
+            server.wait()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load(arm: Arm, schema: str, cells: int) -> None:
+    """The benchmark's tables with so many cells, in a schema of their own, frozen."""
+    with arm.connect() as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS cell_binary")
+        if not connection.execute("SELECT to_regnamespace('tissue')").fetchone()[0]:
+            connection.execute((ROOT / "demo/tissue.sql").read_text())
+        connection.execute(f"CREATE SCHEMA {schema}; SET search_path = {schema}, public")
+        connection.execute((ROOT / "perf/tables.sql").read_text().replace(":cells", str(cells)))
+        connection.execute(f"VACUUM (FREEZE, ANALYZE) {schema}.cells")

@@ -1,0 +1,72 @@
+"""Programs that profilers run: found, started in a group of their own, and ended with it."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .base import Unavailable
+
+PACKAGES = {"perf": "linux-perf", "valgrind": "valgrind"}
+
+
+def find(name: str) -> str:
+    path = shutil.which(name)
+    if not path:
+        raise Unavailable(f"{name} is not installed; install Debian's package {PACKAGES[name]}")
+    return path
+
+
+@dataclass(frozen=True)
+class User:
+    """Who runs a program: this process's user, or for root also another."""
+
+    uid: int
+    gid: int
+
+    @classmethod
+    def current(cls) -> "User":
+        return cls(os.geteuid(), os.getegid())
+
+    def arguments(self) -> dict:
+        """Those of Popen. Only root may, and has to, change the user."""
+        if self == User.current():
+            return {}
+        try:
+            groups = os.getgrouplist(pwd.getpwuid(self.uid).pw_name, self.gid)
+        except KeyError:
+            groups = [self.gid]
+        return {"user": self.uid, "group": self.gid, "extra_groups": groups}
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill a process that run() or a profiler started as the first of its group, and the rest of the group."""
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def run(argv: list[str], errors: Path, user: User | None = None, text: bytes = b"", seconds: float = 600,
+        environment: dict | None = None, folder: Path | None = None) -> int:
+    """Run a program with text as its input and its output thrown away; its messages go into a file. Its exit status."""
+    arguments = user.arguments() if user else {}
+    with errors.open("wb") as stream:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stream, env=environment, cwd=folder,
+                                   start_new_session=True, **arguments)
+    try:
+        process.communicate(text, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[0]).name}; take a smaller workload") from None
+    finally:
+        end(process)
+    return process.returncode
+
+
+def last_line(messages: Path) -> str:
+    return (messages.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]

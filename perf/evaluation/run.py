@@ -1,0 +1,241 @@
+"""cbperf run: executions of one workload, and profiles of further ones, as a record."""
+
+import statistics
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import components
+import host
+import profiling
+import psycopg
+import samples
+import statement_statistics
+import workload
+from observer import Observer
+from profilers.base import Target
+from statements import Statement
+from store import Keeper
+
+TOOL = "0.1.0"
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Work:
+    """What to measure and how, whatever the kind; the record's key and labels."""
+
+    kind: str
+    process: str
+    arguments: list[str]
+    repeat: int = 5
+    warm_up: bool = True
+    profilers: list[str] = field(default_factory=list)
+    labels: dict = field(default_factory=dict)      # tag, description, user_data
+    component_map: Path | None = None
+    # of a command
+    argv: list[str] = field(default_factory=list)
+    # of SQL
+    conninfo: str = ""
+    sql: list[Statement] = field(default_factory=list)
+    setup: list[Statement] = field(default_factory=list)
+    workers: int | None = None
+    memory_limit: int | None = None
+    waits: bool = True
+    extension: str = "cell_binary"
+    dataset: str | None = None
+    # of a process that runs
+    pid: int | None = None
+    seconds: float = 10
+
+
+def new_record(work: Work) -> dict:
+    return {"record": 1, "run_id": str(uuid.uuid4()), "state": "running", "error": None, "kind": work.kind,
+            "process": work.process, "arguments": work.arguments, "started": samples.now(), "finished": None,
+            "tag": None, "description": None, "user_data": {}, **work.labels, "host": host.machine(), "server": None, "libraries": {},
+            "git": host.source(), "dataset": None, "tool": TOOL, "unavailable": {}, "samples": [], "profiles": [], "components": []}
+
+
+class Recorder:
+    """A record that is kept after each step, so that nothing of it is lost; at the end it is complete, or incomplete and says why."""
+
+    def __init__(self, work: Work, keeper: Keeper):
+        self.record = new_record(work)
+        self.keeper = keeper
+
+    def __enter__(self) -> "Recorder":
+        self.keep()
+        return self
+
+    def keep(self) -> None:
+        self.keeper.keep(self.record)
+
+    def add(self, sample: dict) -> None:
+        self.record["samples"].append(sample)
+        self.keep()
+
+    def __exit__(self, kind, error, traceback) -> bool:
+        """Failures of the workload end here: they are in the record."""
+        self.record["finished"] = samples.now()
+        self.record["state"] = "complete" if error is None else "incomplete"
+        if error is not None:
+            self.record["error"] = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).strip() or type(error).__name__
+        self.keep()
+        return isinstance(error, (psycopg.Error, workload.Failed))
+
+
+def run(work: Work, keeper: Keeper) -> dict:
+    """The record, which has been kept."""
+    recorder = Recorder(work, keeper)
+    with recorder:
+        {"sql": run_sql, "command": run_command, "pid": watch}[work.kind](work, recorder)
+    return recorder.record
+
+
+def open_session(work: Work) -> workload.Session:
+    return workload.Session(work.conninfo, work.sql, work.setup, work.workers, work.memory_limit)
+
+
+def execute(session: workload.Session, repetition: int, waits: bool = True, unavailable: dict | None = None) -> dict:
+    """One execution, observed. The sample of one that failed is in the exception's `sample`."""
+    unavailable = {} if unavailable is None else unavailable
+    pids = [session.pid] if session.postmaster else []
+    problem = samples.reset_peaks(pids) if pids else workload.REMOTE
+    started = samples.now()
+    observer = Observer(pids, "backend", session.postmaster, session.waits if waits else None,
+                        session.limit if session.memory_limit else None)
+    session.spans = spans = workload.Spans(observer)
+    failure = None
+    try:
+        with observer:
+            begin = time.monotonic()
+            try:
+                session.run()
+            finally:
+                real = time.monotonic() - begin - workload.MARK * spans.marks
+    except psycopg.Error as error:
+        failure = error
+    session.spans = None
+    sample = samples.sample(repetition, started, observer, real, problem is None, spans.close(), failure and str(failure).strip())
+    reasons = {"peak_private": problem, "peak_resident": problem, "waits": observer.why_no_waits, "spans": spans.problem}
+    if not pids:
+        reasons |= dict.fromkeys((*samples.MEASURES, "waiting"), workload.REMOTE)
+    unavailable |= {name: why for name, why in reasons.items() if why}
+    if failure:
+        failure.sample = sample
+        raise failure
+    return sample
+
+
+def run_sql(work: Work, recorder: Recorder) -> None:
+    record = recorder.record
+    session = open_session(work)
+    try:
+        record["server"] = host.server(session.connection, work.extension)
+        if work.dataset:
+            record["dataset"] = host.dataset(session.connection, work.dataset)
+        if work.warm_up:
+            progress(f"{work.process}: warming up ...")
+            session.run()
+        libraries(record, session)
+        recorder.keep()
+        before = statement_statistics.snapshot(session.connection)
+        for repetition in range(1, work.repeat + 1):
+            progress(f"{work.process}: {repetition} of {work.repeat} ...")
+            try:
+                recorder.add(execute(session, repetition, work.waits, record["unavailable"]))
+            except psycopg.Error as error:
+                recorder.add(error.sample)
+                raise
+        after = statement_statistics.snapshot(session.connection)
+        if isinstance(before, str):
+            record["unavailable"]["statements"] = before
+        else:
+            record["statements"] = statement_statistics.difference(before, after)
+        if work.profilers:
+            profile(work, recorder, session.target(), profiling.repeated(session.run, usual(record)))
+    finally:
+        session.close()
+
+
+def libraries(record: dict, session: workload.Session) -> None:
+    """What the backend has loaded, which of the extension is so only after its first call."""
+    try:
+        if not session.postmaster:
+            raise PermissionError(workload.REMOTE)
+        record["libraries"] = host.libraries(session.pid)
+        if extension := record["server"]["extension"]:
+            extension["sha256"] = host.library_hash(session.pid, extension["name"])
+    except PermissionError as error:
+        record["unavailable"]["libraries"] = error.strerror or str(error)
+
+
+def run_command(work: Work, recorder: Recorder) -> None:
+    for repetition in range(1, work.repeat + 1):
+        progress(f"{work.process}: {repetition} of {work.repeat} ...")
+        started = samples.now()
+        execution = workload.run_command(work.argv)
+        sample = samples.sample(repetition, started, execution.observer, execution.real, True)
+        # What is counted of all of its processes when they end is more exact than what was seen of them before.
+        for name in ("user", "system", "minor_faults", "major_faults", "voluntary_switches", "involuntary_switches"):
+            sample[name] = getattr(execution, name)
+        if execution.peak_resident is None:
+            recorder.record["unavailable"]["peak_resident"] = "GNU time is not installed"
+        sample["peak_resident"] = execution.peak_resident
+        sample["waiting"] = None
+        recorder.record["unavailable"]["waiting"] = "it is measured of backends"
+        if not sample["processes"]:
+            sample["peak_private"] = None
+            recorder.record["unavailable"]["peak_private"] = "the command had ended before it could be looked at"
+        if execution.status:
+            sample["failed"] = f"exit status {execution.status}" if execution.status > 0 else f"signal {-execution.status}"
+        recorder.add(sample)
+        if execution.status:
+            raise workload.Failed(f"{work.process}: {sample['failed']}")
+    target = Target(kind="command", pid=None, postmaster=None, connect=None, sql=None, setup_sql=None, argv=work.argv)
+
+    def profiled(start: profiling.Start) -> float:
+        execution = workload.run_command(work.argv, lambda pid: start(pid))
+        return execution.real
+    profile(work, recorder, target, profiled)
+
+
+def watch(work: Work, recorder: Recorder) -> None:
+    progress(f"process {work.pid}: {work.seconds:g} seconds ...")
+    started = samples.now()
+    problem = samples.reset_peaks([work.pid]) if Path(f"/proc/{work.pid}").exists() else None
+    observer, real = workload.watch(work.pid, work.seconds, threading.Event())
+    if problem:
+        recorder.record["unavailable"] |= {"peak_private": problem, "peak_resident": problem}
+    recorder.add(samples.sample(1, started, observer, real, problem is None))
+    if real < work.seconds - 0.5:
+        raise workload.Failed(f"process {work.pid} ended after {real:.1f} s")
+    target = Target(kind="pid", pid=work.pid, postmaster=observer.postmaster, connect=None, sql=None, setup_sql=None, argv=None)
+
+    def profiled(start: profiling.Start) -> float:
+        start()
+        time.sleep(work.seconds)
+        return work.seconds
+    profile(work, recorder, target, profiled)
+
+
+def usual(record: dict) -> float:
+    """How long an execution takes, in seconds."""
+    return statistics.median(sample["real"] for sample in record["samples"])
+
+
+def profile(work: Work, recorder: Recorder, target: Target, execution: Callable[[profiling.Start], float]) -> None:
+    """An execution for each custom profiler; then what they say by component."""
+    record = recorder.record
+    for name in work.profilers:
+        progress(f"{work.process}: profiler {name} ...")
+        record["profiles"].append(profiling.profile(name, target, execution, usual(record) if work.kind != "pid" else None))
+        recorder.keep()
+    record["components"] = components.split(record["profiles"], record["samples"], work.component_map)

@@ -1,0 +1,239 @@
+"""What is measured: SQL in a session of its own, a command, or a process that runs already."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import processes
+import psycopg
+from observer import Observer, Totals
+from profilers.base import Target
+from statements import Kind, Statement
+
+
+class Failed(Exception):
+    """The workload could not be run, or not to its end."""
+
+
+REMOTE = "the server's processes are not on this machine"
+
+# How long a mark lasts: so long that the backend has stopped to run, and its counters are exact, when they are read.
+MARK = 0.002
+
+# In the session's temporary schema: nothing is left in the database. INFO reaches the client whatever its settings.
+SPANS = f"""
+CREATE FUNCTION pg_temp.span_begin(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE INFO USING MESSAGE = name, DETAIL = 'begin', ERRCODE = 'CBP01';
+	PERFORM pg_catalog.pg_sleep({MARK});
+END $$;
+CREATE FUNCTION pg_temp.span_end() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE INFO USING MESSAGE = 'end', DETAIL = 'end', ERRCODE = 'CBP01';
+	PERFORM pg_catalog.pg_sleep({MARK});
+END $$"""
+
+
+@dataclass
+class Spans:
+    """The spans of one execution, from the marks that the session sends."""
+
+    observer: Observer
+    open: list[tuple[str, Totals, int]] = field(default_factory=list)   # and the number of marks before it
+    marks: int = 0
+    found: list[dict] = field(default_factory=list)
+    problem: str | None = None
+
+    def notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.sqlstate != "CBP01":
+            return
+        totals = self.observer.totals()
+        if diagnostic.message_detail == "begin":
+            self.open.append((diagnostic.message_primary, totals, self.marks))
+        elif self.open:
+            name, begin, marks = self.open.pop()
+            self.found.append(self.span([opened[0] for opened in self.open] + [name], begin, totals, self.marks - marks))
+        else:
+            self.problem = "span_end() without span_begin()"
+        self.marks += 1
+
+    def span(self, path: list[str], begin: Totals, end: Totals, marks: int) -> dict:
+        real = max(end.at - begin.at - MARK * marks, 0.0)
+        start = begin.at - self.observer.began
+        if not self.observer.seen:
+            return {"path": path, "start": start, "real": real, "cpu": None, "workers_cpu": None, "minor_faults": None, "major_faults": None,
+                    "waiting": None, "waits": dict(end.waits - begin.waits)}
+        cpu = end.cpu - begin.cpu
+        workers_cpu = end.workers_cpu - begin.workers_cpu
+        waiting = real - (cpu - workers_cpu) - (end.runqueue - begin.runqueue)
+        return {"path": path, "start": start, "real": real, "cpu": cpu, "workers_cpu": workers_cpu,
+                "minor_faults": end.minor_faults - begin.minor_faults, "major_faults": end.major_faults - begin.major_faults,
+                "waiting": max(waiting, 0.0), "waits": dict(end.waits - begin.waits)}
+
+    def close(self) -> list[dict]:
+        if self.open:
+            self.problem = f"span_begin('{self.open[-1][0]}') without span_end()"
+        return sorted(self.found, key=lambda span: (span["start"], len(span["path"])))
+
+
+class Session:
+    """A connection that runs the workload's statements, and the processes that serve it."""
+
+    def __init__(self, conninfo: str, sql: list[Statement], setup: list[Statement] = (), workers: int | None = None,
+                 memory_limit: int | None = None):
+        self.conninfo = conninfo
+        self.sql = sql
+        self.setup = setup
+        self.memory_limit = memory_limit
+        self.connection = self.connect()
+        self.pid = self.connection.info.backend_pid
+        self.connection.execute(SPANS)
+        self.connection.add_notice_handler(self.notice)
+        self.spans: Spans | None = None
+        if workers is not None:
+            self.connection.execute(f"SET max_parallel_workers_per_gather = {int(workers)}")
+        for statement in setup:
+            self.execute(statement)
+        self.postmaster = self.find_postmaster()
+        self.watcher: psycopg.Connection | None = None
+        if memory_limit:
+            if not self.postmaster:
+                raise Failed(f"a memory limit needs the server on this machine; {REMOTE}")
+            self.limit(self.pid)
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None, application_name="cbperf")
+
+    def find_postmaster(self) -> int | None:
+        """The parent of the backend; None if that is on another machine, and nothing can be seen of it."""
+        try:
+            title = processes.command(self.pid)
+            if title.startswith("postgres:") and self.connection.info.user in title:
+                return processes.parent(self.pid)
+        except (processes.Gone, PermissionError):
+            pass
+        return None
+
+    def notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if self.spans:
+            self.spans.notice(diagnostic)
+
+    def execute(self, statement: Statement) -> None:
+        with self.connection.cursor() as cursor:
+            if statement.kind is Kind.COPY_OUT:
+                with cursor.copy(statement.text) as copy:
+                    for _ in copy:
+                        pass
+            else:
+                cursor.execute(statement.text, binary=True)
+
+    def run(self) -> None:
+        """Once, with all results fetched. psycopg.Error as it comes."""
+        for statement in self.sql:
+            self.execute(statement)
+
+    def waits(self) -> list[str]:
+        """The wait events of the backend and its workers now, seen from another session."""
+        if self.watcher is None:
+            self.watcher = self.connect()
+        return [event for event, in self.watcher.execute(
+            "SELECT wait_event_type || ':' || wait_event FROM pg_stat_activity "
+            "WHERE (pid = %(pid)s OR leader_pid = %(pid)s) AND state = 'active' AND wait_event IS NOT NULL", {"pid": self.pid})]
+
+    def limit(self, pid: int) -> None:
+        """Private memory of a process, by the kernel: beyond it, an allocation fails with "out of memory"."""
+        try:
+            status = Path(f"/proc/{pid}").stat()
+        except FileNotFoundError:    # a worker that has ended
+            return
+        # As the process's user: root may do it only with a capability that it does not have in a container.
+        user = {"user": status.st_uid, "group": status.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        done = subprocess.run(["prlimit", f"--pid={pid}", f"--data={self.memory_limit}"], capture_output=True, text=True, **user)
+        if done.returncode and Path(f"/proc/{pid}").exists():
+            raise Failed(f"a memory limit needs the rights of the server's user: {done.stderr.strip()}")
+
+    def target(self) -> Target:
+        """For custom profilers."""
+        sql, setup = (";\n".join(statement.text for statement in part) for part in (self.sql, self.setup))
+        return Target(kind="sql", pid=self.pid, postmaster=self.postmaster, connect=self.connect, sql=sql, setup_sql=setup, argv=None)
+
+    def close(self) -> None:
+        self.connection.close()
+        if self.watcher:
+            self.watcher.close()
+
+
+@dataclass
+class Execution:
+    """What a command gave. GNU time tells the most resident memory; a fork of this program would have its own counted in."""
+
+    real: float
+    user: float
+    system: float
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
+    peak_resident: int | None
+    status: int
+    observer: Observer
+
+
+TIME = "/usr/bin/time"
+
+
+def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: None) -> Execution:
+    """Run a command with this program's standard streams, but output to that for errors: the other one is for records. Its figures include the processes that it started and waited for."""
+    if not shutil.which(argv[0]):
+        raise Failed(f"{argv[0]}: there is no such program")
+    with tempfile.TemporaryDirectory(prefix="cbperf.") as scratch:
+        figures = Path(scratch) / "time"
+        wrapped = os.access(TIME, os.X_OK)
+        started = time.monotonic()
+        process = subprocess.Popen([TIME, "-q", "-f", "%M", "-o", str(figures), "--", *argv] if wrapped else argv, stdout=sys.stderr)
+        try:
+            try:
+                observer = Observer([process.pid], "process")
+            except processes.Gone:    # it was that quick
+                observer = Observer([], "process")
+            with observer:
+                on_start(process.pid)
+                _, status, usage = os.wait4(process.pid, 0)
+                real = time.monotonic() - started
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        resident = int(figures.read_text().split()[-1]) * 1024 if wrapped else None
+    if wrapped:
+        observer.seen.pop(process.pid, None)
+    return Execution(real, usage.ru_utime, usage.ru_stime, usage.ru_minflt, usage.ru_majflt, usage.ru_nvcsw, usage.ru_nivcsw,
+                     resident, process.returncode, observer)
+
+
+def watch(pid: int, seconds: float, stop: threading.Event) -> tuple[Observer, float]:
+    """Observe a process that runs already; and how long it was."""
+    try:
+        title = processes.command(pid)
+        backend = title.startswith("postgres:")
+        observer = Observer([pid], "backend" if backend else "process", processes.parent(pid) if backend else None)
+    except processes.Gone as error:
+        raise Failed(str(error)) from None
+    with observer:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not stop.is_set():
+            try:
+                processes.private(pid)
+            except processes.Gone:
+                break
+            stop.wait(min(0.05, max(deadline - time.monotonic(), 0)))
+        real = time.monotonic() - observer.began
+    return observer, real
