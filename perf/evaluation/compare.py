@@ -22,7 +22,6 @@ import statements
 import workload
 from arms import Arm
 from run import Work, progress
-from scipy.stats import mannwhitneyu
 from store import Keeper
 
 COUNT_THRESHOLD = 1.01
@@ -99,6 +98,7 @@ def by_samples(measure: str, base: dict, new: dict) -> dict:
     why = base["unavailable"].get(name) or new["unavailable"].get(name)
     if why or any(value is None for side in values for value in side):
         return verdict(measure, None, None, TIME_THRESHOLD, why or "it was not measured")
+    from scipy.stats import mannwhitneyu    # here, as it takes half a second to load
     p = float(mannwhitneyu(values[1], values[0], alternative="greater").pvalue)
     return verdict(measure, *map(statistics.median, values), TIME_THRESHOLD, p=p)
 

@@ -40,7 +40,7 @@ def sample(repetition: int, started: str, observer: Observer, real: float, marke
         found.append(dict.fromkeys(MEASURES, 0) | {"pid": observer.postmaster, "role": "parallel workers, unseen", "user": user, "system": system,
                                                    "minor_faults": minor, "major_faults": major})
     roots = [seen.since_first() for seen in observer.seen.values() if seen.role == "backend"]
-    total = {name: sum(values) if None not in values else None for name in MEASURES for values in [[process[name] for process in found]]}
+    total = {name: sum(values) if values and None not in values else None for name in MEASURES for values in [[process[name] for process in found]]}
     return {"repetition": repetition, "started": started, "failed": failed, "real": real, **total,
             "waiting": max(real - sum(root.cpu + root.runqueue for root in roots) / len(roots), 0.0) if roots else None,
             "waits": {event: round(seconds, 4) for event, seconds in observer.waited.items()},

@@ -214,7 +214,7 @@ class Store:
         """The records of the runs with a tag, the oldest first."""
         return [row["record"] for row in self.execute("SELECT cbperf.get(run_id) AS record FROM cbperf.runs WHERE tag = %s ORDER BY started", [tag])]
 
-    def compared(self, comparison: dict) -> list[dict]:
+    def compared(self, comparison: dict) -> Rows:
         """The records of a comparison's runs, those that are here."""
         ids = [workload[run] for workload in comparison["workloads"] for run in ("base_run", "new_run")]
         return [row["record"] for row in self.execute(

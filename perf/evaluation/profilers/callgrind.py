@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 
 from .inlined import chains
@@ -10,17 +10,18 @@ from .inlined import chains
 NAME = re.compile(r"(c?)(ob|fn)=\((\d+)\)(?: (.*))?")
 
 
-def read(lines: Iterable[str]) -> Iterator[tuple[list[str], int]]:
+def read(lines: Iterable[str], counts: Callable[[str], bool] = lambda chain: True) -> Iterator[tuple[list[str], int]]:
     """The stacks, the outermost function first, and the instructions that each took by itself.
 
-    A function without a name gets that of its program in brackets: "[postgres]".
+    Of those whose chain of callers counts: "innermost'caller'caller of the caller". A function without a name gets that of
+    its program in brackets: "[postgres]".
     """
     names: dict[tuple[str, str], str] = {}      # names are given once, then by number
-    objects: dict[str, str] = {}                # where a function without a name is
+    programs: dict[str, str] = {}               # of the functions without a name
     costs: Counter[tuple[str, str, int]] = Counter()
-    program = callee_program = function = ""
+    program = callee_program = chain = ""
     address = 0
-    call = False
+    call = counted = False
     for line in lines:
         if found := NAME.match(line):
             callee, kind, number, name = found.groups()
@@ -29,8 +30,10 @@ def read(lines: Iterable[str]) -> Iterator[tuple[list[str], int]]:
                 callee_program = name
                 program = program if callee else name
             else:
-                objects.setdefault(name.split("'")[0], callee_program if callee else program)
-                function = function if callee else name
+                if name.startswith("0x"):
+                    programs[name.split("'")[0]] = f"[{PurePath(callee_program if callee else program).name}]"
+                if not callee:
+                    chain, counted = name, counts(name)
                 callee_program = program
         elif line.startswith("calls="):
             call = True                         # what follows is the callee's, and counted there
@@ -40,12 +43,10 @@ def read(lines: Iterable[str]) -> Iterator[tuple[list[str], int]]:
                 address += int(position)
             elif position != "*":
                 address = int(position, 16)
-            if not call:
-                costs[program, function, address] += int(cost)
+            if counted and not call:
+                costs[program, chain, address] += int(cost)
             call = False
-    def title(name: str) -> str:
-        return f"[{PurePath(objects.get(name, '?')).name}]" if name.startswith("0x") else name
-    stacks = {function: [*map(title, reversed(function.split("'")))] for _, function, _ in costs}
+    stacks = {chain: [programs.get(name, name) for name in reversed(chain.split("'"))] for _, chain, _ in costs}
     inlined = chains((program, address) for program, _, address in costs)
-    for (program, function, address), cost in costs.items():
-        yield stacks[function] + inlined.get((program, address), []), cost
+    for (program, chain, address), cost in costs.items():
+        yield stacks[chain] + inlined.get((program, address), []), cost

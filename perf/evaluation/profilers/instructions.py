@@ -1,6 +1,6 @@
 """Instructions, counted by valgrind's callgrind: repeatable, whatever else the machine does."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import flame
@@ -15,17 +15,15 @@ CALLERS = 100       # of each function that are told apart
 # Costs have their addresses, from which the inlined functions are found.
 OPTIONS = ["--callgrind-out-file=./callgrind", f"--separate-callers={CALLERS}", "--dump-instr=yes", "--dump-line=no"]
 
-Stacks = Iterator[tuple[list[str], int]]
+
+def is_execution(chain: str) -> bool:
+    """Whether it is PortalRun that called: parsing and planning before depend on what is cached. A chain that is cut off counts."""
+    return "'PortalRun'" in f"'{chain}" or chain.count("'") >= CALLERS - 1
 
 
-def read(path: Path) -> Stacks:
+def read(path: Path, counts: Callable[[str], bool] = lambda chain: True) -> Iterator[tuple[list[str], int]]:
     with path.open(errors="replace") as lines:
-        yield from callgrind.read(lines)
-
-
-def of_execution(stacks: Stacks) -> Stacks:
-    """What PortalRun did, the execution of a statement: not parsing and planning, which depend on what is cached."""
-    return ((stack, cost) for stack, cost in stacks if "PortalRun" in stack or len(stack) >= CALLERS)
+        yield from callgrind.read(lines, counts)
 
 
 class Instructions(Profiler):
@@ -39,14 +37,14 @@ class Instructions(Profiler):
         refuse_running(target)
         valgrind = command("callgrind", *OPTIONS)
         if target.kind == "sql":
-            stacks = (stack for part in self.parts(valgrind, Replay.of(target)) for stack in of_execution(read(part)))
+            stacks = (stack for part in self.parts(valgrind, Replay.of(target)) for stack in read(part, is_execution))
         else:
             run_command(valgrind, target.argv, scratch)
             stacks = read(scratch / "callgrind")
         tree = flame.from_stacks(stacks)
         return Finished(Profile(self.unit, tree["value"], tree))
 
-    def parts(self, valgrind: list[str], replay: Replay) -> Iterable[Path]:
+    def parts(self, valgrind: list[str], replay: Replay) -> list[Path]:
         """A file for each statement. Postgres calls ReadyForQuery before it reads an input, and callgrind then writes what it has."""
         inputs = [*replay.setup, *replay.workload, *replay.workload]
         output = replay.run([*valgrind, "--dump-before=ReadyForQuery"], inputs)

@@ -35,8 +35,8 @@ WHERE source IN ('global', 'database', 'user', 'database user', 'client', 'sessi
 """
 
 # What is different in a replay. Nothing is lost if it crashes; statements take 50 times as long; code that JIT made has no
-# names, and its compiler hides all else; the encoding is the server's.
-FIXED = {"fsync": "off", "huge_pages": "off", "jit": "off", "statement_timeout": "0", "lock_timeout": "0",
+# names, and its compiler hides all else; it is by the clock when counts for statistics are passed on; the encoding is the server's.
+FIXED = {"fsync": "off", "track_counts": "off", "huge_pages": "off", "jit": "off", "statement_timeout": "0", "lock_timeout": "0",
          "lc_messages": "C", "log_destination": "stderr", "log_line_prefix": "", "log_min_messages": "error",
          "log_min_error_statement": "panic"}
 NOT_COPIED = {*FIXED, "client_encoding", "transaction_timeout"}
