@@ -6,7 +6,8 @@
 #	make api    serve slides from one, with a viewer, see api/README.md
 #	make test   run all tests on a throwaway server, see test/README.md
 #	make load   put the service under load, see api/load/README.md
-#	make bench  measure against peers on a throwaway server, see perf/README.md
+#	make bench  measure against peers on a throwaway server, see perf/bench.md
+#	make perf   a first report of the profiler, see perf/README.md
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
@@ -27,7 +28,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=cell_binary
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=cell_binary
 
-# demo, api, test, load and bench install what is missing, even PGXS itself.
+# demo, api, test, load, bench and perf install what is missing, even PGXS itself.
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
@@ -83,4 +84,8 @@ bench:
 	scripts/install-dependencies bench
 	perf/bench
 
-.PHONY: demo api viewer test load bench dist
+perf:
+	scripts/install-dependencies perf
+	perf/demo
+
+.PHONY: demo api viewer test load bench perf dist

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import arms
 import compare
+import components
 import host
 import lock
+import overhead
 import profilers
 import psycopg
 import report
@@ -71,6 +73,11 @@ def work(options: argparse.Namespace) -> run.Work:
         try:
             profilers.get(name)
         except profilers.UnknownProfiler as error:
+            raise Wrong(str(error)) from None
+    if options.components:
+        try:
+            components.Components(options.components)
+        except components.Malformed as error:
             raise Wrong(str(error)) from None
     common = {"repeat": options.repeat, "warm_up": not options.cold, "profilers": wanted, "labels": labels(options),
               "component_map": options.components}
@@ -137,6 +144,15 @@ def do_scale(options: argparse.Namespace) -> int:
     print(json.dumps(records) if options.json else report.text_of_scale(records))
     write_report(options.report, records)
     return ended(records, kept)
+
+
+def do_overhead(options: argparse.Namespace) -> int:
+    wanted = work(options)
+    if wanted.kind != "sql":
+        raise Wrong("give --sql FILE or --query SQL")
+    found = overhead.measure(wanted, options.rounds, wanted.profilers)
+    print(json.dumps(found) if options.json else overhead.text(found))
+    return DONE
 
 
 def comparison(options: argparse.Namespace, base: str, new: str) -> int:
@@ -252,7 +268,7 @@ def do_watch(options: argparse.Namespace) -> int:
     os.execv(program, [program, *arguments, *options.arguments])
 
 
-DO = {"run": do_run, "scale": do_scale, "compare": do_compare, "check": do_check, "report": do_report, "show": do_show, "list": do_list,
+DO = {"run": do_run, "scale": do_scale, "overhead": do_overhead, "compare": do_compare, "check": do_check, "report": do_report, "show": do_show, "list": do_list,
       "init": do_init, "export": do_export, "import": do_import, "watch": do_watch}
 
 

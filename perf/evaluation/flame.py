@@ -78,7 +78,7 @@ def from_stacks(stacks: Iterable[tuple[Iterable[str], int]], max_depth: int = MA
         total += value
         node = root
         folded = fold(frames)
-        for frame in folded if len(folded) <= max_depth else folded[:max_depth - 1] + [DEEPER]:
+        for frame in folded if len(folded) <= max_depth else [*folded[:max_depth - 1], DEEPER]:
             node = node.children[frame]
         node.own += value
     return root.finish(ROOT, least_share * total)
@@ -124,7 +124,8 @@ def compare(name: str, base: dict | None, new: dict | None) -> dict:
 def guilty(tree: dict, n: int = 5) -> list[dict]:
     """The n functions whose own value changed most in a differential tree: {"frame", "delta"}.
 
-    First comes what explains the change of the whole: of a growth what grew most, else what shrank most. What helpers (allocators, memcpy, the kernel) did is charged to their nearest caller that is none.
+    First comes what explains the change of the whole: of a growth what grew most, else what shrank most. What helpers
+    (allocators, memcpy, the kernel) did is charged to their nearest caller that is none.
     """
     changes: Counter[str] = Counter()
 

@@ -101,15 +101,13 @@ class Observer:
 
     def observe(self) -> None:
         looks, before = 0, self.began
-        while True:
+        while not self.ended.wait(INTERVAL):
             self.look()
             looks += 1
             if self.waits and looks % WAITS_EVERY == 0:
                 now = time.monotonic()
                 self.look_at_waits(now - before)
                 before = now
-            if self.ended.wait(INTERVAL):
-                return
 
     def look(self) -> None:
         with self.lock:

@@ -102,6 +102,12 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     scale.add_argument("--seconds", type=float, default=5, help="of each setting (default: 5)")
     measures(scale)
 
+    overhead = command("overhead", "measure how much measuring itself slows a workload")
+    workload_of(overhead)
+    overhead.add_argument("--rounds", type=positive, default=50, metavar="N", help="pairs of executions (default: 50)")
+    overhead.add_argument("--profile", action="append", default=[], metavar="NAME,...", help="custom profilers as well")
+    measures(overhead)
+
     compare = command("compare", "run two versions interleaved, and raise an alarm if the new one is slower or hungrier")
     compare.add_argument("base", metavar="BASE", help="a git revision, a folder with source, or the address of a server (postgresql://...)")
     compare.add_argument("new", metavar="NEW")

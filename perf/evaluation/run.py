@@ -100,6 +100,7 @@ def run(work: Work, keeper: Keeper) -> dict:
 
 
 def open_session(work: Work) -> workload.Session:
+    """Raises psycopg.Error, or workload.Failed."""
     return workload.Session(work.conninfo, work.sql, work.setup, work.workers, work.memory_limit)
 
 

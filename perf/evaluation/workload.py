@@ -161,7 +161,7 @@ class Session:
 
     def target(self) -> Target:
         """For custom profilers."""
-        sql, setup = (";\n".join(statement.text for statement in part) for part in (self.sql, self.setup))
+        sql, setup = ("\n;\n".join(statement.text for statement in part) for part in (self.sql, self.setup))
         return Target(kind="sql", pid=self.pid, postmaster=self.postmaster, connect=self.connect, sql=sql, setup_sql=setup, argv=None)
 
     def close(self) -> None:

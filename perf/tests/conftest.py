@@ -1,5 +1,6 @@
 """The server that libpq's variables lead to, and a store on it, in a database that is made for the tests."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+os.environ["CBPERF_TEST_LOCK"] = f" in tests {os.getpid()}"     # others may measure on this machine
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 
 

@@ -111,6 +111,7 @@ def test_a_running_process(cbperf):
     (["run", "--query", "SELECT 1", "--repeat", "0"], "not a number from 1 up: 0"),
     (["run", "--query", "SELECT 1", "--memory-limit", "much"], "not a number of bytes"),
     (["run", "--query", "SELECT 1", "--data", "colour"], "not NAME=VALUE"),
+    (["run", "--query", "SELECT 1", "--components", "absent.toml"], "absent.toml"),
     (["scale", "--", "true"], "unrecognized arguments"),
     (["compare", "no-such-revision", "."], "no-such-revision|not a git repository"),
     (["compare", "/", "."], "/ is no source tree of the extension"),

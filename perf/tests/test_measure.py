@@ -222,9 +222,11 @@ def test_the_server_goes_away():
 
 
 def test_a_server_elsewhere(session, monkeypatch):
+    """What has the backend's number on this machine is something else."""
     monkeypatch.setattr(processes, "command", lambda pid: "something else")
-    with pytest.raises(workload.NotLocal, match="is not on this machine"):
-        session("SELECT 1")
+    assert session("SELECT 1").postmaster is None
+    with pytest.raises(workload.Failed, match="not on this machine"):
+        session("SELECT 1", memory_limit=100 * MB)
 
 
 def test_memory_limit(session):

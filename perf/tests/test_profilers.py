@@ -1,6 +1,7 @@
 """The profilers: what they read, and each on a real backend or command."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from profilers.instructions import is_execution
 
 DATA = Path(__file__).with_name("data")
 DATABASE = "cbperf_profilers"
-CELLS = 20000
+CELLS = 10000
 # Several statements, as in a file: each of them a trap for single-user mode, which ends an input at ";" and an empty line.
 WORKLOAD = """
 -- A comment; with a semicolon.
@@ -95,8 +96,7 @@ def test_contexts_of_the_log():
     assert not list(Parser(1).feed(text.splitlines()))     # those of another backend
     # PostgreSQL 18 counts levels from 1; the parts of a dump may come one by one.
     parser = Parser(4711)
-    lines = [line.replace("level: %d" % level, "level: %d" % (level + 1)) for line in text.splitlines()
-             for level in [int(line.split("level: ")[1][0]) if "level: " in line else 0]]
+    lines = [re.sub(r"level: (\d+)", lambda level: f"level: {int(level[1]) + 1}", line) for line in text.splitlines()]
     assert [dump.stacks for line in lines for dump in parser.feed([line])] == [dump.stacks]
 
 
@@ -154,30 +154,6 @@ def attached(name: str, tmp_path: Path, sql: str, *before: str) -> Profile:
             session.abandon()
 
 
-REPEATED = "DO $$ BEGIN FOR i IN 1 .. 40 LOOP PERFORM octet_length(cell_pack(id, x, y, mask, 'dense')) FROM cell; END LOOP; END $$"
-PARALLEL = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
-
-
-def test_cpu(database, tmp_path):
-    profile = attached("cpu", tmp_path, REPEATED)
-    assert profile.unit == "samples" and profile.total == profile.tree["value"] > 5
-    assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last is inlined or static
-
-
-def test_faults_with_parallel_workers(database, tmp_path):
-    profile = attached("faults", tmp_path, "SELECT octet_length(cell_pack(id, x, y, mask)) FROM cell", PARALLEL)
-    assert profile.unit == "faults" and profile.total > 100
-    assert profile.facts["workers"] >= 1        # of 2, one may come too late for so little
-    assert {"ParallelWorkerMain", "PostgresMain", "cell_pack_transfn_integer"} <= functions(profile.tree)
-
-
-def test_other_backends_do_not_count(database, tmp_path):
-    with backend("SELECT 1") as (connection, target), profiling("faults", target, tmp_path) as session:
-        subprocess.run(["psql", "-qXc", "SELECT count(*) FROM generate_series(1, 100000)", DATABASE], check=True, stdout=subprocess.DEVNULL)
-        connection.execute("SELECT 1")
-        assert "PostmasterMain" not in functions(session.collect().tree) or session.observer.seen.keys() == {target.pid}
-
-
 @contextmanager
 def profiling(name: str, target: Target, tmp_path: Path) -> Iterator:
     session = profilers.get(name).start(target, tmp_path)
@@ -187,8 +163,37 @@ def profiling(name: str, target: Target, tmp_path: Path) -> Iterator:
         session.abandon()
 
 
+def repeated(times: int) -> str:
+    return f"DO $$ BEGIN FOR i IN 1 .. {times} LOOP PERFORM octet_length(cell_pack(id, x, y, mask, 'dense')) FROM cell; END LOOP; END $$"
+
+
+PARALLEL = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+
+
+def test_cpu(database, tmp_path):
+    profile = attached("cpu", tmp_path, repeated(100))
+    assert profile.unit == "samples" and profile.total == profile.tree["value"] > 5
+    assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last is inlined or static
+
+
+def test_faults_with_parallel_workers(database, tmp_path):
+    profile = attached("faults", tmp_path, "SELECT octet_length(cell_pack(x, y, mask)) FROM cell, generate_series(1, 100)", PARALLEL)
+    assert profile.unit == "faults" and profile.total > 100
+    assert profile.facts["workers"] >= 1        # of 2, one may come when all is done
+    assert {"ParallelWorkerMain", "PostgresMain", "cell_pack_transfn_integer"} <= functions(profile.tree)
+
+
+def test_other_backends_do_not_count(database, tmp_path):
+    with backend("SELECT 1") as (connection, target), profiling("faults", target, tmp_path) as session:
+        with psycopg.connect(dbname=DATABASE) as other:
+            other.execute("SELECT count(*) FROM generate_series(1, 100000)")
+        connection.execute("SELECT count(*) FROM cell")
+        names = functions(session.collect().tree)
+        assert "PortalRun" in names and "InitPostgres" not in names
+
+
 def test_contexts(database, tmp_path):
-    profile = attached("contexts", tmp_path, REPEATED.replace("40", "100"))
+    profile = attached("contexts", tmp_path, repeated(400))
     assert profile.tree["children"][0]["name"] == "TopMemoryContext" and profile.total == profile.tree["value"] > 100_000
     assert len(profile.facts["seconds"]) == len(profile.facts["total"]) == len(profile.facts["used"]) >= 2
     assert max(profile.facts["total"]) == profile.total
@@ -224,7 +229,6 @@ def test_a_copy_is_made_once_and_goes_with_its_target(database):
         made = replay.Replay.of(target)
         folder = made.folder
         assert replay.Replay.of(target) is made and (folder / "pristine" / "PG_VERSION").exists()
-        assert "Postgres" not in made.session[0]
     del target
     assert not folder.exists()
 
@@ -260,7 +264,7 @@ def ended_process() -> int:
 
 @pytest.mark.parametrize("name", ["cpu", "faults", "contexts"])
 def test_a_backend_that_is_gone(database, tmp_path, name):
-    with backend("SELECT 1") as (_, target), pytest.raises(Unavailable, match="there is no (process|backend)"):
+    with backend("SELECT 1") as (_, target), pytest.raises(Unavailable, match=r"there is no (process|backend)"):
         profilers.get(name).start(target.at(ended_process()), tmp_path).collect()
 
 

@@ -48,7 +48,7 @@ class Instructions(Profiler):
         """A file for each statement. Postgres calls ReadyForQuery before it reads an input, and callgrind then writes what it has."""
         inputs = [*replay.setup, *replay.workload, *replay.workload]
         output = replay.run([*valgrind, "--dump-before=ReadyForQuery"], inputs)
-        last = 1 + len(replay.session) + len(inputs)
+        last = 2 + len(inputs)      # the first is of the start, the second of what makes the session
         if not (output / f"callgrind.{last}").exists() or (output / f"callgrind.{last + 1}").exists():
             raise Unavailable("callgrind did not see where statements begin; is ReadyForQuery a symbol of this server's program?")
         return [output / f"callgrind.{number}" for number in range(last - len(replay.workload) + 1, last + 1)]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -70,7 +71,7 @@ class Replay:
         remove = weakref.finalize(target, shutil.rmtree, self.folder, ignore_errors=True)
         try:
             check_size(size, self.folder)
-            os.chown(self.folder, self.owner.uid, self.owner.gid)
+            self.folder.chmod(0o711)        # the server's user works in folders below, and must not put links into this one
             with target.connect() as connection:
                 self.setup = [statement.text for statement in statements.split(target.setup_sql)] if target.setup_sql else []
                 self.workload = [statement.text for statement in statements.split(target.sql)]
@@ -101,7 +102,7 @@ class Replay:
                  sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(user))]
         if role != user:
             texts.append(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-        self.session = [text.as_string(connection) for text in texts]
+        self.session = ";\n".join(text.as_string(connection) for text in texts)
 
     def back_up(self, connection: psycopg.Connection) -> None:
         """The base backup; as who we are, since that is who could connect."""
@@ -112,8 +113,8 @@ class Replay:
         pristine = self.folder / "pristine"
         messages = self.folder / "messages"
         environment = os.environ | ({"PGPASSWORD": info.password} if info.password else {})
-        status = run([str(program), "-h", info.host, "-p", str(info.port), "-U", info.user, "-D", str(pristine), "-X", "fetch", "-c", "fast", "--no-sync", "--no-manifest"],
-                     messages, environment=environment)
+        status = run([str(program), "-h", info.host, "-p", str(info.port), "-U", info.user, "-D", str(pristine), "-X", "fetch", "-c", "fast",
+                      "--no-sync", "--no-manifest"], messages, environment=environment)
         if status:
             raise Unavailable(f"the cluster could not be copied: {last_line(messages)}")
         (pristine / "postgresql.auto.conf").write_text("")
@@ -129,7 +130,7 @@ class Replay:
     def run(self, tool: list[str], inputs: list[str]) -> Path:
         """Run statements under a tool; its files belong into its working directory, which is returned, and lasts until the next run.
 
-        The first len(session) inputs of postgres are those that make the session. Unavailable if a statement failed.
+        Postgres reads an input for each, after one that makes the session. Unavailable if a statement failed.
         """
         output, cluster = self.folder / "output", self.folder / "cluster"
         shutil.rmtree(output, ignore_errors=True)
@@ -137,7 +138,7 @@ class Replay:
         os.chown(output, self.owner.uid, self.owner.gid)
         try:
             subprocess.run(["cp", "-a", "--reflink=auto", self.folder / "pristine", cluster], check=True)
-            self.postgres(tool, cluster, [*self.session, *inputs], output)
+            self.postgres(tool, cluster, [self.session, *inputs], output)
         finally:
             shutil.rmtree(cluster, ignore_errors=True)
         return output
@@ -173,10 +174,8 @@ def find_server(postmaster: int | None) -> tuple[str, User, int]:
     size = 0
     for folder, _, names in os.walk(data):
         for name in names if Path(folder).name != "pg_wal" else ():
-            try:
+            with suppress(FileNotFoundError):
                 size += os.lstat(Path(folder) / name).st_size
-            except FileNotFoundError:
-                pass
     return program, User(status.st_uid, status.st_gid), size
 
 

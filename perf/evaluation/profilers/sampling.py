@@ -102,10 +102,8 @@ class Perf:
             raise
 
     def complaint(self) -> str:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
-        except subprocess.TimeoutExpired:
-            pass
         text = self.messages.read_text(errors="replace")
         if "perf_event_paranoid" in text:
             return "perf may not look at the process; run this as root, or as its user with a kernel.perf_event_paranoid of at most 1"
@@ -173,7 +171,8 @@ class Recording(Session):
             with stopped(target.pid) as pids:
                 self.perf = Perf(events, pids, scratch)
         elif target.postmaster:
-            # Its children to be are recorded, and count if the observer finds that they work for the backend.
+            # Its children to be are recorded, and count if the observer finds that they work for the backend; it may miss
+            # a worker that lives for less than its interval.
             self.observer = Observer([target.pid], "backend", target.postmaster)
             self.perf = Perf(events, [target.pid, target.postmaster], scratch)
             self.observer.__enter__()

@@ -1,0 +1,17 @@
+-- A slide packed in two layouts, coded for the network, and sent: a workload with spans
+SELECT pg_temp.span_begin('pack');
+SELECT pg_temp.span_begin('compact');
+SELECT octet_length(cell_pack(cell_id, x, y, phenotypes)) FROM cells;
+SELECT pg_temp.span_end();
+SELECT pg_temp.span_begin('dense');
+SELECT octet_length(cell_pack(cell_id, x, y, phenotypes, 'dense')) FROM cells;
+SELECT pg_temp.span_end();
+SELECT pg_temp.span_end();
+
+SELECT pg_temp.span_begin('pack and code');
+SELECT octet_length(cell_encode(cell_pack(cell_id, x, y, phenotypes, 'dense'), 'zstd')) FROM cells;
+SELECT pg_temp.span_end();
+
+SELECT pg_temp.span_begin('pack and send');
+SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells;
+SELECT pg_temp.span_end();
