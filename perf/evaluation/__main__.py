@@ -220,6 +220,8 @@ def do_report(options: argparse.Namespace) -> int:
             else:
                 records.append(document)
     history = store.history(records[0]) if len(records) == 1 else []
+    if len(history) < 2:
+        history = []
     if options.output == Path("-"):
         print(report.render(records, history, compared))
     else:

@@ -78,12 +78,12 @@ def header(title: str, records: list[dict], labels: list[str], comparison: dict 
     return element(
         "header",
         element("h1", title),
-        element("p", " · ".join(filter(None, [when, where, states])), class_="pale"),
+        element("p", " · ".join(filter(None, [when, where, *(f"{name} {version}" for name, version in common.get("Versions", {}).items() if name in ("PostgreSQL", "commit")), states])), class_="pale"),
         (element("p", description) for description in descriptions),
         (element("p", element("strong", f"{name} is {problem}" if problem.startswith(("incomplete", "running")) else f"{name}: {problem}"), class_="banner")
          for name, problem in problems),
         element("details", element("summary", element("strong", "Host, versions, settings")), fact_lists(common),
-                differing_facts(labels, differing), open=True) if records else None,
+                differing_facts(labels, differing)) if records else None,
         element("details", element("summary", element("strong", "Statements and arguments")), (element("pre", command) for command in commands))
         if commands else None)
 

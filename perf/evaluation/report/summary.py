@@ -85,12 +85,18 @@ def problem(document: dict) -> str | None:
     """Why a run or comparison is not to be trusted: its state, where that is not "complete", and the failed samples."""
     reasons = []
     if document.get("state") != "complete":
-        reasons.append(f"{document.get('state')}: {document.get('error') or 'no reason is recorded'}")
+        reasons.append(f"{document.get('state')}: {first_line(document.get('error')) or 'no reason is recorded'}")
     samples = document.get("samples") or []
     failed = [sample for sample in samples if sample.get("failed")]
     if failed:
-        reasons.append(f"{plural(len(failed), 'sample')} of {len(samples)} failed: " + "; ".join(dict.fromkeys(sample["failed"] for sample in failed)))
+        others = dict.fromkeys(first_line(sample["failed"]) for sample in failed if sample["failed"] != document.get("error"))
+        reasons.append(f"{plural(len(failed), 'sample')} of {len(samples)} failed" + (f": {'; '.join(others)}" if others else ""))
     return ". ".join(reasons) or None
+
+
+def first_line(text: str | None) -> str:
+    """Of an error the message, without detail and hint."""
+    return (text or "").strip().split("\n")[0].removesuffix(".")
 
 
 def moment(stamp: str | None) -> str:
@@ -141,8 +147,10 @@ def split_facts(records: list[dict]) -> tuple[dict[str, dict[str, str]], dict[st
     for group in dict.fromkeys(group for one in every for group in one):
         for name in dict.fromkeys(name for one in every for name in one.get(group, {})):
             texts = [one.get(group, {}).get(name) for one in every]
-            if all(text == texts[0] for text in texts):
-                common.setdefault(group, {})[name] = texts[0]
+            # A run that broke off early may not know the group at all.
+            known = {text for one, text in zip(every, texts) if group in one}
+            if len(known) == 1:
+                common.setdefault(group, {})[name] = known.pop()
             else:
                 differing[f"{group}: {name}"] = texts
     return common, differing
