@@ -10,8 +10,8 @@ use Test::More;
 
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 
-# make install goes to the sandbox, sudo is not needed there; make test, api and
-# load would not end.
+# make install goes to the sandbox, sudo is not needed there; make test, api,
+# load and perf would take too long.
 my $programs = "$folder/programs";
 mkdir $programs;
 append_to_file("$programs/sudo", "#!/bin/sh\nexec \"\$\@\"\n");
@@ -26,7 +26,7 @@ local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');
 sub run_shell
 {
 	my ($document, $command) = @_;
-	my %endless = (test => 'scripts/sandbox --with-shared-data test/run', api => 'api/demo', load => 'api/load/load');
+	my %endless = (test => 'scripts/sandbox --with-shared-data test/run', api => 'api/demo', load => 'api/load/load', perf => 'perf/demo');
 	if ($command =~ /^make (\w+)$/ && $endless{$1})
 	{
 		my ($plan) = run_command([ 'make', '-n', $1 ]);
