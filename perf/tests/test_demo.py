@@ -15,7 +15,7 @@ def demo(**variables: str) -> subprocess.CompletedProcess:
 
 
 def test_demo(tmp_path):
-    done = demo(CELLS="2000", PROFILE="cpu,contexts", OUT=str(tmp_path / "new/report.html"))
+    done = demo(CELLS="2000", PROFILERS="cpu,contexts", OUT=str(tmp_path / "new/report.html"))
     assert done.returncode == 0, done.stderr
     assert "pack and send" in done.stdout and "dense" in done.stdout and "The report is in" in done.stderr
     report = (tmp_path / "new/report.html").read_text()
