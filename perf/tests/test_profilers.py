@@ -21,6 +21,9 @@ from profilers.instructions import is_execution
 
 DATA = Path(__file__).with_name("data")
 DATABASE = "cbperf_profilers"
+# Of Debian's and PGDG's PostgreSQL there are; without, perf sees no callers.
+FRAME_POINTERS = "-fno-omit-frame-pointer" in subprocess.run([os.environ["PG_CONFIG"], "--cflags"], capture_output=True, text=True).stdout
+with_callers = pytest.mark.skipif(not FRAME_POINTERS, reason="this PostgreSQL was built without frame pointers")
 CELLS = 10000
 # Several statements, as in a file: each of them a trap for single-user mode, which ends an input at ";" and an empty line.
 WORKLOAD = """
@@ -170,12 +173,14 @@ def repeated(times: int) -> str:
 PARALLEL = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
 
 
+@with_callers
 def test_cpu(database, tmp_path):
     profile = attached("cpu", tmp_path, repeated(100))
     assert profile.unit == "samples" and profile.total == profile.tree["value"] > 5
     assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last is inlined or static
 
 
+@with_callers
 def test_faults_with_parallel_workers(database, tmp_path):
     profile = attached("faults", tmp_path, "SELECT octet_length(cell_pack(x, y, mask)) FROM cell, generate_series(1, 100)", PARALLEL)
     assert profile.unit == "faults" and profile.total > 100
@@ -183,6 +188,7 @@ def test_faults_with_parallel_workers(database, tmp_path):
     assert {"ParallelWorkerMain", "PostgresMain", "cell_pack_transfn_integer"} <= functions(profile.tree)
 
 
+@with_callers
 def test_other_backends_do_not_count(database, tmp_path):
     with backend("SELECT 1") as (connection, target), profiling("faults", target, tmp_path) as session:
         with psycopg.connect(dbname=DATABASE) as other:
