@@ -22,6 +22,7 @@ import psycopg
 import report
 import run
 import scale
+import scratch
 import workload
 from options import ALARM, BUSY, DONE, INCOMPLETE, NOT_STORED, WRONG_USE, parser
 from statements import Malformed, split
@@ -40,13 +41,11 @@ class Wrong(Exception):
 def keeper(options: argparse.Namespace) -> Keeper:
     try:
         store = Store(options.store)
+        store.mark_abandoned(host.machine()["name"])
     except StoreError as error:
         print(f"cbperf: {error}; records are kept in {options.spool}", file=sys.stderr)
         store = None
-    made = Keeper(store, options.spool)
-    if store:
-        store.mark_abandoned(host.machine()["name"])
-    return made
+    return Keeper(store, options.spool)
 
 
 def sql_of(path: Path) -> str:
@@ -114,15 +113,31 @@ def ended(records: list[dict], keeper: Keeper) -> int:
     return status
 
 
+def finish(options: argparse.Namespace, records: list[dict], keeper: Keeper, reported: list[dict] | None = None, compared: dict | None = None) -> int:
+    """Writes the report that was asked for, says what went wrong, and gives the exit status."""
+    status = ended(records, keeper)
+    try:
+        write_report(options.report, records if reported is None else reported, compared=compared)
+    except (OSError, report.ReportError) as error:
+        print(f"cbperf: there is no report: {error}", file=sys.stderr)
+        status = status or INCOMPLETE
+    return status
+
+
 def show(document: dict | list, as_json: bool) -> None:
     print(json.dumps(document) if as_json else report.text(document))
 
 
 def write_report(path: Path | None, records: list[dict], history: list[dict] = [], compared: dict | None = None) -> None:
-    """All of it or nothing."""
-    if path:
-        write_whole(path, report.render(records, history, compared))
-        print(f"The report is in {path}.", file=sys.stderr)
+    """All of it or nothing, if the path is a file's."""
+    if not path:
+        return
+    text = report.render(records, history, compared)
+    if path.exists() and not path.is_file():
+        path.write_text(text)
+    else:
+        write_whole(path, text, mode=0o666)
+    print(f"The report is in {path}.", file=sys.stderr)
 
 
 def do_run(options: argparse.Namespace) -> int:
@@ -130,8 +145,7 @@ def do_run(options: argparse.Namespace) -> int:
     kept = keeper(options)
     record = run.run(wanted, kept)
     show(record, options.json)
-    write_report(options.report, [record])
-    return ended([record], kept)
+    return finish(options, [record], kept)
 
 
 def do_scale(options: argparse.Namespace) -> int:
@@ -142,8 +156,7 @@ def do_scale(options: argparse.Namespace) -> int:
     kept = keeper(options)
     records = scale.scale(wanted, options.clients, options.numbers_of_workers, options.seconds, kept)
     print(json.dumps(records) if options.json else report.text_of_scale(records))
-    write_report(options.report, records)
-    return ended(records, kept)
+    return finish(options, records, kept)
 
 
 def do_overhead(options: argparse.Namespace) -> int:
@@ -185,8 +198,7 @@ def comparison(options: argparse.Namespace, base: str, new: str) -> int:
         print(json.dumps(found) if options.json else "\n".join(map(report.text, found)))
     else:
         show(compared, options.json)
-    write_report(options.report, records, compared=compared)
-    status = ended(found, kept)
+    status = finish(options, found, kept, records, compared)
     return ALARM if any(each["alarm"] for each in found) else status
 
 
@@ -274,12 +286,22 @@ DO = {"run": do_run, "scale": do_scale, "overhead": do_overhead, "compare": do_c
       "init": do_init, "export": do_export, "import": do_import, "watch": do_watch}
 
 
+def interrupted(*_) -> None:
+    """As by Ctrl-C: what was started is ended, and what was measured is kept."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     options = parser(DO).parse_args()
-    # As Ctrl-C, so that what was started is ended and what was measured is kept.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:     # of which a shell's background commands ignore the first
+        signal.signal(number, interrupted)
     try:
-        with lock.measuring(options.wait) if getattr(options, "measures", False) else contextlib.nullcontext():
+        if not getattr(options, "measures", False):
+            return options.do(options)
+        if options.report and not options.report.parent.is_dir():
+            raise Wrong(f"{options.report}: there is no folder {options.report.parent}")
+        with lock.measuring(options.wait):
+            scratch.sweep()
             return options.do(options)
     except Wrong as error:
         print(f"cbperf: {error}", file=sys.stderr)

@@ -4,13 +4,13 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import host
 import psycopg
+import scratch
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,14 +68,14 @@ def last_release() -> str:
         raise Unbuildable("there is no tag of a release (v1.2.3) before this commit: give one with --base") from None
 
 
-def tree_of(version: str, scratch: Path) -> tuple[Path, dict | None]:
+def tree_of(version: str, room: Path) -> tuple[Path, dict | None]:
     """The folder with the source of a version: a folder as it is, or a git revision, and what git says of it."""
     if Path(version).is_dir():
         if not (Path(version) / "cell_binary.control").exists():
             raise Unbuildable(f"{version} is no source tree of the extension")
         return Path(version), host.source(version)
     commit = git("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}").strip()
-    folder = scratch / "source"
+    folder = room / "source"
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=git("archive", commit, text=False), check=True)
     return folder, {"commit": commit, "dirty": False}
@@ -91,27 +91,28 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
         yield Arm(without_password(version), version)
         return
     label = f"{version} + {patch.name}" if patch else version
-    scratch = Path(tempfile.mkdtemp(prefix="cbperf."))
+    folder = scratch.make()
     try:
-        tree, source = tree_of(version, scratch)
+        tree, source = tree_of(version, folder)
         if patch:
-            copy = scratch / "patched"
-            shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "*.o", "*.bc", "*.so"))
+            copy = folder / "patched"
+            shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "*.o", "*.bc", "*.so", "build", "results", "tmp_check"))
             done = subprocess.run(["patch", "-s", "-p1", "-d", copy, "-i", patch.resolve()], capture_output=True, text=True)
             if done.returncode:
                 raise Unbuildable(f"{patch} does not apply: {(done.stdout + done.stderr).strip()}")
             tree, source = copy, source and source | {"dirty": True}
         environment = dict(os.environ) | ({"PG_CONFIG": pg_config} if pg_config else {})
         # The private server lives until its standard input ends.
+        errors = folder / "errors"
         server = subprocess.Popen([ROOT / "scripts/sandbox", "--source", tree, "sh", "-c",
                                    'printf "%s\\n%s\\n" "$SANDBOX" "$(dirname "$(command -v postgres)")"; exec cat'],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors.open("w"), text=True, env=environment,
                                   start_new_session=True)
         try:
-            folder, programs = server.stdout.readline().strip(), server.stdout.readline().strip()
+            sandbox, programs = server.stdout.readline().strip(), server.stdout.readline().strip()
             if not programs:
-                raise Unbuildable(f"{version} can't be built: {server.stderr.read().strip()[-2000:]}")
-            made = Arm(label, f"host={folder} port=5432 user=postgres dbname=postgres", source, Path(folder), Path(programs))
+                raise Unbuildable(f"{version} can't be built: {errors.read_text().strip()[-2000:]}")
+            made = Arm(label, f"host={sandbox} port=5432 user=postgres dbname=postgres", source, Path(sandbox), Path(programs))
             with made.connect() as connection:
                 for name, value in SETTINGS.items():
                     connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
@@ -121,7 +122,7 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
             server.stdin.close()
             server.wait()
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove(folder)
 
 
 def load(arm: Arm, schema: str, cells: int) -> None:

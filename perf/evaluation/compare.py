@@ -21,7 +21,7 @@ import samples
 import statements
 import workload
 from arms import Arm
-from run import Work, progress
+from run import Recorder, Work, progress
 from store import Keeper
 
 COUNT_THRESHOLD = 1.01
@@ -43,26 +43,32 @@ class Settings:
     component_map: Path | None = None
 
 
-@dataclass
 class Side:
     """One version's part in the comparison of a workload."""
 
-    arm: Arm
-    record: dict
-    conninfo: str                                 # with the tables for times
-    counted: str                                  # with those for counts
-    sql: list[statements.Statement]
-    session: workload.Session | None = None
+    def __init__(self, arm: Arm, which: str, name: str, sql: str, comparison: dict, settings: Settings, keeper: Keeper):
+        work = Work("sql", name, [sql], labels=settings.labels | {"user_data": {"comparison": comparison["comparison_id"], "arm": which}})
+        self.recorder = Recorder(work, keeper)
+        self.record = self.recorder.record
+        self.record["git"] = arm.source
+        self.timed, self.counted = [with_tables(arm, schema) for schema in (settings.timed, settings.counted)]
+        self.sql = statements.split(sql)
+        self.session: workload.Session | None = None
 
     def open(self) -> None:
-        self.session = workload.Session(self.conninfo, self.sql)
+        self.recorder.keep()
+        self.session = workload.Session(self.timed, self.sql)
         self.record["server"] = host.server(self.session.connection, "cell_binary")
         for _ in range(2):
             self.session.run()
         run.libraries(self.record, self.session)
 
     def execute(self, repetition: int) -> None:
-        self.record["samples"].append(run.execute(self.session, repetition, False, self.record["unavailable"]))
+        try:
+            self.recorder.add(run.execute(self.session, repetition, False, self.record["unavailable"]))
+        except psycopg.Error as error:
+            self.recorder.add(error.sample)
+            raise
 
     def close(self) -> None:
         if self.session:
@@ -73,7 +79,7 @@ class Side:
         for profile in self.record["profiles"]:
             if profile["profiler"] == name:
                 return profile
-        session = workload.Session(self.counted if profilers.get(name).replays else self.conninfo, self.sql)
+        session = workload.Session(self.counted if profilers.get(name).replays else self.timed, self.sql)
         try:
             session.run()
             usual = run.usual(self.record)
@@ -108,7 +114,8 @@ def by_counts(measure: str, base: Side, new: Side) -> dict:
     for profile in profiles:
         if profile["unavailable"]:
             return verdict(measure, None, None, COUNT_THRESHOLD, profile["unavailable"])
-    return verdict(measure, profiles[0]["total"], profiles[1]["total"], COUNT_THRESHOLD)
+    # Of the heap the workload's part: what a session has anyway would hide what it takes more.
+    return verdict(measure, *[profile["total"] - profile["facts"].get("idle", 0) for profile in profiles], COUNT_THRESHOLD)
 
 
 def evidence(measure: str, base: Side, new: Side) -> dict:
@@ -122,26 +129,24 @@ def evidence(measure: str, base: Side, new: Side) -> dict:
     return {"measure": measure, "profiler": name, "tree": tree, "guilty": flame.guilty(tree), "unavailable": None}
 
 
-def side(arm: Arm, which: str, name: str, sql: str, comparison: dict, settings: Settings) -> Side:
-    work = Work("sql", name, [sql], labels=settings.labels | {"user_data": {"comparison": comparison["comparison_id"], "arm": which}})
-    record = run.new_record(work) | {"git": arm.source}
-
-    def tables(schema: str) -> str:
-        return psycopg.conninfo.make_conninfo(arm.conninfo, options=f"-c search_path={schema},public") if arm.folder else arm.conninfo
-    return Side(arm, record, tables(settings.timed), tables(settings.counted), statements.split(sql))
+def with_tables(arm: Arm, schema: str) -> str:
+    """The address of a version, with the tables of a schema; a server that was given has its own."""
+    return psycopg.conninfo.make_conninfo(arm.conninfo, options=f"-c search_path={schema},public") if arm.folder else arm.conninfo
 
 
-def compare_workload(base: Side, new: Side, pairs: int, keeper: Keeper, component_map: Path | None) -> dict:
+def compare_workload(base: Side, new: Side, pairs: int, component_map: Path | None) -> dict:
     name = base.record["process"]
     sides = base, new
     found = {"workload": name, "base_run": base.record["run_id"], "new_run": new.record["run_id"], "verdicts": [], "evidence": []}
+    failure = None
     try:
         for each in sides:
             each.open()
         for pair in range(1, pairs + 1):
             if pair % 5 == 1:
                 progress(f"{name}: pair {pair} of {pairs} ...")
-            for each in sides:
+            # The one behind finds the machine's caches as the other left them: each is so as often.
+            for each in sides if pair % 2 else reversed(sides):
                 each.execute(pair)
         for measure in COUNTED:
             progress(f"{name}: {measure} ...")
@@ -152,16 +157,13 @@ def compare_workload(base: Side, new: Side, pairs: int, keeper: Keeper, componen
             found["evidence"].append(evidence(measure, base, new))
         for each in sides:
             each.record["components"] = components.split(each.record["profiles"], each.record["samples"], component_map)
-            each.record["state"] = "complete"
     except BaseException as error:
-        for each in sides:
-            each.record |= {"state": "incomplete", "error": str(error).strip() or type(error).__name__}
+        failure = error
         raise
     finally:
         for each in sides:
             each.close()
-            each.record["finished"] = samples.now()
-            keeper.keep(each.record)
+            each.recorder.finish(failure)
     return found
 
 
@@ -173,9 +175,9 @@ def compare(base: Arm, new: Arm, settings: Settings, keeper: Keeper) -> tuple[di
     keeper.keep(comparison)
     try:
         for name, sql in settings.workloads:
-            sides = [side(arm, which, name, sql, comparison, settings) for arm, which in ((base, "base"), (new, "new"))]
+            sides = [Side(arm, which, name, sql, comparison, settings, keeper) for arm, which in ((base, "base"), (new, "new"))]
             try:
-                comparison["workloads"].append(compare_workload(*sides, settings.pairs, keeper, settings.component_map))
+                comparison["workloads"].append(compare_workload(*sides, settings.pairs, settings.component_map))
             except (psycopg.Error, workload.Failed) as error:
                 failures.append(f"{name}: {str(error).strip()}")
             records += [side.record for side in sides]
@@ -183,7 +185,7 @@ def compare(base: Arm, new: Arm, settings: Settings, keeper: Keeper) -> tuple[di
             keeper.keep(comparison)
         comparison |= {"state": "incomplete", "error": "; ".join(failures)} if failures else {"state": "complete"}
     except BaseException as error:
-        comparison |= {"state": "incomplete", "error": str(error).strip() or type(error).__name__}
+        comparison |= {"state": "incomplete", "error": run.reason(error)}
         raise
     finally:
         comparison["finished"] = samples.now()

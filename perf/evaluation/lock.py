@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-# In Linux's abstract namespace: all users see it, and it is gone with the process, however that ends.
+# In Linux's abstract namespace: all users see it (but not from another container), and it is gone with the process, however that ends.
 # Only tests set the variable: they are no measurements.
 ADDRESS = "\0cbperf measures" + os.environ.get("CBPERF_TEST_LOCK", "")
 
@@ -18,6 +18,7 @@ class Busy(Exception):
 
 def holder() -> str:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)     # it never accepts
         client.connect(ADDRESS)
         pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return f"process {pid}"

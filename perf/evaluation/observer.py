@@ -1,7 +1,7 @@
 """Looks at processes while a workload runs: counts them, finds their parallel workers, samples memory and waits.
 
 It is a thread that reads a few files of /proc every INTERVAL. Of a backend nothing is missed: it is there before and
-after. Of a parallel worker, what it did after the last look at it is in what the kernel adds up for its parent, the
+after, unless it ends meanwhile. Of a parallel worker, what it did after the last look at it is in what the kernel adds up for its parent, the
 postmaster, as long as no other child of it ends meanwhile; but no look saw its memory then.
 """
 
@@ -29,7 +29,18 @@ class Seen:
     role: str
     first: Counters | None
     last: Counters
-    started: float = field(default_factory=time.monotonic)
+    ended: bool = False
+
+    def look(self) -> None:
+        """Count anew; one whose number is another process's now has ended."""
+        if not self.ended:
+            try:
+                now = processes.counters(self.pid)
+                self.ended = now.started != self.last.started
+            except Gone:
+                self.ended = True
+            if not self.ended:
+                self.last = now
 
     def since_first(self) -> Counters:
         return difference(self.last, self.first) if self.first else self.last
@@ -114,17 +125,10 @@ class Observer:
             self.find_workers() if self.postmaster else self.find_descendants()
             together = 0
             for seen in self.seen.values():
-                try:
-                    # A backend's counts are there until the end; those of others go with them at any time.
-                    if seen.role != "backend":
-                        seen.last = processes.counters(seen.pid)
-                        private = seen.last.private
-                    else:
-                        private = processes.private(seen.pid)
-                except Gone:
-                    continue
-                self.peak[seen.pid] = max(self.peak[seen.pid], private)
-                together += private
+                seen.look()
+                if not seen.ended:
+                    self.peak[seen.pid] = max(self.peak[seen.pid], seen.last.private)
+                    together += seen.last.private
             self.series.append((time.monotonic() - self.began, together))
 
     def find_workers(self) -> None:
@@ -149,7 +153,7 @@ class Observer:
         self.others &= now
 
     def find_descendants(self) -> None:
-        found = list(self.seen)
+        found = [pid for pid, seen in self.seen.items() if not seen.ended]
         while found:
             pid = found.pop()
             try:
@@ -167,16 +171,20 @@ class Observer:
         except psycopg.Error as error:
             self.waits, self.why_no_waits = None, str(error).strip().splitlines()[0]
 
-    def unseen(self) -> tuple[float, float, int, int] | None:
-        """What parallel workers did when no look saw it, as processes.reaped(); None if that can't be told from what others did."""
-        workers = [seen.last for seen in self.seen.values() if seen.role == "parallel worker"]
-        if not workers or self.other_ended:
+    def unseen(self) -> tuple[float, float, int, int] | str | None:
+        """What parallel workers did when no look saw it, as processes.reaped(); or why that can't be told from what others did."""
+        if not self.postmaster:
             return None
+        workers = [seen.last for seen in self.seen.values() if seen.role == "parallel worker"]
         try:
             now = processes.reaped(self.postmaster)
         except Gone:
-            return None
+            return "the server has ended"
         user, system, minor, major = (after - before for after, before in zip(now, self.reaped))
+        if minor and (self.other_ended or not workers):
+            return "other processes of the server ended as well, or only some that no look saw: parallel workers among them are not counted"
+        if not workers:
+            return None
         # Of times only what is more than the rounding to ticks.
         cpu = max(user + system - sum(worker.cpu for worker in workers) - processes.TICK, 0.0)
         return (cpu * user / (user + system) if cpu else 0.0, cpu * system / (user + system) if cpu else 0.0,
@@ -187,10 +195,7 @@ class Observer:
         totals = Totals(time.monotonic())
         with self.lock:
             for seen in self.seen.values():
-                try:
-                    seen.last = processes.counters(seen.pid)
-                except Gone:
-                    pass
+                seen.look()
                 counted = seen.since_first()
                 totals.cpu += counted.cpu
                 totals.minor_faults += counted.minor_faults

@@ -34,6 +34,19 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def pairs(text: str) -> int:
+    """Of fewer, no difference of times could have the p that makes an alarm."""
+    if positive(text) < 5:
+        raise argparse.ArgumentTypeError(f"not a number from 5 up, which a test of times needs: {text}")
+    return int(text)
+
+
+def from_one(text: str) -> list[int]:
+    if min(found := numbers(text)) < 1:
+        raise argparse.ArgumentTypeError(f"not numbers from 1 up: {text}")
+    return found
+
+
 def numbers(text: str) -> list[int]:
     try:
         found = [int(part) for part in text.split(",")]
@@ -97,7 +110,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
 
     scale = command("scale", "run a workload with several clients and parallel workers, and store a record for each setting")
     workload_of(scale)
-    scale.add_argument("--clients", type=numbers, default=[1, 2, 4], metavar="N,...", help="default: 1,2,4")
+    scale.add_argument("--clients", type=from_one, default=[1, 2, 4], metavar="N,...", help="default: 1,2,4")
     scale.add_argument("--workers", type=numbers, default=[0, 1, 2, 4], dest="numbers_of_workers", metavar="N,...", help="default: 0,1,2,4")
     scale.add_argument("--seconds", type=float, default=5, help="of each setting (default: 5)")
     measures(scale)
@@ -115,7 +128,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     check.add_argument("--base", metavar="VERSION", help="another version than the last release")
     for compared in compare, check:
         compared.add_argument("--workload", type=Path, action="append", default=[], metavar="FILE", help="SQL on table cells (default: packing in all layouts)")
-        compared.add_argument("--pairs", type=positive, default=15, metavar="N", help="executions of each version (default: 15)")
+        compared.add_argument("--pairs", type=pairs, default=15, metavar="N", help="executions of each version (default: 15)")
         compared.add_argument("--cells", type=positive, default=1_000_000, metavar="N", help="of the table for times (default: 1000000)")
         compared.add_argument("--counted-cells", type=positive, default=50_000, metavar="N", help="of the table for counts (default: 50000)")
         compared.add_argument("--base-pg-config", metavar="FILE", help="the PostgreSQL of BASE (default: $PG_CONFIG, or pg_config)")

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Gone(Exception):
+class Failed(Exception):
+    """What is measured could not be run, or not to its end."""
+
+
+class Gone(Failed):
     """There is no such process (any more)."""
 
 
@@ -22,6 +25,7 @@ class Gone(Exception):
 class Counters:
     """What has been counted since the process began; the memory is that of now."""
 
+    started: int                  # when, in ticks since the machine did: with the number it tells a process from a later one
     cpu: float                    # user and system time
     system: float
     runqueue: float               # ready to run, while others did
@@ -63,7 +67,7 @@ def counters(pid: int) -> Counters:
     if "VmHWM" not in status:
         raise Gone(f"process {pid} is ending")
     system = int(stat[12]) * TICK
-    return Counters(running / 1e9, system, ready / 1e9, int(stat[7]), int(stat[9]),
+    return Counters(int(stat[19]), running / 1e9, system, ready / 1e9, int(stat[7]), int(stat[9]),
                     status["voluntary_ctxt_switches"], status["nonvoluntary_ctxt_switches"],
                     1024 * status["VmHWM"], 1024 * status["RssAnon"], 1024 * (status["RssFile"] + status["RssShmem"]))
 
@@ -72,12 +76,6 @@ def reaped(pid: int) -> tuple[float, float, int, int]:
     """Of the children that have ended: user and system time (in whole ticks), minor and major faults."""
     stat = read(pid, "stat").rpartition(")")[2].split()
     return int(stat[13]) * TICK, int(stat[14]) * TICK, int(stat[8]), int(stat[10])
-
-
-def private(pid: int) -> int:
-    """Private memory now: what is resident and neither of a file nor shared. Cheaper than counters()."""
-    _, resident, shared, *_ = map(int, read(pid, "statm").split())
-    return PAGE * (resident - shared)
 
 
 def reset_peak(pid: int) -> None:
@@ -90,6 +88,12 @@ def reset_peak(pid: int) -> None:
 
 def parent(pid: int) -> int:
     return int(read(pid, "stat").rpartition(")")[2].split()[1])
+
+
+def began(pid: int) -> float:
+    """When a process began, in seconds of the epoch, to a second or so."""
+    boot = int(re.search(r"^btime (\d+)", Path("/proc/stat").read_text(), re.MULTILINE)[1])
+    return boot + int(read(pid, "stat").rpartition(")")[2].split()[19]) * TICK
 
 
 def children(pid: int) -> list[int]:

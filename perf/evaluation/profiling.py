@@ -1,12 +1,10 @@
 """One execution under a custom profiler, as a profile of a record; what can't be had says why."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import profilers
+import scratch
 from profilers.base import Target, Unavailable
 
 Start = Callable[..., None]
@@ -34,12 +32,12 @@ def profile(name: str, target: Target, execution: Callable[[Start], float], usua
     profiler = profilers.get(name)
     found = {"profiler": name, "title": profiler.title, "unit": profiler.unit, "total": None, "tree": None, "unavailable": None,
              "facts": {}, "overhead": None}
-    scratch = Path(tempfile.mkdtemp(prefix="cbperf."))
+    folder = scratch.make()
     session = None
 
     def start(pid: int | None = None) -> None:
         nonlocal session
-        session = profiler.start(target if pid is None else target.at(pid), scratch)
+        session = profiler.start(target if pid is None else target.at(pid), folder)
     try:
         if profiler.replays:
             start()
@@ -57,5 +55,5 @@ def profile(name: str, target: Target, execution: Callable[[Start], float], usua
             session.abandon()
         raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove(folder)
     return found

@@ -1,8 +1,8 @@
 """cbperf run: executions of one workload, and profiles of further ones, as a record."""
 
+import re
 import statistics
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -56,15 +56,24 @@ class Work:
     seconds: float = 10
 
 
+def without_passwords(argument: str) -> str:
+    """Those of connection strings."""
+    argument = re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", argument)
+    return re.sub(r"""(password=)('[^']*'|"[^"]*"|[^\s&;]+)""", r"\1***", argument, flags=re.IGNORECASE)
+
+
 def new_record(work: Work) -> dict:
     return {"record": 1, "run_id": str(uuid.uuid4()), "state": "running", "error": None, "kind": work.kind,
-            "process": work.process, "arguments": work.arguments, "started": samples.now(), "finished": None,
+            "process": work.process, "arguments": list(map(without_passwords, work.arguments)), "started": samples.now(), "finished": None,
             "tag": None, "description": None, "user_data": {}, **work.labels, "host": host.machine(), "server": None, "libraries": {},
             "git": host.source(), "dataset": None, "tool": TOOL, "unavailable": {}, "samples": [], "profiles": [], "components": []}
 
 
+KEEP_EVERY = 1.0    # seconds: a record as a whole is kept, so not after each of many short executions
+
+
 class Recorder:
-    """A record that is kept after each step, so that nothing of it is lost; at the end it is complete, or incomplete and says why."""
+    """A record that is kept again and again, so that nothing of it is lost; at the end it is complete, or incomplete and says why."""
 
     def __init__(self, work: Work, keeper: Keeper):
         self.record = new_record(work)
@@ -76,19 +85,25 @@ class Recorder:
 
     def keep(self) -> None:
         self.keeper.keep(self.record)
+        self.kept = time.monotonic()
 
     def add(self, sample: dict) -> None:
         self.record["samples"].append(sample)
+        if time.monotonic() - self.kept > KEEP_EVERY:
+            self.keep()
+
+    def finish(self, error: BaseException | None) -> None:
+        self.record |= {"finished": samples.now(), "state": "incomplete" if error else "complete", "error": error and reason(error)}
         self.keep()
 
     def __exit__(self, kind, error, traceback) -> bool:
         """Failures of the workload end here: they are in the record."""
-        self.record["finished"] = samples.now()
-        self.record["state"] = "complete" if error is None else "incomplete"
-        if error is not None:
-            self.record["error"] = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).strip() or type(error).__name__
-        self.keep()
+        self.finish(error)
         return isinstance(error, (psycopg.Error, workload.Failed))
+
+
+def reason(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).strip() or type(error).__name__
 
 
 def run(work: Work, keeper: Keeper) -> dict:
@@ -126,6 +141,8 @@ def execute(session: workload.Session, repetition: int, waits: bool = True, unav
     session.spans = None
     sample = samples.sample(repetition, started, observer, real, problem is None, spans.close(), failure and str(failure).strip())
     reasons = {"peak_private": problem, "peak_resident": problem, "waits": observer.why_no_waits, "spans": spans.problem}
+    if isinstance(unseen := observer.unseen(), str):
+        reasons["parallel workers"] = unseen
     if not pids:
         reasons |= dict.fromkeys((*samples.MEASURES, "waiting"), workload.REMOTE)
     unavailable |= {name: why for name, why in reasons.items() if why}
@@ -156,8 +173,8 @@ def run_sql(work: Work, recorder: Recorder) -> None:
                 recorder.add(error.sample)
                 raise
         after = statement_statistics.snapshot(session.connection)
-        if isinstance(before, str):
-            record["unavailable"]["statements"] = before
+        if problem := next((each for each in (before, after) if isinstance(each, str)), None):
+            record["unavailable"]["statements"] = problem
         else:
             record["statements"] = statement_statistics.difference(before, after)
         if work.profilers:
@@ -212,7 +229,7 @@ def watch(work: Work, recorder: Recorder) -> None:
     progress(f"process {work.pid}: {work.seconds:g} seconds ...")
     started = samples.now()
     problem = samples.reset_peaks([work.pid]) if Path(f"/proc/{work.pid}").exists() else None
-    observer, real = workload.watch(work.pid, work.seconds, threading.Event())
+    observer, real = workload.watch(work.pid, work.seconds)
     if problem:
         recorder.record["unavailable"] |= {"peak_private": problem, "peak_resident": problem}
     recorder.add(samples.sample(1, started, observer, real, problem is None))

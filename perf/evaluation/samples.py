@@ -35,7 +35,8 @@ def sample(repetition: int, started: str, observer: Observer, real: float, marke
     `marked`: the kernel's mark of the peak was that of this execution.
     """
     found = [of_process(seen, observer.peak[seen.pid], marked or seen.role != "backend") for seen in observer.seen.values()]
-    if unseen := observer.unseen():
+    unseen = observer.unseen()
+    if isinstance(unseen, tuple) and any(unseen):
         user, system, minor, major = unseen
         found.append(dict.fromkeys(MEASURES, 0) | {"pid": observer.postmaster, "role": "parallel workers, unseen", "user": user, "system": system,
                                                    "minor_faults": minor, "major_faults": major})

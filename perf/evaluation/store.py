@@ -300,12 +300,15 @@ class Keeper:
             return f"{problem}. It is on standard error, as a line of JSON"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """All of it, and on the disk, or nothing."""
+def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """All of it, and on the disk, or nothing. The mode is less what the user's umask says."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+            umask = os.umask(0)
+            os.umask(umask)
+            os.fchmod(file.fileno(), mode & ~umask)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

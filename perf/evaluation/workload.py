@@ -2,10 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,13 +12,11 @@ from pathlib import Path
 
 import processes
 import psycopg
+import scratch
 from observer import Observer, Totals
 from profilers.base import Target
+from processes import Failed
 from statements import Kind, Statement
-
-
-class Failed(Exception):
-    """The workload could not be run, or not to its end."""
 
 
 REMOTE = "the server's processes are not on this machine"
@@ -94,7 +91,8 @@ class Session:
         self.memory_limit = memory_limit
         self.connection = self.connect()
         self.pid = self.connection.info.backend_pid
-        self.connection.execute(SPANS)
+        if any("span_" in statement.text for statement in (*setup, *sql)):     # a standby could not make them
+            self.connection.execute(SPANS)
         self.connection.add_notice_handler(self.notice)
         self.spans: Spans | None = None
         if workers is not None:
@@ -112,10 +110,13 @@ class Session:
         return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None, application_name="cbperf")
 
     def find_postmaster(self) -> int | None:
-        """The parent of the backend; None if that is on another machine, and nothing can be seen of it."""
+        """The parent of the backend; None if that is on another machine, and nothing can be seen of it.
+
+        A process here with the backend's number is it if it began when the server says so.
+        """
+        began, = self.connection.execute("SELECT extract(epoch FROM backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").fetchone()
         try:
-            title = processes.command(self.pid)
-            if title.startswith("postgres:") and self.connection.info.user in title:
+            if processes.command(self.pid).startswith("postgres:") and abs(processes.began(self.pid) - began) < 3:
                 return processes.parent(self.pid)
         except (processes.Gone, PermissionError):
             pass
@@ -165,6 +166,9 @@ class Session:
         return Target(kind="sql", pid=self.pid, postmaster=self.postmaster, connect=self.connect, sql=sql, setup_sql=setup, argv=None)
 
     def close(self) -> None:
+        """Also while another thread waits for the server, whose query ends then."""
+        if self.connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+            self.connection.cancel()
         self.connection.close()
         if self.watcher:
             self.watcher.close()
@@ -193,11 +197,11 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
     """Run a command with this program's standard streams, but output to that for errors: the other one is for records. Its figures include the processes that it started and waited for."""
     if not shutil.which(argv[0]):
         raise Failed(f"{argv[0]}: there is no such program")
-    with tempfile.TemporaryDirectory(prefix="cbperf.") as scratch:
-        figures = Path(scratch) / "time"
+    with scratch.folder() as folder:
+        figures = folder / "time"
         wrapped = os.access(TIME, os.X_OK)
         started = time.monotonic()
-        process = subprocess.Popen([TIME, "-q", "-f", "%M", "-o", str(figures), "--", *argv] if wrapped else argv, stdout=sys.stderr)
+        process = subprocess.Popen([TIME, "-q", "-f", "%M", "-o", str(figures), "--", *argv] if wrapped else argv, stdout=sys.stderr, start_new_session=True)
         try:
             try:
                 observer = Observer([process.pid], "process")
@@ -208,7 +212,7 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
                 _, status, usage = os.wait4(process.pid, 0)
                 real = time.monotonic() - started
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -219,21 +223,17 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
                      resident, process.returncode, observer)
 
 
-def watch(pid: int, seconds: float, stop: threading.Event) -> tuple[Observer, float]:
+def watch(pid: int, seconds: float) -> tuple[Observer, float]:
     """Observe a process that runs already; and how long it was."""
     try:
         title = processes.command(pid)
         backend = title.startswith("postgres:")
         observer = Observer([pid], "backend" if backend else "process", processes.parent(pid) if backend else None)
-    except processes.Gone as error:
-        raise Failed(str(error)) from None
+    except PermissionError:
+        raise Failed(f"process {pid} is another user's") from None
     with observer:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not stop.is_set():
-            try:
-                processes.private(pid)
-            except processes.Gone:
-                break
-            stop.wait(min(0.05, max(deadline - time.monotonic(), 0)))
+        while time.monotonic() < deadline and not observer.seen[pid].ended:
+            time.sleep(min(0.05, max(deadline - time.monotonic(), 0)))
         real = time.monotonic() - observer.began
     return observer, real

@@ -1,5 +1,6 @@
 """The generic profiler: what it says of processes whose behaviour is known."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -180,8 +181,10 @@ def test_a_run():
     kept = Kept()
     record = run.run(work("SELECT 1", labels={"tag": "t", "description": "d", "user_data": {"a": "b"}}), kept)
     assert (record["state"], record["error"], record["tag"], record["user_data"]) == ("complete", None, "t", {"a": "b"})
-    assert [len(each["samples"]) for each in kept.records] == [0, 0, 1, 2, 2], "each step is kept"
-    assert [each["state"] for each in kept.records] == ["running"] * 4 + ["complete"]
+    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2], "short ones are kept together"
+    assert [each["state"] for each in kept.records] == ["running", "running", "complete"]
+    run.run(work("SELECT pg_sleep(0.6)", warm_up=False, repeat=4), kept := Kept())
+    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2, 4, 4], "long ones again and again"
     assert record["server"]["version"].startswith(str(psycopg.connect("").info.server_version // 10000))
     assert record["server"]["settings"]["fsync"] == "off"
     assert record["host"]["cores"] >= 1 and record["host"]["memory"] > 1 << 28 and record["libraries"]["libc"]
@@ -211,11 +214,12 @@ def test_the_server_goes_away():
         deadline = time.monotonic() + 20
         while not any(len(each["samples"]) == 1 for each in kept.records) and time.monotonic() < deadline:
             time.sleep(0.01)
+        time.sleep(0.3)
         with psycopg.connect("", autocommit=True) as connection:
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cbperf' AND state = 'active' AND query LIKE '%gone%'")
     thread = threading.Thread(target=terminate)
     thread.start()
-    record = run.run(work("SELECT pg_sleep(0.5) AS gone", warm_up=False, repeat=5), kept)
+    record = run.run(work("SELECT pg_sleep(1.2) AS gone", warm_up=False, repeat=5), kept)
     thread.join()
     assert record["state"] == "incomplete" and "terminating connection" in record["error"]
     assert [bool(sample["failed"]) for sample in record["samples"]] == [False, True]
@@ -261,7 +265,7 @@ def test_a_command():
 def test_a_small_command_is_small():
     """Not as large as the program that started it."""
     sample, = command("sleep", "0.05")["samples"]
-    assert sample["peak_resident"] < 10 * MB < processes.private(os.getpid()) + 10 * MB
+    assert sample["peak_resident"] < 10 * MB < processes.counters(os.getpid()).peak_private
 
 
 def test_a_command_that_starts_others():
@@ -296,6 +300,33 @@ def test_a_process_that_ends():
     record = run.run(run.Work("pid", "sleep", [], pid=other.pid, seconds=20), Kept())
     assert record["state"] == "incomplete" and f"process {other.pid} ended after" in record["error"]
     assert len(record["samples"]) == 1
+
+
+def test_a_backend_that_ends(session):
+    """What it did until the last look at it is not lost."""
+    one = session(BUSY.replace("0.3 s", "60 s"))
+    threading.Timer(0.4, lambda: psycopg.connect("", autocommit=True).execute("SELECT pg_terminate_backend(%s)", [one.pid])).start()
+    with pytest.raises(psycopg.OperationalError) as caught:
+        executed(one, warm_up=False)
+    assert caught.value.sample["user"] + caught.value.sample["system"] > 0.02 and caught.value.sample["peak_private"] > MB
+
+
+def test_a_backend_that_is_gone_between_executions(session):
+    one = session("SELECT 1")
+    with psycopg.connect("", autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", [one.pid])
+    with pytest.raises(workload.Failed, match=f"there is no process {one.pid}"):
+        executed(one, warm_up=False)
+
+
+def test_a_number_that_is_given_again(monkeypatch):
+    """To a process that began later: what it does is not the first one's."""
+    observer = Observer([os.getpid()], "process")
+    before = observer.seen[os.getpid()].last
+    monkeypatch.setattr(processes, "counters", lambda pid: dataclasses.replace(before, started=before.started + 1, cpu=1e6, private=1 << 50))
+    with observer:
+        time.sleep(0.03)
+    assert observer.seen[os.getpid()].ended and observer.totals().cpu == 0 and observer.peak[os.getpid()] == 0
 
 
 def test_a_process_that_is_not_there():

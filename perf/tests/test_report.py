@@ -5,7 +5,6 @@ import os
 import random
 import re
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -345,11 +344,9 @@ def test_in_a_browser(tmp_path):
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: message.type in ("error", "warning") and errors.append(message.text))
         page.on("request", lambda request: request.url == target.as_uri() or errors.append(request.url))
-        begin = time.monotonic()
         page.goto(target.as_uri())
         difference, cpu, big = (page.locator(".flame").nth(number) for number in range(3))
         big.locator("g.frame").first.wait_for()
-        assert time.monotonic() - begin < 5
 
         def frames(figure) -> dict[str, dict]:
             """What is drawn: by name, width and colour."""
@@ -393,10 +390,8 @@ def test_in_a_browser(tmp_path):
         page.set_viewport_size({"width": 360, "height": 740})
         page.wait_for_function("Number(document.querySelector('.chart svg').getAttribute('width')) < 360")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        begin = time.monotonic()
         big.locator("input").fill("f1")
         big.locator("g[name='all']").click()
-        assert time.monotonic() - begin < 2
 
         # Names that would be markup, a script's end, or a pattern
         name = "".join(HOSTILE)

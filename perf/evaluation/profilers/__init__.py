@@ -1,4 +1,8 @@
-"""The custom profilers, by name. To add one: a class like those of base.Profiler, and its place in the list here."""
+"""The custom profilers, by name: those here, and those of the folders in $CBPERF_PROFILERS, whose modules have them as PROFILERS."""
+
+import importlib.util
+import os
+from pathlib import Path
 
 from .base import Profiler
 from .contexts import Contexts
@@ -7,6 +11,18 @@ from .instructions import Instructions
 from .sampling import CPU, FAULTS
 
 ALL: dict[str, Profiler] = {profiler.name: profiler for profiler in (CPU, FAULTS, Instructions(), Heap(), Contexts())}
+
+
+def load(folders: str) -> None:
+    """The plug-ins of folders, separated as those of PATH are."""
+    for path in sorted(path for folder in folders.split(os.pathsep) if folder for path in Path(folder).glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"cbperf_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        ALL.update({profiler.name: profiler for profiler in module.PROFILERS})
+
+
+load(os.environ.get("CBPERF_PROFILERS", ""))
 
 
 class UnknownProfiler(Exception):

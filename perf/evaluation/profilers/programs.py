@@ -55,13 +55,14 @@ def run(argv: list[str], errors: Path, user: User | None = None, text: bytes = b
         environment: dict | None = None, folder: Path | None = None) -> int:
     """Run a program with text as its input and its output thrown away; its messages go into a file. Its exit status."""
     arguments = user.arguments() if user else {}
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", *argv]     # it ends with this process, even if that is killed
     with errors.open("wb") as stream:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stream, env=environment, cwd=folder,
                                    start_new_session=True, **arguments)
     try:
         process.communicate(text, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[0]).name}; take a smaller workload") from None
+        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[4]).name}; take a smaller workload") from None
     finally:
         end(process)
     return process.returncode

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+import scratch
 import statements
 from psycopg import sql
 
@@ -67,8 +67,8 @@ class Replay:
 
     def __init__(self, target: Target):
         self.program, self.owner, size = find_server(target.postmaster)
-        self.folder = Path(tempfile.mkdtemp(prefix="cbperf."))
-        remove = weakref.finalize(target, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = scratch.make()
+        remove = weakref.finalize(target, scratch.remove, self.folder)
         try:
             check_size(size, self.folder)
             self.folder.chmod(0o711)        # the server's user works in folders below, and must not put links into this one
@@ -113,7 +113,10 @@ class Replay:
         pristine = self.folder / "pristine"
         messages = self.folder / "messages"
         environment = os.environ | ({"PGPASSWORD": info.password} if info.password else {})
-        status = run([str(program), "-h", info.host, "-p", str(info.port), "-U", info.user, "-D", str(pristine), "-X", "fetch", "-c", "fast",
+        # Not all parameters: this program's libpq may know more of them than that one's.
+        known = "host", "hostaddr", "port", "user", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout"
+        address = psycopg.conninfo.make_conninfo("", **{name: value for name, value in info.get_parameters().items() if name in known})
+        status = run([str(program), "-d", address, "-D", str(pristine), "-X", "fetch", "-c", "fast",
                       "--no-sync", "--no-manifest"], messages, environment=environment)
         if status:
             raise Unavailable(f"the cluster could not be copied: {last_line(messages)}")
@@ -124,7 +127,8 @@ class Replay:
                     escaped = setting.replace("\\", "\\\\").replace("'", "''")
                     file.write(f"{name} = '{escaped}'\n")
         if self.owner != User.current():
-            for path in (pristine, *pristine.rglob("*")):
+            # The folder last: until then nobody but this user can get at what is in it, and lead chown elsewhere by a link.
+            for path in (*pristine.rglob("*"), pristine):
                 os.chown(path, self.owner.uid, self.owner.gid, follow_symlinks=False)
 
     def run(self, tool: list[str], inputs: list[str]) -> Path:

@@ -121,9 +121,11 @@ class Perf:
         if not self.data.exists():
             raise Unavailable(self.complaint())
         with subprocess.Popen([self.program, "script", "--no-inline", "-F", "pid,ip,sym,dso", "-i", str(self.data)], text=True, errors="replace",
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as script:
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.messages.open("w"), start_new_session=True) as script:
             try:
                 yield from samples(script.stdout)
+                if script.wait():
+                    raise Unavailable(f"perf could not read what it recorded: {last_line(self.messages)}")
             finally:
                 end(script)
 

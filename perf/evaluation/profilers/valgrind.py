@@ -24,6 +24,9 @@ def run_command(valgrind: list[str], argv: list[str], folder: Path) -> None:
     """
     files = [option.replace("=./", f"={folder}/") for option in valgrind]
     messages = folder / "messages"
-    status = run([*files, *argv], messages, environment={"PYTHONHASHSEED": "0", **os.environ})
+    status = run([*files, *argv], messages, environment=os.environ | {"PYTHONHASHSEED": "0"})
+    output = next(folder / option.partition("=./")[2] for option in valgrind if "=./" in option)
+    if not status and not output.exists():
+        raise Unavailable("the command became another program (exec), which valgrind does not follow; give that one")
     if status:
         raise Unavailable(f"the command ended with status {status} under valgrind: {last_line(messages)}")
