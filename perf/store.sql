@@ -114,9 +114,9 @@ COMMENT ON COLUMN cbperf.sample.repetition IS 'of several clients at once, each 
 COMMENT ON COLUMN cbperf.sample.real IS 'seconds from start to end';
 COMMENT ON COLUMN cbperf.sample.user_cpu IS 'seconds of CPU in user mode, of all processes';
 COMMENT ON COLUMN cbperf.sample.system_cpu IS 'seconds of CPU in the kernel, of all processes';
-COMMENT ON COLUMN cbperf.sample.waiting IS 'seconds in wait events, sampled';
-COMMENT ON COLUMN cbperf.sample.peak_private IS 'bytes: the most private memory at one time';
-COMMENT ON COLUMN cbperf.sample.peak_resident IS 'bytes: the most resident memory at one time, shared memory included';
+COMMENT ON COLUMN cbperf.sample.waiting IS 'seconds in which the backend neither ran nor was ready to: real time less CPU and the scheduler''s queue';
+COMMENT ON COLUMN cbperf.sample.peak_private IS 'bytes: the most private memory; of several processes the most of all together at one time, as sampled, or of one, if that is more';
+COMMENT ON COLUMN cbperf.sample.peak_resident IS 'bytes: the most resident memory of one process, shared memory included';
 
 CREATE TABLE cbperf.span (
 	run_id uuid,
@@ -141,7 +141,7 @@ COMMENT ON COLUMN cbperf.span.path IS 'names, the outermost first';
 COMMENT ON COLUMN cbperf.span.real IS 'seconds from start to end';
 COMMENT ON COLUMN cbperf.span.cpu IS 'seconds of CPU of the backend or command';
 COMMENT ON COLUMN cbperf.span.workers_cpu IS 'seconds of CPU of its workers';
-COMMENT ON COLUMN cbperf.span.waiting IS 'seconds in wait events, sampled';
+COMMENT ON COLUMN cbperf.span.waiting IS 'as of a sample';
 
 CREATE TABLE cbperf.profile (
 	run_id uuid REFERENCES cbperf.run ON DELETE CASCADE,
@@ -495,7 +495,7 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'what is put is no record of version 1',
-			DETAIL = coalesce(format('Its member "record" is %s.', left((record->'record')::text, 80)), 'It has no member "record".');
+			DETAIL = coalesce('Its member "record" is ' || left((record->'record')::text, 80) || '.', 'It has no member "record".');
 	END IF;
 	PERFORM cbperf.demand(record, shape, '');
 	id := record->>'run_id';
@@ -556,7 +556,7 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'what is put is no comparison of version 1',
-			DETAIL = coalesce(format('Its member "comparison" is %s.', left((comparison->'comparison')::text, 80)), 'It has no member "comparison".');
+			DETAIL = coalesce('Its member "comparison" is ' || left((comparison->'comparison')::text, 80) || '.', 'It has no member "comparison".');
 	END IF;
 	PERFORM cbperf.demand(comparison, shape, '');
 	id := comparison->>'comparison_id';
@@ -713,11 +713,13 @@ FROM cbperf.component c JOIN cbperf.run r USING (run_id) JOIN cbperf.host h USIN
 COMMENT ON VIEW cbperf.components IS 'what each run spends in each component';
 
 CREATE VIEW cbperf.comparisons AS
-SELECT c.comparison_id, c.state, c.abandoned, c.started, c.finished, c.author, c.tag, c.base, c.new, c.alarm,
+SELECT c.comparison_id, c.state, c.abandoned, c.started, c.finished, c.author, c.tag, c.base, c.new,
+	CASE WHEN c.alarm OR c.state = 'complete' THEN c.alarm END AS alarm,
 	(SELECT count(*) FROM cbperf.workload w WHERE w.comparison_id = c.comparison_id) AS workloads,
 	(SELECT count(*) FROM cbperf.verdict v WHERE v.comparison_id = c.comparison_id AND v.alarm) AS alarms
 FROM cbperf.comparison c;
 COMMENT ON VIEW cbperf.comparisons IS 'a row for each comparison, with the number of workloads and of verdicts that are alarms';
+COMMENT ON COLUMN cbperf.comparisons.alarm IS 'null of one without an alarm that is not complete: what was not compared might have given one';
 
 CREATE VIEW cbperf.verdicts AS
 SELECT v.comparison_id, c.started, w.workload, w.base_run, w.new_run, v.measure, v.base, v.new, v.ratio, v.threshold, v.p, v.alarm, v.available

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -24,9 +25,9 @@ import run
 import scale
 import scratch
 import workload
-from options import ALARM, BUSY, DONE, INCOMPLETE, NOT_STORED, WRONG_USE, parser
+from options import ALARM, BUSY, DONE, INCOMPLETE, NOT_STORED, WRONG_USE, parser, spool_folder
 from statements import Malformed, split
-from store import Keeper, Store, StoreError, init, write_whole
+from store import Keeper, Store, StoreError, Unknown, init, write_whole
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,16 +44,18 @@ def keeper(options: argparse.Namespace) -> Keeper:
         store = Store(options.store)
         store.mark_abandoned(host.machine()["name"])
     except StoreError as error:
-        print(f"cbperf: {error}; records are kept in {options.spool}", file=sys.stderr)
-        store = None
+        print(f"cbperf: {error} It goes on, and records are kept in {options.spool}.", file=sys.stderr)
+        return Keeper(str(error), options.spool)
     return Keeper(store, options.spool)
 
 
 def sql_of(path: Path) -> str:
     try:
         return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Wrong(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise Wrong(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Wrong(f"{path}: it is no text in UTF-8") from None
 
 
 def statements_of(path: Path) -> list:
@@ -92,12 +95,13 @@ def work(options: argparse.Namespace) -> run.Work:
         sql, text, name = statements_of(options.sql), sql_of(options.sql), options.sql.stem
     else:
         try:
-            sql, text, name = split(options.query), options.query, "query"
+            sql, text = split(options.query), options.query
+            name = f"query {hashlib.sha256(text.encode()).hexdigest()[:8]}"     # readers may not see its text
         except Malformed as error:
             raise Wrong(f"--query: {error}") from None
     return run.Work("sql", options.name or name, [text], conninfo=options.server, sql=sql,
                     setup=statements_of(options.setup) if options.setup else [], workers=options.workers,
-                    memory_limit=options.memory_limit, waits=not options.no_waits, extension=options.extension, dataset=options.dataset, **common)
+                    memory_limit=options.memory_limit, waits=not getattr(options, "no_waits", False), extension=options.extension, dataset=options.dataset, **common)
 
 
 def ended(records: list[dict], keeper: Keeper) -> int:
@@ -108,8 +112,10 @@ def ended(records: list[dict], keeper: Keeper) -> int:
         status = NOT_STORED
     for record in records:
         if record["state"] == "incomplete":
-            print(f"cbperf: {record.get('process', 'the comparison')} is incomplete: {record['error']}", file=sys.stderr)
+            print(f"cbperf: {record.get('process', 'the comparison')} is incomplete: {report.first_line(record['error'])}", file=sys.stderr)
             status = INCOMPLETE
+        if "spans" in record.get("unavailable", {}):
+            print(f"cbperf: the spans are not right: {record['unavailable']['spans']}", file=sys.stderr)
     return status
 
 
@@ -172,6 +178,8 @@ def comparison(options: argparse.Namespace, base: str, new: str) -> int:
     workloads = [(path.stem, sql_of(path)) for path in options.workload or WORKLOADS]
     for path in options.workload:
         statements_of(path)
+    if options.new_patch and not options.new_patch.is_file():
+        raise Wrong(f"{options.new_patch}: there is no such file")
     settings = compare.Settings(workloads, options.pairs, labels=labels(options))
     kept = keeper(options)
     with contextlib.ExitStack() as stack:
@@ -247,8 +255,9 @@ def do_show(options: argparse.Namespace) -> int:
 
 
 def do_list(options: argparse.Namespace) -> int:
-    rows = Store(options.store).list(options.process, options.tag, options.host, options.limit)
-    print(json.dumps(rows, default=str) if options.json else report.text_of_list(rows))
+    store = Store(options.store)
+    rows = store.comparisons(options.tag, options.limit) if options.comparisons else store.list(options.process, options.tag, options.host, options.limit)
+    print(json.dumps(rows, default=str) if options.json else (report.text_of_comparisons if options.comparisons else report.text_of_list)(rows))
     return DONE
 
 
@@ -266,9 +275,14 @@ def do_export(options: argparse.Namespace) -> int:
 def do_import(options: argparse.Namespace) -> int:
     store = Store(options.store)
     for path in options.files:
-        with path.open() as lines:
-            new, known = store.import_lines(lines)
+        try:
+            with path.open() as lines:
+                new, known = store.import_lines(lines)
+        except OSError as error:
+            raise Wrong(f"{path}: {error.strerror}") from None
         print(f"{path}: {new} new, {known} already there", file=sys.stderr)
+        if path.resolve().parent == spool_folder().resolve():
+            path.unlink()      # it has waited there for this
     return DONE
 
 
@@ -300,10 +314,12 @@ def main() -> int:
             return options.do(options)
         if options.report and not options.report.parent.is_dir():
             raise Wrong(f"{options.report}: there is no folder {options.report.parent}")
+        if options.report and not os.access(options.report if options.report.exists() else options.report.parent, os.W_OK):
+            raise Wrong(f"{options.report}: it may not be written")
         with lock.measuring(options.wait):
             scratch.sweep()
             return options.do(options)
-    except Wrong as error:
+    except (Wrong, Unknown) as error:
         print(f"cbperf: {error}", file=sys.stderr)
         return WRONG_USE
     except StoreError as error:

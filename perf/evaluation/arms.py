@@ -74,7 +74,10 @@ def tree_of(version: str, room: Path) -> tuple[Path, dict | None]:
         if not (Path(version) / "cell_binary.control").exists():
             raise Unbuildable(f"{version} is no source tree of the extension")
         return Path(version), host.source(version)
-    commit = git("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}").strip()
+    try:
+        commit = git("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}").strip()
+    except Unbuildable:
+        raise Unbuildable(f"{version} is no revision of {ROOT}, no folder, and no address of a server") from None
     folder = room / "source"
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=git("archive", commit, text=False), check=True)
@@ -90,11 +93,14 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
     if version.startswith(("postgresql://", "postgres://")) or "=" in version:
         yield Arm(without_password(version), version)
         return
-    label = f"{version} + {patch.name}" if patch else version
     folder = scratch.make()
     try:
         tree, source = tree_of(version, folder)
+        label = version
+        if tree.is_relative_to(Path(version)):
+            label = f"{tree.resolve().name} at {source['commit'][:9]}{' and changes' * source['dirty']}" if source else tree.resolve().name
         if patch:
+            label += f" + {patch.name}"
             copy = folder / "patched"
             shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "*.o", "*.bc", "*.so", "build", "results", "tmp_check"))
             done = subprocess.run(["patch", "-s", "-p1", "-d", copy, "-i", patch.resolve()], capture_output=True, text=True)

@@ -67,16 +67,17 @@ class Totals:
 
 
 class Observer:
-    """Observes processes, and the parallel workers of those that are backends of `postmaster`, or else all descendants.
+    """Observes processes, and the parallel workers of those that are backends of `postmaster`, or what a command starts.
 
     `waits`, where it is given, tells the wait event of each process that has one, from another session.
     """
 
-    def __init__(self, pids: list[int], role: str, postmaster: int | None = None,
+    def __init__(self, pids: list[int], role: str, postmaster: int | None = None, descendants: bool = False,
                  waits: Callable[[], list[str]] | None = None, on_worker: Callable[[int], None] | None = None):
         self.seen = {pid: Seen(pid, role, counters, counters) for pid in pids for counters in [processes.counters(pid)]}
         self.roots = set(pids)
         self.postmaster = postmaster
+        self.descendants = descendants
         self.waits = waits
         self.on_worker = on_worker
         self.others = set(processes.children(postmaster)) if postmaster else set()
@@ -122,7 +123,10 @@ class Observer:
 
     def look(self) -> None:
         with self.lock:
-            self.find_workers() if self.postmaster else self.find_descendants()
+            if self.postmaster:
+                self.find_workers()
+            elif self.descendants:
+                self.find_descendants()
             together = 0
             for seen in self.seen.values():
                 seen.look()

@@ -94,7 +94,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
         made.add_argument("--extension", default="cell_binary", help="whose version and library are recorded")
         made.add_argument("--dataset", metavar="TABLE", help="record a hash of the table's rows")
         made.add_argument("--components", type=Path, metavar="FILE", help="which functions belong to which component")
-        made.set_defaults(repeat=1, cold=False, profile=[], pid=None, command=[], workers=None, no_waits=True)
+        made.set_defaults(repeat=1, cold=False, profile=[], pid=None, command=[], workers=None)
 
     run = command("run", "measure a workload, a command or a running process, and store the record")
     workload_of(run)
@@ -149,6 +149,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     listing = command("list", "list runs, the newest first")
     for name in ("process", "tag", "host"):
         listing.add_argument(f"--{name}")
+    listing.add_argument("--comparisons", action="store_true", help="comparisons instead of runs")
     listing.add_argument("--limit", type=positive, default=20, metavar="N")
     listing.add_argument("--json", action="store_true")
 

@@ -12,8 +12,8 @@ Start = Callable[..., None]
 PROFILED = 2.0   # seconds of executions that a profile by samples needs
 
 
-def repeated(execute: Callable[[], None], usual: float) -> Callable[[Start], float]:
-    """An execution for profile(): as many as fill PROFILED, and the time of one."""
+def repeated(execute: Callable[[], None], usual: float) -> Callable[[Start], tuple[float, int]]:
+    """An execution for profile(): as many as fill PROFILED, the time of one, and how many."""
     times = max(round(PROFILED / usual), 1)
 
     def execution(start: Start) -> float:
@@ -21,13 +21,13 @@ def repeated(execute: Callable[[], None], usual: float) -> Callable[[Start], flo
         begin = time.monotonic()
         for _ in range(times):
             execute()
-        return (time.monotonic() - begin) / times
+        return (time.monotonic() - begin) / times, times
     return execution
 
 
-def profile(name: str, target: Target, execution: Callable[[Start], float], usual: float | None) -> dict:
+def profile(name: str, target: Target, execution: Callable[[Start], tuple[float, int]], usual: float | None) -> dict:
     """`execution` calls what it is given when the process is there (with its PID, if the target has none), runs the workload, and
-    tells how long it took. That is compared with `usual`, what it takes without a profiler. Those that replay need no execution.
+    tells how long it took, once, and how often it did. That is compared with `usual`, what it takes without a profiler. Those that replay need no execution.
     """
     profiler = profilers.get(name)
     found = {"profiler": name, "title": profiler.title, "unit": profiler.unit, "total": None, "tree": None, "unavailable": None,
@@ -42,10 +42,12 @@ def profile(name: str, target: Target, execution: Callable[[Start], float], usua
         if profiler.replays:
             start()
         else:
-            took = execution(start)
+            took, times = execution(start)
             found["overhead"] = took / usual if usual else None
         result = session.collect()
         found |= {"total": result.total, "tree": result.tree, "facts": result.facts}
+        if not profiler.replays and times > 1:
+            found["facts"]["executions"] = times
     except Unavailable as error:
         found["unavailable"] = str(error)
         if session:

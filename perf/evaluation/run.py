@@ -125,8 +125,8 @@ def execute(session: workload.Session, repetition: int, waits: bool = True, unav
     pids = [session.pid] if session.postmaster else []
     problem = samples.reset_peaks(pids) if pids else workload.REMOTE
     started = samples.now()
-    observer = Observer(pids, "backend", session.postmaster, session.waits if waits else None,
-                        session.limit if session.memory_limit else None)
+    observer = Observer(pids, "backend", session.postmaster, waits=session.waits if waits else None,
+                        on_worker=session.limit if session.memory_limit else None)
     session.spans = spans = workload.Spans(observer)
     failure = None
     try:
@@ -144,7 +144,7 @@ def execute(session: workload.Session, repetition: int, waits: bool = True, unav
     if isinstance(unseen := observer.unseen(), str):
         reasons["parallel workers"] = unseen
     if not pids:
-        reasons |= dict.fromkeys((*samples.MEASURES, "waiting"), workload.REMOTE)
+        reasons |= dict.fromkeys((*samples.MEASURES, "waiting", "runqueue"), workload.REMOTE)
     unavailable |= {name: why for name, why in reasons.items() if why}
     if failure:
         failure.sample = sample
@@ -207,8 +207,7 @@ def run_command(work: Work, recorder: Recorder) -> None:
         if execution.peak_resident is None:
             recorder.record["unavailable"]["peak_resident"] = "GNU time is not installed"
         sample["peak_resident"] = execution.peak_resident
-        sample["waiting"] = None
-        recorder.record["unavailable"]["waiting"] = "it is measured of backends"
+        recorder.record["unavailable"] |= dict.fromkeys(("waiting", "runqueue"), "it is measured of backends")
         if not sample["processes"]:
             sample["peak_private"] = None
             recorder.record["unavailable"]["peak_private"] = "the command had ended before it could be looked at"
@@ -219,9 +218,8 @@ def run_command(work: Work, recorder: Recorder) -> None:
             raise workload.Failed(f"{work.process}: {sample['failed']}")
     target = Target(kind="command", pid=None, postmaster=None, connect=None, sql=None, setup_sql=None, argv=work.argv)
 
-    def profiled(start: profiling.Start) -> float:
-        execution = workload.run_command(work.argv, lambda pid: start(pid))
-        return execution.real
+    def profiled(start: profiling.Start) -> tuple[float, int]:
+        return workload.run_command(work.argv, lambda pid: start(pid)).real, 1
     profile(work, recorder, target, profiled)
 
 
@@ -237,10 +235,10 @@ def watch(work: Work, recorder: Recorder) -> None:
         raise workload.Failed(f"process {work.pid} ended after {real:.1f} s")
     target = Target(kind="pid", pid=work.pid, postmaster=observer.postmaster, connect=None, sql=None, setup_sql=None, argv=None)
 
-    def profiled(start: profiling.Start) -> float:
+    def profiled(start: profiling.Start) -> tuple[float, int]:
         start()
         time.sleep(work.seconds)
-        return work.seconds
+        return work.seconds, 1
     profile(work, recorder, target, profiled)
 
 
@@ -249,7 +247,7 @@ def usual(record: dict) -> float:
     return statistics.median(sample["real"] for sample in record["samples"])
 
 
-def profile(work: Work, recorder: Recorder, target: Target, execution: Callable[[profiling.Start], float]) -> None:
+def profile(work: Work, recorder: Recorder, target: Target, execution: Callable[[profiling.Start], tuple[float, int]]) -> None:
     """An execution for each custom profiler; then what they say by component."""
     record = recorder.record
     for name in work.profilers:

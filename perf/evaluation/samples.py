@@ -30,7 +30,8 @@ def thinned(series: list[tuple[float, int]]) -> dict:
 
 
 def sample(repetition: int, started: str, observer: Observer, real: float, marked: bool, spans: list[dict] = (), failed: str | None = None) -> dict:
-    """Of all processes together. The sum of their peaks is a little more than the peak of the sum, if they were not at the same time.
+    """Times and counts are sums over the processes. Private memory is the most that they had together at one time, as sampled, or
+    that one had by its mark, if that is more; resident memory, which has the same shared pages in each, is that of the largest.
 
     `marked`: the kernel's mark of the peak was that of this execution.
     """
@@ -41,8 +42,12 @@ def sample(repetition: int, started: str, observer: Observer, real: float, marke
         found.append(dict.fromkeys(MEASURES, 0) | {"pid": observer.postmaster, "role": "parallel workers, unseen", "user": user, "system": system,
                                                    "minor_faults": minor, "major_faults": major})
     roots = [seen.since_first() for seen in observer.seen.values() if seen.role == "backend"]
-    total = {name: sum(values) if values and None not in values else None for name in MEASURES for values in [[process[name] for process in found]]}
+    total = {name: (max if name.startswith("peak") else sum)(values) if values and None not in values else None
+             for name in MEASURES for values in [[process[name] for process in found]]}
+    if total["peak_private"] is not None:
+        total["peak_private"] = max(total["peak_private"], *(private for _, private in observer.series), 0)
     return {"repetition": repetition, "started": started, "failed": failed, "real": real, **total,
+            "runqueue": sum(root.runqueue for root in roots) / len(roots) if roots else None,
             "waiting": max(real - sum(root.cpu + root.runqueue for root in roots) / len(roots), 0.0) if roots else None,
             "waits": {event: round(seconds, 4) for event, seconds in observer.waited.items()},
             "processes": found, "spans": list(spans), "series": thinned(observer.series)}

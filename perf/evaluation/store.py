@@ -30,6 +30,10 @@ class StoreError(Exception):
     """What the store can't do, and why, in one line."""
 
 
+class Unknown(StoreError):
+    """What is asked for is not in the store, or what is to be put into it is no record: the caller's mistake."""
+
+
 def version() -> int:
     """Of the schema that this cbperf is made for."""
     return int(re.search(r"FUNCTION cbperf\.version\(\).*?\nRETURN (\d+);", SCHEMA.read_text(), re.DOTALL)[1])
@@ -184,13 +188,13 @@ class Store:
         else:
             digits = wanted.replace("-", "")
             if not re.fullmatch("[0-9a-fA-F]{1,32}", digits):
-                raise StoreError(f'not "last", and not how the id of a run or comparison begins: {wanted}')
+                raise Unknown(f'not "last", and not how the id of a run or comparison begins: {wanted}')
             found = self.execute("""
                 SELECT run_id AS id, 'get' AS function FROM cbperf.runs WHERE run_id BETWEEN %(least)s AND %(most)s
                 UNION ALL SELECT comparison_id, 'get_comparison' FROM cbperf.comparisons WHERE comparison_id BETWEEN %(least)s AND %(most)s
                 LIMIT 2""", {"least": UUID(digits.ljust(32, "0")), "most": UUID(digits.ljust(32, "f"))})
         if len(found) != 1:
-            raise StoreError("there is no run in the store" if wanted == "last"
+            raise Unknown("there is no run in the store" if wanted == "last"
                              else f"{'several ids begin' if found else 'no id begins'} with {wanted}")
         return self.execute(f"SELECT cbperf.{found[0]['function']}(%s) AS record", [found[0]["id"]])[0]["record"]
 
@@ -198,6 +202,10 @@ class Store:
         """Rows of the view cbperf.runs, the newest first."""
         wanted = {"process": process, "tag": tag, "host": host}
         return self.execute(f"SELECT * FROM cbperf.runs{where(**wanted)} ORDER BY started DESC LIMIT %(limit)s", wanted | {"limit": limit})
+
+    def comparisons(self, tag: str | None = None, limit: int = 20) -> Rows:
+        """Rows of the view cbperf.comparisons, the newest first."""
+        return self.execute(f"SELECT * FROM cbperf.comparisons{where(tag=tag)} ORDER BY started DESC LIMIT %(limit)s", {"tag": tag, "limit": limit})
 
     def history(self, of: dict | str, host: str | None = None) -> Rows:
         """Rows of the view cbperf.history, the oldest first: of a record's process, arguments and host, or of a process by name or key."""
@@ -250,7 +258,7 @@ class Store:
                     with store_errors():
                         counts[transaction.connection.execute(put_statement(record), [line]).fetchone()["new"]] += 1
                 except (ValueError, StoreError) as error:
-                    raise StoreError(f"line {number}: {error}. Nothing was imported") from error
+                    raise Unknown(f"line {number}: {error}. Nothing was imported") from error
         return counts[True], counts[False]
 
 
@@ -260,7 +268,8 @@ class Keeper:
     `problem` is None as long as all is in the store, and else says why not, and where it is.
     """
 
-    def __init__(self, store: Store | None, spool_folder: Path):
+    def __init__(self, store: Store | str, spool_folder: Path):
+        """`store` is one, or why there is none."""
         self.store = store
         self.folder = Path(spool_folder)
         self.problems: dict[str, str] = {}      # by the id of what is not in the store
@@ -273,8 +282,8 @@ class Keeper:
         """Keeps a record, in the place of what was kept under its id before. Never raises StoreError."""
         name = identity(record)
         try:
-            if not self.store:
-                raise StoreError("there is no store")
+            if isinstance(self.store, str):
+                raise StoreError(self.store)
             self.store.put(record)
         except StoreError as error:
             self.problems[name] = self.spool(record, str(error))

@@ -45,7 +45,7 @@ class Spans:
     observer: Observer
     open: list[tuple[str, Totals, int]] = field(default_factory=list)   # and the number of marks before it
     marks: int = 0
-    found: list[dict] = field(default_factory=list)
+    found: list[tuple[float, dict]] = field(default_factory=list)      # each with when it began
     problem: str | None = None
 
     def notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -56,14 +56,15 @@ class Spans:
             self.open.append((diagnostic.message_primary, totals, self.marks))
         elif self.open:
             name, begin, marks = self.open.pop()
-            self.found.append(self.span([opened[0] for opened in self.open] + [name], begin, totals, self.marks - marks))
+            self.found.append((begin.at, self.span([opened[0] for opened in self.open] + [name], begin, totals, marks)))
         else:
             self.problem = "span_end() without span_begin()"
         self.marks += 1
 
-    def span(self, path: list[str], begin: Totals, end: Totals, marks: int) -> dict:
-        real = max(end.at - begin.at - MARK * marks, 0.0)
-        start = begin.at - self.observer.began
+    def span(self, path: list[str], begin: Totals, end: Totals, before: int) -> dict:
+        """`before`: the number of marks before its own. The time that marks took is in nothing."""
+        real = max(end.at - begin.at - MARK * (self.marks - before), 0.0)
+        start = max(begin.at - self.observer.began - MARK * before, 0.0)
         if not self.observer.seen:
             return {"path": path, "start": start, "real": real, "cpu": None, "workers_cpu": None, "minor_faults": None, "major_faults": None,
                     "waiting": None, "waits": dict(end.waits - begin.waits)}
@@ -77,7 +78,7 @@ class Spans:
     def close(self) -> list[dict]:
         if self.open:
             self.problem = f"span_begin('{self.open[-1][0]}') without span_end()"
-        return sorted(self.found, key=lambda span: (span["start"], len(span["path"])))
+        return [span for _, span in sorted(self.found, key=lambda found: found[0])]
 
 
 class Session:
@@ -204,7 +205,7 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
         process = subprocess.Popen([TIME, "-q", "-f", "%M", "-o", str(figures), "--", *argv] if wrapped else argv, stdout=sys.stderr, start_new_session=True)
         try:
             try:
-                observer = Observer([process.pid], "process")
+                observer = Observer([process.pid], "process", descendants=True)
             except processes.Gone:    # it was that quick
                 observer = Observer([], "process")
             with observer:

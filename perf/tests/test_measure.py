@@ -106,6 +106,8 @@ def test_parallel_workers(session):
     assert sum(worker["user"] + worker["system"] for worker in workers) > backend["user"] + backend["system"]
     assert all(worker["peak_private"] > MB and worker["minor_faults"] > 100 for worker in workers)
     assert sample["user"] == pytest.approx(sum(process["user"] for process in sample["processes"]))
+    # Those that are there at one time, not all that were.
+    assert max(process["peak_private"] for process in sample["processes"]) <= sample["peak_private"] <= sum(process["peak_private"] for process in sample["processes"])
 
 
 def test_spans(session):
@@ -292,6 +294,18 @@ def test_a_process_that_runs():
         other.wait()
     sample, = record["samples"]
     assert record["state"] == "complete" and 0.02 < sample["user"] + sample["system"] < 2
+
+
+def test_children_of_a_process_that_runs():
+    """They have nothing to do with it."""
+    other = subprocess.Popen(["sh", "-c", "sleep 60; true"])
+    time.sleep(0.1)
+    try:
+        sample, = run.run(run.Work("pid", "sh", [], pid=other.pid, seconds=0.1), Kept())["samples"]
+    finally:
+        subprocess.run(["pkill", "-P", str(other.pid)])
+        other.wait()
+    assert [process["pid"] for process in sample["processes"]] == [other.pid]
 
 
 def test_a_process_that_ends():

@@ -668,7 +668,7 @@ def test_a_full_disk(owner, ann, spool):
 
 @pytest.mark.parametrize("user", ["rita", None])
 def test_without_the_right_or_a_store(open_store, spool, user):
-    keeper = Keeper(open_store(user) if user else None, spool)
+    keeper = Keeper(open_store(user) if user else "there is no store", spool)
     made = full_record()
     keeper.keep(made)
     assert in_spool(spool) == {f"{made['run_id']}.jsonl": made}
@@ -705,7 +705,7 @@ def test_a_store_that_cannot_be_reached():
 def test_last_resort(spool, capsys):
     """A spool that cannot be written, even by root: the record is on standard error, once it is finished."""
     spool.write_text("not a folder")
-    keeper = Keeper(None, spool)
+    keeper = Keeper("there is no store", spool)
     running = record(state="running", finished=None)
     keeper.keep(running)
     assert capsys.readouterr().err == ""
@@ -718,7 +718,7 @@ def test_last_resort(spool, capsys):
 
 
 def test_a_file_in_the_spool_is_whole_or_not_there(spool, monkeypatch, capsys):
-    keeper = Keeper(None, spool)
+    keeper = Keeper("there is no store", spool)
     made = record()
     keeper.keep(made)
 

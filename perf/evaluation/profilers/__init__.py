@@ -18,11 +18,11 @@ def load(folders: str) -> None:
     for path in sorted(path for folder in folders.split(os.pathsep) if folder for path in Path(folder).glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"cbperf_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        ALL.update({profiler.name: profiler for profiler in module.PROFILERS})
-
-
-load(os.environ.get("CBPERF_PROFILERS", ""))
+        try:
+            spec.loader.exec_module(module)
+            ALL.update({profiler.name: profiler for profiler in module.PROFILERS})
+        except Exception as error:
+            raise UnknownProfiler(f"{path} can't be loaded: {type(error).__name__}: {error}") from None
 
 
 class UnknownProfiler(Exception):
@@ -30,6 +30,8 @@ class UnknownProfiler(Exception):
 
 
 def get(name: str) -> Profiler:
+    if name not in ALL:
+        load(os.environ.get("CBPERF_PROFILERS", ""))
     if name not in ALL:
         raise UnknownProfiler(f"there is no profiler {name}; there are {', '.join(ALL)}")
     return ALL[name]

@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from .terminal import text, text_of_list, text_of_scale
+from .summary import first_line
+from .terminal import text, text_of_comparisons, text_of_list, text_of_scale
 
-__all__ = ["ReportError", "render", "text", "text_of_list", "text_of_scale"]
+__all__ = ["ReportError", "first_line", "render", "text", "text_of_comparisons", "text_of_list", "text_of_scale"]
 
 # Where npm put d3 and d3-flame-graph.
 LIBRARIES = Path(os.environ.get("CBPERF_LIBRARIES", "/var/cache/cell_binary/perf/node_modules"))

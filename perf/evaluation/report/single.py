@@ -21,7 +21,7 @@ Section = tuple[str, Html]   # heading, content
 
 def run_sections(flames: Flames, record: dict, several: bool = False) -> Iterator[Section]:
     yield "Measures", join(table("Over the samples", ["measure", "median", "least", "most"], measure_rows(record)),
-                           wait_table(record), process_table(record))
+                           wait_table(record), process_table(record), other_reasons(record))
     sample = summary.median_sample(record)
     if sample and sample.get("spans"):
         yield "Spans", span_table(sample)
@@ -55,6 +55,10 @@ def wait_table(record: dict) -> Html | None:
         return None
     return table("Waits of the median sample", ["event", "time", "of its real time"],
                  ([event, quantity(seconds, "s"), share(seconds, sample.get("real") or 0)] for event, seconds in waits))
+
+
+def other_reasons(record: dict) -> Html:
+    return join(element("p", f"Not available: {name}: {why}", class_="missing") for name, why in summary.other_reasons(record).items() if name != "statements")
 
 
 def process_table(record: dict) -> Html | None:
@@ -141,9 +145,9 @@ def profile_part(flames: Flames, profile: dict) -> Html:
     if profile.get("unavailable") or not profile.get("tree"):
         return join(heading, element("p", f"Not available: {profile.get('unavailable') or 'nothing was recorded'}", class_="missing"))
     facts = {name: value for name, value in (profile.get("facts") or {}).items() if not isinstance(value, (list, dict))}
-    told = [counted(profile["total"], profile["unit"]),
+    told = [counted(profile["total"], profile["unit"]) + (f" in {times} executions" if (times := facts.pop("executions", None)) else ""),
             *([f"the workload took {ratio(profile['overhead'])} times as long while it was profiled"] if profile.get("overhead") else []),
-            *(f"{name} {value}" for name, value in facts.items())]
+            *(f"{name} {quantity(value, 'bytes') if name == 'idle' else value}" for name, value in facts.items())]
     return join(heading, element("p", "; ".join(told), class_="pale"), series_plot(profile),
                 flames.figure(profile["title"], profile["unit"], profile["tree"]))
 

@@ -15,6 +15,7 @@ MEASURES = {
     "cpu": ("CPU time", "s"),
     "user": ("CPU time in user mode", "s"),
     "system": ("CPU time in the kernel", "s"),
+    "runqueue": ("ready, while others ran", "s"),
     "waiting": ("waiting", "s"),
     "peak_private": ("peak private memory", "bytes"),
     "peak_resident": ("peak resident memory", "bytes"),
@@ -26,7 +27,7 @@ MEASURES = {
 VERDICT_MEASURES = {
     "instructions": ("instructions", "instructions"), "peak_heap": ("peak heap", "bytes"), "time": ("time", "s"), "memory": ("private memory", "bytes"),
 }
-OF_PROCESSES = [name for name in MEASURES if name not in ("real", "cpu", "waiting")]
+OF_PROCESSES = [name for name in MEASURES if name not in ("real", "cpu", "waiting", "runqueue")]
 
 
 @dataclass
@@ -64,6 +65,11 @@ def measures(record: dict) -> list[Measure]:
             why = unavailable.get(name) or (unavailable.get("user") or unavailable.get("system") if name == "cpu" else None)
             result.append(Measure(name, label, unit, None, None, None, why or "no sample has it"))
     return result
+
+
+def other_reasons(record: dict) -> dict[str, str]:
+    """Why there is none of what is no measure: spans, waits, statements ..."""
+    return {name: why for name, why in (record.get("unavailable") or {}).items() if name not in MEASURES}
 
 
 def median_sample(record: dict) -> dict | None:
@@ -163,7 +169,7 @@ def scale(record: dict) -> dict | None:
 
 def setting(scale: dict) -> str:
     limit = scale.get("memory_limit")
-    return ", ".join([plural(scale["clients"], "client"), plural(scale["workers"], "worker"), *([f"at most {quantity(limit, 'bytes')}"] if limit else [])])
+    return ", ".join([plural(scale["clients"], "client"), plural(scale["workers"], "worker"), *([f"at most {limit / (1 << 20):.4g} MiB"] if limit else [])])
 
 
 def labels(records: list[dict]) -> list[str]:

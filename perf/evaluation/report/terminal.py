@@ -33,6 +33,13 @@ def text_of_list(rows: list[dict]) -> str:
          quantity(row.get("cpu"), "s"), quantity(row.get("peak_private"), "bytes"), row.get("tag") or "") for row in rows), text_columns=(0, 1, 2, 3, 8)))
 
 
+def text_of_comparisons(rows: list[dict]) -> str:
+    """A line for each row of Store.comparisons."""
+    return "\n".join(table(["comparison", "started", "base", "new", "state", "alarms", "tag"], (
+        (str(row["comparison_id"])[:8], summary.moment(str(row["started"])), row["base"], row["new"], row["state"],
+         row["alarms"] if row["alarm"] is not None else "–", row["tag"] or "") for row in rows), text_columns=(0, 1, 2, 3, 4, 6)))
+
+
 def plain(value: object) -> str:
     """On one line and without control characters, which could command the terminal."""
     return "".join(c if c.isprintable() else " " if c.isspace() else f"\\x{ord(c):02x}" for c in str(value))
@@ -57,9 +64,13 @@ def record_lines(record: dict) -> list[str]:
     if record.get("description"):
         lines += [plain(record["description"]), ""]
     for group, names in summary.facts(record).items():
+        if group == "Libraries":
+            continue      # there are dozens: a page has room for them
         lines.append(f"- {group}: " + ", ".join(f"{plain(name)} {plain(value)}" for name, value in names.items()))
     lines += ["", "## Measures", "", *table(["measure", "median", "least", "most"], measure_rows(record))]
     sample = summary.median_sample(record)
+    if sample and sample.get("waits"):
+        lines += ["## Waits", "", *table(["event", "of the median sample"], [(event, quantity(seconds, "s")) for event, seconds in sample["waits"].items()])]
     if sample and sample.get("spans"):
         lines += ["## Spans", "", *table(["span", "start", "real", "CPU", "workers' CPU", "waiting"], [
             ("  " * (len(span["path"]) - 1) + span["path"][-1], *(quantity(span.get(name), "s") for name in ("start", "real", "cpu", "workers_cpu", "waiting")))
@@ -68,6 +79,8 @@ def record_lines(record: dict) -> list[str]:
         lines += ["## Components", "", *table(["component", "profiler", "share", "seconds"], [
             (part["component"], part["profiler"], share(part["share"], 1), quantity(part.get("seconds"), "s"))
             for part in record["components"] if part["value"]], text_columns=(0, 1))]
+    if others := summary.other_reasons(record):
+        lines += ["## Not available", "", *(f"- {plain(name)}: {plain(why)}" for name, why in others.items()), ""]
     if record.get("profiles"):
         lines += ["## Profiles", "", *table(["profile", "total", "overhead"], profile_rows(record))]
     return lines
@@ -83,13 +96,15 @@ def measure_rows(record: dict) -> Iterable[tuple[str, ...]]:
 
 def profile_rows(record: dict) -> Iterable[tuple[str, ...]]:
     for profile in record["profiles"]:
-        total = f"not available: {profile['unavailable']}" if profile.get("unavailable") else f"{quantity(profile['total'], profile['unit'])}"
+        times = (profile.get("facts") or {}).get("executions")
+        total = f"not available: {profile['unavailable']}" if profile.get("unavailable") else \
+            quantity(profile["total"], profile["unit"]) + (f" in {times} executions" if times else "")
         yield f"{profile['title']} ({profile['unit']})", total, ratio(profile.get("overhead"))
 
 
 def comparison_lines(comparison: dict) -> list[str]:
     lines = [f"# {plain(comparison['base'])} → {plain(comparison['new'])}: {'ALARM' if comparison['alarm'] else 'no alarm'}", "", *warning(comparison)]
-    lines += table(["workload", "measure", "base", "new", "ratio", "threshold", "p", "verdict"], verdict_rows(comparison), text_columns=(0, 1, 7))
+    lines += table(["workload", "measure", "base", "new", "ratio", "threshold", "p (< 0.01)", "verdict"], verdict_rows(comparison), text_columns=(0, 1, 7))
     for workload in comparison["workloads"]:
         for evidence in workload["evidence"]:
             label, unit = summary.verdict_texts(evidence)[0], summary.evidence_unit(evidence)

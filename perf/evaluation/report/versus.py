@@ -74,7 +74,7 @@ def verdict_rows(comparison: dict) -> Iterator[list]:
                 continue
             yield [workload["workload"], label, quantity(verdict["base"], unit), quantity(verdict["new"], unit), ratio(verdict["ratio"]),
                    ratio(verdict["threshold"]), probability(verdict.get("p")),
-                   element("span", summary.judgement(verdict), class_="alarm" if verdict["alarm"] else "fine")]
+                   element("span", summary.judgement(verdict), class_="alarm" if verdict["alarm"] else "pale")]
 
 
 def pair_section(flames: Flames, base: dict, new: dict, shown: set[str]) -> Html:
