@@ -89,7 +89,7 @@ def test_the_same(base):
     assert comparison["state"] == "complete"
     assert verdicts.keys() == {"instructions", "peak_heap", "time", "memory"}
     assert all(verdict["unavailable"] is None for verdict in verdicts.values()), verdicts
-    assert verdicts["instructions"]["ratio"] == pytest.approx(1, abs=1e-4) and verdicts["peak_heap"]["ratio"] == pytest.approx(1, abs=1e-3)
+    assert verdicts["instructions"]["ratio"] == pytest.approx(1, abs=1e-4) and verdicts["peak_heap"]["ratio"] == pytest.approx(1, abs=5e-3)
     assert not verdicts["instructions"]["alarm"] and not verdicts["peak_heap"]["alarm"]     # a busy machine may have made one of time
     assert comparison["alarm"] == any(verdict["alarm"] for verdict in verdicts.values()) == bool(workload["evidence"])
     assert set(kept.documents) == {comparison["comparison_id"], workload["base_run"], workload["new_run"]}
