@@ -8,7 +8,6 @@ Mann-Whitney test (https://doi.org/10.1214/aoms/1177730491, one-sided) finds at 
 import statistics
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import components
 import flame
@@ -33,6 +32,7 @@ SAMPLED = {"time": "real", "memory": "peak_private"}
 COUNTED = {"instructions": "instructions", "peak_heap": "heap"}
 EVIDENCE = COUNTED | {"time": "cpu", "memory": "heap"}
 
+
 @dataclass
 class Settings:
     workloads: list[tuple[str, str]]              # name and SQL
@@ -40,7 +40,6 @@ class Settings:
     timed: str = "timed"                          # the schemas of the tables for times and for counts
     counted: str = "counted"
     labels: dict = field(default_factory=dict)
-    component_map: Path | None = None
 
 
 class Side:
@@ -134,7 +133,7 @@ def with_tables(arm: Arm, schema: str) -> str:
     return psycopg.conninfo.make_conninfo(arm.conninfo, options=f"-c search_path={schema},public") if arm.folder else arm.conninfo
 
 
-def compare_workload(base: Side, new: Side, pairs: int, component_map: Path | None) -> dict:
+def compare_workload(base: Side, new: Side, pairs: int) -> dict:
     name = base.record["process"]
     sides = base, new
     found = {"workload": name, "base_run": base.record["run_id"], "new_run": new.record["run_id"], "verdicts": [], "evidence": []}
@@ -156,7 +155,7 @@ def compare_workload(base: Side, new: Side, pairs: int, component_map: Path | No
             progress(f"{name}: ALARM by {measure}, evidence ...")
             found["evidence"].append(evidence(measure, base, new))
         for each in sides:
-            each.record["components"] = components.split(each.record["profiles"], each.record["samples"], component_map)
+            each.record["components"] = components.split(each.record["profiles"], each.record["samples"])
     except BaseException as error:
         failure = error
         raise
@@ -177,7 +176,7 @@ def compare(base: Arm, new: Arm, settings: Settings, keeper: Keeper) -> tuple[di
         for name, sql in settings.workloads:
             sides = [Side(arm, which, name, sql, comparison, settings, keeper) for arm, which in ((base, "base"), (new, "new"))]
             try:
-                comparison["workloads"].append(compare_workload(*sides, settings.pairs, settings.component_map))
+                comparison["workloads"].append(compare_workload(*sides, settings.pairs))
             except (psycopg.Error, workload.Failed) as error:
                 failures.append(f"{name}: {str(error).strip()}")
             records += [side.record for side in sides]

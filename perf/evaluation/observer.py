@@ -1,8 +1,8 @@
 """Looks at processes while a workload runs: counts them, finds their parallel workers, samples memory and waits.
 
 It is a thread that reads a few files of /proc every INTERVAL. Of a backend nothing is missed: it is there before and
-after, unless it ends meanwhile. Of a parallel worker, what it did after the last look at it is in what the kernel adds up for its parent, the
-postmaster, as long as no other child of it ends meanwhile; but no look saw its memory then.
+after, unless it ends meanwhile. Of a parallel worker, what it did after the last look at it is in what the kernel adds
+up for its parent, the postmaster, as long as no other child of it ends meanwhile; but no look saw its memory then.
 """
 
 import re
@@ -103,7 +103,6 @@ class Observer:
         if self.failure:
             raise self.failure
         self.look()
-        self.totals()
 
     def run(self) -> None:
         try:

@@ -11,10 +11,6 @@ STATUSES = """exit status: 0 done; 1 an alarm; 2 wrong use; 3 the run or compari
 4 the store is out of reach, or could not take what was measured (which is in a file then, for cbperf import); 5 another measurement is going on"""
 
 
-def default_store() -> str:
-    return os.environ.get("CBPERF_STORE", "dbname=cbperf")
-
-
 def spool_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "cbperf"
 
@@ -71,18 +67,21 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     def command(name: str, help: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=STATUSES)
         made.set_defaults(do=do[name])
-        made.add_argument("--store", default=default_store(), metavar="CONNINFO", help="the record store (default: $CBPERF_STORE, or dbname=cbperf)")
+        made.add_argument("--store", metavar="CONNINFO", help="the record store (default: $CBPERF_STORE, or dbname=cbperf)")
         return made
 
     def measures(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--json", action="store_true", help="print JSON instead of a summary")
+        made.add_argument("--wait", action="store_true", help="wait while another measurement goes on")
+        made.set_defaults(measures=True, report=None, tag=None, description=None, data=[])
+
+    def records(made: argparse.ArgumentParser) -> None:
+        measures(made)
         made.add_argument("--tag", help="links the runs of a suite")
         made.add_argument("--description")
         made.add_argument("--data", type=pair, action="append", default=[], metavar="NAME=VALUE", help="data of your own, kept with the record")
-        made.add_argument("--json", action="store_true", help="print the record instead of a summary")
         made.add_argument("--report", type=Path, metavar="FILE", help="write the report as well")
-        made.add_argument("--wait", action="store_true", help="wait while another measurement goes on")
         made.add_argument("--spool", type=Path, default=spool_folder(), metavar="FOLDER", help="where records go that the store can't take")
-        made.set_defaults(measures=True)
 
     def workload_of(made: argparse.ArgumentParser) -> None:
         made.add_argument("--sql", type=Path, metavar="FILE", help="a workload: statements, without psql's commands")
@@ -92,9 +91,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
         made.add_argument("--setup", type=Path, metavar="FILE", help="statements at the beginning of the session, not measured")
         made.add_argument("--memory-limit", type=bytes_of, metavar="SIZE", help="private memory of each process, such as 200MB")
         made.add_argument("--extension", default="cell_binary", help="whose version and library are recorded")
-        made.add_argument("--dataset", metavar="TABLE", help="record a hash of the table's rows")
-        made.add_argument("--components", type=Path, metavar="FILE", help="which functions belong to which component")
-        made.set_defaults(repeat=1, cold=False, profile=[], pid=None, command=[], workers=None)
+        made.set_defaults(repeat=1, cold=False, profile=[], pid=None, command=[], workers=None, dataset=None, components=None)
 
     run = command("run", "measure a workload, a command or a running process, and store the record")
     workload_of(run)
@@ -103,17 +100,19 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     run.add_argument("--repeat", type=positive, default=5, metavar="N", help="executions (default: 5)")
     run.add_argument("--cold", action="store_true", help="no execution before those that count")
     run.add_argument("--profile", action="append", default=[], metavar="NAME,...", help="custom profilers: cpu, faults, instructions, heap, contexts")
+    run.add_argument("--dataset", metavar="TABLE", help="record a hash of the table's rows")
+    run.add_argument("--components", type=Path, metavar="FILE", help="which functions belong to which component")
     run.add_argument("--workers", type=int, metavar="N", help="set max_parallel_workers_per_gather")
     run.add_argument("--no-waits", action="store_true", help="do not sample wait events")
     run.add_argument("command", nargs="*", metavar="COMMAND", help="a command with its arguments, after --")
-    measures(run)
+    records(run)
 
     scale = command("scale", "run a workload with several clients and parallel workers, and store a record for each setting")
     workload_of(scale)
     scale.add_argument("--clients", type=from_one, default=[1, 2, 4], metavar="N,...", help="default: 1,2,4")
     scale.add_argument("--workers", type=numbers, default=[0, 1, 2, 4], dest="numbers_of_workers", metavar="N,...", help="default: 0,1,2,4")
     scale.add_argument("--seconds", type=float, default=5, help="of each setting (default: 5)")
-    measures(scale)
+    records(scale)
 
     overhead = command("overhead", "measure how much measuring itself slows a workload")
     workload_of(overhead)
@@ -135,7 +134,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
         compared.add_argument("--new-pg-config", metavar="FILE", help="that of NEW")
         compared.add_argument("--new-patch", type=Path, metavar="FILE", help="apply a patch to the source of NEW")
         compared.add_argument("--times", type=positive, default=1, metavar="N", help="repeat the comparison, to see how often it raises alarms")
-        measures(compared)
+        records(compared)
 
     report = command("report", "write one HTML file for a run, a pair, a comparison, or all runs of a tag")
     report.add_argument("runs", nargs="*", metavar="RUN", help='an id, the beginning of one, or "last" (the default)')

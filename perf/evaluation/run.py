@@ -21,7 +21,7 @@ from profilers.base import Target
 from statements import Statement
 from store import Keeper
 
-TOOL = "0.1.0"
+TOOL = re.search(r"default_version *= *'(.*)'", (Path(__file__).parents[2] / "cell_binary.control").read_text())[1]
 
 
 def progress(text: str) -> None:

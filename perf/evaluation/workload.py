@@ -195,7 +195,10 @@ TIME = "/usr/bin/time"
 
 
 def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: None) -> Execution:
-    """Run a command with this program's standard streams, but output to that for errors: the other one is for records. Its figures include the processes that it started and waited for."""
+    """Run a command with this program's standard streams, but output to that for errors: the other one is for records.
+
+    Its figures include the processes that it started and waited for.
+    """
     if not shutil.which(argv[0]):
         raise Failed(f"{argv[0]}: there is no such program")
     with scratch.folder() as folder:
