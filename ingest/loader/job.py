@@ -1,0 +1,103 @@
+"""One source on its way: found, staged, made into cells, loaded. Runs in a thread of its own."""
+
+import contextlib
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cells
+import duckdb
+import engine as duck
+import psycopg
+import sources
+import staging
+from cells import Account
+from errors import LoadError, explained
+from mapping import Map
+from target import Loaded, Target
+
+
+@dataclass(frozen=True)
+class Settings:
+    map: Map
+    memory: int             # bytes for DuckDB
+    threads: int
+    encoding: str
+    nulls: list[str]
+    skip_invalid: bool
+    replace: bool
+    merge_samples: bool
+
+
+@dataclass
+class Job:
+    source: sources.Source
+    settings: Settings
+    target: Target | None       # none: it is only checked
+    folder: Path
+    account: Account = field(default_factory=Account)
+    phase: str = "waiting"
+    loaded: int = 0
+    seconds: float = 0.0
+    engine: duckdb.DuckDBPyConnection | None = None
+    connection: psycopg.Connection | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        start = time.monotonic()
+        folder = self.folder / f"{id(self)}"
+        folder.mkdir()
+        try:
+            with contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
+                self.load()
+        except duckdb.Error as error:
+            raise LoadError(explained(error)) from None
+        except psycopg.Error as error:
+            raise LoadError(" ".join(filter(None, [str(error.diag.message_primary or error).strip(), error.diag.message_detail]))) from None
+        finally:
+            self.engine = self.connection = None
+            self.seconds = time.monotonic() - start
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def load(self) -> None:
+        self.phase = "reading"
+        if self.source.remote:
+            duck.load_extension(self.engine, "httpfs")
+        else:
+            duck.load_extension(self.engine, "sqlite_scanner")
+        origins = sources.origins(self.engine, self.source, self.settings.map)
+        with ThreadPoolExecutor(1) as beside, self.engine.cursor() as cursor:
+            fingerprint = beside.submit(sources.fingerprint, cursor, self.source, origins)
+            if self.target and not self.settings.replace and (found := self.target.known(self.source, fingerprint.result())):
+                raise Loaded(found[0][1])
+            for table, origin in zip(self.settings.map.tables, origins):
+                self.account.rows[table.name] = staging.stage(self.engine, table, origin, self.settings.encoding, self.settings.nulls)
+                self.stop_if_cancelled()
+            fingerprint = fingerprint.result()
+        self.engine.execute("SET VARIABLE source = ?", [self.source.name])
+        self.phase = "joining"
+        cells.make(self.engine, self.settings.map, self.account, self.settings.skip_invalid)
+        self.stop_if_cancelled()
+        if self.target:
+            self.phase = "loading"
+            self.target.load(self.engine, self.source, self.settings.map, fingerprint, self.account, self.settings.replace, self.settings.merge_samples,
+                             self.progress, lambda connection: setattr(self, "connection", connection))
+
+    def progress(self, rows: int) -> None:
+        self.loaded += rows
+        self.stop_if_cancelled()
+
+    def stop_if_cancelled(self) -> None:
+        if self.cancelled.is_set():
+            raise LoadError("interrupted")
+
+    def cancel(self) -> None:
+        """From another thread: whatever it waits for ends with an error."""
+        self.cancelled.set()
+        with contextlib.suppress(Exception):
+            self.engine.interrupt()
+        with contextlib.suppress(Exception):
+            self.connection.cancel_safe()

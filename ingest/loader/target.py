@@ -1,0 +1,169 @@
+"""Where cells go: a table of PostgreSQL, beside it one of sources and one of samples; and the study that they are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import psycopg
+from cells import Account
+from errors import LoadError
+from mapping import Map
+from pgpq import ArrowToPostgresBinaryEncoder
+from psycopg import sql
+from sources import Source
+
+TABLES = (Path(__file__).parent / "tables.sql").read_text()
+ROWS_A_BATCH = 50_000
+
+
+class Loaded(Exception):
+    """The source is in the table already."""
+
+
+class Target:
+    def __init__(self, conninfo: str, table: str) -> None:
+        """The table by its name, with or without a schema, written as in SQL."""
+        self.conninfo = conninfo
+        with self.connect() as connection:
+            parts = connection.execute("SELECT parse_ident(%s)", [table]).fetchone()[0]
+            self.display = table
+            name = lambda ending: sql.Identifier(*parts[:-1], parts[-1] + ending)
+            self.names = {"cells": name(""), "sources": name("_source"), "samples": name("_sample"), "samples_source": sql.Identifier(parts[-1] + "_sample_source")}
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.conninfo, fallback_application_name="cbload")
+
+    def query(self, text: str) -> sql.Composed:
+        return sql.SQL(text).format(**self.names)
+
+    def prepare(self, map: Map) -> None:
+        """Make the tables that are not there. Masks of other features would mean something else: they are refused."""
+        with self.connect() as connection:
+            connection.execute("SET client_min_messages = warning")
+            if not self.tables_exist(connection):
+                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload ' || %s, 0))", [self.display])
+                connection.execute(self.query(TABLES))
+            self.same_features(connection, map)
+
+    def tables_exist(self, connection: psycopg.Connection) -> bool:
+        return all(connection.execute("SELECT to_regclass(%s)", [self.names[name].as_string(connection)]).fetchone()[0] for name in ("cells", "sources", "samples"))
+
+    def same_features(self, connection: psycopg.Connection, map: Map) -> None:
+        other = connection.execute(self.query("SELECT name, features FROM {sources} WHERE features <> %s ORDER BY source LIMIT 1"), [map.features]).fetchone()
+        if other:
+            raise LoadError(f"the table {self.display} has cells with the features {listed(other[1])} (source \"{other[0]}\"), and those of this map are {listed(map.features)}: use another table")
+
+    def known(self, source: Source, fingerprint: str) -> list[tuple[int, str]]:
+        """What is loaded of it, and a sentence on each."""
+        with self.connect() as connection:
+            return known(connection, self, source, fingerprint)
+
+    def load(self, engine: duckdb.DuckDBPyConnection, source: Source, map: Map, fingerprint: str, account: Account, replace: bool, merge: bool,
+             progress: Callable[[int], None], connected: Callable[[psycopg.Connection], None]) -> None:
+        """All of it in one transaction, or nothing."""
+        with self.connect() as connection:
+            connected(connection)
+            try:
+                if found := known(connection, self, source, fingerprint):
+                    if not replace:
+                        raise Loaded(found[0][1])
+                    self.remove(connection, [number for number, _ in found])
+                self.same_features(connection, map)
+                number = connection.execute(self.query("""INSERT INTO {sources} (name, path, fingerprint, features, cells, skipped, tables, map)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING source"""),
+                    [source.name, source.path, fingerprint, map.features, account.cells, json.dumps(account.skipped), json.dumps(account.tables()), map.text]).fetchone()[0]
+                self.take_ids(connection, engine, number, merge)
+                self.copy(connection, engine, number, progress)
+            except psycopg.errors.UniqueViolation as error:
+                if error.diag.constraint_name and "sample" not in (error.diag.table_name or "") and error.diag.table_name and error.diag.table_name.endswith("_source"):
+                    raise Loaded("it was loaded by another cbload in the meantime") from None
+                raise
+
+    def remove(self, connection: psycopg.Connection, numbers: list[int]) -> None:
+        connection.execute(self.query("DELETE FROM {cells} c USING {samples} s WHERE s.source = ANY(%(n)s) AND c.sample = s.sample AND c.source = ANY(%(n)s)"), {"n": numbers})
+        connection.execute(self.query("DELETE FROM {samples} WHERE source = ANY(%s)"), [numbers])
+        connection.execute(self.query("DELETE FROM {sources} WHERE source = ANY(%s)"), [numbers])
+
+    def take_ids(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, merge: bool) -> None:
+        """Of each sample the ids that the source's cells get, as table "#ids". Sample by sample in one order: who takes ids
+        of the same sample at the same time waits, at the primary key, until this transaction has ended."""
+        samples = engine.execute('SELECT sample, min(cell_id), max(cell_id), count(*) FROM "#made" GROUP BY sample ORDER BY encode(sample)').fetchall()
+        first_ids = []
+        for sample, least, last, cells in samples:
+            first = 0
+            while not connection.execute(self.query("""INSERT INTO {samples} (sample, first_id, last_id, source, cells) VALUES (%s, %s, %s, %s, %s)
+                    ON CONFLICT (sample, first_id) DO NOTHING RETURNING sample"""), [sample, first, first + last, number, cells]).fetchone():
+                other, first = connection.execute(self.query("""SELECT max(o.name), max(s.last_id) + 1 FROM {samples} s JOIN {sources} o USING (source) WHERE s.sample = %s"""), [sample]).fetchone()
+                if not merge:
+                    raise LoadError(f'sample "{sample}" has cells of source "{other}" already. If they belong together, --merge-samples gives these ids of their own; otherwise let the map name the samples after getvariable(\'source\')')
+                if first + last > 4294967295:
+                    raise LoadError(f'sample "{sample}" has no ids left for {cells} cells')
+            first_ids.append((sample, first))
+        engine.execute('CREATE OR REPLACE TABLE "#ids" (sample VARCHAR, first_id BIGINT)')
+        if first_ids:
+            engine.executemany('INSERT INTO "#ids" VALUES (?, ?)', first_ids)
+
+    def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[[int], None]) -> None:
+        batches = engine.execute('SELECT sample, cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM "#made" JOIN "#ids" USING (sample)', [number]).to_arrow_reader(ROWS_A_BATCH)
+        encoder = ArrowToPostgresBinaryEncoder(batches.schema)
+        with connection.cursor() as cursor, cursor.copy(self.query("COPY {cells} (sample, cell_id, x, y, phenotypes, source) FROM STDIN WITH (FORMAT binary)")) as copy:
+            copy.write(encoder.write_header())
+            for batch in batches:
+                copy.write(encoder.write_batch(batch))
+                progress(batch.num_rows)
+            copy.write(encoder.finish())
+
+    def finish(self) -> None:
+        """Make the primary key of a new table, which is several times faster when the cells are there, and statistics."""
+        with self.connect() as connection:
+            if not self.has_key(connection):
+                try:
+                    with connection.transaction():
+                        connection.execute(self.query("ALTER TABLE {cells} ADD PRIMARY KEY (sample, cell_id)"))
+                except psycopg.errors.InvalidTableDefinition:     # another cbload made it
+                    pass
+            connection.execute(self.query("ANALYZE {cells}"))
+
+    def has_key(self, connection: psycopg.Connection) -> bool:
+        return connection.execute("SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND indisprimary)", [self.names["cells"].as_string(connection)]).fetchone()[0]
+
+
+def known(connection: psycopg.Connection, target: Target, source: Source, fingerprint: str) -> list[tuple[int, str]]:
+    rows = connection.execute(target.query("SELECT source, path = %s, fingerprint = %s, coalesce(path, name), to_char(loaded_at, 'YYYY-MM-DD HH24:MI') FROM {sources} WHERE path = %s OR fingerprint = %s ORDER BY source"),
+                              [source.path, fingerprint, source.path, fingerprint]).fetchall()
+    return [(number, f"it was loaded on {at}" + ("" if same_path and same_content else ", with other content" if same_path else f", as {path}")) for number, same_path, same_content, path, at in rows]
+
+
+def listed(features: list[str]) -> str:
+    return ", ".join(features) or "none"
+
+
+class Study:
+    """A study whose source is the table. Looked at before anything is loaded."""
+
+    def __init__(self, target: Target, name: str, map: Map) -> None:
+        self.target, self.name, self.features = target, name, map.features
+        with target.connect() as connection:
+            schema = connection.execute("SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary'").fetchone()
+            if not schema:
+                raise LoadError("the extension is not in this database: CREATE EXTENSION cell_binary")
+            self.schema = sql.Identifier(schema[0])
+            self.registered = self.look(connection)
+
+    def look(self, connection: psycopg.Connection) -> bool:
+        """Whether it is registered; an error if it is another one."""
+        if connection.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {}.cell_studies WHERE study = %s)").format(self.schema), [self.name]).fetchone()[0]:
+            return False
+        relation, features = connection.execute(sql.SQL("SELECT source = to_regclass(%s), features FROM {}.cell_studies WHERE study = %s").format(self.schema),
+                                                [self.target.names["cells"].as_string(connection), self.name]).fetchone()
+        if not relation:
+            raise LoadError(f'study "{self.name}" is registered, with another table than {self.target.display}')
+        if features != self.features:
+            raise LoadError(f'study "{self.name}" has the features {listed(features)}, and those of this map are {listed(self.features)}')
+        return True
+
+    def register(self) -> None:
+        with self.target.connect() as connection:
+            connection.execute(sql.SQL("SELECT {}.cell_register_study(%s, to_regclass(%s), phenotypes => 'phenotypes', features => %s)").format(self.schema),
+                               [self.name, self.target.names["cells"].as_string(connection), self.features])

@@ -1,0 +1,51 @@
+-- CellProfiler's ExportToSpreadsheet: a folder with Image.csv, Cells.csv,
+-- Nuclei.csv and Cytoplasm.csv (or MyExpt_Image.csv ..., .csv.gz, .parquet).
+--
+-- A cell is a cytoplasm with its cell and its nucleus, at the cell's centre;
+-- a sample is an image, and a cell's id the number that CellProfiler gave it.
+
+CREATE TABLE Image (
+	ImageNumber BIGINT PRIMARY KEY,
+	Metadata_Plate VARCHAR DEFAULT NULL,    -- with DEFAULT: such a column need not be there
+	Metadata_Well VARCHAR DEFAULT NULL,
+	Metadata_Site VARCHAR DEFAULT NULL
+);
+
+CREATE TABLE Cells (
+	ImageNumber BIGINT,
+	ObjectNumber BIGINT,
+	Location_Center_X DOUBLE,
+	Location_Center_Y DOUBLE,
+	PRIMARY KEY (ImageNumber, ObjectNumber)
+);
+
+CREATE TABLE Nuclei (
+	ImageNumber BIGINT,
+	ObjectNumber BIGINT,
+	-- Intensity_MeanIntensity_CD3 DOUBLE,
+	PRIMARY KEY (ImageNumber, ObjectNumber)
+);
+
+CREATE TABLE Cytoplasm (
+	ImageNumber BIGINT,
+	ObjectNumber BIGINT,
+	Parent_Cells BIGINT,
+	Parent_Nuclei BIGINT,
+	PRIMARY KEY (ImageNumber, ObjectNumber)
+);
+
+SELECT
+	CASE
+		WHEN Metadata_Well IS NOT NULL AND Metadata_Site IS NOT NULL
+		THEN concat_ws('_', coalesce(Metadata_Plate, getvariable('source')), Metadata_Well, Metadata_Site)
+		ELSE concat_ws('_', getvariable('source'), Image.ImageNumber)
+	END AS sample,
+	Cells.ObjectNumber AS cell_id,
+	Cells.Location_Center_X AS x,
+	Cells.Location_Center_Y AS y
+	-- and a column for each feature, in the order of the bits:
+	-- , Nuclei.Intensity_MeanIntensity_CD3 > 0.05 AS "CD3"
+FROM Cytoplasm
+JOIN Cells ON Cells.ImageNumber = Cytoplasm.ImageNumber AND Cells.ObjectNumber = Cytoplasm.Parent_Cells
+JOIN Nuclei ON Nuclei.ImageNumber = Cytoplasm.ImageNumber AND Nuclei.ObjectNumber = Cytoplasm.Parent_Nuclei
+JOIN Image ON Image.ImageNumber = Cytoplasm.ImageNumber;
