@@ -1,6 +1,5 @@
-"""DuckDB, within the memory and the threads that are allowed, with its extensions for SQLite and for addresses."""
+"""DuckDB, within the memory and the threads that are allowed."""
 
-import importlib
 from pathlib import Path
 
 import duckdb
@@ -16,10 +15,10 @@ def connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnectio
     return engine
 
 
-def load_extension(engine: duckdb.DuckDBPyConnection, name: str) -> None:
-    """From the package of Python that brings it, of the version of DuckDB: nothing is fetched while cells are loaded."""
+def load_httpfs(engine: duckdb.DuckDBPyConnection) -> None:
+    """The extension for addresses, from the package of Python that brings it: nothing is fetched while cells are loaded."""
     try:
-        package = importlib.import_module(f"duckdb_extension_{name}")
+        import duckdb_extension_httpfs as package
     except ImportError:
-        raise Wrong(f"this needs DuckDB's extension {name}: install the Python package duckdb-extension-{name.replace('_', '-')} of version {duckdb.__version__}") from None
-    engine.execute(f"LOAD '{Path(package.__file__).parent}/extensions/v{duckdb.__version__}/{name}.duckdb_extension'")
+        raise Wrong(f"addresses need DuckDB's extension httpfs: install the Python package duckdb-extension-httpfs of version {duckdb.__version__}") from None
+    engine.execute(f"LOAD '{Path(package.__file__).parent}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")

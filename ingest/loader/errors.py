@@ -21,13 +21,14 @@ def explained(error: duckdb.Error) -> str:
     text = re.sub(r"^(Invalid Input|Conversion|Binder|IO|Catalog|Parser|Mismatch Type|Out of Memory|Invalid) ?Error: ", "", str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"not enough memory, see --memory: {text.splitlines()[0]}"
-    if not (line := re.match(r"(?s)CSV Error on Line: (\d+)\n(?:Original Line: [^\n]*\n)?(.*)", text)):
+    if not (line := re.match(r"CSV Error on Line: (\d+)\n", text)):
         return text.split("\n\n")[0].replace("\n", " ")
-    number, what = line[1], line[2].split("\n")[0]
-    if cast := re.match(r"""Error when converting column "(.*)"\. Could not convert string "(.*)" to '(.*)'""", what):
+    if "not utf-8" in text:
+        return f"it is not in UTF-8 (line {line[1]} or one before); if you know its encoding, say --encoding latin-1 or utf-16"
+    if cast := re.search(r"""\nError when converting column "(.*)"\. Could not convert string "(.*)" to '(.*)'\n""", text):
         what = f'column {cast[1]}: "{cast[2]}" is not {KINDS.get(cast[3], cast[3])}'
-    elif "not utf-8" in what:
-        return f"it is not in UTF-8 (line {number} or one before); if you know its encoding, say --encoding latin-1 or utf-16"
-    elif counts := re.match(r"Expected Number of Columns: (\d+) Found: (\d+)", what):
+    elif counts := re.search(r"\nExpected Number of Columns: (\d+) Found: (\d+)\n", text):
         what = f"{counts[2]} columns where the header has {counts[1]}"
-    return f"line {number}: {what}"
+    else:
+        what = text.splitlines()[2]
+    return f"line {line[1]}: {what}"

@@ -65,16 +65,15 @@ class Job:
     def load(self) -> None:
         self.phase = "reading"
         if self.source.remote:
-            duck.load_extension(self.engine, "httpfs")
-        else:
-            duck.load_extension(self.engine, "sqlite_scanner")
+            duck.load_httpfs(self.engine)
         origins = sources.origins(self.engine, self.source, self.settings.map)
         with ThreadPoolExecutor(1) as beside, self.engine.cursor() as cursor:
             fingerprint = beside.submit(sources.fingerprint, cursor, self.source, origins)
             if self.target and not self.settings.replace and (found := self.target.known(self.source, fingerprint.result())):
                 raise Loaded(found[0][1])
+            reading = staging.Reading(self.settings.encoding, self.settings.nulls, self.stop_if_cancelled)
             for table, origin in zip(self.settings.map.tables, origins):
-                self.account.rows[table.name] = staging.stage(self.engine, table, origin, self.settings.encoding, self.settings.nulls)
+                self.account.rows[table.name] = staging.stage(self.engine, table, origin, reading)
                 self.stop_if_cancelled()
             fingerprint = fingerprint.result()
         self.engine.execute("SET VARIABLE source = ?", [self.source.name])

@@ -104,8 +104,9 @@ def declared(engine: duckdb.DuckDBPyConnection) -> list[Table]:
 
 def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
     """The names of the features, after a look at the types of all columns."""
-    types = {name: type for name, type, *_ in engine.execute(f"DESCRIBE {select}").fetchall()}
-    names = [name for name in types if name not in PLACE]
+    columns = [(name, type) for name, type, *_ in engine.execute(f"DESCRIBE {select}").fetchall()]
+    types = {name.casefold(): type for name, type in columns if name.casefold() in PLACE}
+    features = {name: type for name, type in columns if name.casefold() not in PLACE}
     if missing := [name for name in PLACE if name not in types]:
         raise Wrong(f"the SELECT has no column {missing[0]}; it must have {', '.join(PLACE)}, and then a column for each feature")
     if types["cell_id"] not in INTEGERS:
@@ -113,12 +114,12 @@ def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
     for name in "x", "y":
         if types[name] not in INTEGERS | FRACTIONS and not types[name].startswith("DECIMAL"):
             raise Wrong(f"{name} is of type {types[name]}; it must be a number")
-    for name in names:
-        if types[name] != "BOOLEAN":
-            raise Wrong(f'feature "{name}" is of type {types[name]}; it must be boolean: write a condition, or declare the column of the source as BOOLEAN')
-    if len(names) > MAX_FEATURES:
-        raise Wrong(f"{len(names)} features, and a cell has room for {MAX_FEATURES}")
-    return names
+    for name, type in features.items():
+        if type != "BOOLEAN":
+            raise Wrong(f'feature "{name}" is of type {type}; it must be boolean: write a condition, or declare the column of the source as BOOLEAN')
+    if len(features) > MAX_FEATURES:
+        raise Wrong(f"{len(features)} features, and a cell has room for {MAX_FEATURES}")
+    return list(features)
 
 
 def syntax_tree(engine: duckdb.DuckDBPyConnection, select: str) -> dict:

@@ -1,9 +1,11 @@
 """Sources: a file of SQLite, CSV or Parquet, a folder with a file for each table, an address, or standard input."""
 
+import contextlib
 import gzip
 import hashlib
 import re
 import shutil
+import sqlite3
 import sys
 import zlib
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ SQLITE, PARQUET, GZIP = b"SQLite format 3\0", b"PAR1", b"\x1f\x8b"
 class Origin:
     """Where the rows of a table are."""
 
-    kind: str               # csv, parquet or sqlite
+    kind: str               # csv, csv.gz, parquet or sqlite
     path: str
     table: str | None       # of SQLite
     label: str              # for messages
@@ -75,7 +77,7 @@ def origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map) -> list
         return [local_file(of_table(source, table, files), table) for table in map.tables]
     kind = kind_of(path)
     if kind == "sqlite":
-        return sqlite_tables(engine, source, map)
+        return sqlite_tables(source, map)
     only_table(source, map)
     return [Origin(kind, str(path), None, path.name)]
 
@@ -109,11 +111,15 @@ def kind_of(path: Path) -> str:
         start = file.read(len(SQLITE))
     if not start:
         raise LoadError(f"{path.name} is empty")
-    return "sqlite" if start == SQLITE else "parquet" if start.startswith(PARQUET) else "csv"
+    return "sqlite" if start == SQLITE else "parquet" if start.startswith(PARQUET) else "csv.gz" if start.startswith(GZIP) else "csv"
 
 
-def sqlite_tables(engine: duckdb.DuckDBPyConnection, source: Source, map: Map) -> list[Origin]:
-    names = [name for (name,) in engine.execute("SELECT name FROM sqlite_scan(?, 'sqlite_master') WHERE type IN ('table', 'view')", [source.where]).fetchall()]
+def sqlite_tables(source: Source, map: Map) -> list[Origin]:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{Path(source.where).as_uri()}?mode=ro", uri=True)) as database:
+            names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()]
+    except sqlite3.Error as error:
+        raise LoadError(f"SQLite cannot read it: {error}") from None
     found = []
     for table in map.tables:
         match = [name for name in names if name.casefold() == table.name.casefold()]
@@ -160,27 +166,26 @@ def remote_origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map) 
 def fingerprint(engine: duckdb.DuckDBPyConnection, source: Source, origins: list[Origin]) -> str:
     """By which a source is known again, whatever it is called: the SHA-256 of its bytes; of an address, which would have to
     be read twice for that, size and time of change."""
-    paths = list(dict.fromkeys(origin.path for origin in origins))
     if source.remote:
+        paths = dict.fromkeys(origin.path for origin in origins)
         parts = [engine.execute("SELECT concat_ws(' ', size, last_modified) FROM read_blob(?)", [path]).fetchone()[0] for path in paths]
         return "size and time: " + "; ".join(parts)
-    hashes = [(Path(path).name, checked_hash(Path(path))) for path in paths]
+    hashes = [(Path(origin.path).name, checked_hash(origin)) for origin in {origin.path: origin for origin in origins}.values()]
     if len(hashes) == 1:
         return "sha256:" + hashes[0][1]
     return "sha256 of files:" + hashlib.sha256("".join(f"{name} {value}\n" for name, value in hashes).encode()).hexdigest()
 
 
-def checked_hash(path: Path) -> str:
+def checked_hash(origin: Origin) -> str:
     """The SHA-256 of a file. One that is compressed is read to its end besides: DuckDB takes half of one for all of it."""
-    with path.open("rb") as file:
+    with open(origin.path, "rb") as file:
         hash = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        if file.read(len(GZIP)) == GZIP:
+        if origin.kind == "csv.gz":
             file.seek(0)
             try:
                 with gzip.open(file) as stream:
                     while stream.read(1 << 20):
                         pass
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise LoadError(f"{path.name} is damaged or not complete: {str(error)[0].lower()}{str(error)[1:]}") from None
+                raise LoadError(f"{origin.label} is damaged or not complete: {str(error)[0].lower()}{str(error)[1:]}") from None
     return hash

@@ -1,62 +1,122 @@
 """The rows of a source's tables, brought into DuckDB: only the columns that are needed, each of its type, checked."""
 
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from csv import reader as csv_lines
+from dataclasses import dataclass
+from pathlib import Path
+
 import duckdb
+import pyarrow
 from errors import KINDS, LoadError, explained
 from mapping import FRACTIONS, INTEGERS, Column, Table, quoted
 from sources import Origin
+
+ROWS_A_BATCH = 50_000     # of SQLite
 
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, encoding: str, nulls: list[str]) -> int:
+@dataclass(frozen=True)
+class Reading:
+    """How all sources are read."""
+
+    encoding: str
+    nulls: list[str]
+    go_on: Callable[[], None]     # raises what ends it
+
+
+# What a reader gives, once or for each batch: where the rows are, in SQL, and the types of their columns.
+Rows = Iterator[tuple[str, dict[str, str]]]
+
+
+def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> int:
     """Make the table, and say how many rows it has."""
+    made = f"CREATE TABLE {quoted(table.name)} AS"
     try:
-        rows, types = {"csv": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind](engine, table, origin, encoding, nulls)
-        names = {name.casefold(): name for name in types}
-        if missing := [column.name for column in table.columns if column.required and column.name.casefold() not in names]:
-            raise LoadError(f"{origin.label}: there is no column {', '.join(missing)}")
-        row = '"#row"' if origin.kind == "sqlite" else None
-        columns = [
-            f"{value(column, name, types[name], row) if (name := names.get(column.name.casefold())) else f'CAST({column.default} AS {column.type})'} AS {quoted(column.name)}"
-            for column in table.columns
-        ]
-        engine.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT {', '.join(columns)} FROM {rows}")
+        for rows, types in {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind](engine, table, origin, reading):
+            row = '"#row"' if "#row" in types else None
+            names = {name.casefold(): name for name in types}
+            if missing := [column.name for column in table.columns if column.required and column.name.casefold() not in names]:
+                raise LoadError(f"{origin.label}: there is no column {', '.join(missing)}")
+            columns = [
+                f"{value(column, name, types[name], row) if (name := names.get(column.name.casefold())) else f'CAST({column.default} AS {column.type})'} AS {quoted(column.name)}"
+                for column in table.columns
+            ]
+            engine.execute(f"{made} SELECT {', '.join(columns)} FROM {rows}")
+            made = f"INSERT INTO {quoted(table.name)}"
     except duckdb.Error as error:
         text = explained(error)
         raise LoadError(text if origin.label in text else f"{origin.label}: {text}") from None
+    except sqlite3.Error as error:
+        raise LoadError(f"{origin.label}: {error}") from None
     check(engine, table, origin)
     return engine.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()[0]
 
 
-def csv(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, encoding: str, nulls: list[str]) -> tuple[str, dict[str, str]]:
-    """Numbers are read as such, so that DuckDB names the line of one that is none. The header gives the names, and of the
-    dialect nothing is guessed but the delimiter."""
-    dialect = f"header = true, quote = '\"', escape = '\"', encoding = {literal(encoding)}"
-    delimiter, columns = engine.execute(f"SELECT Delimiter, list_transform(Columns, lambda c: c.name) FROM sniff_csv(?, {dialect}, all_varchar = true)", [origin.path]).fetchone()
+def csv(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
+    """Numbers are read as such, so that DuckDB names the line of one that is none. Nothing is guessed of the dialect but the
+    delimiter, and that from the header: what DuckDB guesses depends on the rows, and it leaves out those that do not fit."""
+    form = f"auto_detect = false, encoding = {literal(reading.encoding)}, compression = '{'gzip' if origin.kind == 'csv.gz' else 'none'}'"
+    first = engine.execute(f"SELECT line FROM read_csv(?, {form}, header = false, delim = '\x01', quote = '', escape = '', columns = {{'line': 'VARCHAR'}}) LIMIT 1", [origin.path]).fetchone()
+    header = (first[0] or "" if first else "").lstrip("\ufeff")
+    delimiter = max(",\t;|", key=header.count)
     wanted = {column.name.casefold(): column.type for column in table.columns}
-    types = {}
-    for name in columns:
-        type = wanted.get(name.casefold(), "VARCHAR")
-        types[name] = "DOUBLE" if type in INTEGERS | FRACTIONS else type if type == "BOOLEAN" else "VARCHAR"
+    types: dict[str, str] = {}
+    for position, name in enumerate(next(csv_lines([header], delimiter=delimiter), [])):
+        if name.casefold() in wanted and name.casefold() in map(str.casefold, types):
+            raise LoadError(f"{origin.label}: column {name} is there twice")
+        type = wanted.get(name.casefold())
+        types[name if type else f"#{position}"] = "DOUBLE" if type in INTEGERS | FRACTIONS else type if type == "BOOLEAN" else "VARCHAR"
     declared = ", ".join(f"{literal(name)}: {literal(type)}" for name, type in types.items())
-    nullstr = ", ".join(map(literal, nulls))
-    return f"read_csv({literal(origin.path)}, auto_detect = false, {dialect}, delim = {literal(delimiter)}, columns = {{{declared}}}, nullstr = [{nullstr}])", types
+    nullstr = ", ".join(map(literal, reading.nulls))
+    yield f"read_csv({literal(origin.path)}, {form}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{declared}}}, nullstr = [{nullstr}])", types
 
 
-def parquet(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, encoding: str, nulls: list[str]) -> tuple[str, dict[str, str]]:
+def parquet(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
     rows = f"read_parquet({literal(origin.path)})"
-    return rows, {name: type for name, type, *_ in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}
+    yield rows, {name: type for name, type, *_ in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()}
 
 
-def sqlite(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, encoding: str, nulls: list[str]) -> tuple[str, dict[str, str]]:
-    """As text, for a value of SQLite may be of another type than its column."""
-    engine.execute("SET sqlite_all_varchar = true")
-    engine.execute(f"ATTACH IF NOT EXISTS {literal(origin.path)} AS source (TYPE sqlite, READ_ONLY)")
-    name = f"source.{quoted(origin.table)}"
-    types = {name: type for name, type, *_ in engine.execute(f"DESCRIBE {name}").fetchall()}
-    return f"(SELECT *, row_number() OVER () AS \"#row\" FROM {name})", types
+def sqlite(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
+    """By Python's module: a column of SQLite may have values of several types, and DuckDB's extension either refuses them or
+    makes text of 15 digits of them all. CellProfiler's tables are so wide that finding the columns takes most of the time."""
+    with contextlib.closing(sqlite3.connect(f"{Path(origin.path).as_uri()}?mode=ro", uri=True, check_same_thread=False)) as database:
+        there = {name.casefold(): name for _, name, *_ in database.execute(f"PRAGMA table_info({quoted(origin.table)})")}
+        columns = [(there[column.name.casefold()], column.type) for column in table.columns if column.name.casefold() in there]
+        types = {name: "DOUBLE" if type in INTEGERS | FRACTIONS else "VARCHAR" for name, type in columns}
+        rows = database.execute(f"SELECT {', '.join(map(quoted, types)) or 'NULL'} FROM {quoted(origin.table)}")
+        first = 1
+        while True:
+            batch = rows.fetchmany(ROWS_A_BATCH)
+            if not batch and first > 1:
+                return
+            reading.go_on()
+            arrays = [array(name, [row[position] for row in batch], types[name], first, origin) for position, name in enumerate(types)]
+            numbers = pyarrow.array(range(first, first + len(batch)), pyarrow.int64())
+            engine.register("#batch", pyarrow.table([*arrays, numbers], [*types, "#row"]))
+            yield '"#batch"', types | {"#row": "BIGINT"}
+            first += len(batch) or 1
+
+
+def array(name: str, values: list, type: str, first: int, origin: Origin) -> pyarrow.Array:
+    """Of a column's values in a batch; numbers may be written as text."""
+    if type == "VARCHAR":
+        return pyarrow.array([value if value is None or isinstance(value, str) else value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in values], pyarrow.string())
+    try:
+        return pyarrow.array(values, pyarrow.float64())
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):
+        pass
+    numbers = []
+    for row, value in enumerate(values, first):
+        try:
+            numbers.append(None if value in (None, "") else float(value))
+        except ValueError:
+            raise LoadError(f'{origin.label}: row {row}, column {name}: "{value}" is not {KINDS["DOUBLE"]}') from None
+    return pyarrow.array(numbers, pyarrow.float64())
 
 
 def value(column: Column, name: str, type: str, row: str | None) -> str:
