@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import psycopg
+import pyarrow
 from cells import Account
 from errors import LoadError
 from mapping import Map
@@ -15,6 +16,7 @@ from sources import Source
 
 TABLES = (Path(__file__).parent / "tables.sql").read_text()
 ROWS_A_BATCH = 50_000
+LAST_ID = (1 << 32) - 1
 
 
 class Loaded(Exception):
@@ -26,10 +28,10 @@ class Target:
         """The table by its name, with or without a schema, written as in SQL."""
         self.conninfo = conninfo
         with self.connect() as connection:
-            parts = connection.execute("SELECT parse_ident(%s)", [table]).fetchone()[0]
-            self.display = table
-            name = lambda ending: sql.Identifier(*parts[:-1], parts[-1] + ending)
-            self.names = {"cells": name(""), "sources": name("_source"), "samples": name("_sample"), "samples_source": sql.Identifier(parts[-1] + "_sample_source")}
+            *schema, name = connection.execute("SELECT parse_ident(%s)", [table]).fetchone()[0]
+        self.display = table
+        self.names = {"cells": sql.Identifier(*schema, name), "sources": sql.Identifier(*schema, f"{name}_source"),
+                      "samples": sql.Identifier(*schema, f"{name}_sample"), "samples_source": sql.Identifier(f"{name}_sample_source")}
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.conninfo, fallback_application_name="cbload")
@@ -64,21 +66,19 @@ class Target:
         """All of it in one transaction, or nothing."""
         with self.connect() as connection:
             connected(connection)
-            try:
-                if found := known(connection, self, source, fingerprint):
-                    if not replace:
-                        raise Loaded(found[0][1])
-                    self.remove(connection, [number for number, _ in found])
-                self.same_features(connection, map)
-                number = connection.execute(self.query("""INSERT INTO {sources} (name, path, fingerprint, features, cells, skipped, tables, map)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING source"""),
-                    [source.name, source.path, fingerprint, map.features, account.cells, json.dumps(account.skipped), json.dumps(account.tables()), map.text]).fetchone()[0]
-                self.take_ids(connection, engine, number, merge)
-                self.copy(connection, engine, number, progress)
-            except psycopg.errors.UniqueViolation as error:
-                if error.diag.constraint_name and "sample" not in (error.diag.table_name or "") and error.diag.table_name and error.diag.table_name.endswith("_source"):
-                    raise Loaded("it was loaded by another cbload in the meantime") from None
-                raise
+            if found := known(connection, self, source, fingerprint):
+                if not replace:
+                    raise Loaded(found[0][1])
+                self.remove(connection, [number for number, _ in found])
+            self.same_features(connection, map)
+            # Who loads the same source at the same time is waited for.
+            row = connection.execute(self.query("""INSERT INTO {sources} (name, path, fingerprint, features, cells, skipped, tables, map)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING source"""),
+                [source.name, source.path, fingerprint, map.features, account.cells, json.dumps(account.skipped), json.dumps(account.tables()), map.text]).fetchone()
+            if not row:
+                raise Loaded("it was loaded by another cbload in the meantime")
+            self.take_ids(connection, engine, row[0], merge)
+            self.copy(connection, engine, row[0], progress)
 
     def remove(self, connection: psycopg.Connection, numbers: list[int]) -> None:
         connection.execute(self.query("DELETE FROM {cells} c USING {samples} s WHERE s.source = ANY(%(n)s) AND c.sample = s.sample AND c.source = ANY(%(n)s)"), {"n": numbers})
@@ -86,23 +86,26 @@ class Target:
         connection.execute(self.query("DELETE FROM {sources} WHERE source = ANY(%s)"), [numbers])
 
     def take_ids(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, merge: bool) -> None:
-        """Of each sample the ids that the source's cells get, as table "#ids". Sample by sample in one order: who takes ids
-        of the same sample at the same time waits, at the primary key, until this transaction has ended."""
-        samples = engine.execute('SELECT sample, min(cell_id), max(cell_id), count(*) FROM "#made" GROUP BY sample ORDER BY encode(sample)').fetchall()
+        """Of each sample the ids that the source's cells get, as table "#ids": those of the source, or if others have cells of
+        the sample, those after theirs. Who does so at the same time waits until this transaction has ended: at the lock, or
+        at the primary key. All take the samples in one order."""
+        samples = engine.execute('SELECT sample, max(cell_id), count(*) FROM "#made" GROUP BY sample ORDER BY encode(sample)').fetchall()
         first_ids = []
-        for sample, least, last, cells in samples:
-            first = 0
-            while not connection.execute(self.query("""INSERT INTO {samples} (sample, first_id, last_id, source, cells) VALUES (%s, %s, %s, %s, %s)
-                    ON CONFLICT (sample, first_id) DO NOTHING RETURNING sample"""), [sample, first, first + last, number, cells]).fetchone():
-                other, first = connection.execute(self.query("""SELECT max(o.name), max(s.last_id) + 1 FROM {samples} s JOIN {sources} o USING (source) WHERE s.sample = %s"""), [sample]).fetchone()
-                if not merge:
-                    raise LoadError(f'sample "{sample}" has cells of source "{other}" already. If they belong together, --merge-samples gives these ids of their own; otherwise let the map name the samples after getvariable(\'source\')')
-                if first + last > 4294967295:
+        for sample, last, cells in samples:
+            if merge:
+                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 0)))", [sample, self.names["samples"].as_string(connection)])
+            other, first = connection.execute(self.query("""SELECT 'source "' || min(o.name) || '"', coalesce(max(s.last_id) + 1, 0) FROM {samples} s JOIN {sources} o USING (source) WHERE s.sample = %s"""), [sample]).fetchone()
+            if other is None or merge:
+                if first + last > LAST_ID:
                     raise LoadError(f'sample "{sample}" has no ids left for {cells} cells')
-            first_ids.append((sample, first))
-        engine.execute('CREATE OR REPLACE TABLE "#ids" (sample VARCHAR, first_id BIGINT)')
-        if first_ids:
-            engine.executemany('INSERT INTO "#ids" VALUES (?, ?)', first_ids)
+                if connection.execute(self.query("INSERT INTO {samples} (sample, first_id, last_id, source, cells) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING true"),
+                                      [sample, first, first + last, number, cells]).fetchone():
+                    first_ids.append((sample, first))
+                    continue
+            raise LoadError(f'sample "{sample}" has cells of {other or "another source"} already. If they belong together, --merge-samples gives these ids of their own; '
+                            "otherwise let the map name the samples after getvariable('source')")
+        names, firsts = zip(*first_ids) if first_ids else ((), ())
+        engine.register("#ids", pyarrow.table({"sample": pyarrow.array(names, pyarrow.string()), "first_id": pyarrow.array(firsts, pyarrow.int64())}))
 
     def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[[int], None]) -> None:
         batches = engine.execute('SELECT sample, cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM "#made" JOIN "#ids" USING (sample)', [number]).to_arrow_reader(ROWS_A_BATCH)

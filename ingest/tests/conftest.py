@@ -1,6 +1,7 @@
 """The database that libpq's variables lead to, a schema in it for each test, and sources made for the tests."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -53,8 +54,6 @@ def db() -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def cbload(db, capsys, monkeypatch):
     """cbload in this process, which is quicker than one of its own."""
-    import __main__  # noqa: F401  (pytest's: the loader's is loaded by its path)
-    import importlib.util
     spec = importlib.util.spec_from_file_location("cbload_main", INGEST / "loader/__main__.py")
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)

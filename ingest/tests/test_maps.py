@@ -4,7 +4,7 @@ import os
 
 import duckdb
 import pytest
-from experiment import Experiment, loaded, write, write_sqlite
+from experiment import loaded, write, write_sqlite
 
 TABLE = "CREATE TABLE r (i BIGINT, x DOUBLE);\n"
 PLACE = "SELECT 's' AS sample, i AS cell_id, x, x AS y"

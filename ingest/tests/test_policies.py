@@ -67,8 +67,13 @@ def test_object_numbers_of_two_sources_in_one_sample(cbload, db, tmp_path):
     for name, number, first in db.execute("SELECT o.name, o.source, s.first_id FROM cells_sample s JOIN cells_source o USING (source)").fetchall():
         expected = [row["Location_Center_X"] for row in Experiment(images=1, cells=30, seed=int(name[-1])).objects]
         assert [x for (x,) in db.execute("SELECT x FROM cells WHERE source = %s ORDER BY cell_id - %s", [number, first]).fetchall()] == expected
-    assert cbload(tiles[1], "--map", tmp_path / "map.sql", "--merge-samples", "--replace").status == 0
-    assert db.execute("SELECT count(*), count(DISTINCT cell_id), count(DISTINCT source) FROM cells").fetchone() == (90, 90, 3)
+    refused = cbload(tiles[1], "--map", tmp_path / "map.sql", "--replace")
+    assert refused.status == 1 and "already. If they belong together" in refused.err
+    for tile in tiles:       # with more cells than before: among the ids of the others there is no room
+        write(tile, Experiment(images=1, cells=50, seed=int(tile.stem[-1])).objects)
+        assert cbload(tile, "--map", tmp_path / "map.sql", "--merge-samples", "--replace").status == 0
+    assert db.execute("SELECT count(*), count(DISTINCT cell_id), count(DISTINCT source) FROM cells").fetchone() == (150, 150, 3)
+    assert not db.execute("SELECT FROM cells_sample a, cells_sample b WHERE a.source < b.source AND a.first_id <= b.last_id AND b.first_id <= a.last_id").fetchall()
 
 
 def test_ids_end(cbload, db, tmp_path):
