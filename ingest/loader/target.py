@@ -40,18 +40,23 @@ class Target:
         return sql.SQL(text).format(**self.names)
 
     def prepare(self, map: Map) -> None:
-        """Make the tables that are not there. Masks of other features would mean something else: they are refused."""
+        """Make the tables, if they are not there."""
         with self.connect() as connection:
-            connection.execute("SET client_min_messages = warning")
-            if not self.tables_exist(connection):
+            there = self.there(connection)
+            if not any(there.values()):
                 connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload ' || %s, 0))", [self.display])
+                connection.execute("SET LOCAL client_min_messages = warning")     # another cbload may have made them by now
                 connection.execute(self.query(TABLES))
+            elif not all(there.values()):
+                names = {found: self.names[name].as_string(connection) for name, found in there.items()}
+                raise LoadError(f"there is a table {names[True]}, but no {names[False]}: it is not one that cbload made; choose another with --table")
             self.same_features(connection, map)
 
-    def tables_exist(self, connection: psycopg.Connection) -> bool:
-        return all(connection.execute("SELECT to_regclass(%s)", [self.names[name].as_string(connection)]).fetchone()[0] for name in ("cells", "sources", "samples"))
+    def there(self, connection: psycopg.Connection) -> dict[str, bool]:
+        return {name: connection.execute("SELECT to_regclass(%s) IS NOT NULL", [self.names[name].as_string(connection)]).fetchone()[0] for name in ("cells", "sources", "samples")}
 
     def same_features(self, connection: psycopg.Connection, map: Map) -> None:
+        """Masks of other features would mean something else."""
         other = connection.execute(self.query("SELECT name, features FROM {sources} WHERE features <> %s ORDER BY source LIMIT 1"), [map.features]).fetchone()
         if other:
             raise LoadError(f"the table {self.display} has cells with the features {listed(other[1])} (source \"{other[0]}\"), and those of this map are {listed(map.features)}: use another table")

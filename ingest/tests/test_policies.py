@@ -94,6 +94,13 @@ def test_other_features_in_one_table(cbload, db, map, slide, tmp_path):
     assert len(loaded(db, '"Other cells"')) == 40
 
 
+def test_a_table_of_others(cbload, db, map, slide):
+    db.execute("CREATE TABLE cells (a integer)")
+    refused = cbload(slide, "--map", map)
+    assert refused.status == 1 and 'there is a table "cells", but no "cells_s' in refused.err and "--table" in refused.err
+    assert db.execute("SELECT count(*) FROM pg_class WHERE relnamespace = 'made'::regnamespace").fetchone() == (1,)
+
+
 def test_check_leaves_nothing(cbload, db, map, slide):
     ended = cbload(slide, "--map", map, "--check", "--server", "host=/nowhere")
     assert ended.status == 0 and "80 cells can be loaded" in ended.out
