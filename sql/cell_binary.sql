@@ -211,6 +211,32 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 'phenotype mask of a cell from one row for each feature; a feature''s bit is set if any of its rows is positive';
 
 -- ---------------------------------------------------------------------------
+-- Intensities: numbers in one byte
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_float8_encode(value double precision)
+RETURNS smallint AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_float8_encode(double precision) IS
+'code from 0 to 255 of a number from 0 to 1, in the 8-bit floating-point format of SPT';
+
+CREATE FUNCTION cell_float8_decode(code smallint)
+RETURNS double precision AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_float8_decode(smallint) IS
+'number from 0 to 1 that a code from 0 to 255 stands for, in the 8-bit floating-point format of SPT';
+
+-- ---------------------------------------------------------------------------
+-- Shapes: where a cell is, by its outline
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_shape_centroid(contents text, OUT x double precision, OUT y double precision)
+RETURNS record AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION cell_shape_centroid(text) IS
+'mean of the vertices of the polygon in an ESRI shapefile in base64, as SPT stores the outline of a cell';
+
+-- ---------------------------------------------------------------------------
 -- Chunks: a payload in pieces
 --
 -- A plain query, which the planner puts in the place of the call: rows are made

@@ -245,6 +245,96 @@ ReportFault(const CbLayout *layout, const CbFault *fault)
 	}
 }
 
+void
+ReportNotEncodable(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("NaN cannot be encoded in one byte")));
+}
+
+void
+ReportFloat8Code(int code)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("code %d is out of range", code),
+			 errdetail("A code must be from 0 to %d.", UINT8_MAX)));
+}
+
+/* A text is not a shapefile, for the reason in the detail. */
+pg_noreturn static void
+report_invalid_shape(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid shapefile"),
+			 errdetail_internal("%s", detail),
+			 errhint("The contents must be an ESRI shapefile (.shp) with one polygon, in base64.")));
+}
+
+void
+ReportShapeText(const CbBase64 *decoder)
+{
+	report_invalid_shape(decoder->position < decoder->length ?
+						 psprintf("Character " UINT64_FORMAT " cannot be where it is in base64.",
+								  (uint64) decoder->position + 1) :
+						 "The text ends within a group of base64.");
+}
+
+void
+ReportShapeFault(const CbShapeFault *fault)
+{
+	const char *detail;
+
+	switch (fault->code)
+	{
+		case CB_SHAPE_CUT:
+			detail = psprintf("A file with a polygon has at least " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_FIELD:
+			detail = psprintf("The %s is " INT64_FORMAT ", and must be " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_TOO_FEW:
+			detail = psprintf("The number of %s is " INT64_FORMAT ", and must be at least " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_WRONG_LENGTH:
+			detail = fault->found > fault->expected ?
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are more.", fault->expected) :
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+						 fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RECORD:
+			detail = psprintf("By its header the record has " INT64_FORMAT " bytes, but its rings and vertices take " INT64_FORMAT ".",
+							  fault->found, fault->expected);
+			break;
+		case CB_SHAPE_NOT_ONE_RECORD:
+			detail = psprintf("The first record ends at byte " INT64_FORMAT ", but the file has " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " cannot begin with vertex " INT64_FORMAT ".",
+							  fault->position, fault->found);
+			break;
+		case CB_SHAPE_OPEN_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " does not end with its first vertex.", fault->position);
+			break;
+		case CB_SHAPE_NOT_FINITE:
+			detail = psprintf("The %s coordinate of vertex " UINT64_FORMAT " is NaN or infinite.",
+							  fault->field, fault->position);
+			break;
+		case CB_SHAPE_TOO_LARGE:
+			detail = psprintf("The %s coordinates are too large to be added.", fault->field);
+			break;
+		default:
+			elog(ERROR, "unexpected fault %d of a shapefile", (int) fault->code);
+	}
+	report_invalid_shape(detail);
+}
+
 /* The names of all codings. */
 static const char *
 coding_names(void)

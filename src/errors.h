@@ -10,7 +10,9 @@
 #include "compat.h"
 
 #include "coding.h"
+#include "core/base64.h"
 #include "core/layout.h"
+#include "core/shape.h"
 
 /*
  * An argument of an aggregate is NULL; row says for which row ("cell_id 7"),
@@ -56,6 +58,14 @@ pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
 
 /* What src/core found wrong with cells or with bytes. */
 pg_noreturn extern void ReportFault(const CbLayout *layout, const CbFault *fault);
+
+/* A value has no code of one byte, or a code is none. */
+pg_noreturn extern void ReportNotEncodable(void);
+pg_noreturn extern void ReportFloat8Code(int code);
+
+/* A text is not base64 where its decoder is, or not a shapefile. */
+pg_noreturn extern void ReportShapeText(const CbBase64 *decoder);
+pg_noreturn extern void ReportShapeFault(const CbShapeFault *fault);
 
 /* There is no coding of that name. */
 pg_noreturn extern void ReportUnknownCoding(const char *name, int length);
