@@ -324,7 +324,8 @@ CREATE TABLE cell_study (
 	y_column name NOT NULL,
 	phenotypes_column name,
 	feature_columns name[],
-	features text[] NOT NULL
+	features text[] NOT NULL,
+	intensities_column name
 ) USING heap;
 COMMENT ON TABLE cell_study IS
 'registered studies: the relation and the columns that their cells are in';
@@ -336,7 +337,7 @@ GRANT SELECT, INSERT ON cell_study TO @extowner@;
 GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
-SELECT study, source, store, features
+SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities
 FROM cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
 COMMENT ON VIEW cell_studies IS
@@ -348,10 +349,11 @@ CREATE FUNCTION cell_register_study(
 	sample name DEFAULT 'sample', cell_id name DEFAULT 'cell_id',
 	x name DEFAULT 'x', y name DEFAULT 'y',
 	phenotypes name DEFAULT NULL, feature_columns name[] DEFAULT NULL,
-	features text[] DEFAULT NULL, store boolean DEFAULT NULL)
+	features text[] DEFAULT NULL, store boolean DEFAULT NULL,
+	intensities name DEFAULT NULL)
 RETURNS void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean) IS
+COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean, name) IS
 'says where the cells and features of a study are, and has changes of them noticed';
 
 CREATE FUNCTION cell_drop_study(study text)
@@ -533,6 +535,18 @@ RETURNS SETOF record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(text, text, text) IS
 'every sample of a study, packed in one pass over its source';
+
+CREATE FUNCTION cell_subsample(study text, cells bigint, seed bigint DEFAULT 0)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION cell_subsample(text, bigint, bigint) IS
+'intensities of a number of a study''s cells, of each sample in proportion to its size';
+
+CREATE FUNCTION cell_subsample_metadata(study text, cells bigint)
+RETURNS json AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION cell_subsample_metadata(text, bigint) IS
+'what cell_subsample has of each sample, the thresholds of its channels, and their order';
 
 CREATE FUNCTION cell_make_ready(
 	study text, sample text, layout text, coding text,

@@ -20,6 +20,7 @@
 #include "cells.h"
 #include "float8.h"
 #include "shape.h"
+#include "subsample.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1022,6 +1023,193 @@ refused_shapes(void **state)
 	free(file.bytes);
 }
 
+static void
+subsample_sizes(void **state)
+{
+	static const struct
+	{
+		uint64_t	cells[4];
+		uint64_t	wanted;
+		uint64_t	sizes[4];
+	}			cases[] = {
+		/* all there are */
+		{{5, 1, 0, 4}, 10, {5, 1, 0, 4}},
+		{{5, 1, 0, 4}, UINT64_MAX, {5, 1, 0, 4}},
+		{{5, 1, 0, 4}, 0, {0, 0, 0, 0}},
+		/* in proportion; what is missing in turn, but none from the empty one */
+		{{100, 200, 300, 400}, 10, {1, 2, 3, 4}},
+		{{100, 200, 300, 400}, 12, {2, 3, 3, 4}},
+		{{5, 1, 0, 4}, 9, {5, 1, 0, 3}},
+		{{0, 0, 1, 4000}, 2, {0, 0, 1, 1}},
+		{{3, 3, 3, 3}, 3, {1, 1, 1, 0}},
+		/* Of 1 and 3 cells one is missing: the first sample has no other. */
+		{{1, 1, 1, 3}, 5, {1, 1, 1, 2}},
+	};
+	uint64_t	seed = 3;
+
+	(void) state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+	{
+		uint64_t	sizes[4];
+
+		cb_subsample_sizes(cases[i].cells, sizes, 4, cases[i].wanted);
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(sizes[k], cases[i].sizes[k]);
+	}
+	cb_subsample_sizes(NULL, NULL, 0, 5);
+
+	/* As many as are wanted, of each near its share, and never more than it has. */
+	for (int round = 0; round < 1000; round++)
+	{
+		uint64_t	cells[50];
+		uint64_t	sizes[50];
+		uint64_t	total = 0;
+		uint64_t	taken = 0;
+		uint64_t	wanted;
+
+		for (int k = 0; k < 50; k++)
+			total += cells[k] = next_random(&seed) >> (20 + next_random(&seed) % 44);
+		wanted = next_random(&seed) % (total + 2);
+		cb_subsample_sizes(cells, sizes, 50, wanted);
+		for (int k = 0; k < 50; k++)
+		{
+			double		share = (double) cells[k] / (double) total * (double) (wanted < total ? wanted : total);
+
+			assert_true(sizes[k] <= cells[k]);
+			assert_true(fabs((double) sizes[k] - share) <= 1 + share * 1e-12);
+			taken += sizes[k];
+		}
+		assert_int_equal(taken, wanted < total ? wanted : total);
+	}
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* What is selected are the smallest keys, each in a place of its own. */
+static void
+subsample_selection(void **state)
+{
+	static const uint32_t sizes[] = {0, 1, 2, 3, 10, 63, 64, 100};
+	uint64_t	random = 5;
+
+	(void) state;
+	/* with seed 0, the numbers of splitmix64 from 0 */
+	assert_true(cb_subsample_key(0, 0) == UINT64_C(0xe220a8397b1dcdaf));
+	assert_true(cb_subsample_key(0, 1) == UINT64_C(0x6e789e6aa1b965f4));
+	assert_true(cb_subsample_key(0, 2) == UINT64_C(0x06c45d188009454f));
+	assert_true(cb_subsample_key(1, 0) != cb_subsample_key(0, 0));
+	assert_true(cb_subsample_key(UINT64_MAX, UINT32_MAX) != cb_subsample_key(UINT64_MAX, 0));
+
+	for (size_t s = 0; s < COUNT_OF(sizes); s++)
+		for (uint32_t offered = 0; offered < 100; offered += 1 + offered / 3)
+		{
+			CbTaken    *room = malloc((sizes[s] + 1) * sizeof(CbTaken));
+			uint64_t	kept[101];
+			uint64_t	keys[100];
+			uint32_t	count = offered < sizes[s] ? offered : sizes[s];
+			CbSelection selection;
+
+			cb_selection_init(&selection, room, sizes[s]);
+			for (uint32_t i = 0; i < offered; i++)
+			{
+				uint32_t	place;
+
+				keys[i] = next_random(&random);
+				place = cb_select(&selection, keys[i]);
+				assert_true(place == CB_LEFT || place < count);
+				if (place != CB_LEFT)
+					kept[place] = keys[i];
+			}
+			assert_int_equal(selection.count, count);
+			assert_int_equal(cb_selection_parted(&selection), CB_LEFT);
+			qsort(keys, offered, sizeof(*keys), compare_keys);
+			qsort(kept, count, sizeof(*kept), compare_keys);
+			for (uint32_t i = 0; i < count; i++)
+				assert_true(kept[i] == keys[i]);
+			free(room);
+		}
+}
+
+/* A key that is there twice, of which one is taken, shows in any order. */
+static void
+subsample_parted(void **state)
+{
+	static const uint64_t keys[] = {10, 20, 30, 30, 40, 50};
+	size_t		order[] = {0, 1, 2, 3, 4, 5};
+	uint64_t	random = 6;
+
+	(void) state;
+	for (int round = 0; round < 200; round++)
+	{
+		for (size_t i = 6; i-- > 1;)
+		{
+			size_t		other = next_random(&random) % (i + 1);
+			size_t		swap = order[i];
+
+			order[i] = order[other];
+			order[other] = swap;
+		}
+		for (uint32_t size = 0; size <= 6; size++)
+		{
+			CbTaken		room[6];
+			uint64_t	kept[6];
+			CbSelection selection;
+			uint32_t	parted;
+
+			cb_selection_init(&selection, room, size);
+			for (size_t i = 0; i < 6; i++)
+			{
+				uint32_t	place = cb_select(&selection, keys[order[i]]);
+
+				if (place != CB_LEFT)
+					kept[place] = keys[order[i]];
+			}
+			parted = cb_selection_parted(&selection);
+			if (size == 3)
+				assert_true(parted != CB_LEFT && kept[parted] == 30);
+			else
+				assert_true(parted == CB_LEFT);
+		}
+	}
+}
+
+static void
+thresholds(void **state)
+{
+	CbChannel	channel = {false};
+
+	(void) state;
+	/* one kind only: its largest or smallest, but not 0 */
+	cb_channel_add(&channel, 0, false);
+	assert_int_equal(cb_channel_threshold(&channel), 1);
+	cb_channel_add(&channel, 100, false);
+	cb_channel_add(&channel, 50, false);
+	assert_int_equal(cb_channel_threshold(&channel), 100);
+	/* both, whichever is larger; (100 is 8, 200 is 79 of 251) */
+	cb_channel_add(&channel, 220, true);
+	cb_channel_add(&channel, 200, true);
+	cb_channel_add(&channel, 230, true);
+	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((8 + 79) / 2. / 251));
+	cb_channel_add(&channel, 40, true);
+	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((cb_float8_decode(100) + cb_float8_decode(40)) / 2));
+
+	channel = (CbChannel) {false};
+	cb_channel_add(&channel, 0, true);
+	assert_int_equal(cb_channel_threshold(&channel), 1);
+	channel = (CbChannel) {false};
+	cb_channel_add(&channel, 255, true);
+	assert_int_equal(cb_channel_threshold(&channel), 255);
+	cb_channel_add(&channel, 255, false);
+	assert_int_equal(cb_channel_threshold(&channel), 255);
+}
+
 /* Write a file; whether it was written. */
 static bool
 write_seed(const char *folder, size_t number, const uint8_t *bytes, size_t size)
@@ -1088,6 +1276,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(base64),
 		cmocka_unit_test(shape_centroids),
 		cmocka_unit_test(refused_shapes),
+		cmocka_unit_test(subsample_sizes),
+		cmocka_unit_test(subsample_selection),
+		cmocka_unit_test(subsample_parted),
+		cmocka_unit_test(thresholds),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
