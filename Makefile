@@ -15,7 +15,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cell_binar
 
 MODULE_big = cell_binary
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c))
-SHLIB_LINK = -lz -lzstd -lbrotlienc -lbrotlidec
+SHLIB_LINK = -lz -lzstd -lbrotlienc -lbrotlidec -lm
 PG_CPPFLAGS = -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
 
 DATA = $(wildcard sql/cell_binary--*--*.sql)

@@ -111,13 +111,13 @@ COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, integer, integer, bigint
 COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, double precision, double precision, bigint, text) IS
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_combinefn(internal, internal) IS
-'support function of the aggregate cell_pack';
+'support function of the aggregates cell_pack and cell_pack_intensities';
 COMMENT ON FUNCTION cell_pack_serialfn(internal) IS
-'support function of the aggregate cell_pack';
+'support function of the aggregates cell_pack and cell_pack_intensities';
 COMMENT ON FUNCTION cell_pack_deserialfn(bytea, internal) IS
-'support function of the aggregate cell_pack';
+'support function of the aggregates cell_pack and cell_pack_intensities';
 COMMENT ON FUNCTION cell_pack_finalfn(internal) IS
-'support function of the aggregate cell_pack';
+'support function of the aggregates cell_pack and cell_pack_intensities';
 
 COMMENT ON AGGREGATE cell_pack(integer, integer, bigint) IS
 'packs cells into a compact payload, in the order the rows come';
@@ -211,6 +211,67 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 'phenotype mask of a cell from one row for each feature; a feature''s bit is set if any of its rows is positive';
 
 -- ---------------------------------------------------------------------------
+-- Intensities: numbers in one byte
+--
+-- The state of the aggregate is a set of cells like that of cell_pack, whose
+-- functions it shares. SSPACE is that of 100,000 cells with 30 intensities.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_pack_intensities_transfn(state internal, cell_id bigint, intensities real[])
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_pack_intensities_transfn(internal, bigint, real[]) IS
+'support function of the aggregate cell_pack_intensities';
+
+CREATE FUNCTION cell_pack_intensities_transfn(state internal, cell_id bigint, intensities double precision[])
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_pack_intensities_transfn(internal, bigint, double precision[]) IS
+'support function of the aggregate cell_pack_intensities';
+
+CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
+	SFUNC = cell_pack_intensities_transfn, STYPE = internal, SSPACE = 3400000,
+	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = cell_pack_combinefn,
+	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[]) IS
+'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
+
+CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precision[]) (
+	SFUNC = cell_pack_intensities_transfn, STYPE = internal, SSPACE = 3400000,
+	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = cell_pack_combinefn,
+	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[]) IS
+'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
+
+CREATE FUNCTION cell_float8_encode(value double precision)
+RETURNS smallint AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_float8_encode(double precision) IS
+'code from 0 to 255 of a number from 0 to 1, in the 8-bit floating-point format of SPT';
+
+CREATE FUNCTION cell_float8_decode(code smallint)
+RETURNS double precision AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_float8_decode(smallint) IS
+'number from 0 to 1 that a code from 0 to 255 stands for, in the 8-bit floating-point format of SPT';
+
+-- ---------------------------------------------------------------------------
+-- Shapes: where a cell is, by its outline
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_shape_centroid(contents text, OUT x double precision, OUT y double precision)
+RETURNS record AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION cell_shape_centroid(text) IS
+'mean of the vertices of the polygon in an ESRI shapefile in base64, as SPT stores the outline of a cell';
+
+-- ---------------------------------------------------------------------------
 -- Chunks: a payload in pieces
 --
 -- A plain query, which the planner puts in the place of the call: rows are made
@@ -263,7 +324,8 @@ CREATE TABLE cell_study (
 	y_column name NOT NULL,
 	phenotypes_column name,
 	feature_columns name[],
-	features text[] NOT NULL
+	features text[] NOT NULL,
+	intensities_column name
 ) USING heap;
 COMMENT ON TABLE cell_study IS
 'registered studies: the relation and the columns that their cells are in';
@@ -275,7 +337,7 @@ GRANT SELECT, INSERT ON cell_study TO @extowner@;
 GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
-SELECT study, source, store, features
+SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities
 FROM cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
 COMMENT ON VIEW cell_studies IS
@@ -287,10 +349,11 @@ CREATE FUNCTION cell_register_study(
 	sample name DEFAULT 'sample', cell_id name DEFAULT 'cell_id',
 	x name DEFAULT 'x', y name DEFAULT 'y',
 	phenotypes name DEFAULT NULL, feature_columns name[] DEFAULT NULL,
-	features text[] DEFAULT NULL, store boolean DEFAULT NULL)
+	features text[] DEFAULT NULL, store boolean DEFAULT NULL,
+	intensities name DEFAULT NULL)
 RETURNS void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean) IS
+COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean, name) IS
 'says where the cells and features of a study are, and has changes of them noticed';
 
 CREATE FUNCTION cell_drop_study(study text)
@@ -472,6 +535,18 @@ RETURNS SETOF record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(text, text, text) IS
 'every sample of a study, packed in one pass over its source';
+
+CREATE FUNCTION cell_subsample(study text, cells bigint, seed bigint DEFAULT 0)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION cell_subsample(text, bigint, bigint) IS
+'intensities of a number of a study''s cells, of each sample in proportion to its size';
+
+CREATE FUNCTION cell_subsample_metadata(study text, cells bigint)
+RETURNS json AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION cell_subsample_metadata(text, bigint) IS
+'what cell_subsample has of each sample, the thresholds of its channels, and their order';
 
 CREATE FUNCTION cell_make_ready(
 	study text, sample text, layout text, coding text,

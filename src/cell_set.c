@@ -27,7 +27,8 @@ check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 	Assert(set->capacity <= set->max_count);
 	Assert(set->has_ids || !set->stores_ids);
 	Assert(set->has_ids || set->layout == &cb_compact);
-	Assert(!set->has_fractions || set->layout->takes_fractions);
+	Assert(set->layout != NULL || set->stores_ids);
+	Assert(!set->has_fractions || (set->layout != NULL && set->layout->takes_fractions));
 	Assert(set->stores_ids || set->ascending);
 }
 
@@ -64,27 +65,59 @@ set_buffer(CellSet *set, char *buffer, Size size)
 }
 
 /*
- * Ids are stored from the beginning where the payload's cells would otherwise
- * be larger than the records, and it could not be made in their place.
+ * A set of records.  Ids are stored from the beginning where the payload's
+ * cells would otherwise be larger than the records, and it could not be made
+ * in their place.
  */
-CellSet *
-CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
-			  bool has_ids, bool has_fractions)
+static CellSet *
+create_set(MemoryContext aggcontext, const CbLayout *layout, uint32 body, uint64 max_count,
+		   bool has_ids, bool stores_ids)
 {
 	MemoryContext context = cell_set_context(aggcontext);
 	CellSet    *set = MemoryContextAllocZero(context, sizeof(CellSet));
 
 	set->layout = layout;
+	set->body = body;
+	set->max_count = max_count;
 	set->has_ids = has_ids;
-	set->has_fractions = has_fractions;
-	set->stores_ids = has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL;
+	set->stores_ids = stores_ids;
 	set->ascending = true;
 	set->last_id = -1;
 	set->extent = cb_extent_of_nothing();
-	set->max_count = cb_layout_max_cells(layout, MaxPayloadSize());
 	set_buffer(set, MemoryContextAlloc(context, FIRST_BUFFER_SIZE), FIRST_BUFFER_SIZE);
+	return set;
+}
+
+CellSet *
+CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
+			  bool has_ids, bool has_fractions)
+{
+	CellSet    *set = create_set(aggcontext, layout,
+								 has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL,
+								 cb_layout_max_cells(layout, MaxPayloadSize()), has_ids,
+								 has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL);
+
+	set->has_fractions = has_fractions;
 	check_invariants(set);
 	return set;
+}
+
+CellSet *
+CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels)
+{
+	CellSet    *set = create_set(aggcontext, NULL, channels,
+								 MaxPayloadSize() / (ID_SIZE + channels), true, true);
+
+	check_invariants(set);
+	return set;
+}
+
+CellSet *
+CellSetCreateLike(MemoryContext aggcontext, const CellSet *other)
+{
+	if (other->layout == NULL)
+		return CellSetCreateIntensities(aggcontext, other->body);
+	return CellSetCreate(aggcontext, other->layout, other->has_ids, other->has_fractions);
 }
 
 /*
@@ -108,7 +141,11 @@ CellSetGrow(CellSet *set, uint64 more)
 
 	Assert(!set->is_finished);
 	if (more > set->max_count - set->count)
+	{
+		if (set->layout == NULL)
+			ReportIntensitiesTooLarge(set->body, set->max_count);
 		ReportPayloadTooLarge(set->layout, set->max_count);
+	}
 
 	size = buffer_size(room + (set->count + more) * set->width);
 	size = Min(size, room + set->max_count * set->width);
@@ -185,6 +222,8 @@ CellSetMerge(CellSet *set, const CellSet *other)
 
 	Assert(!set->is_finished);
 	Assert(set->has_ids == other->has_ids);
+	if (set->layout == NULL && set->body != other->body)
+		ReportMixedChannels(set->body, other->body);
 	if (set->layout != other->layout)
 		ReportMixedLayouts(set->layout, other->layout);
 	if (set->has_fractions != other->has_fractions)
@@ -302,12 +341,38 @@ strip_ids(CellSet *set)
 				CHECK_FOR_INTERRUPTS();
 			memcpy(&cell_id, record, ID_SIZE);
 			if (i > 0 && cell_id == previous)
-				ReportFault(set->layout, &(CbFault) {.code = CB_ID_REPEATED, .cell = cell_id});
+				ReportRepeatedId(cell_id);
 			previous = cell_id;
 			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
 		}
 	cb_compact_put_header((uint8 *) set->buffer + VARHDRSZ, set->count);
 	SET_VARSIZE(set->buffer, size);
+	return (bytea *) set->buffer;
+}
+
+/*
+ * Make the payload of intensities, which is the records with their ids
+ * big-endian: in place.
+ */
+static bytea *
+turn_ids(CellSet *set)
+{
+	int64		previous = -1;
+
+	for (uint64 i = 0; i < set->count; i++)
+	{
+		uint8	   *record = (uint8 *) set->records + i * set->width;
+		uint32		cell_id;
+
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy(&cell_id, record, ID_SIZE);
+		if (cell_id == previous)
+			ReportRepeatedId(cell_id);
+		previous = cell_id;
+		cb_put_be32(record, cell_id);
+	}
+	SET_VARSIZE(set->buffer, VARHDRSZ + set->count * set->width);
 	return (bytea *) set->buffer;
 }
 
@@ -369,6 +434,11 @@ CellSetPayload(CellSet *set)
 		set->ascending = true;
 	}
 
+	if (set->layout == NULL)
+	{
+		set->is_finished = true;
+		return turn_ids(set);
+	}
 	if (set->layout->cell_size == 0)
 		return encode_set(set, false);
 

@@ -1,13 +1,14 @@
 /*
  * cell_set.h
  *		The cells of one payload while they are collected: the state of the
- *		aggregate cell_pack.
+ *		aggregates cell_pack and cell_pack_intensities.
  *
  * Cells stand in one growable buffer, as records.  A record is a cell of
  * layout compact; or, for a layout that takes untruncated positions, a
- * Centroid.  It is preceded by the cell's id where that is needed: while ids
- * are those of the row before plus one, as they come from a table in the
- * order of its key, the first one tells all.
+ * Centroid; or a byte for each channel, the intensities of a cell.  It is
+ * preceded by the cell's id where that is needed: while ids are those of the
+ * row before plus one, as they come from a table in the order of its key, the
+ * first one tells all.
  */
 #ifndef CELL_BINARY_CELL_SET_H
 #define CELL_BINARY_CELL_SET_H
@@ -46,13 +47,14 @@ typedef struct RecordTrim
 
 typedef struct CellSet
 {
-	const CbLayout *layout;
+	const CbLayout *layout;		/* NULL: records are intensities */
 	bool		has_ids;
 	bool		has_fractions;	/* records are Centroids */
 	bool		stores_ids;		/* records start with their ids */
 	bool		ascending;		/* so far ids came strictly ascending */
 	bool		is_finished;	/* the buffer has become the result */
 	bool		is_trimmed;		/* records are trimmed */
+	uint32		body;			/* bytes of a record behind its id */
 	uint32		width;			/* of a record */
 	uint32		first_id;		/* of the first record */
 	int64		last_id;		/* of the last one, if ids are stored; -1
@@ -76,6 +78,12 @@ typedef struct CellSet
  */
 extern CellSet *CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
 							  bool has_ids, bool has_fractions);
+
+/* The same for the intensities of cells in so many channels. */
+extern CellSet *CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels);
+
+/* The same for cells that are to be merged with those of another set. */
+extern CellSet *CellSetCreateLike(MemoryContext aggcontext, const CellSet *other);
 
 /* Make room for so many more records, or report that they don't fit. */
 extern void CellSetGrow(CellSet *set, uint64 more);
@@ -103,15 +111,14 @@ extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);
 static inline Size
 CellSetHeaderRoom(const CbLayout *layout)
 {
-	return VARHDRSZ + (layout->cell_size > 0 ? layout->header_size : 0);
+	return VARHDRSZ + (layout != NULL && layout->cell_size > 0 ? layout->header_size : 0);
 }
 
 /* Bytes of a record that is not trimmed. */
 static inline uint32
 CellSetRecordWidth(const CellSet *set)
 {
-	return (set->has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL) +
-		(set->stores_ids ? ID_SIZE : 0);
+	return set->body + (set->stores_ids ? ID_SIZE : 0);
 }
 
 /* The address of a further record of the set's width. */

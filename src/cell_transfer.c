@@ -16,12 +16,12 @@
 #include "utils/memutils.h"
 
 /*
- * What comes behind the records: the layout's name; has_ids, has_fractions,
- * stores_ids, ascending; first_id, differing_bits, last_id, count; the extent;
- * and how the records are trimmed.
+ * What comes behind the records: the layout's name, which is empty for
+ * intensities; has_ids, has_fractions, stores_ids, ascending; body, first_id,
+ * differing_bits, last_id, count; the extent; and how the records are trimmed.
  */
 #define TRAILER_NAME 16
-#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 2 * 4 + 2 * 8 + 4 * 8 + 3 * 4 + 4 * 1)
+#define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 3 * 4 + 2 * 8 + 4 * 8 + 3 * 4 + 4 * 1)
 
 /*
  * The bytes go to the leader in a row, which must not be larger than a chunk of
@@ -44,6 +44,13 @@ static uint64
 low_bytes(uint8 bytes)
 {
 	return bytes == 8 ? PG_UINT64_MAX : ((uint64) 1 << (8 * bytes)) - 1;
+}
+
+/* Whether records are trimmed on their way: those of compact cells. */
+static bool
+can_be_trimmed(const CellSet *set)
+{
+	return set->layout != NULL && !set->has_fractions;
 }
 
 static uint32
@@ -163,7 +170,7 @@ CellSetSerialize(CellSet *set)
 	if (set->is_finished)
 		return (bytea *) set->buffer;
 
-	if (!set->has_fractions)
+	if (can_be_trimmed(set))
 	{
 		measure_trim(set, &set->trim);
 		trim_records(set, &set->trim);
@@ -183,13 +190,15 @@ CellSetSerialize(CellSet *set)
 	}
 
 	initStringInfo(&trailer);
-	pq_sendbytes(&trailer, set->layout->name, set->layout->name_length);
+	if (set->layout != NULL)
+		pq_sendbytes(&trailer, set->layout->name, set->layout->name_length);
 	while (trailer.len < TRAILER_NAME)
 		pq_sendbyte(&trailer, 0);
 	pq_sendbyte(&trailer, set->has_ids);
 	pq_sendbyte(&trailer, set->has_fractions);
 	pq_sendbyte(&trailer, set->stores_ids);
 	pq_sendbyte(&trailer, set->ascending);
+	pq_sendint32(&trailer, set->body);
 	pq_sendint32(&trailer, set->first_id);
 	pq_sendint32(&trailer, set->differing_bits);
 	pq_sendint64(&trailer, set->last_id);
@@ -228,12 +237,13 @@ CellSetDeserialize(const bytea *bytes)
 	initReadOnlyStringInfo(&trailer, start + length - TRAILER_SIZE, TRAILER_SIZE);
 	name = pq_getmsgbytes(&trailer, TRAILER_NAME);
 	set->layout = cb_layout_named(name, strnlen(name, TRAILER_NAME));
-	if (set->layout == NULL)
+	if (set->layout == NULL && name[0] != '\0')
 		elog(ERROR, "invalid serialized cell set");
 	set->has_ids = pq_getmsgbyte(&trailer);
 	set->has_fractions = pq_getmsgbyte(&trailer);
 	set->stores_ids = pq_getmsgbyte(&trailer);
 	set->ascending = pq_getmsgbyte(&trailer);
+	set->body = pq_getmsgint(&trailer, 4);
 	set->first_id = pq_getmsgint(&trailer, 4);
 	set->differing_bits = pq_getmsgint(&trailer, 4);
 	set->last_id = pq_getmsgint64(&trailer);
@@ -252,7 +262,7 @@ CellSetDeserialize(const bytea *bytes)
 	pq_getmsgend(&trailer);
 
 	set->is_finished = true;
-	set->is_trimmed = !set->has_fractions;
+	set->is_trimmed = can_be_trimmed(set);
 	set->width = set->is_trimmed ? trimmed_width(&set->trim) : CellSetRecordWidth(set);
 	room = CellSetHeaderRoom(set->layout) - VARHDRSZ;
 	set->records = start + room;

@@ -127,6 +127,57 @@ ReportMixedLayouts(const CbLayout *first, const CbLayout *other)
 			 errhint("Group the rows by their layout.")));
 }
 
+void
+ReportMixedChannels(int first, int other)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all rows of a payload must have the same number of intensities"),
+			 errdetail("There are rows with %d and with %d.", first, other)));
+}
+
+void
+ReportIntensityDimensions(int64 cell_id, int dimensions)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			 errmsg("array of intensities must have one dimension"),
+			 errdetail("That of cell_id " INT64_FORMAT " has %d.", cell_id, dimensions)));
+}
+
+void
+ReportNoIntensities(int64 cell_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("array of intensities of cell_id " INT64_FORMAT " is empty", cell_id)));
+}
+
+void
+ReportTooManyIntensities(int64 cell_id, int intensities, int max_intensities)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+			 errmsg("cannot have more than %d intensities", max_intensities),
+			 errdetail("There are %d of cell_id " INT64_FORMAT ".", intensities, cell_id)));
+}
+
+void
+ReportNullIntensity(int64 cell_id, int element)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " must not be null", element, cell_id)));
+}
+
+void
+ReportIntensity(int64 cell_id, int element)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN", element, cell_id)));
+}
+
 /* What to do with a sample that is too large for a layout. */
 static const char *
 parts_hint(const CbLayout *layout)
@@ -138,28 +189,42 @@ parts_hint(const CbLayout *layout)
 
 /* A payload is too large; fact begins the detail. */
 pg_noreturn static void
-report_too_large(const CbLayout *layout, const char *fact)
+report_too_large(const char *payload, const char *fact, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("payload in layout \"%s\" would exceed %d bytes",
-					layout->name, MaxPayloadSize()),
+			 errmsg("%s would exceed %d bytes", payload, MaxPayloadSize()),
 			 MaxPayloadSize() < LARGEST_BYTEA ?
 			 errdetail("%s; the limit is \"cell_binary.max_payload_size\".", fact) :
 			 errdetail("%s; the limit is the size of a bytea.", fact),
-			 errhint("%s", parts_hint(layout))));
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* The same of a layout. */
+pg_noreturn static void
+report_layout_too_large(const CbLayout *layout, const char *fact)
+{
+	report_too_large(psprintf("payload in layout \"%s\"", layout->name), fact, parts_hint(layout));
 }
 
 void
 ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells)
 {
-	report_too_large(layout, psprintf("At most " UINT64_FORMAT " cells fit", max_cells));
+	report_layout_too_large(layout, psprintf("At most " UINT64_FORMAT " cells fit", max_cells));
 }
 
 void
 ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes)
 {
-	report_too_large(layout, psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes", cells, bytes));
+	report_layout_too_large(layout, psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes", cells, bytes));
+}
+
+void
+ReportIntensitiesTooLarge(int channels, uint64 max_cells)
+{
+	report_too_large("payload of intensities",
+					 psprintf("At most " UINT64_FORMAT " cells with %d intensities fit", max_cells, channels),
+					 "Pack the sample in parts, for example by ranges of cell_id.");
 }
 
 void
@@ -218,16 +283,21 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 }
 
 void
+ReportRepeatedId(uint32 cell_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("more than one row has cell_id %u", cell_id),
+			 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove repeated ones.")));
+}
+
+void
 ReportFault(const CbLayout *layout, const CbFault *fault)
 {
 	switch (fault->code)
 	{
 		case CB_ID_REPEATED:
-			ereport(ERROR,
-					(errcode(ERRCODE_CARDINALITY_VIOLATION),
-					 errmsg("more than one row has cell_id " UINT64_FORMAT, fault->cell),
-					 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove repeated ones.")));
-			break;
+			ReportRepeatedId((uint32) fault->cell);
 		case CB_COORDINATE_TOO_LARGE:
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -243,6 +313,96 @@ ReportFault(const CbLayout *layout, const CbFault *fault)
 					 errdetail_internal("%s", decoding_fault_detail(layout, fault)),
 					 errhint("The layout must be the one that the payload was packed with.")));
 	}
+}
+
+void
+ReportNotEncodable(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("NaN cannot be encoded in one byte")));
+}
+
+void
+ReportFloat8Code(int code)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("code %d is out of range", code),
+			 errdetail("A code must be from 0 to %d.", UINT8_MAX)));
+}
+
+/* A text is not a shapefile, for the reason in the detail. */
+pg_noreturn static void
+report_invalid_shape(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid shapefile"),
+			 errdetail_internal("%s", detail),
+			 errhint("The contents must be an ESRI shapefile (.shp) with one polygon, in base64.")));
+}
+
+void
+ReportShapeText(const CbBase64 *decoder)
+{
+	report_invalid_shape(decoder->position < decoder->length ?
+						 psprintf("Character " UINT64_FORMAT " cannot be where it is in base64.",
+								  (uint64) decoder->position + 1) :
+						 "The text ends within a group of base64.");
+}
+
+void
+ReportShapeFault(const CbShapeFault *fault)
+{
+	const char *detail;
+
+	switch (fault->code)
+	{
+		case CB_SHAPE_CUT:
+			detail = psprintf("A file with a polygon has at least " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_FIELD:
+			detail = psprintf("The %s is " INT64_FORMAT ", and must be " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_TOO_FEW:
+			detail = psprintf("The number of %s is " INT64_FORMAT ", and must be at least " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_WRONG_LENGTH:
+			detail = fault->found > fault->expected ?
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are more.", fault->expected) :
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+						 fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RECORD:
+			detail = psprintf("By its header the record has " INT64_FORMAT " bytes, but its rings and vertices take " INT64_FORMAT ".",
+							  fault->found, fault->expected);
+			break;
+		case CB_SHAPE_NOT_ONE_RECORD:
+			detail = psprintf("The first record ends at byte " INT64_FORMAT ", but the file has " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " cannot begin with vertex " INT64_FORMAT ".",
+							  fault->position, fault->found);
+			break;
+		case CB_SHAPE_OPEN_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " does not end with its first vertex.", fault->position);
+			break;
+		case CB_SHAPE_NOT_FINITE:
+			detail = psprintf("The %s coordinate of vertex " UINT64_FORMAT " is NaN or infinite.",
+							  fault->field, fault->position);
+			break;
+		case CB_SHAPE_TOO_LARGE:
+			detail = psprintf("The %s coordinates are too large to be added.", fault->field);
+			break;
+		default:
+			elog(ERROR, "unexpected fault %d of a shapefile", (int) fault->code);
+	}
+	report_invalid_shape(detail);
 }
 
 /* The names of all codings. */

@@ -10,7 +10,9 @@
 #include "compat.h"
 
 #include "coding.h"
+#include "core/base64.h"
 #include "core/layout.h"
+#include "core/shape.h"
 
 /*
  * An argument of an aggregate is NULL; row says for which row ("cell_id 7"),
@@ -45,8 +47,24 @@ pg_noreturn extern void ReportUnknownLayout(const char *name, int length);
 /* A group of rows names two layouts. */
 pg_noreturn extern void ReportMixedLayouts(const CbLayout *first, const CbLayout *other);
 
+/* The arrays of intensities of a group have different lengths. */
+pg_noreturn extern void ReportMixedChannels(int first, int other);
+
+/*
+ * An array of intensities has several dimensions, none or too many elements,
+ * or an element, counted from 1, that is NULL or NaN.
+ */
+pg_noreturn extern void ReportIntensityDimensions(int64 cell_id, int dimensions);
+pg_noreturn extern void ReportNoIntensities(int64 cell_id);
+pg_noreturn extern void ReportTooManyIntensities(int64 cell_id, int intensities, int max_intensities);
+pg_noreturn extern void ReportNullIntensity(int64 cell_id, int element);
+pg_noreturn extern void ReportIntensity(int64 cell_id, int element);
+
 /* There are more cells than those that fit into a payload. */
 pg_noreturn extern void ReportPayloadTooLarge(const CbLayout *layout, uint64 max_cells);
+
+/* The same for a payload of intensities. */
+pg_noreturn extern void ReportIntensitiesTooLarge(int channels, uint64 max_cells);
 
 /* The cells take more bytes than a payload may have. */
 pg_noreturn extern void ReportMeasuredTooLarge(const CbLayout *layout, uint64 cells, uint64 bytes);
@@ -54,8 +72,19 @@ pg_noreturn extern void ReportMeasuredTooLarge(const CbLayout *layout, uint64 ce
 /* A parallel worker has more cells than one value can hold. */
 pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells);
 
+/* Two rows have one cell_id. */
+pg_noreturn extern void ReportRepeatedId(uint32 cell_id);
+
 /* What src/core found wrong with cells or with bytes. */
 pg_noreturn extern void ReportFault(const CbLayout *layout, const CbFault *fault);
+
+/* A value has no code of one byte, or a code is none. */
+pg_noreturn extern void ReportNotEncodable(void);
+pg_noreturn extern void ReportFloat8Code(int code);
+
+/* A text is not base64 where its decoder is, or not a shapefile. */
+pg_noreturn extern void ReportShapeText(const CbBase64 *decoder);
+pg_noreturn extern void ReportShapeFault(const CbShapeFault *fault);
 
 /* There is no coding of that name. */
 pg_noreturn extern void ReportUnknownCoding(const char *name, int length);

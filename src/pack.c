@@ -1,8 +1,10 @@
 /*
  * pack.c
  *		The aggregate cell_pack: argument rules, and the calls that the
- *		executor makes for an aggregate.
+ *		executor makes for an aggregate.  All but the transition functions are
+ *		those of cell_pack_intensities, too.
  */
+#include "cell_id_argument.h"
 #include "cell_set.h"
 #include "cell_transfer.h"
 #include "errors.h"
@@ -72,17 +74,6 @@ refuse_nulls(FunctionCallInfo fcinfo)
 	ReportNullLayout();
 }
 
-/* A cell_id, refused outside uint32. */
-static inline uint32
-get_cell_id(FunctionCallInfo fcinfo)
-{
-	int64		cell_id = PG_GETARG_INT64(1);
-
-	if (unlikely(cell_id < 0 || cell_id > PG_UINT32_MAX))
-		ReportCellId(cell_id);
-	return (uint32) cell_id;
-}
-
 /*
  * A double precision coordinate, refused unless truncation gives an int32.
  * The comparison is also false for NaN.
@@ -121,7 +112,7 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 			refuse_nulls(fcinfo);
 
 	if (with_id)
-		cell_id = get_cell_id(fcinfo);
+		cell_id = GetCellId(fcinfo, 1);
 	phenotypes = (uint64) PG_GETARG_INT64(first + 2);
 
 	if (unlikely(set == NULL))
@@ -209,7 +200,7 @@ cell_pack_combinefn(PG_FUNCTION_ARGS)
 	}
 	/* The other one is gone after this call, so even a first one is copied. */
 	if (set == NULL)
-		set = CellSetCreate(aggcontext, other->layout, other->has_ids, other->has_fractions);
+		set = CellSetCreateLike(aggcontext, other);
 	CellSetMerge(set, other);
 	PG_RETURN_POINTER(set);
 }

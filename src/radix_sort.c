@@ -16,8 +16,9 @@
 #define DIGIT_BITS 8
 #define BUCKETS (1 << DIGIT_BITS)
 
-/* Records in the scratch area. */
+/* Records in the scratch area, and bytes: as many of the larger usual records. */
 #define SCRATCH_RECORDS 32768
+#define SCRATCH_SIZE (SCRATCH_RECORDS * 28)
 
 /* Records between two looks for interrupts. */
 #define RECORDS_PER_CHECK 65536
@@ -30,6 +31,13 @@
 #else
 #define prefetch_for_write(address) ((void) 0)
 #endif
+
+/* Records of that width that fit into the scratch area. */
+static pg_attribute_always_inline uint64
+scratch_capacity(uint32 width)
+{
+	return Min(SCRATCH_RECORDS, SCRATCH_SIZE / width);
+}
 
 /* The digit of a record's key that starts at bit shift. */
 static pg_attribute_always_inline uint32
@@ -135,8 +143,8 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 	for (uint32 b = 0; b <= mask; b++)
 		while (next[b] < end[b])
 		{
-			char		carried[64];
-			char		displaced[64];
+			char		carried[RADIX_SORT_MAX_WIDTH];
+			char		displaced[RADIX_SORT_MAX_WIDTH];
 			uint32		d = digit(next[b], shift, mask);
 
 			/* Carry records to where they belong until one belongs here. */
@@ -165,7 +173,7 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 /* Sort by the lowest bits. */
 static pg_attribute_always_inline void
 sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
-			void (*sort_next) (char *, uint64, int, char *))
+			void (*sort_next) (char *, uint64, uint32, int, char *))
 {
 	int			shift = Max(bits - DIGIT_BITS, 0);
 	uint32		mask = (1 << (bits - shift)) - 1;
@@ -173,7 +181,7 @@ sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 
 	if (count <= 1 || bits == 0)
 		return;
-	if (count <= SCRATCH_RECORDS)
+	if (count <= scratch_capacity(width))
 	{
 		/* As many as there are keys: ids without gaps. */
 		if (count == (uint64) 1 << bits &&
@@ -188,17 +196,23 @@ sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 	distribute(records, width, shift, mask, sizes);
 	for (uint32 b = 0; b <= mask; b++)
 	{
-		sort_next(records, sizes[b], shift, scratch);
+		sort_next(records, sizes[b], width, shift, scratch);
 		records += sizes[b] * width;
 	}
 }
 
-/* The same for each width, so that compilers know how much a copy copies. */
-#define SORT_OF_WIDTH(width) \
+static void
+sort_records(char *records, uint64 count, uint32 width, int bits, char *scratch)
+{
+	sort_bucket(records, count, width, bits, scratch, sort_records);
+}
+
+/* The same for usual widths, so that compilers know how much a copy copies. */
+#define SORT_OF_WIDTH(usual) \
 static void \
-sort_records_##width(char *records, uint64 count, int bits, char *scratch) \
+sort_records_##usual(char *records, uint64 count, uint32 width pg_attribute_unused(), int bits, char *scratch) \
 { \
-	sort_bucket(records, count, width, bits, scratch, sort_records_##width); \
+	sort_bucket(records, count, usual, bits, scratch, sort_records_##usual); \
 }
 
 SORT_OF_WIDTH(20)
@@ -208,13 +222,14 @@ void
 RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits)
 {
 	int			bits = differing_bits == 0 ? 0 : pg_leftmost_one_pos32(differing_bits) + 1;
-	char	   *scratch = palloc(Min(count, SCRATCH_RECORDS) * width);
+	char	   *scratch = palloc(Min(count, scratch_capacity(width)) * width);
 
+	Assert(width >= sizeof(uint32) && width <= RADIX_SORT_MAX_WIDTH);
 	if (width == 20)
-		sort_records_20(records, count, bits, scratch);
+		sort_records_20(records, count, width, bits, scratch);
 	else if (width == 28)
-		sort_records_28(records, count, bits, scratch);
+		sort_records_28(records, count, width, bits, scratch);
 	else
-		elog(ERROR, "no radix sort for records of %u bytes", width);
+		sort_records(records, count, width, bits, scratch);
 	pfree(scratch);
 }

@@ -38,7 +38,8 @@ enum
 	ARG_PHENOTYPES,
 	ARG_FEATURE_COLUMNS,
 	ARG_FEATURES,
-	ARG_STORE
+	ARG_STORE,
+	ARG_INTENSITIES
 };
 
 /* A name that must be given. */
@@ -134,17 +135,26 @@ is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 	return store;
 }
 
-/* Refuse who may not read the source. */
+/* Refuse who may not run a query of the source. */
 static void
-check_source(const Study *study)
+check_query(const Study *study, SourceQuery query, const char *layout)
 {
 	Source		source;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, "compact");
+	SourceOpen(&source, study, query, (Datum) 0, layout);
 	(void) SourceInspect(&source);
 	SourceClose(&source);
 	PopActiveSnapshot();
+}
+
+/* Refuse who may not read the source. */
+static void
+check_source(const Study *study)
+{
+	check_query(study, SOURCE_PACK_ALL, "compact");
+	if (study->intensities.name != NULL)
+		check_query(study, SOURCE_INTENSITIES, NULL);
 }
 
 /* An array of names or texts from strings. */
@@ -198,6 +208,10 @@ insert_study(const Study *study)
 		isnull[STUDY_PHENOTYPES - 1] = true;
 	}
 	values[STUDY_FEATURES - 1] = array_of(TEXTOID, study->features, study->feature_names);
+	if (study->intensities.name != NULL)
+		values[STUDY_INTENSITIES - 1] = name_datum(study->intensities.name);
+	else
+		isnull[STUDY_INTENSITIES - 1] = true;
 
 	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
 	CatalogTupleInsert(registry, row);
@@ -208,13 +222,15 @@ insert_study(const Study *study)
 /*
  * cell_register_study(study text, source regclass, sample, cell_id, x, y,
  *					   phenotypes name, feature_columns name[], features text[],
- *					   store boolean) -> void; not strict
+ *					   store boolean, intensities name) -> void; not strict
  *
  * The columns sample, cell_id, x and y are named so if no others are given.
  * Features are the bits of the column phenotypes, then features has their
  * names; or feature_columns, a boolean or 0/1 column for each, whose names are
  * those of the features if there are no others.  store: whether payloads are
- * stored; NULL does so for tables, whose changes can be noticed.
+ * stored; NULL does so for tables, whose changes can be noticed.  intensities:
+ * the column with an array of numbers, one for each feature; NULL if there is
+ * none.
  *
  * Errors: 22004 a null, 42710 the study exists, 42P01, 42809, 42703, 42804 the
  * source or a column does not fit, 42701 and 22023 a feature is named twice or
@@ -241,6 +257,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->x.name = name_argument(fcinfo, ARG_X, "x");
 	study->y.name = name_argument(fcinfo, ARG_Y, "y");
 	get_features(fcinfo, study);
+	if (!PG_ARGISNULL(ARG_INTENSITIES))
+		study->intensities.name = name_argument(fcinfo, ARG_INTENSITIES, "intensities");
 
 	StudyLockSource(study);
 	StudyResolve(study);

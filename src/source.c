@@ -55,6 +55,12 @@ query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 		case SOURCE_SAMPLES:
 			*text = StudySamplesQuery(study);
 			break;
+		case SOURCE_SIZES:
+			*text = StudySizesQuery(study);
+			break;
+		case SOURCE_INTENSITIES:
+			*text = StudyIntensitiesQuery(study);
+			break;
 	}
 	return count;
 }

@@ -17,7 +17,9 @@ typedef enum SourceQuery
 {
 	SOURCE_PACK,				/* one sample, packed */
 	SOURCE_PACK_ALL,			/* every sample, packed */
-	SOURCE_SAMPLES				/* the names of the samples */
+	SOURCE_SAMPLES,				/* the names of the samples */
+	SOURCE_SIZES,				/* and how many cells they have */
+	SOURCE_INTENSITIES			/* intensities and features of each cell */
 } SourceQuery;
 
 typedef struct Source

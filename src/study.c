@@ -126,6 +126,7 @@ StudyRead(Oid schema, const char *name, Snapshot snapshot)
 		for (int i = 0; i < study->feature_columns; i++)
 			study->feature[i].name = columns[i];
 		study->features = registry_array(registry, tuple, STUDY_FEATURES, &study->feature_names);
+		study->intensities.name = registry_name(registry, tuple, STUDY_INTENSITIES);
 	}
 	table_close(registry, AccessShareLock);
 	return study;
@@ -181,7 +182,10 @@ StudyLockSource(Study *study)
 	LockRelationOid(study->source, AccessShareLock);
 }
 
-/* The types that a column may have, as an error is to name them, and a test. */
+/*
+ * The types that a column may have, and a test; both and what the column has as
+ * an error is to name them.
+ */
 typedef struct ColumnRule
 {
 	const char *role;
@@ -219,11 +223,18 @@ is_feature(Oid type)
 	return type == BOOLOID || is_integer(type);
 }
 
-static const ColumnRule sample_rule = {"sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
-static const ColumnRule cell_id_rule = {"cell_id", "smallint, integer or bigint", is_integer};
-static const ColumnRule coordinate_rule = {"coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
-static const ColumnRule mask_rule = {"phenotypes", "bigint", is_mask};
-static const ColumnRule feature_rule = {"feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
+static bool
+is_intensities(Oid type)
+{
+	return type == FLOAT4ARRAYOID || type == FLOAT8ARRAYOID;
+}
+
+static const ColumnRule sample_rule = {"a sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
+static const ColumnRule cell_id_rule = {"a cell_id", "smallint, integer or bigint", is_integer};
+static const ColumnRule coordinate_rule = {"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
+static const ColumnRule mask_rule = {"a phenotypes", "bigint", is_mask};
+static const ColumnRule feature_rule = {"a feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
+static const ColumnRule intensities_rule = {"an intensities", "real[] or double precision[]", is_intensities};
 
 /* Look up a column by its name. */
 static void
@@ -273,6 +284,8 @@ StudyResolve(Study *study)
 		resolve_column(study, &study->phenotypes, &mask_rule);
 	for (int i = 0; i < study->feature_columns; i++)
 		resolve_column(study, &study->feature[i], &feature_rule);
+	if (study->intensities.name != NULL)
+		resolve_column(study, &study->intensities, &intensities_rule);
 }
 
 bool
@@ -422,6 +435,48 @@ StudySamplesQuery(const Study *study)
 	append_source(&query, study);
 	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s ORDER BY t.%s",
 					 quote_identifier(study->sample.name), quote_identifier(study->sample.name));
+	return query.data;
+}
+
+char *
+StudySizesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", pg_catalog.count(*)");
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
+	return query.data;
+}
+
+/* The features as they are, so that an error can name the cell. */
+char *
+StudyIntensitiesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", ");
+	append_column(&query, &study->cell_id, "int8");
+	appendStringInfoString(&query, ", ");
+	append_column(&query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ? "_float4" : "_float8");
+	if (study->phenotypes.name != NULL)
+	{
+		appendStringInfoString(&query, ", ");
+		append_column(&query, &study->phenotypes, "int8");
+	}
+	for (int i = 0; i < study->feature_columns; i++)
+	{
+		appendStringInfoString(&query, ", ");
+		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" : "int8");
+	}
+	append_source(&query, study);
+	appendStringInfoString(&query, " IS NOT NULL");
 	return query.data;
 }
 

@@ -27,7 +27,8 @@ enum
 	STUDY_PHENOTYPES,
 	STUDY_FEATURE_COLUMNS,
 	STUDY_FEATURES,
-	STUDY_COLUMNS = STUDY_FEATURES
+	STUDY_INTENSITIES,
+	STUDY_COLUMNS = STUDY_INTENSITIES
 };
 
 /* A column of the source. */
@@ -55,6 +56,7 @@ typedef struct Study
 	SourceColumn *feature;
 	int			features;
 	const char **feature_names;
+	SourceColumn intensities;	/* without a name if there are none */
 } Study;
 
 /*
@@ -88,10 +90,16 @@ extern void StudyResolve(Study *study);
 /* Whether changes of the source can be noticed by triggers. */
 extern bool StudyHasTriggers(const Study *study);
 
-/* Queries of the source, complete and quoted. */
+/*
+ * Queries of the source, complete and quoted.  That for the intensities gives a
+ * row for each cell: the sample's name, cell_id, intensities, and then the mask,
+ * or the features, booleans or bigints.
+ */
 extern char *StudyPackQuery(const Study *study);	/* $1 sample, $2 layout */
 extern char *StudyPackAllQuery(const Study *study); /* $1 layout */
 extern char *StudySamplesQuery(const Study *study);
+extern char *StudySizesQuery(const Study *study);
+extern char *StudyIntensitiesQuery(const Study *study);
 
 /*
  * A sample as the query takes it, of the type of its column; and its name, of

@@ -4,6 +4,7 @@
  */
 #include "study_errors.h"
 
+#include "settings.h"
 #include "utils/lsyscache.h"
 
 void
@@ -82,7 +83,7 @@ ReportColumnType(const Study *study, const char *column, const char *type,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" is of type %s",
 					column, get_rel_name(study->source), study->name, type),
-			 errdetail("The type of a %s column must be %s.", role, types),
+			 errdetail("The type of %s column must be %s.", role, types),
 			 errhint("A view can convert the column, and be the source.")));
 }
 
@@ -193,6 +194,63 @@ ReportNotPositive(int64 value)
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("value " INT64_FORMAT " of a feature is neither 0 nor 1", value)));
+}
+
+void
+ReportNoIntensitiesColumn(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("study \"%s\" has no intensities", study->name),
+			 errhint("Drop it with cell_drop_study(), and register it anew with the argument \"intensities\", the column that has them.")));
+}
+
+void
+ReportNullOfCell(const Study *study, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
+					column, get_rel_name(study->source), study->name),
+			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be the source.")));
+}
+
+void
+ReportIntensityCount(const Study *study, int64 cell_id, int intensities)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cell_id " INT64_FORMAT " has %d intensities, but study \"%s\" has %d features",
+					cell_id, intensities, study->name, study->features)));
+}
+
+void
+ReportSubsampleSize(int64 cells)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("number of cells " INT64_FORMAT " is out of range", cells),
+			 errdetail("It must not be negative.")));
+}
+
+void
+ReportSubsampleTooLarge(const Study *study, uint64 cells)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("subsample of study \"%s\" would exceed %d bytes", study->name, MaxPayloadSize()),
+			 errdetail("There would be " UINT64_FORMAT " cells; at most %d with an intensity for each of %d features fit.",
+					   cells, MaxPayloadSize() / study->features, study->features)));
+}
+
+void
+ReportSourceUnsteady(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("source of study \"%s\" gave other cells when it was read again", study->name),
+			 errdetail("It is read twice, by one snapshot."),
+			 errhint("Rows of a view must not depend on volatile functions.")));
 }
 
 void

@@ -52,6 +52,22 @@ pg_noreturn extern void ReportNotTracked(const Study *study);
 /* An integer column of a feature has another value than 0 and 1. */
 pg_noreturn extern void ReportNotPositive(int64 value);
 
+/* There is no column that has the study's intensities. */
+pg_noreturn extern void ReportNoIntensitiesColumn(const Study *study);
+
+/* A column of a cell is null. */
+pg_noreturn extern void ReportNullOfCell(const Study *study, const char *column);
+
+/* A cell does not have an intensity for each feature. */
+pg_noreturn extern void ReportIntensityCount(const Study *study, int64 cell_id, int intensities);
+
+/* A number of cells is negative, or more than fit into a payload. */
+pg_noreturn extern void ReportSubsampleSize(int64 cells);
+pg_noreturn extern void ReportSubsampleTooLarge(const Study *study, uint64 cells);
+
+/* What was read twice by one snapshot was not the same. */
+pg_noreturn extern void ReportSourceUnsteady(const Study *study);
+
 /* A chunk has no bytes, or fewer. */
 pg_noreturn extern void ReportChunkSize(int chunk_bytes);
 

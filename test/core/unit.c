@@ -3,17 +3,24 @@
  *		Unit tests of src/core.
  *
  *		unit                      run the tests
- *		unit --seeds LAYOUT DIR   write payloads, as seeds for the fuzz target
+ *		unit --seeds TARGET DIR   write payloads of a layout, or files for the
+ *		                          target "shape", as seeds for the fuzz target
  */
+#include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
 
+#include "base64.h"
 #include "byteorder.h"
 #include "cells.h"
+#include "float8.h"
+#include "shape.h"
+#include "subsample.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -655,30 +662,596 @@ mutated_payloads(void **state)
 	}
 }
 
-/* Write a few payloads of a layout into a folder. */
-static int
-write_seeds(const char *name, const char *folder)
+/* The number of each code by its formula, and which values have the code. */
+static void
+float8_codes(void **state)
 {
-	for (size_t count = 0; count < 12; count++)
-	{
-		Cells		cells = random_cells(count, count);
-		size_t		size;
-		CbFault		fault;
-		uint8_t    *payload = encode(layout_named(name), cells, &size, &fault);
-		char		path[4096];
-		FILE	   *file;
+	const double scale = 1.0 / 251.0;
+	double		previous = 0;
 
-		snprintf(path, sizeof(path), "%s/%zu", folder, count);
-		file = fopen(path, "wb");
-		if (file == NULL || fwrite(payload, 1, size, file) != size || fclose(file) != 0)
+	(void) state;
+	for (int code = 0; code < 256; code++)
+	{
+		double		exponent = code / 32;
+		double		fraction = code % 32;
+		double		value = cb_float8_decode((uint8_t) code);
+		double		lowest = value;
+
+		assert_true(value == scale * ((fraction / 32 + 1) * exp2(exponent) - 1));
+		assert_int_equal(cb_float8_encode(value), code);
+		assert_true(code == 0 || value > previous);
+		/* Values have the code from there up to the next one's: by the formula. */
+		for (int step = 0; step < 3; step++)
 		{
-			perror(path);
-			return 1;
+			double		shifted = 1 + lowest / scale;
+
+			assert_int_equal(cb_float8_encode(lowest), (int) (32 * (shifted / exp2(floor(log2(shifted))) - 1)) + 32 * (int) floor(log2(shifted)));
+			lowest = nextafter(lowest, 2);
 		}
-		free(payload);
-		free(cells.cells);
+		if (code > 0)
+		{
+			assert_int_equal(cb_float8_encode((previous + value) / 2), code - 1);
+			assert_int_equal(cb_float8_encode(value - 1e-15), code - 1);
+		}
+		previous = value;
 	}
-	return 0;
+	assert_true(previous == 1);
+	assert_int_equal(cb_float8_encode(1 + 1e-9), 255);
+	assert_int_equal(cb_float8_encode(255 * scale), 255);
+	assert_int_equal(cb_float8_encode(1e308), 255);
+	assert_int_equal(cb_float8_encode(INFINITY), 255);
+	assert_int_equal(cb_float8_encode(-1e-9), 0);
+	assert_int_equal(cb_float8_encode(-scale), 0);
+	assert_int_equal(cb_float8_encode(-1e308), 0);
+	assert_int_equal(cb_float8_encode(-INFINITY), 0);
+	assert_int_equal(cb_float8_encode(-0.0), 0);
+	assert_int_equal(cb_float8_encode(DBL_MIN), 0);
+}
+
+/* What a text decodes to, with so much room at a time; NULL if it is none. */
+static const char *
+decoded(const char *text, size_t room)
+{
+	static char bytes[64];
+	char	   *to = bytes;
+	CbBase64	decoder;
+	size_t		count;
+
+	cb_base64_init(&decoder, text, strlen(text));
+	while (!decoder.at_end)
+	{
+		if (!cb_base64_decode(&decoder, (uint8_t *) to, room, &count))
+			return NULL;
+		to += count;
+	}
+	*to = '\0';
+	return bytes;
+}
+
+static void
+base64(void **state)
+{
+	/* RFC 4648, 10; and blanks anywhere */
+	static const char *const texts[][2] = {
+		{"", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
+		{"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"}, {"+/+/", "\xfb\xff\xbf"},
+		{" Z\r\nm 9v\tYmFy\n", "foobar"}, {"Zm9vYg=\n= ", "foob"}, {"\n \n", ""},
+		{"Zm9vYmFyZm9vYmFy\nZm9vYmFyZm9vYmFyZg==\n", "foobarfoobarfoobarfoobarf"},
+	};
+	/* and the position of the character that cannot be there */
+	static const struct
+	{
+		const char *text;
+		size_t		position;
+	}			refused[] = {
+		{"Z", 1}, {"Zg", 2}, {"Zg=", 3}, {"Zm8", 3}, {"Zm9vY", 5}, {"Zg==Zg==", 4}, {"=", 0}, {"====", 0},
+		{"Z===", 1}, {"Zm9v=", 4}, {"Zm-v", 2}, {"Zm9v\vYmFy", 4}, {"Zm9\x80", 3}, {"Zg=a", 3}, {"Zg== \n!", 6},
+		{"Zm9vYmF!", 7}, {"Zg===", 4},
+	};
+
+	(void) state;
+	for (size_t room = 3; room <= 12; room += 3)
+	{
+		for (size_t i = 0; i < COUNT_OF(texts); i++)
+		{
+			assert_non_null(decoded(texts[i][0], room));
+			assert_string_equal(decoded(texts[i][0], room), texts[i][1]);
+		}
+		for (size_t i = 0; i < COUNT_OF(refused); i++)
+			assert_null(decoded(refused[i].text, room));
+	}
+	for (size_t i = 0; i < COUNT_OF(refused); i++)
+	{
+		CbBase64	decoder;
+		uint8_t		bytes[12];
+		size_t		count;
+
+		cb_base64_init(&decoder, refused[i].text, strlen(refused[i].text));
+		assert_false(cb_base64_decode(&decoder, bytes, sizeof(bytes), &count));
+		assert_int_equal(decoder.position, refused[i].position);
+	}
+}
+
+/* A shapefile with one polygon. */
+typedef struct File
+{
+	uint8_t    *bytes;
+	size_t		size;
+	uint8_t    *points;
+} File;
+
+static void
+put_double(uint8_t *to, double value)
+{
+	uint64_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	cb_put_le64(to, bits);
+}
+
+/* Rings of so many random vertices each, the last of which is the first. */
+static File
+shape_file(const uint32_t *rings, uint32_t ring_count, uint64_t seed)
+{
+	uint32_t	vertices = 0;
+	uint32_t	position = 0;
+	File		file;
+
+	for (uint32_t r = 0; r < ring_count; r++)
+		vertices += rings[r];
+	file.size = 152 + 4 * ring_count + 16 * (size_t) vertices;
+	file.bytes = calloc(file.size, 1);
+	file.points = file.bytes + 152 + 4 * ring_count;
+	cb_put_be32(file.bytes, 9994);
+	cb_put_be32(file.bytes + 24, (uint32_t) (file.size / 2));
+	cb_put_le32(file.bytes + 28, 1000);
+	cb_put_le32(file.bytes + 32, 5);
+	cb_put_be32(file.bytes + 100, 1);
+	cb_put_be32(file.bytes + 104, (uint32_t) ((file.size - 108) / 2));
+	cb_put_le32(file.bytes + 108, 5);
+	cb_put_le32(file.bytes + 144, ring_count);
+	cb_put_le32(file.bytes + 148, vertices);
+	for (uint32_t r = 0; r < ring_count; r++)
+	{
+		cb_put_le32(file.bytes + 152 + 4 * r, position);
+		for (uint32_t v = 0; v < rings[r]; v++)
+		{
+			put_double(file.points + 16 * (position + v), (double) (int64_t) next_random(&seed) / INT64_C(0x100000000000));
+			put_double(file.points + 16 * (position + v) + 8, (double) (next_random(&seed) % 100000));
+		}
+		memcpy(file.points + 16 * (position + rings[r] - 1), file.points + 16 * position, 16);
+		position += rings[r];
+	}
+	return file;
+}
+
+/* Read all of a file. */
+static CbShapeFault
+read_shape(File file, double *x, double *y)
+{
+	CbShape		shape;
+	/* of its own size, so that a byte too far is noticed */
+	uint8_t    *bytes = malloc(file.size ? file.size : 1);
+
+	memcpy(bytes, file.bytes, file.size);
+	if (cb_shape_open(&shape, bytes, file.size))
+	{
+		while (shape.position < shape.vertices && cb_shape_read(&shape))
+			;
+		if (shape.fault.code == CB_SHAPE_NO_FAULT)
+			(void) cb_shape_centroid(&shape, x, y);
+	}
+	free(bytes);
+	return shape.fault;
+}
+
+static void
+shape_centroids(void **state)
+{
+	static const uint32_t rings[][3] = {{2}, {5}, {5, 4, 1}, {1, 3}, {70000, 65536, 3}, {65536}, {1, 1}};
+	uint32_t	ring[] = {4};
+	File		file;
+	double		x;
+	double		y;
+
+	(void) state;
+	for (size_t i = 0; i < COUNT_OF(rings); i++)
+	{
+		uint32_t	count = 0;
+		uint32_t	vertices = 0;
+		long double sum_x = 0;
+		long double sum_y = 0;
+
+		while (count < 3 && rings[i][count] > 0)
+			vertices += rings[i][count++];
+		file = shape_file(rings[i], count, i);
+		for (uint32_t v = 0; v + 1 < vertices; v++)
+		{
+			uint64_t	bits = cb_get_le64(file.points + 16 * v);
+			double		value;
+
+			memcpy(&value, &bits, sizeof(value));
+			sum_x += value;
+			bits = cb_get_le64(file.points + 16 * v + 8);
+			memcpy(&value, &bits, sizeof(value));
+			sum_y += value;
+		}
+		assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_NO_FAULT);
+		assert_true(fabs(x - (double) (sum_x / (vertices - 1))) <= fabs(x) * 1e-15);
+		assert_true(y == (double) (sum_y / (vertices - 1)));
+		free(file.bytes);
+	}
+
+	/* Rounded once: a sum of doubles would lose the small number. */
+	file = shape_file(ring, 1, 0);
+	put_double(file.points, 1e17);
+	put_double(file.points + 16, 3);
+	put_double(file.points + 32, -1e17);
+	put_double(file.points + 48, 1e17);
+	assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_NO_FAULT);
+	assert_true(x == 1);
+	/* and a sum that has more bits than a double */
+	put_double(file.points, 0x1p53);
+	put_double(file.points + 16, 0x1p53 + 4);
+	put_double(file.points + 32, 0x1p53 + 4);
+	put_double(file.points + 48, 0x1p53);
+	assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_NO_FAULT);
+	assert_true(x == 0x1p53 + 2);	/* 2^53 + 8/3 */
+
+	put_double(file.points, 1e308);
+	put_double(file.points + 16, 1e308);
+	put_double(file.points + 48, 1e308);
+	assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_TOO_LARGE);
+	free(file.bytes);
+}
+
+/* Change an int32 of a file, which is then refused, and change it back. */
+static void
+refused_int(File file, size_t at, bool big_endian, int32_t value, CbShapeFaultCode code, const char *field)
+{
+	uint8_t		before[4];
+	double		x;
+	double		y;
+	CbShapeFault fault;
+
+	memcpy(before, file.bytes + at, 4);
+	if (big_endian)
+		cb_put_be32(file.bytes + at, (uint32_t) value);
+	else
+		cb_put_le32(file.bytes + at, (uint32_t) value);
+	fault = read_shape(file, &x, &y);
+	assert_int_equal(fault.code, code);
+	if (field != NULL)
+		assert_string_equal(fault.field, field);
+	memcpy(file.bytes + at, before, 4);
+}
+
+static void
+refused_double(File file, size_t vertex, int axis, double value, CbShapeFaultCode code, uint64_t position)
+{
+	uint8_t    *at = file.points + 16 * vertex + 8 * axis;
+	uint8_t		before[8];
+	double		x;
+	double		y;
+	CbShapeFault fault;
+
+	memcpy(before, at, 8);
+	put_double(at, value);
+	fault = read_shape(file, &x, &y);
+	assert_int_equal(fault.code, code);
+	assert_int_equal(fault.position, position);
+	if (code == CB_SHAPE_NOT_FINITE)
+		assert_string_equal(fault.field, axis ? "y" : "x");
+	memcpy(at, before, 8);
+}
+
+static void
+refused_shapes(void **state)
+{
+	static const uint32_t rings[] = {5, 4, 4};
+	static const int types[] = {0, 1, 3, 8, 15, 25, 31, -5, 0x05000000};
+	File		file = shape_file(rings, 3, 1);
+	const int	words = (int) file.size / 2;
+	double		x;
+	double		y;
+
+	(void) state;
+	for (size_t size = 0; size < file.size; size++)
+	{
+		CbShapeFault fault = read_shape((File) {.bytes = file.bytes, .size = size}, &x, &y);
+
+		assert_int_equal(fault.code, size < 152 ? CB_SHAPE_CUT : CB_SHAPE_WRONG_LENGTH);
+		assert_int_equal(fault.found, size);
+	}
+
+	/* each in the other byte order */
+	refused_int(file, 0, false, 9994, CB_SHAPE_WRONG_FIELD, "file code");
+	refused_int(file, 28, true, 1000, CB_SHAPE_WRONG_FIELD, "version");
+	refused_int(file, 24, false, words, CB_SHAPE_TOO_FEW, "16-bit words");
+	refused_int(file, 104, false, words - 54, CB_SHAPE_WRONG_RECORD, NULL);
+	refused_int(file, 144, true, 3, CB_SHAPE_WRONG_RECORD, NULL);
+
+	/* points, lines, polygons with z or m, multipatches, null shapes */
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+	{
+		refused_int(file, 32, false, types[i], CB_SHAPE_WRONG_FIELD, "shape type");
+		refused_int(file, 108, false, types[i], CB_SHAPE_WRONG_FIELD, "shape type of the record");
+	}
+	refused_int(file, 24, true, 0, CB_SHAPE_TOO_FEW, "16-bit words");
+	refused_int(file, 24, true, -1, CB_SHAPE_TOO_FEW, "16-bit words");
+	refused_int(file, 24, true, words + 1, CB_SHAPE_WRONG_LENGTH, NULL);
+	refused_int(file, 24, true, words - 1, CB_SHAPE_WRONG_LENGTH, NULL);
+	refused_int(file, 24, true, INT32_MAX, CB_SHAPE_WRONG_LENGTH, NULL);
+	refused_int(file, 104, true, words - 55, CB_SHAPE_WRONG_RECORD, NULL);
+	refused_int(file, 104, true, -1, CB_SHAPE_WRONG_RECORD, NULL);
+	refused_int(file, 144, false, 0, CB_SHAPE_TOO_FEW, "rings");
+	refused_int(file, 144, false, -1, CB_SHAPE_TOO_FEW, "rings");
+	refused_int(file, 144, false, INT32_MAX, CB_SHAPE_WRONG_RECORD, NULL);
+	refused_int(file, 148, false, 1, CB_SHAPE_TOO_FEW, "vertices");
+	refused_int(file, 148, false, INT32_MIN, CB_SHAPE_TOO_FEW, "vertices");
+	refused_int(file, 148, false, INT32_MAX, CB_SHAPE_WRONG_RECORD, NULL);
+	refused_int(file, 148, false, 12, CB_SHAPE_WRONG_RECORD, NULL);
+
+	/* rings that begin elsewhere */
+	refused_int(file, 152, false, 1, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 152, false, -1, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 156, false, 0, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 156, false, -1, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 156, false, 14, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 160, false, 5, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 160, false, 13, CB_SHAPE_WRONG_RING, NULL);
+	refused_int(file, 156, false, 4, CB_SHAPE_OPEN_RING, NULL);
+
+	/* each ring open, on each axis */
+	refused_double(file, 4, 0, 0.5, CB_SHAPE_OPEN_RING, 1);
+	refused_double(file, 4, 1, 0.5, CB_SHAPE_OPEN_RING, 1);
+	refused_double(file, 5, 0, 0.5, CB_SHAPE_OPEN_RING, 2);
+	refused_double(file, 12, 1, 0.5, CB_SHAPE_OPEN_RING, 3);
+	for (int axis = 0; axis < 2; axis++)
+	{
+		refused_double(file, 0, axis, NAN, CB_SHAPE_NOT_FINITE, 1);
+		refused_double(file, 7, axis, INFINITY, CB_SHAPE_NOT_FINITE, 8);
+		refused_double(file, 12, axis, -INFINITY, CB_SHAPE_NOT_FINITE, 13);
+	}
+
+	/* a second record: the first one again */
+	file.bytes = realloc(file.bytes, 2 * file.size - 100);
+	memcpy(file.bytes + file.size, file.bytes + 100, file.size - 100);
+	file.size = 2 * file.size - 100;
+	cb_put_be32(file.bytes + 24, (uint32_t) (file.size / 2));
+	assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_NOT_ONE_RECORD);
+	free(file.bytes);
+}
+
+static void
+subsample_sizes(void **state)
+{
+	static const struct
+	{
+		uint64_t	cells[4];
+		uint64_t	wanted;
+		uint64_t	sizes[4];
+	}			cases[] = {
+		/* all there are */
+		{{5, 1, 0, 4}, 10, {5, 1, 0, 4}},
+		{{5, 1, 0, 4}, UINT64_MAX, {5, 1, 0, 4}},
+		{{5, 1, 0, 4}, 0, {0, 0, 0, 0}},
+		/* in proportion; what is missing in turn, but none from the empty one */
+		{{100, 200, 300, 400}, 10, {1, 2, 3, 4}},
+		{{100, 200, 300, 400}, 12, {2, 3, 3, 4}},
+		{{5, 1, 0, 4}, 9, {5, 1, 0, 3}},
+		{{0, 0, 1, 4000}, 2, {0, 0, 1, 1}},
+		{{3, 3, 3, 3}, 3, {1, 1, 1, 0}},
+		/* Of 1 and 3 cells one is missing: the first sample has no other. */
+		{{1, 1, 1, 3}, 5, {1, 1, 1, 2}},
+	};
+	uint64_t	seed = 3;
+
+	(void) state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+	{
+		uint64_t	sizes[4];
+
+		cb_subsample_sizes(cases[i].cells, sizes, 4, cases[i].wanted);
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(sizes[k], cases[i].sizes[k]);
+	}
+	cb_subsample_sizes(NULL, NULL, 0, 5);
+
+	/* As many as are wanted, of each near its share, and never more than it has. */
+	for (int round = 0; round < 1000; round++)
+	{
+		uint64_t	cells[50];
+		uint64_t	sizes[50];
+		uint64_t	total = 0;
+		uint64_t	taken = 0;
+		uint64_t	wanted;
+
+		for (int k = 0; k < 50; k++)
+			total += cells[k] = next_random(&seed) >> (20 + next_random(&seed) % 44);
+		wanted = next_random(&seed) % (total + 2);
+		cb_subsample_sizes(cells, sizes, 50, wanted);
+		for (int k = 0; k < 50; k++)
+		{
+			double		share = (double) cells[k] / (double) total * (double) (wanted < total ? wanted : total);
+
+			assert_true(sizes[k] <= cells[k]);
+			assert_true(fabs((double) sizes[k] - share) <= 1 + share * 1e-12);
+			taken += sizes[k];
+		}
+		assert_int_equal(taken, wanted < total ? wanted : total);
+	}
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* What is selected are the smallest keys, each in a place of its own. */
+static void
+subsample_selection(void **state)
+{
+	static const uint32_t sizes[] = {0, 1, 2, 3, 10, 63, 64, 100};
+	uint64_t	random = 5;
+
+	(void) state;
+	/* with seed 0, the numbers of splitmix64 from 0 */
+	assert_true(cb_subsample_key(0, 0) == UINT64_C(0xe220a8397b1dcdaf));
+	assert_true(cb_subsample_key(0, 1) == UINT64_C(0x6e789e6aa1b965f4));
+	assert_true(cb_subsample_key(0, 2) == UINT64_C(0x06c45d188009454f));
+	assert_true(cb_subsample_key(1, 0) != cb_subsample_key(0, 0));
+	assert_true(cb_subsample_key(UINT64_MAX, UINT32_MAX) != cb_subsample_key(UINT64_MAX, 0));
+
+	for (size_t s = 0; s < COUNT_OF(sizes); s++)
+		for (uint32_t offered = 0; offered < 100; offered += 1 + offered / 3)
+		{
+			CbTaken    *room = malloc((sizes[s] + 1) * sizeof(CbTaken));
+			uint64_t	kept[101];
+			uint64_t	keys[100];
+			uint32_t	count = offered < sizes[s] ? offered : sizes[s];
+			CbSelection selection;
+
+			cb_selection_init(&selection, room, sizes[s]);
+			for (uint32_t i = 0; i < offered; i++)
+			{
+				uint32_t	place;
+
+				keys[i] = next_random(&random);
+				place = cb_select(&selection, keys[i]);
+				assert_true(place == CB_LEFT || place < count);
+				if (place != CB_LEFT)
+					kept[place] = keys[i];
+			}
+			assert_int_equal(selection.count, count);
+			assert_int_equal(cb_selection_parted(&selection), CB_LEFT);
+			qsort(keys, offered, sizeof(*keys), compare_keys);
+			qsort(kept, count, sizeof(*kept), compare_keys);
+			for (uint32_t i = 0; i < count; i++)
+				assert_true(kept[i] == keys[i]);
+			free(room);
+		}
+}
+
+/* A key that is there twice, of which one is taken, shows in any order. */
+static void
+subsample_parted(void **state)
+{
+	static const uint64_t keys[] = {10, 20, 30, 30, 40, 50};
+	size_t		order[] = {0, 1, 2, 3, 4, 5};
+	uint64_t	random = 6;
+
+	(void) state;
+	for (int round = 0; round < 200; round++)
+	{
+		for (size_t i = 6; i-- > 1;)
+		{
+			size_t		other = next_random(&random) % (i + 1);
+			size_t		swap = order[i];
+
+			order[i] = order[other];
+			order[other] = swap;
+		}
+		for (uint32_t size = 0; size <= 6; size++)
+		{
+			CbTaken		room[6];
+			uint64_t	kept[6];
+			CbSelection selection;
+			uint32_t	parted;
+
+			cb_selection_init(&selection, room, size);
+			for (size_t i = 0; i < 6; i++)
+			{
+				uint32_t	place = cb_select(&selection, keys[order[i]]);
+
+				if (place != CB_LEFT)
+					kept[place] = keys[order[i]];
+			}
+			parted = cb_selection_parted(&selection);
+			if (size == 3)
+				assert_true(parted != CB_LEFT && kept[parted] == 30);
+			else
+				assert_true(parted == CB_LEFT);
+		}
+	}
+}
+
+static void
+thresholds(void **state)
+{
+	CbChannel	channel = {false};
+
+	(void) state;
+	/* one kind only: its largest or smallest, but not 0 */
+	cb_channel_add(&channel, 0, false);
+	assert_int_equal(cb_channel_threshold(&channel), 1);
+	cb_channel_add(&channel, 100, false);
+	cb_channel_add(&channel, 50, false);
+	assert_int_equal(cb_channel_threshold(&channel), 100);
+	/* both, whichever is larger; (100 is 8, 200 is 79 of 251) */
+	cb_channel_add(&channel, 220, true);
+	cb_channel_add(&channel, 200, true);
+	cb_channel_add(&channel, 230, true);
+	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((8 + 79) / 2. / 251));
+	cb_channel_add(&channel, 40, true);
+	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((cb_float8_decode(100) + cb_float8_decode(40)) / 2));
+
+	channel = (CbChannel) {false};
+	cb_channel_add(&channel, 0, true);
+	assert_int_equal(cb_channel_threshold(&channel), 1);
+	channel = (CbChannel) {false};
+	cb_channel_add(&channel, 255, true);
+	assert_int_equal(cb_channel_threshold(&channel), 255);
+	cb_channel_add(&channel, 255, false);
+	assert_int_equal(cb_channel_threshold(&channel), 255);
+}
+
+/* Write a file; whether it was written. */
+static bool
+write_seed(const char *folder, size_t number, const uint8_t *bytes, size_t size)
+{
+	char		path[4096];
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "%s/%zu", folder, number);
+	file = fopen(path, "wb");
+	if (file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0)
+		return true;
+	perror(path);
+	return false;
+}
+
+/* Write a few payloads of a layout, or shapefiles, into a folder. */
+static int
+write_seeds(const char *target, const char *folder)
+{
+	bool		written = true;
+
+	for (size_t count = 0; written && count < 12; count++)
+		if (strcmp(target, "shape") == 0)
+		{
+			uint32_t	rings[] = {2 + (uint32_t) count, 4, 1};
+			File		file = shape_file(rings, 1 + (uint32_t) count % 3, count);
+
+			written = write_seed(folder, count, file.bytes, file.size);
+			free(file.bytes);
+		}
+		else
+		{
+			Cells		cells = random_cells(count, count);
+			size_t		size;
+			CbFault		fault;
+			uint8_t    *payload = encode(layout_named(target), cells, &size, &fault);
+
+			written = write_seed(folder, count, payload, size);
+			free(payload);
+			free(cells.cells);
+		}
+	return written ? 0 : 1;
 }
 
 int
@@ -699,6 +1272,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(refused_arrow_payloads),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(mutated_payloads),
+		cmocka_unit_test(float8_codes),
+		cmocka_unit_test(base64),
+		cmocka_unit_test(shape_centroids),
+		cmocka_unit_test(refused_shapes),
+		cmocka_unit_test(subsample_sizes),
+		cmocka_unit_test(subsample_selection),
+		cmocka_unit_test(subsample_parted),
+		cmocka_unit_test(thresholds),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)

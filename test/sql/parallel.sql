@@ -24,6 +24,7 @@ $$;
 SELECT plan_nodes('SELECT cell_pack(x, y, phenotypes) FROM cell');
 SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes, ''spt'') FROM cell');
 SELECT plan_nodes('SELECT cell_phenotypes_agg((x & 63)::integer, y > 5) FROM cell');
+SELECT plan_nodes('SELECT cell_pack_intensities(cell_id, ARRAY[x, y]::real[]) FROM cell');
 
 -- Each form and layout once with workers, once without
 CREATE TABLE result (workers integer, form text, payload bytea);

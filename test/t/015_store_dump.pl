@@ -24,9 +24,10 @@ $node->safe_psql('lab', q{
 	CREATE SCHEMA "the imaging";
 	CREATE EXTENSION cell_binary SCHEMA "the imaging";
 	SET search_path = public, "the imaging";
-	CREATE TABLE "Cell table" (sample text, cell_id bigint, x float8, y float8, "CD3 ""e""" boolean, cd8 integer, PRIMARY KEY (sample, cell_id));
-	INSERT INTO "Cell table" SELECT 'sample ' || i % 4, i, i * 1.25, i % 17 - 3.5, i % 3 = 0, i % 2 FROM generate_series(1, 5000) i;
-	SELECT cell_register_study('the "study"', '"Cell table"', feature_columns => '{"CD3 \"e\"",cd8}', features => '{CD3 é,CD8}');
+	CREATE TABLE "Cell table" (sample text, cell_id bigint, x float8, y float8, "CD3 ""e""" boolean, cd8 integer,
+		"the intensities" real[], PRIMARY KEY (sample, cell_id));
+	INSERT INTO "Cell table" SELECT 'sample ' || i % 4, i, i * 1.25, i % 17 - 3.5, i % 3 = 0, i % 2, ARRAY[i % 19 / 19.0, i % 23 / 23.0] FROM generate_series(1, 5000) i;
+	SELECT cell_register_study('the "study"', '"Cell table"', feature_columns => '{"CD3 \"e\"",cd8}', features => '{CD3 é,CD8}', intensities => 'the intensities');
 	CREATE TABLE part (sample integer, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);
 	CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
 	CREATE TABLE part_2 PARTITION OF part FOR VALUES IN (2);
@@ -46,6 +47,7 @@ my $contents = q{
 		unnest('{compact,spt,dense,arrow}'::text[]) layout, unnest('{identity,gzip}'::text[]) coding,
 		cell_data_head(study, sample, layout, coding) head ORDER BY 1, 2, 3, 4;
 	SELECT study, names.* FROM unnest(ARRAY['the "study"', 'part']) study, cell_feature_names(study) names;
+	SELECT cell_subsample_metadata('the "study"', 100), cell_subsample('the "study"', 100, 3);
 	SELECT id, study, store, registered_by FROM cell_study ORDER BY id;
 	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname LIKE 'cell_binary%' ORDER BY 1, 2};
 my $expected = $node->safe_psql('lab', $contents);

@@ -1,0 +1,92 @@
+# What SPT has of cells: numbers of one byte, outlines, and a study's subsample
+# are what independent code makes of them.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('spt_formats');
+
+# The output of spt_formats.py, run with a file as its input
+sub formats
+{
+	my ($input, @arguments) = @_;
+	return scalar_of('bash', '-c', 'exec /usr/bin/python3 test/t/spt_formats.py "$@" <"$0"', $input, @arguments);
+}
+
+# A table from lines of fields
+sub load
+{
+	my ($table, $columns, $lines) = @_;
+	my $file = "$ENV{TESTDIR}/$table.txt";
+	append_to_file($file, $lines);
+	$node->safe_psql('postgres', qq{CREATE TABLE $table ($columns); COPY $table FROM '$file' (DELIMITER ' ')});
+	unlink $file;
+	return;
+}
+
+# Codes: 256 numbers, and values around them
+{
+	my $output = formats('/dev/null', 'codes');
+	load('number', 'code smallint, bits text', join '', map { "$_\n" } $output =~ /^code (.*)$/mg);
+	load('value', 'value float8, code smallint', join '', map { "$_\n" } $output =~ /^value (.*)$/mg);
+	is($node->safe_psql('postgres', q{
+		SELECT count(*), count(*) FILTER (WHERE encode(float8send(cell_float8_decode(code)), 'hex') = bits) FROM number}),
+		'256|256', 'cell_float8_decode: every code');
+	is($node->safe_psql('postgres', q{SELECT value, code, cell_float8_encode(value) FROM value WHERE cell_float8_encode(value) <> code}),
+		'', 'cell_float8_encode: no value has another code');
+	is($node->safe_psql('postgres', 'SELECT count(*) > 12000, count(DISTINCT code) FROM value'), 't|256', 'of all codes');
+}
+
+# Subsamples: of samples of many sizes, also of those without positive cells
+{
+	my $features = 7;
+	my $file = "$ENV{TESTDIR}/rows.txt";
+	my $values = join ' || \' \' || ', map { "i[$_]" } 1 .. $features;
+	$node->safe_psql('postgres', qq{
+		CREATE TABLE cell AS
+		SELECT sample, cell_id, x, y, CASE WHEN sample = 's3' THEN -1 ELSE mask END AS mask, i FROM (
+			SELECT 's' || s AS sample, (n * 2654435761) % 4294967296 AS cell_id, 0 AS x, 0 AS y, hashint8extended(n, s) & (127 - s * 8 % 128) AS mask,
+				(SELECT array_agg((hashint8extended(n * 7 + k, s) & 65535) / 50000.0::float8 - 0.1 ORDER BY k) FROM generate_series(1, $features) k) AS i
+			FROM generate_series(1, 12) s, generate_series(1::bigint, s * s * s) n) made
+		ORDER BY hashint8(cell_id);
+		SELECT cell_register_study('s', 'cell', phenotypes => 'mask', intensities => 'i',
+			features => ARRAY(SELECT 'f' || k FROM generate_series(0, $features - 1) k ORDER BY k));
+		COPY (SELECT sample || ' ' || cell_id || ' ' || mask || ' ' || $values FROM cell ORDER BY cell_id) TO '$file'});
+	foreach my $arguments ([ 0, 0 ], [ 1, 0 ], [ 17, 0 ], [ 1000, 0 ], [ 1000, -1 ], [ 1000, '9223372036854775807' ], [ 6083, 0 ], [ 6084, 0 ], [ 100_000, 5 ])
+	{
+		my ($cells, $seed) = @$arguments;
+		is($node->safe_psql('postgres', qq{SELECT cell_subsample_metadata('s', $cells); SELECT encode(cell_subsample('s', $cells, $seed), 'hex')}) . "\n",
+			formats($file, 'subsample', $cells, $seed), "subsample of $cells cells, seed $seed");
+	}
+	unlink $file;
+}
+
+# Outlines, as pyshp writes and reads them
+SKIP:
+{
+	my $packages = '/var/cache/cell_binary/test';
+	skip "no pyshp in $packages: scripts/install-dependencies tools", 3 if !-d $packages && ($ENV{CI} // '') ne 'true';
+	local $ENV{PYTHONPATH} = "$packages/python";
+	my @lines = split /\n/, formats('/dev/null', 'shapes');
+	load('shape', 'contents text, x text, y text', join '', map { "$_\n" } grep { / / } @lines);
+	load('refused', 'contents text', join '', map { "$_\n" } grep { !/ / } @lines);
+	is($node->safe_psql('postgres', q{
+		SELECT count(*), count(*) FILTER (WHERE (encode(float8send(c.x), 'hex'), encode(float8send(c.y), 'hex')) = (s.x, s.y))
+		FROM shape s, cell_shape_centroid(contents) c}), '300|300', 'cell_shape_centroid: the means of what pyshp reads, to the last bit');
+	$node->safe_psql('postgres', q{
+		CREATE FUNCTION state_of(contents text) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM cell_shape_centroid(contents);
+			RETURN 'none';
+		EXCEPTION WHEN OTHERS THEN
+			RETURN SQLSTATE;
+		END $$});
+	is($node->safe_psql('postgres', 'SELECT DISTINCT state_of(contents) FROM refused'), '22P03', 'what is no polygon is refused');
+	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM refused'), '>', 30, 'of many kinds');
+}
+
+$node->stop;
+done_testing();
