@@ -109,7 +109,8 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 	else if (study->features != study->feature_columns)
 		ReportFeatureCount(study->features, study->feature_columns);
 
-	if (study->features == 0)
+	/* Cells that are nothing but places have an empty list, not none. */
+	if (study->features == 0 && (study->phenotypes.name == NULL || PG_ARGISNULL(ARG_FEATURES)))
 		ReportNoFeatures();
 	if (repeated(study->feature_columns, columns) != NULL)
 		ReportRepeatedColumn(repeated(study->feature_columns, columns));

@@ -42,11 +42,12 @@ def forms(experiment: Experiment, tmp_path: Path) -> dict[str, tuple[str, Path]]
 def test_presets(preset, cbload, db, tmp_path):
     experiment = Experiment()
     source = forms(experiment, tmp_path)[preset]
-    ended = cbload(source, "--preset", preset)
-    assert (ended.status, ended.err) == (0, "")
+    ended = cbload(source, "--preset", preset, "--study", "lab")
+    assert (ended.status, ended.err) == (0, "") and "study lab: table cells, features none" in ended.out
     assert loaded(db) == [(f"P1_A{image:02}_1", number, x, y, 0) for image, number, x, y in experiment.joined()]
     expected = {"Image": account(3, 3), "Cells": account(120, 108), "Nuclei": account(135, 108), "Cytoplasm": account(108, 108)}
     assert {name.removeprefix("Per_"): counts for name, counts in tables_of(db).items()} == expected
+    assert db.execute("SELECT sum(cells) FROM cell_data_samples('lab')").fetchone() == (108,)
     assert re.search(r"Nuclei +135 rows, 108 joined, 27 left out", ended.out) and f"{source}: 108 cells loaded" in ended.out
 
 

@@ -48,6 +48,11 @@ SELECT x FROM cell_unpack(cell_data('numbered', '007'));
 SELECT (cell_data_head('identified', '{00000000-0000-0000-0000-00000000000a}')).cells;
 SELECT * FROM error_of($$SELECT cell_data('numbered', 'seven')$$);
 
+-- places only: a mask of which no bit has a name
+SELECT cell_register_study('places', 'numbered', phenotypes => 'phenotypes', features => '{}');
+SELECT cell_feature_names_json('places') AS names, (SELECT count(*) FROM cell_feature_names('places')) AS features, (SELECT cells FROM cell_data_head('places', '7'));
+SELECT cell_drop_study('places');
+
 -- by an index that has the samples in order, and without
 CREATE INDEX ON numbered (sample, cell_id);
 INSERT INTO numbered SELECT i % 5, i, i, i, i FROM generate_series(1, 100) i;
