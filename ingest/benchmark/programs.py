@@ -1,0 +1,56 @@
+"""What is measured: programs, each from its start to its end."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BENCHMARK = Path(__file__).parent
+PACKAGES = Path(os.environ["CYTOTABLE"])
+
+
+class Failed(Exception):
+    """A program that did not do what it is measured for."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    seconds: float
+    resident: int       # bytes, at the peak; never less than this process's, from which it is forked
+    out: str
+
+
+def run(*command: str | Path, **environment: str) -> Ended:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=os.environ | environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise Failed(f"{' '.join(map(str, command))}: exit status {process.returncode}: {errors.read().strip()[-2000:]}")
+        return Ended(seconds, usage.ru_maxrss * 1024, out.read())
+
+
+def make_sources(cells: int, folder: Path) -> None:
+    run(sys.executable, BENCHMARK / "sources.py", str(cells), folder)
+
+
+def psql(command: str) -> Ended:
+    return run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command)
+
+
+def cbload(*arguments: str | Path) -> Ended:
+    return run(ROOT / "ingest/cbload", *arguments)
+
+
+def with_cytotable(script: str, *arguments: str | Path) -> Ended:
+    """A script of this folder. What it leaves where it runs is in the folder for temporary files."""
+    environment = {"PYTHONPATH": str(PACKAGES), "HOME": tempfile.gettempdir()}
+    return run("env", "-C", tempfile.gettempdir(), "/usr/bin/python3", "-P", BENCHMARK / script, *arguments, **environment)
