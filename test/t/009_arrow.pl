@@ -6,11 +6,8 @@ use CellBinary;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Where scripts/install-dependencies puts them; CI must have them.
-my $readers = '/var/cache/cell_binary/test';
-plan skip_all => "no Arrow readers in $readers: scripts/install-dependencies tools" if !-d $readers && ($ENV{CI} // '') ne 'true';
-local $ENV{PYTHONPATH} = "$readers/python";
-local $ENV{NODE_PATH} = "$readers/node_modules";
+my $missing = use_packages('test');
+plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 
 my $node = start_node('arrow');
 my $folder = PostgreSQL::Test::Utils::tempdir();
