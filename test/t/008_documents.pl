@@ -20,7 +20,7 @@ local $ENV{PATH} = "$programs:$ENV{PATH}";
 local $ENV{DESTDIR} = "$ENV{SANDBOX}/install";
 local $ENV{TMPDIR} = $folder;
 
-use_packages('test', 'out');
+use_packages('test', 'api', 'out');
 
 # The sandbox's server, which the test modules hide.
 local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');

@@ -9,7 +9,7 @@ use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $missing = use_packages('test', 'out');
+my $missing = use_packages('test', 'api', 'out');
 plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 
 my $node = start_node('out');

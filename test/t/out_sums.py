@@ -13,7 +13,6 @@ import operator
 import os
 import sys
 import tempfile
-import warnings
 
 import adbc_driver_postgresql.dbapi
 import anndata
@@ -95,6 +94,8 @@ def check_cells(made):
 
 
 def check_parquet(made):
+    downloaded = duckdb.sql("SELECT extension_name FROM duckdb_extensions() WHERE loaded AND install_mode <> 'STATICALLY_LINKED'")
+    assert downloaded.fetchall() == []
     return of_parquet('S1.parquet', made['features'])
 
 
