@@ -72,7 +72,7 @@ $(JS_MODULES): clients/javascript/package-lock.json
 
 test:
 	scripts/install-dependencies test
-	$(MAKE) -s $(VIEWER) $(JS_MODULES) || [ "$$CI" != true ]
+	$(MAKE) -s -j2 $(VIEWER) $(JS_MODULES) || [ "$$CI" != true ]
 	scripts/sandbox --with-shared-data test/run
 
 load:

@@ -7,7 +7,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_node shared_data scalar_of create_run);
+our @EXPORT = qw(start_node shared_data scalar_of create_run blocks_of use_packages);
 
 # A running server with the extension in database postgres.
 sub start_node
@@ -58,6 +58,48 @@ sub scalar_of
 	my $output = <$pipe>;
 	close($pipe) or die "@command failed";
 	return $output;
+}
+
+# The blocks of a document, in their order: where they are (section of ##, heading
+# of any level), language, code, and the output that a "text" block behind them
+# gives. Blocks of Python go on from the first one of their section.
+sub blocks_of
+{
+	my ($document) = @_;
+	my (@blocks, $section, $heading, $first);
+	my $text = slurp_file($document);
+	while ($text =~ /^(?:(##+) ([^\n]*)|```(\w*)\n(.*?)^```)$/msg)
+	{
+		my ($level, $title, $language, $code) = ($1, $2, $3, $4);
+		if (defined $level)
+		{
+			$heading = $title;
+			($section, $first) = ($title, undef) if $level eq '##';
+		}
+		elsif ($language eq 'text' && @blocks && !defined $blocks[-1]{output})
+		{
+			$blocks[-1]{output} = $code;
+		}
+		else
+		{
+			push @blocks, { section => $section, heading => $heading, language => $language, code => $code };
+			next if $language ne 'python';
+			$blocks[-1]{first} = $first;
+			$first //= $blocks[-1];
+		}
+	}
+	return @blocks;
+}
+
+# Let Python and Node find the packages of these sets that scripts/install-dependencies
+# brought. Returns one that is not there, so that tests can be skipped; CI must have them.
+sub use_packages
+{
+	my @folders = map { "/var/cache/cell_binary/$_" } @_;
+	$ENV{PYTHONPATH} = join ':', map { "$_/python" } @folders;
+	$ENV{NODE_PATH} = join ':', map { "$_/node_modules" } @folders;
+	my ($missing) = grep { !-d } @folders;
+	return ($ENV{CI} // '') eq 'true' ? undef : $missing;
 }
 
 1;

@@ -6,11 +6,8 @@ use CellBinary;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Where scripts/install-dependencies puts them; CI must have them.
-my $readers = '/var/cache/cell_binary/test';
-plan skip_all => "no Arrow readers in $readers: scripts/install-dependencies tools" if !-d $readers && ($ENV{CI} // '') ne 'true';
-local $ENV{PYTHONPATH} = "$readers/python";
-local $ENV{NODE_PATH} = "$readers/node_modules";
+my $missing = use_packages('test');
+plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 
 my $node = start_node('arrow');
 my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -29,27 +26,29 @@ $node->safe_psql('postgres', q{
 	SELECT n || ' cells', i * 2654435761 & 4294967295, hashint4(i) / 2.0, hashint4(-i) / 2.0, hashint8extended(i, 1)
 	FROM unnest(ARRAY[0, 1, 8, 9, 15, 16, 17, 32, 33, 1023, 1024, 1025, 50000]) n, generate_series(1, n) i});
 
+my %cells;
 foreach my $sample ('limits', 'fractions', map { "$_ cells" } 0, 1, 8, 9, 15, 16, 17, 32, 33, 1023, 1024, 1025, 50_000)
 {
-	my ($payload, $cells) = ("$folder/$sample.arrows", "$folder/$sample.csv");
 	my $bytes = pack 'H*', $node->safe_psql('postgres', qq{
 		SELECT encode(coalesce(cell_pack(cell_id, x, y, phenotypes, 'arrow'), cell_empty('arrow')), 'hex')
 		FROM cells WHERE sample = '$sample'});
 	my $rows = $node->safe_psql('postgres', qq{
 		COPY (SELECT cell_id, trunc(x)::int, trunc(y)::int, phenotypes FROM cells WHERE sample = '$sample' ORDER BY cell_id)
 		TO STDOUT (FORMAT csv)});
-	append_to_file($payload, $bytes);
-	append_to_file($cells, $rows eq '' ? '' : "$rows\n");
+	append_to_file("$folder/$sample.arrows", $bytes);
+	append_to_file("$folder/$sample.csv", $rows eq '' ? '' : "$rows\n");
+	$cells{$sample} = () = $rows =~ /^.+$/mg;
+}
 
-	my $count = () = $rows =~ /^.+$/mg;
-	foreach my $reader ([ '/usr/bin/python3', 'test/t/arrow_readers.py', 'pyarrow' ],
-		[ '/usr/bin/python3', 'test/t/arrow_readers.py', 'duckdb' ],
-		[ '/usr/bin/python3', 'test/t/arrow_readers.py', 'polars' ],
-		[ 'node', 'test/t/arrow_readers.mjs' ])
-	{
-		my ($output, $errors) = run_command([ @$reader, $payload, $cells ]);
-		is($output, $count, "$sample: " . ($reader->[2] // 'apache-arrow')) or diag($errors);
-	}
+foreach my $reader ([ '/usr/bin/python3', 'test/t/arrow_readers.py', 'pyarrow' ],
+	[ '/usr/bin/python3', 'test/t/arrow_readers.py', 'duckdb' ],
+	[ '/usr/bin/python3', 'test/t/arrow_readers.py', 'polars' ],
+	[ 'node', 'test/t/arrow_readers.mjs' ])
+{
+	my ($output, $errors) = run_command([ @$reader, $folder ]);
+	my %found = "$output\n" =~ /^(.*): (\d+)$/mg;
+	is($found{$_}, $cells{$_}, "$_: " . ($reader->[2] // 'apache-arrow')) foreach sort keys %cells;
+	diag($errors) if $errors ne '';
 }
 
 $node->stop;

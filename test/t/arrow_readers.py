@@ -1,10 +1,13 @@
-"""Read a payload of layout arrow with one reader, and compare it with cells given as lines "cell_id,x,y,phenotypes".
+"""Read payloads of layout arrow with one reader, and compare them with cells given as lines "cell_id,x,y,phenotypes".
 
-    arrow_readers.py pyarrow|duckdb|polars PAYLOAD CELLS
+    arrow_readers.py pyarrow|duckdb|polars FOLDER
 
-Masks are signed, as SQL shows them. Fails with what is wrong, or prints the number of cells.
+FOLDER has NAME.arrows and NAME.csv; masks are signed, as SQL shows them. Prints "NAME: number of cells" of those that
+are equal, and what is wrong with others.
 """
+import pathlib
 import sys
+import traceback
 
 import numpy
 import pyarrow
@@ -60,11 +63,9 @@ def read_polars(payload):
     return {name: cells[name].to_numpy() for name in cells.columns}
 
 
-if __name__ == '__main__':
-    reader, payload_path, cells_path = sys.argv[1:]
-    with open(payload_path, 'rb') as file:
-        columns = globals()['read_' + reader](file.read())
-    with open(cells_path) as file:
+def compare(read, payload_path):
+    columns = read(payload_path.read_bytes())
+    with payload_path.with_suffix('.csv').open() as file:
         expected = [[int(value) for value in line.split(',')] for line in file]
     assert list(columns) == SCHEMA.names, list(columns)
     found = [[cell_id, x, y, mask - (mask >> 63 << 64)]
@@ -72,4 +73,14 @@ if __name__ == '__main__':
     for row, (one, other) in enumerate(zip(found, expected)):
         assert one == other, f'row {row}: {one}, not {other}'
     assert len(found) == len(expected), f'{len(found)} rows, not {len(expected)}'
-    print(len(found))
+    print(f'{payload_path.stem}: {len(found)}')
+
+
+if __name__ == '__main__':
+    reader, folder = sys.argv[1:]
+    for payload_path in pathlib.Path(folder).glob('*.arrows'):
+        try:
+            compare(globals()['read_' + reader], payload_path)
+        except Exception:
+            print(f'{payload_path.stem}:', file=sys.stderr)
+            traceback.print_exc()

@@ -1,0 +1,118 @@
+# The examples of docs/reference.md, "Out": what they make of layout arrow has the sums that plain SQL gives.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use Cwd ();
+use IPC::Run ();
+use JSON::PP ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $missing = use_packages('test', 'api', 'out');
+plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
+
+my $node = start_node('out');
+local @ENV{qw(PGHOST PGPORT PGUSER)} = ($node->host, $node->port, scalar getpwuid $<);
+
+# What the examples make, which out_sums.py adds up.
+my %things = (
+	'Out' => ['slide'],
+	'Parquet with pyarrow' => [ 'read by pyarrow', 'read by duckdb' ],
+	'Parquet with DuckDB' => [ 'read by pyarrow', 'read by duckdb' ],
+	'pandas' => [ 'frame', 'joined' ],
+	'AnnData' => [ 'adata', 'h5ad', 'zarr' ],
+	'SpatialData' => [ 'spatial', 'zarr', 'read by pyarrow', 'read by duckdb' ],
+	'Large samples' => ['cells'],
+	'ADBC' => ['cells'],
+	'Masks with bit 63' => []);
+my @examples = grep { $_->{section} eq 'Out' && $_->{language} eq 'python' } blocks_of('docs/reference.md');
+is_deeply([ sort map { $_->{heading} } @examples ], [ sort keys %things ], 'every example is checked');
+
+# The code of examples, each with the one that it goes on from
+my %code = map { $_->{heading} => ($_->{first} ? "$_->{first}{code}\n" : '') . $_->{code} } @examples;
+
+sub run_python
+{
+	my ($input, @command) = @_;
+	my ($output, $errors);
+	ok(IPC::Run::run([ '/usr/bin/python3', @command ], '<', \$input, '>', \$output, '2>', \$errors), "@command") or diag($errors);
+	return $output;
+}
+
+# Make the study of the examples, in a database of its own: the columns of a
+# feature are the expressions given. Returns the sums.
+sub create_study
+{
+	my ($database, $cells, $features, @positives) = @_;
+	my @columns = map { "f$_" } 0 .. $#positives;
+	my $table = join(', ', map { "$positives[$_] AS $columns[$_]" } 0 .. $#positives);
+	$node->safe_psql($database, qq{
+		CREATE TABLE tumour_cell AS SELECT 'S1' AS sample, cell_id, x, y, $table FROM $cells;
+		SELECT cell_register_study('tumour', 'tumour_cell', feature_columns => '{@{[ join ',', @columns ]}}', features => $features)});
+	my $mask = join(' | ', map { "(f$_\::integer::bigint << $_)" } 0 .. $#positives);
+	my $of_features = join(', ', map { "count(*) FILTER (WHERE $_), coalesce(sum(x) FILTER (WHERE $_), 0)" } @columns);
+	return $node->safe_psql($database, qq{
+		SELECT count(*), sum(x), sum(y), bit_or(mask), bit_xor(mask), $of_features
+		FROM (SELECT trunc(x)::bigint AS x, trunc(y)::bigint AS y, $mask AS mask, @{[ join ', ', @columns ]} FROM tumour_cell) cell});
+}
+
+sub create_database
+{
+	my ($database) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, 'CREATE EXTENSION cell_binary');
+	return;
+}
+
+# Cells of many kinds, whose rows are not in the order of their ids
+create_database('limits');
+$node->safe_psql('limits', q{
+	CREATE TABLE cells (cell_id bigint, x double precision, y double precision, mask bigint);
+	INSERT INTO cells VALUES
+		(4294967295, -2147483648, 2147483647, -9223372036854775808),
+		(2147483648, 2147483647, -2147483648, 9223372036854775807),
+		(0, 0.9, -1.9, -1);
+	INSERT INTO cells
+	SELECT i * 2654435761 & 4294967295, hashint4(i) / 2.0, hashint4(-i) / 2.0, hashint8extended(i, 1)
+	FROM generate_series(1, 5000) i});
+my %sums = (limits => create_study('limits', 'cells',
+	q{ARRAY(SELECT format(E'%s \u03b1/"%s".', chr(65 + i % 2), i) FROM generate_series(0, 63) i)},
+	map { "mask >> $_ & 1 = 1" } 0 .. 63));
+
+# A real slide
+if (my $data = shared_data())
+{
+	my $slide = "$data/moldoveanu/5.csv";
+	my ($header) = split /\n/, slurp_file($slide);
+	create_database('real');
+	system_or_bail('psql', '-X', '-q', '-d', $node->connstr('real'), '-v', 'ON_ERROR_STOP=1',
+		'-v', "header=$header", '-v', 'path=' . Cwd::abs_path($slide), '-f', 'demo/csv_load.sql');
+	my @features = map { /^(.*) Positive$/ } split /,/, $header;
+	$sums{real} = create_study('real', q{(SELECT *, csv_row - 1 AS cell_id, "XMin"::float8 AS x, "YMin"::float8 AS y FROM csv) cell},
+		'ARRAY[' . join(', ', map { "'$_'" } @features) . ']', map { "\"$_ Positive\"::boolean" } @features);
+}
+
+my $output = run_python(JSON::PP->new->encode(\%code), 'test/t/out_sums.py', sort keys %sums);
+foreach my $database (sort keys %sums)
+{
+	foreach my $heading (sort keys %things)
+	{
+		is( join('', $output =~ /^\Q$database: $heading: \E.*\n/mg),
+			join('', map { "$database: $heading: $_: $sums{$database}\n" } @{ $things{$heading} }),
+			"$database: $heading: sums are those of plain SQL") if @{ $things{$heading} };
+	}
+}
+
+# A large sample
+create_database('large');
+create_study('large', '(SELECT i AS cell_id, i AS x, -i AS y, hashint8extended(i, 1) AS mask FROM generate_series(1, 1000000) i) cell',
+	q{'{CD3,CD8}'}, 'mask >> 0 & 1 = 1', 'mask >> 1 & 1 = 1');
+local $ENV{PGDATABASE} = 'large';
+my %peak = map { $_->{heading} => run_python($_->{code}, 'test/t/out_peak.py') } grep { $_->{heading} =~ /^(Out|ADBC|Large samples)$/ } @examples;
+note(sprintf '%s: %.2f times the payload in memory at the peak', $_, $peak{$_}) foreach sort keys %peak;
+cmp_ok($peak{'Large samples'}, '<', 2, 'a large sample is not in memory twice');
+cmp_ok($peak{'Large samples'}, '<', $peak{$_}, "and less than $_") foreach 'Out', 'ADBC';
+
+$node->stop;
+done_testing();
