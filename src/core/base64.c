@@ -66,11 +66,11 @@ decode_group(CbBase64 *decoder, uint8_t *to)
 {
 	uint32_t	bits = 0;
 	int			digits = 0;
-	unsigned	value;
 
 	for (; digits < 4; digits++)
 	{
-		value = next_value(decoder);
+		unsigned	value = next_value(decoder);
+
 		if (value >= BLANK)
 			break;
 		bits = bits << 6 | value;
@@ -82,7 +82,7 @@ decode_group(CbBase64 *decoder, uint8_t *to)
 		if (digits > 0)
 		{
 			/* Two digits are one byte and leave 4 bits, three are two. */
-			if (digits == 1 || value != PADDING)
+			if (digits == 1)
 				return -1;
 			for (int i = digits; i < 4; i++)
 			{

@@ -714,18 +714,23 @@ decoded(const char *text, size_t room)
 {
 	static char bytes[64];
 	char	   *to = bytes;
+	size_t		length = strlen(text);
+	/* of its own size, so that a character too far is noticed */
+	char	   *copy = memcpy(malloc(length ? length : 1), text, length);
 	CbBase64	decoder;
-	size_t		count;
+	bool		valid = true;
 
-	cb_base64_init(&decoder, text, strlen(text));
-	while (!decoder.at_end)
+	cb_base64_init(&decoder, copy, length);
+	while (valid && !decoder.at_end)
 	{
-		if (!cb_base64_decode(&decoder, (uint8_t *) to, room, &count))
-			return NULL;
+		size_t		count;
+
+		valid = cb_base64_decode(&decoder, (uint8_t *) to, room, &count);
 		to += count;
 	}
 	*to = '\0';
-	return bytes;
+	free(copy);
+	return valid ? bytes : NULL;
 }
 
 static void

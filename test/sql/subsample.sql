@@ -63,6 +63,33 @@ BEGIN;
 SELECT add_cell(), octet_length(cell_subsample('s', 1000)) AS bytes, cell_subsample_metadata('s', 1000) -> 'subsample_counts' -> 0 ->> 'count' AS count;
 SELECT octet_length(cell_subsample('s', 1000)) AS bytes, cell_subsample_metadata('s', 1000) -> 'subsample_counts' -> 0 ->> 'count' AS count;
 ROLLBACK;
+BEGIN READ ONLY;
+SELECT octet_length(cell_subsample('s', 5)) AS bytes, json_array_length(cell_subsample_metadata('s', 5) -> 'subsample_counts') AS samples;
+COMMIT;
+
+-- memory is for the cells that are taken: 50,000 are read, of which number 25,000
+-- and the last one look how much there is
+CREATE FUNCTION look() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	PERFORM set_config('test.bytes', concat_ws(',', nullif(current_setting('test.bytes', true), ''), sum(total_bytes)), true) FROM pg_backend_memory_contexts;
+	RETURN 0;
+END
+$$;
+CREATE TABLE many AS SELECT 'S' || i % 2 AS sample, i AS cell_id, '{1,0}'::real[] AS intensities FROM generate_series(1::bigint, 50000) i;
+CREATE VIEW watched AS SELECT *, 1 AS x, 1 AS y, CASE WHEN cell_id IN (25000, 50000) THEN test_subsample.look() ELSE 1 END AS mask FROM many;
+SELECT cell_register_study('watched', 'watched', phenotypes => 'mask', features => '{a,b}', intensities => 'intensities');
+CREATE FUNCTION growth(query text, OUT result text, OUT kilobytes integer) LANGUAGE plpgsql AS $$
+DECLARE
+	bytes bigint[];
+BEGIN
+	PERFORM set_config('test.bytes', '', true);
+	EXECUTE query INTO result;
+	bytes := string_to_array(current_setting('test.bytes'), ',')::bigint[];
+	kilobytes := (bytes[cardinality(bytes)] - bytes[cardinality(bytes) - 1]) / 1024;
+END
+$$;
+SELECT result, kilobytes < 64 AS "no more" FROM growth('SELECT octet_length(cell_subsample(''watched'', 1000))');
+SELECT result, kilobytes < 64 AS "no more" FROM growth('SELECT cell_subsample_metadata(''watched'', 1000)');
 
 -- every error
 \pset expanded on
