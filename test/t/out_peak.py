@@ -1,7 +1,9 @@
-"""Run an example of docs/reference.md, "Out", and print the memory that it takes at the peak, in sizes of the payload.
+"""Run an example of docs/reference.md, "Out", and print the ETag of the payload that it gets, and the memory that it
+takes at the peak, in sizes of the payload.
 
     out_peak.py <EXAMPLE
 """
+import hashlib
 import sys
 
 import adbc_driver_postgresql.dbapi
@@ -20,4 +22,5 @@ with open('/proc/self/clear_refs', 'w') as file:
     file.write('5')    # the peak up to here is forgotten
 before = memory('VmRSS')
 exec(example, made)
-print((memory('VmHWM') - before) / len(made['payload']))
+peak = memory('VmHWM') - before
+print(f"\"{hashlib.sha256(made['payload']).hexdigest()}\" {peak / len(made['payload']):.2f}")
