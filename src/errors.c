@@ -344,12 +344,9 @@ report_invalid_shape(const char *detail)
 }
 
 void
-ReportShapeText(const CbBase64 *decoder)
+ReportShapeText(void)
 {
-	report_invalid_shape(decoder->position < decoder->length ?
-						 psprintf("Character " UINT64_FORMAT " cannot be where it is in base64.",
-								  (uint64) decoder->position + 1) :
-						 "The text ends within a group of base64.");
+	report_invalid_shape("The text is not base64.");
 }
 
 void

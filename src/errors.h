@@ -10,7 +10,6 @@
 #include "compat.h"
 
 #include "coding.h"
-#include "core/base64.h"
 #include "core/layout.h"
 #include "core/shape.h"
 
@@ -83,7 +82,7 @@ pg_noreturn extern void ReportNotEncodable(void);
 pg_noreturn extern void ReportFloat8Code(int code);
 
 /* A text is not base64 where its decoder is, or not a shapefile. */
-pg_noreturn extern void ReportShapeText(const CbBase64 *decoder);
+pg_noreturn extern void ReportShapeText(void);
 pg_noreturn extern void ReportShapeFault(const CbShapeFault *fault);
 
 /* There is no coding of that name. */

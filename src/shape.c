@@ -5,66 +5,42 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
-#include "core/base64.h"
+#include "common/base64.h"
 #include "core/shape.h"
 #include "errors.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 
-/* Bytes that are decoded between two looks for interrupts; a multiple of 3. */
-#define BYTES_PER_CHECK (3 * 256 * 1024)
-
-/* What is decoded to see the header, in whole groups of base64. */
-#define HEAD_SIZE (3 * ((CB_SHAPE_FILE_HEADER + 2) / 3))
-
-/* Decode up to room bytes, and return how many they are. */
-static Size
-decode(CbBase64 *decoder, uint8 *to, Size room)
+/* The text without line breaks, which pg_b64_decode does not take. */
+static char *
+one_line(const text *contents, int *length)
 {
-	Size		done = 0;
+	const char *from = VARDATA_ANY(contents);
+	const char *end = from + VARSIZE_ANY_EXHDR(contents);
+	char	   *line = palloc(end - from);
+	char	   *to = line;
 
-	while (done < room && !decoder->at_end)
-	{
-		size_t		count;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!cb_base64_decode(decoder, to + done, Min(room - done, BYTES_PER_CHECK), &count))
-			ReportShapeText(decoder);
-		done += count;
-	}
-	return done;
+	for (; from < end; from++)
+		if (*from != '\n' && *from != '\r' && *from != '\t' && *from != ' ')
+			*to++ = *from;
+	*length = to - line;
+	return line;
 }
 
-/*
- * Read the polygon in a text.  The header says how much there is to decode: no
- * more memory is taken, nor more than the text can fill.
- */
+/* Read the polygon in a text. */
 static void
 read_shape(const text *contents, double *x, double *y)
 {
-	CbBase64	decoder;
+	int			length;
+	char	   *line = one_line(contents, &length);
+	int			room = pg_b64_dec_len(length);
+	void	   *bytes = palloc(room);
+	int			count = pg_b64_decode(line, length, bytes, room);
 	CbShape		shape;
-	uint8		head[HEAD_SIZE];
-	uint8	   *bytes = head;
-	Size		count;
 
-	cb_base64_init(&decoder, VARDATA_ANY(contents), VARSIZE_ANY_EXHDR(contents));
-	count = decode(&decoder, head, HEAD_SIZE);
-	if (count >= CB_SHAPE_FILE_HEADER)
-	{
-		CbShapeFault fault;
-		uint64		size = cb_shape_file_size(head, &fault);
-		Size		room;
-
-		if (size == 0)
-			ReportShapeFault(&fault);
-		/* A group more than that, so that bytes behind the file show. */
-		room = 3 * (Min(size, decoder.length / 4 * 3) / 3 + 1);
-		bytes = palloc(room);
-		memcpy(bytes, head, count);
-		count += decode(&decoder, bytes + count, room - count);
-	}
-
+	pfree(line);
+	if (count < 0)
+		ReportShapeText();
 	if (!cb_shape_open(&shape, bytes, count))
 		ReportShapeFault(&shape.fault);
 	while (shape.position < shape.vertices)
@@ -75,8 +51,7 @@ read_shape(const text *contents, double *x, double *y)
 	}
 	if (!cb_shape_centroid(&shape, x, y))
 		ReportShapeFault(&shape.fault);
-	if (bytes != head)
-		pfree(bytes);
+	pfree(bytes);
 }
 
 /* The columns of the result, looked up at the first of many calls. */

@@ -13,6 +13,7 @@ enum
 	FILE_CODE = 9994,
 	VERSION = 1000,
 	POLYGON = 5,
+	FILE_HEADER = 100,			/* bytes before the record */
 	RECORD_HEADER = 8,
 	BYTES_OF_RING = 4,
 	BYTES_OF_VERTEX = 16
@@ -71,20 +72,6 @@ check_number(CbShapeFault *fault, const char *field, int32_t found, int32_t fewe
 			 {.code = CB_SHAPE_TOO_FEW, .field = field, .found = found, .expected = fewest});
 }
 
-uint64_t
-cb_shape_file_size(const uint8_t *header, CbShapeFault *fault)
-{
-	int32_t		words = get_be_int(header + 24);
-
-	*fault = (CbShapeFault) {.code = CB_SHAPE_NO_FAULT};
-	if (!check_field(fault, "file code", get_be_int(header), FILE_CODE) ||
-		!check_field(fault, "version", get_le_int(header + 28), VERSION) ||
-		!check_field(fault, "shape type", get_le_int(header + 32), POLYGON) ||
-		!check_number(fault, "16-bit words", words, CB_SHAPE_HEADER / 2))
-		return 0;
-	return (uint64_t) words * 2;
-}
-
 /* Find where the ring ends whose first vertex is the next one. */
 static bool
 start_ring(CbShape *shape)
@@ -107,6 +94,7 @@ bool
 cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 {
 	CbShapeFault *fault = &shape->fault;
+	int32_t		words;
 	uint64_t	file_size;
 	int32_t		rings;
 	int32_t		vertices;
@@ -117,9 +105,13 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 	if (size < CB_SHAPE_HEADER)
 		return fail(fault, (CbShapeFault)
 					{.code = CB_SHAPE_CUT, .found = (int64_t) size, .expected = CB_SHAPE_HEADER});
-	file_size = cb_shape_file_size(bytes, fault);
-	if (file_size == 0)
+	words = get_be_int(bytes + 24);
+	if (!check_field(fault, "file code", get_be_int(bytes), FILE_CODE) ||
+		!check_field(fault, "version", get_le_int(bytes + 28), VERSION) ||
+		!check_field(fault, "shape type", get_le_int(bytes + 32), POLYGON) ||
+		!check_number(fault, "16-bit words", words, CB_SHAPE_HEADER / 2))
 		return false;
+	file_size = (uint64_t) words * 2;
 	if (file_size != size)
 		return fail(fault, (CbShapeFault)
 					{.code = CB_SHAPE_WRONG_LENGTH, .found = (int64_t) size, .expected = (int64_t) file_size});
@@ -133,12 +125,12 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 
 	/* The record is what its numbers say, and the file is that record. */
 	contents = (int64_t) get_be_int(bytes + 104) * 2;
-	expected = CB_SHAPE_HEADER - CB_SHAPE_FILE_HEADER - RECORD_HEADER +
+	expected = CB_SHAPE_HEADER - FILE_HEADER - RECORD_HEADER +
 		(int64_t) rings * BYTES_OF_RING + (int64_t) vertices * BYTES_OF_VERTEX;
 	if (contents != expected)
 		return fail(fault, (CbShapeFault)
 					{.code = CB_SHAPE_WRONG_RECORD, .found = contents, .expected = expected});
-	expected += CB_SHAPE_FILE_HEADER + RECORD_HEADER;
+	expected += FILE_HEADER + RECORD_HEADER;
 	if ((int64_t) size != expected)
 		return fail(fault, (CbShapeFault)
 					{.code = CB_SHAPE_NOT_ONE_RECORD, .found = (int64_t) size, .expected = expected});

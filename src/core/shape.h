@@ -31,9 +31,6 @@
 /* Bytes of a file before the rings. */
 #define CB_SHAPE_HEADER 152
 
-/* Bytes of a file before its record. */
-#define CB_SHAPE_FILE_HEADER 100
-
 /* Vertices that are read at a time. */
 #define CB_SHAPE_BATCH 65536
 
@@ -90,12 +87,6 @@ typedef struct CbShape
 	CbSum		y;
 	CbShapeFault fault;
 } CbShape;
-
-/*
- * The size of the file by its first CB_SHAPE_FILE_HEADER bytes; 0 after a
- * fault.
- */
-extern uint64_t cb_shape_file_size(const uint8_t *header, CbShapeFault *fault);
 
 /* Open a file; false after a fault, as with what follows. */
 extern bool cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size);

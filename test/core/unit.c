@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "base64.h"
 #include "byteorder.h"
 #include "cells.h"
 #include "float8.h"
@@ -708,75 +707,6 @@ float8_codes(void **state)
 	assert_int_equal(cb_float8_encode(DBL_MIN), 0);
 }
 
-/* What a text decodes to, with so much room at a time; NULL if it is none. */
-static const char *
-decoded(const char *text, size_t room)
-{
-	static char bytes[64];
-	char	   *to = bytes;
-	size_t		length = strlen(text);
-	/* of its own size, so that a character too far is noticed */
-	char	   *copy = memcpy(malloc(length ? length : 1), text, length);
-	CbBase64	decoder;
-	bool		valid = true;
-
-	cb_base64_init(&decoder, copy, length);
-	while (valid && !decoder.at_end)
-	{
-		size_t		count;
-
-		valid = cb_base64_decode(&decoder, (uint8_t *) to, room, &count);
-		to += count;
-	}
-	*to = '\0';
-	free(copy);
-	return valid ? bytes : NULL;
-}
-
-static void
-base64(void **state)
-{
-	/* RFC 4648, 10; and blanks anywhere */
-	static const char *const texts[][2] = {
-		{"", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
-		{"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"}, {"+/+/", "\xfb\xff\xbf"},
-		{" Z\r\nm 9v\tYmFy\n", "foobar"}, {"Zm9vYg=\n= ", "foob"}, {"\n \n", ""},
-		{"Zm9vYmFyZm9vYmFy\nZm9vYmFyZm9vYmFyZg==\n", "foobarfoobarfoobarfoobarf"},
-	};
-	/* and the position of the character that cannot be there */
-	static const struct
-	{
-		const char *text;
-		size_t		position;
-	}			refused[] = {
-		{"Z", 1}, {"Zg", 2}, {"Zg=", 3}, {"Zm8", 3}, {"Zm9vY", 5}, {"Zg==Zg==", 4}, {"=", 0}, {"====", 0},
-		{"Z===", 1}, {"Zm9v=", 4}, {"Zm-v", 2}, {"Zm9v\vYmFy", 4}, {"Zm9\x80", 3}, {"Zg=a", 3}, {"Zg== \n!", 6},
-		{"Zm9vYmF!", 7}, {"Zg===", 4},
-	};
-
-	(void) state;
-	for (size_t room = 3; room <= 12; room += 3)
-	{
-		for (size_t i = 0; i < COUNT_OF(texts); i++)
-		{
-			assert_non_null(decoded(texts[i][0], room));
-			assert_string_equal(decoded(texts[i][0], room), texts[i][1]);
-		}
-		for (size_t i = 0; i < COUNT_OF(refused); i++)
-			assert_null(decoded(refused[i].text, room));
-	}
-	for (size_t i = 0; i < COUNT_OF(refused); i++)
-	{
-		CbBase64	decoder;
-		uint8_t		bytes[12];
-		size_t		count;
-
-		cb_base64_init(&decoder, refused[i].text, strlen(refused[i].text));
-		assert_false(cb_base64_decode(&decoder, bytes, sizeof(bytes), &count));
-		assert_int_equal(decoder.position, refused[i].position);
-	}
-}
-
 /* A shapefile with one polygon. */
 typedef struct File
 {
@@ -1278,7 +1208,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(counts),
 		cmocka_unit_test(mutated_payloads),
 		cmocka_unit_test(float8_codes),
-		cmocka_unit_test(base64),
 		cmocka_unit_test(shape_centroids),
 		cmocka_unit_test(refused_shapes),
 		cmocka_unit_test(subsample_sizes),
