@@ -28,7 +28,7 @@ SELECT i % 2 AS sample, cell_pack_intensities(i, array_fill(i / 8.0::float8, ARR
 CREATE TABLE intense AS
 SELECT n, i, (i::bigint * 2654435761) % 4294967296 AS cell_id FROM (
 	SELECT n, CASE WHEN n IN (1, 16, 64) THEN 41000 ELSE 60 END AS cells FROM generate_series(1, 64) n) s, generate_series(1, cells) i;
-CREATE FUNCTION intensities(n integer, i integer) RETURNS double precision[] LANGUAGE sql IMMUTABLE
+CREATE FUNCTION intensities(n integer, i integer) RETURNS double precision[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN array_fill(cell_float8_decode((i % 256)::smallint), ARRAY[n]);
 CREATE FUNCTION bytes(n integer, cell_id bigint, i integer) RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN decode(lpad(to_hex(cell_id), 8, '0') || repeat(lpad(to_hex(i % 256), 2, '0'), n), 'hex');
@@ -45,13 +45,23 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET work_mem = '1GB';   -- 64 samples at what the planner takes for their size
+CREATE FUNCTION is_partial(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN plan ~ '"Partial Mode": "Partial"';
+END
+$$;
+SELECT is_partial('SELECT n, cell_pack_intensities(cell_id, intensities(n, i)) AS payload FROM intense GROUP BY n');
 CREATE TABLE by_workers AS SELECT n, cell_pack_intensities(cell_id, intensities(n, i)) AS payload FROM intense GROUP BY n;
 SET max_parallel_workers_per_gather = 0;
 SELECT count(*) AS payloads, bool_and(w.payload = s.payload) AS same
 FROM by_workers w JOIN (SELECT n, cell_pack_intensities(cell_id, intensities(n, i)) AS payload FROM intense GROUP BY n) s USING (n);
 RESET max_parallel_workers_per_gather;
-\set VERBOSITY sqlstate
 -- errors that show when states meet
+SELECT is_partial('SELECT cell_pack_intensities(cell_id % 1000, intensities(n, i)) FROM intense WHERE n = 1');
+\set VERBOSITY sqlstate
 SELECT cell_pack_intensities(cell_id % 1000, intensities(n, i)) FROM intense WHERE n = 1;
 SELECT cell_pack_intensities(cell_id, array_fill(0.5::real, ARRAY[CASE WHEN i = 40999 THEN 2 ELSE 1 END])) FROM intense WHERE n = 1;
 \set VERBOSITY default
@@ -86,4 +96,4 @@ SELECT * FROM error_of($$SELECT cell_pack_intensities(3, '{1}'::real[]) OVER () 
 
 SET client_min_messages = warning;
 DROP TABLE intense, by_workers;
-DROP FUNCTION error_of, intensities, bytes;
+DROP FUNCTION error_of, intensities, bytes, is_partial;

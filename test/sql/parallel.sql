@@ -76,6 +76,7 @@ SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes
 SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM slow_halves;
 SELECT cell_pack(cell_id, x::float8, y::float8, phenotypes, layout) FROM slow_halves;
 SELECT cell_pack(cell_id / 2, x, y, phenotypes) FROM slow_halves;
+SELECT cell_pack_intensities(cell_id, array_fill(0.5::real, ARRAY[1 + half])) FROM slow_halves;
 SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, not for both
 SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves;
 RESET cell_binary.max_payload_size;

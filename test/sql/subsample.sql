@@ -139,6 +139,9 @@ SELECT * FROM error_with('cell_id, x, y, CASE WHEN sample = ''S2'' AND cell_id =
 SELECT * FROM error_with('cell_id, x, y, cd3::integer AS cd3, CASE WHEN sample = ''S2'' AND cell_id = 7 THEN NULL ELSE cd8 END AS cd8, intensities');
 SELECT * FROM error_with('CASE WHEN sample = ''S2'' AND cell_id = 7 THEN NULL ELSE cell_id END AS cell_id, x, y, cd3::integer AS cd3, cd8, intensities');
 SELECT * FROM error_with('CASE WHEN sample = ''S2'' AND cell_id = 7 THEN 4294967296 ELSE cell_id END AS cell_id, x, y, cd3::integer AS cd3, cd8, intensities');
+CREATE OR REPLACE VIEW reversed AS SELECT sample, cell_id::integer, x, y, nullif(cell_id, 7) AS mask, intensities::double precision[] FROM cell WHERE sample = 'S2';
+SELECT * FROM error_of($$SELECT cell_subsample('v', 1)$$);
+SELECT context_of($$SELECT cell_subsample('v', 1)$$);
 -- a repeated id is found if a row of it is taken, but not the other one, or both
 CREATE VIEW twice AS SELECT sample, cell_id, x, y, 1::bigint AS mask, intensities FROM cell UNION ALL SELECT sample, cell_id, x, y, 1, intensities FROM cell WHERE sample = 'S10' AND cell_id = 8;
 SELECT cell_register_study('twice', 'twice', phenotypes => 'mask', features => '{a,b}', intensities => 'intensities');
