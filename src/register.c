@@ -259,10 +259,16 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->y.name = name_argument(fcinfo, ARG_Y, "y");
 	get_features(fcinfo, study);
 	if (!PG_ARGISNULL(ARG_INTENSITIES))
+	{
 		study->intensities.name = name_argument(fcinfo, ARG_INTENSITIES, "intensities");
+		if (study->features == 0)
+			ReportIntensitiesOfNoFeature();
+	}
 
 	StudyLockSource(study);
 	StudyResolve(study);
+	if (study->intensities.name != NULL)
+		StudyResolveIntensities(study);
 	study->store = is_to_be_stored(fcinfo, study);
 	if (study->store && StudyHasTriggers(study) && has_superclass(study->source))
 		ReportSourceIsPart(study);

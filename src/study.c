@@ -284,8 +284,14 @@ StudyResolve(Study *study)
 		resolve_column(study, &study->phenotypes, &mask_rule);
 	for (int i = 0; i < study->feature_columns; i++)
 		resolve_column(study, &study->feature[i], &feature_rule);
-	if (study->intensities.name != NULL)
-		resolve_column(study, &study->intensities, &intensities_rule);
+}
+
+void
+StudyResolveIntensities(Study *study)
+{
+	if (study->intensities.name == NULL)
+		ReportNoIntensitiesColumn(study);
+	resolve_column(study, &study->intensities, &intensities_rule);
 }
 
 bool

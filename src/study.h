@@ -87,6 +87,12 @@ extern void StudyLockSource(Study *study);
 /* Find source and columns; an error if something is missing or does not fit. */
 extern void StudyResolve(Study *study);
 
+/*
+ * The same of the column of intensities, which what serves payloads does not
+ * need; an error also if there is none.
+ */
+extern void StudyResolveIntensities(Study *study);
+
 /* Whether changes of the source can be noticed by triggers. */
 extern bool StudyHasTriggers(const Study *study);
 

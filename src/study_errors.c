@@ -197,6 +197,15 @@ ReportNotPositive(int64 value)
 }
 
 void
+ReportIntensitiesOfNoFeature(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a study without features has no intensities"),
+			 errdetail("A cell has one for each feature.")));
+}
+
+void
 ReportNoIntensitiesColumn(const Study *study)
 {
 	ereport(ERROR,

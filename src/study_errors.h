@@ -52,6 +52,9 @@ pg_noreturn extern void ReportNotTracked(const Study *study);
 /* An integer column of a feature has another value than 0 and 1. */
 pg_noreturn extern void ReportNotPositive(int64 value);
 
+/* A study without features would have intensities. */
+pg_noreturn extern void ReportIntensitiesOfNoFeature(void);
+
 /* There is no column that has the study's intensities. */
 pg_noreturn extern void ReportNoIntensitiesColumn(const Study *study);
 

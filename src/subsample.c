@@ -97,8 +97,7 @@ begin_subsample(Subsample *subsample, FunctionCallInfo fcinfo)
 		ReportSubsampleSize(cells);
 	memset(subsample, 0, sizeof(*subsample));
 	subsample->study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
-	if (subsample->study->intensities.name == NULL)
-		ReportNoIntensitiesColumn(subsample->study);
+	StudyResolveIntensities(subsample->study);
 	subsample->cells = cells;
 	subsample->context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample", ALLOCSET_DEFAULT_SIZES);
 	subsample->per_row = AllocSetContextCreate(subsample->context, "cell_binary row", ALLOCSET_SMALL_SIZES);

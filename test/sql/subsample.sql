@@ -98,6 +98,7 @@ CREATE TABLE unfit (sample text, cell_id bigint, x integer, y integer, mask bigi
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'unfit', phenotypes => 'mask', features => '{a}', intensities => 'none')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('new', 'unfit', phenotypes => 'mask', features => '{a}', intensities => 'n')$$);
 SELECT state FROM error_of($$SELECT cell_register_study('new', 'unfit', phenotypes => 'mask', features => '{a}', intensities => 'r')$$);
+SELECT * FROM error_of($$SELECT cell_register_study('new', 'unfit', phenotypes => 'mask', features => '{}', intensities => 'r')$$);
 SELECT cell_register_study('without', 'unfit', phenotypes => 'mask', features => '{a}');
 SELECT * FROM error_of($$SELECT cell_subsample('without', 5)$$);
 SELECT state FROM error_of($$SELECT cell_subsample_metadata('without', 5)$$);
@@ -153,6 +154,8 @@ SELECT state, min(cells), count(*) FROM generate_series(0, 101) cells, error_of(
 -- a column that is renamed, a source that gives other rows each time
 ALTER TABLE cell RENAME intensities TO values;
 SELECT state, message FROM error_of($$SELECT cell_subsample('s', 5)$$);
+-- what serves payloads does not miss it
+SELECT cells FROM cell_data_head('s', 'S2');
 ALTER TABLE cell RENAME "values" TO intensities;
 SELECT octet_length(cell_subsample('s', 5));
 CREATE SEQUENCE calls;
