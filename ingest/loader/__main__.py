@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import itertools
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import options
 import psycopg
 import scratch
 import sources
-from errors import LoadError, Wrong
+from errors import Interrupted, LoadError, Wrong
 from job import Job, Settings
 from progress import Progress, report
 from target import Loaded, Study, Target
@@ -38,55 +39,75 @@ def load(given, folder: Path) -> int:
     if twice := [one.given for one, other in itertools.combinations(found, 2) if one.where == other.where]:
         raise Wrong(f"{twice[0]} is given twice")
 
-    target = study = None
-    if not given.check:
-        target = Target(given.server, given.table)
-        target.prepare(map)
-        study = Study(target, given.study, map) if given.study else None
     settings = Settings(map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, ["", "nan", "NaN", *given.null],
                         given.skip_invalid, given.replace, given.merge_samples)
-    jobs = [Job(each, settings, target, folder) for each in found]
-    failed = run(jobs, given)
-    if target and len(failed) < len(jobs):
-        target.finish()
-    if study and not study.registered and len(failed) < len(jobs):
-        study.register()
-        if not given.quiet:
-            print(f"study {given.study}: table {given.table}, features {', '.join(map.features) or 'none'}")
+    if given.check:
+        return ended([Job(each, settings, None, folder) for each in found], given, "cannot be")
+    target = Target(given.server, given.table)
+    try:
+        target.prepare(map, given.replace)
+        study = Study(target, given.study, map) if given.study else None
+        jobs = [Job(each, settings, target, folder) for each in found]
+        status = ended(jobs, given, "are not")
+    finally:
+        target.release()
+    if any(job.done for job in jobs):
+        if problem := target.finish():
+            print(f"cbload: {problem}", file=sys.stderr)
+        if study and not study.registered:
+            study.register()
+            if not given.quiet:
+                print(f"study {given.study}: table {given.table}, features {', '.join(map.features) or 'none'}")
+    return status
+
+
+def ended(jobs: list[Job], given, what: str) -> int:
+    """Run the jobs, and give the exit status."""
+    run(jobs, given)
+    failed = [job.source.display for job in jobs if not job.done]
     if len(jobs) > 1 and failed:
-        print(f"cbload: {len(failed)} of {len(jobs)} sources are not loaded: {', '.join(job.source.given for job in failed)}", file=sys.stderr)
+        print(f"cbload: {len(failed)} of {len(jobs)} sources {what} loaded: {', '.join(failed)}", file=sys.stderr)
     return FAILED if failed else DONE
 
 
-def run(jobs: list[Job], given) -> list[Job]:
-    """Gives those that failed."""
-    failed: list[Job] = []
+def run(jobs: list[Job], given) -> None:
     with Progress(jobs, given.quiet) as progress, concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         running = {pool.submit(job.run): job for job in jobs}
+
+        def reap(timeout: float) -> None:
+            done, _ = concurrent.futures.wait(running, timeout, concurrent.futures.FIRST_COMPLETED)
+            progress.show()
+            for future in done:
+                settle(running.pop(future), future, progress, given)
+
         try:
             while running:
-                done, _ = concurrent.futures.wait(running, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
-                progress.show()
-                for future in done:
-                    job = running.pop(future)
-                    try:
-                        future.result()
-                        progress.say(job, report(job))
-                    except Loaded as error:
-                        if given.skip_loaded:
-                            progress.say(job, f"{job.source.given}: left as it is: {error}")
-                        else:
-                            failed.append(job)
-                            progress.fail(job, f"{error}; --replace replaces it")
-                    except LoadError as error:
-                        failed.append(job)
-                        progress.fail(job, str(error))
-        except BaseException:
-            for future, job in running.items():
-                future.cancel()
-                job.cancel()
+                reap(0.2)
+        except BaseException:     # what is in the table by then is said, and nothing more gets there
+            for future in [future for future in running if future.cancel()]:
+                del running[future]
+            while running:
+                for job in running.values():
+                    job.cancel()
+                reap(0.1)
             raise
-    return failed
+
+
+def settle(job: Job, future: concurrent.futures.Future, progress: Progress, given) -> None:
+    try:
+        future.result()
+        job.done = True
+        progress.say(job, report(job))
+    except Interrupted:
+        pass
+    except Loaded as error:
+        if given.skip_loaded:
+            job.done = True
+            progress.say(job, f"{job.source.display}: left as it is: {error}")
+        else:
+            progress.fail(job, f"{error}; --replace replaces it")
+    except LoadError as error:
+        progress.fail(job, str(error))
 
 
 def interrupted(*_) -> None:
@@ -112,11 +133,14 @@ def main() -> int:
     except (LoadError, psycopg.Error) as error:
         print(f"cbload: {str(error).strip()}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")     # nor at the end of the program
+        return FAILED
     except OSError as error:
         print(f"cbload: {error.filename}: {error.strerror}" if error.filename else f"cbload: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("cbload: interrupted; sources that were not yet reported are not loaded", file=sys.stderr)
+        print("cbload: interrupted; what is not reported above is not loaded", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -25,14 +25,20 @@ class Account:
     joined: dict[str, int] = field(default_factory=dict)
     cells: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    samples: int = 0
+    positive: dict[str, int] = field(default_factory=dict)
 
     def tables(self) -> dict[str, dict[str, int]]:
         return {name: {"rows": rows} | ({"joined": self.joined[name], "left_out": rows - self.joined[name]} if name in self.joined else {}) for name, rows in self.rows.items()}
 
 
+def value_of(bit: int) -> str:
+    return f"({1 << bit if bit < 63 else -(1 << 63)})::BIGINT"
+
+
 def mask(features: list[str]) -> str:
     """Bit 63 makes a mask negative, as bigint has it."""
-    bits = [f"CASE WHEN {quoted(name)} IS NULL THEN NULL WHEN {quoted(name)} THEN {1 << bit if bit < 63 else '(-9223372036854775808)'}::BIGINT ELSE 0 END" for bit, name in enumerate(features)]
+    bits = [f"CASE WHEN {quoted(name)} IS NULL THEN NULL WHEN {quoted(name)} THEN {value_of(bit)} ELSE 0 END" for bit, name in enumerate(features)]
     return " | ".join(f"({bit})" for bit in bits) or "0::BIGINT"
 
 
@@ -41,24 +47,38 @@ def make(engine: duckdb.DuckDBPyConnection, map: Map, account: Account, skip_inv
     try:
         account.joined = counted(engine, map, account.rows)
         engine.execute(f"CREATE TABLE \"#made\" AS SELECT sample::VARCHAR AS sample, cell_id::BIGINT AS cell_id, x::DOUBLE AS x, y::DOUBLE AS y, {mask(map.features)} AS phenotypes FROM ({map.select})")
-    except duckdb.Error as error:
+    except duckdb.OutOfMemoryException as error:
         raise LoadError(explained(error)) from None
+    except duckdb.Error as error:
+        raise LoadError(f"in the SELECT of the map: {explained(error)}") from None
     for table in map.tables:
         engine.execute(f"DROP TABLE {quoted(table.name)}")
     account.skipped = invalid(engine, skip_invalid)
     account.cells = engine.execute('SELECT count(*) FROM "#made"').fetchone()[0]
+    if not account.cells and any(account.rows.values()) and not account.skipped:
+        raise LoadError("no cell comes out: " + ", ".join(f"{name} has {counts['rows']:,} rows, {counts.get('joined', 0):,} joined" for name, counts in account.tables().items()))
     if twice := engine.execute('SELECT sample, cell_id, count(*) FROM "#made" GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1').fetchone():
         raise LoadError(f'cell {twice[1]} of sample "{twice[0]}" comes out {"twice" if twice[2] == 2 else f"{twice[2]} times"}: the SELECT of the map does not tell them apart, or its joins have several matches')
+    summed_up(engine, map, account)
+
+
+def summed_up(engine: duckdb.DuckDBPyConnection, map: Map, account: Account) -> None:
+    """What the cells are: how many samples, and of each feature the positive ones."""
+    positive = "".join(f", count(*) FILTER (phenotypes & {value_of(bit)} <> 0)" for bit in range(len(map.features)))
+    account.samples, *counts = engine.execute(f'SELECT count(DISTINCT sample){positive} FROM "#made"').fetchone()
+    account.positive = dict(zip(map.features, counts))
 
 
 def counted(engine: duckdb.DuckDBPyConnection, map: Map, rows: dict[str, int]) -> dict[str, int]:
     """Rows with a part in the result, by table; of one that the SELECT has under two names, the most."""
     if not map.accounting:
         return {table: rows[table] for table in map.joined.values()}
-    counts = engine.execute(map.accounting).fetchone()
+    engine.execute(f'CREATE TABLE "#joined" AS {map.accounting}')
     joined: dict[str, int] = {}
-    for table, count in zip(map.joined.values(), counts):
+    for name, table in map.joined.items():     # one after the other, by what can go to disk: count(DISTINCT) cannot
+        count = engine.execute(f'SELECT count(*) FROM (SELECT {quoted(name)} FROM "#joined" WHERE {quoted(name)} IS NOT NULL GROUP BY 1)').fetchone()[0]
         joined[table] = max(count, joined.get(table, 0))
+    engine.execute('DROP TABLE "#joined"')
     return joined
 
 

@@ -12,6 +12,7 @@ def connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnectio
         "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
     })
     engine.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+    engine.execute("SET ieee_floating_point_ops = false")     # x / 0 is NULL: infinite and NaN would be above any threshold
     return engine
 
 

@@ -9,6 +9,10 @@ class LoadError(Exception):
     """Why a source is not loaded. Nothing of it is."""
 
 
+class Interrupted(LoadError):
+    """The user did not want to wait for it."""
+
+
 class Wrong(Exception):
     """A mistake of the caller."""
 
@@ -21,6 +25,10 @@ def explained(error: duckdb.Error) -> str:
     text = re.sub(r"^(Invalid Input|Conversion|Binder|IO|Catalog|Parser|Mismatch Type|Out of Memory|Invalid) ?Error: ", "", str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"not enough memory, see --memory: {text.splitlines()[0]}"
+    if "No magic bytes" in text:
+        return "it is damaged or not complete: it does not end as a Parquet file does"
+    if "reached an invalid state" in text:
+        return "it cannot be read as CSV: a quotation mark is not closed, or some lines end in CRLF and others in LF"
     if not (line := re.match(r"CSV Error on Line: (\d+)\n", text)):
         return text.split("\n\n")[0].replace("\n", " ")
     if "not utf-8" in text:
@@ -30,5 +38,5 @@ def explained(error: duckdb.Error) -> str:
     elif counts := re.search(r"\nExpected Number of Columns: (\d+) Found: (\d+)\n", text):
         what = f"{counts[2]} columns where the header has {counts[1]}"
     else:
-        what = text.splitlines()[2]
+        what = next((each for each in text.splitlines()[2:] if re.match(r"Value with unterminated quote|Error|Maximum line", each)), text.splitlines()[-1])
     return f"line {line[1]}: {what}"

@@ -45,7 +45,7 @@ class Map:
     select: str
     features: list[str]
     joined: dict[str, str] = field(default_factory=dict)      # by what name the SELECT calls a table, and its name
-    accounting: str = ""                                       # the query that counts their rows with a part in it; none if that is all
+    accounting: str = ""                                       # the query of their rows with a part in it; none if that is all
 
 
 def presets() -> list[str]:
@@ -78,8 +78,10 @@ def parse(text: str) -> Map:
         engine.execute("SET VARIABLE source = ''")
         select = None
         for statement in duckdb.extract_statements(text):
-            if statement.type == duckdb.StatementType.CREATE:
+            if statement.type == duckdb.StatementType.CREATE and select is None:
                 engine.execute(statement)
+                if engine.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchone()[0]:
+                    raise Wrong("a map has no views, only CREATE TABLE statements and then one SELECT")
             elif statement.type == duckdb.StatementType.SELECT and select is None:
                 select = without_comments(engine, statement.query)
             else:
@@ -107,6 +109,9 @@ def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
     columns = [(name, type) for name, type, *_ in engine.execute(f"DESCRIBE {select}").fetchall()]
     types = {name.casefold(): type for name, type in columns if name.casefold() in PLACE}
     features = {name: type for name, type in columns if name.casefold() not in PLACE}
+    names = [name.casefold() for name, _ in columns]
+    if twice := [name for name, _ in columns if names.count(name.casefold()) > 1]:
+        raise Wrong(f'the SELECT has "{twice[0]}" twice; names that differ in upper and lower case only are one')
     if missing := [name for name in PLACE if name not in types]:
         raise Wrong(f"the SELECT has no column {missing[0]}; it must have {', '.join(PLACE)}, and then a column for each feature")
     if types["cell_id"] not in INTEGERS:
@@ -139,13 +144,19 @@ def without_comments(engine: duckdb.DuckDBPyConnection, select: str) -> str:
 
 
 def account(engine: duckdb.DuckDBPyConnection, map: Map) -> None:
-    """Make the query that counts, of each table in the SELECT's FROM, the rows that the joins and the WHERE leave: the
-    same SELECT with other columns, and without what comes after WHERE."""
+    """Make the query of the rows, of each table in the SELECT's FROM, that the joins and the WHERE leave: the same SELECT
+    with their numbers as columns, and without what comes after WHERE."""
     tree = syntax_tree(engine, map.select)
     node = tree["statements"][0]["node"]
     if node["type"] != "SELECT_NODE":
         raise Wrong("the SELECT must be one, not a UNION of several")
+    reducers = {"QUALIFY": node["qualify"], "HAVING": node["having"], "SAMPLE": node["sample"]}
+    reducers |= {modifier["type"].split("_")[0]: modifier for modifier in node["modifiers"] if not modifier["type"].startswith("ORDER")}
+    if found := [name for name, part in reducers.items() if part]:
+        raise Wrong(f"the SELECT has {found[0]}, whose rows cannot be accounted for: say it in WHERE")
     names = {table.name.casefold(): table.name for table in map.tables}
+    if any(column.name.casefold() == "rowid" for table in map.tables for column in table.columns):
+        raise Wrong("a column cannot be called rowid, by which DuckDB numbers rows")
     pending = [node["from_table"]]
     while pending:
         part = pending.pop(0)
@@ -156,7 +167,7 @@ def account(engine: duckdb.DuckDBPyConnection, map: Map) -> None:
         raise Wrong("the SELECT's FROM has none of the tables that are declared")
     if node["from_table"]["type"] == "BASE_TABLE" and not node["where_clause"]:
         return     # all rows of the one table
-    counts = syntax_tree(engine, "SELECT " + ", ".join(f"count(DISTINCT {quoted(name)}.rowid)" for name in map.joined))
-    counts["statements"][0]["node"] |= {part: node[part] for part in ("from_table", "where_clause", "cte_map")}
-    map.accounting = written(engine, counts)
+    rows = syntax_tree(engine, "SELECT " + ", ".join(f"{quoted(name)}.rowid AS {quoted(name)}" for name in map.joined))
+    rows["statements"][0]["node"] |= {part: node[part] for part in ("from_table", "where_clause", "cte_map")}
+    map.accounting = written(engine, rows)
     engine.execute(map.accounting)

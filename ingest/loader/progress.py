@@ -55,17 +55,20 @@ class Progress:
 
     def fail(self, job: Job, text: str) -> None:
         self.close(job)
-        tqdm.write(f"cbload: {job.source.given}: {text}", file=sys.stderr)
+        tqdm.write(f"cbload: {job.source.display}: {text}", file=sys.stderr)
 
 
 def report(job: Job) -> str:
     """The cells, and the rows of each table: how many are in a cell, and how many the joins leave out."""
     account = job.account
-    lines = [f"{job.source.given}: {account.cells:,} cells {'loaded' if job.target else 'can be loaded'} in {job.seconds:.1f} s ({account.cells / max(job.seconds, 0.001):,.0f} a second)"]
+    lines = [f"{job.source.display}: {account.cells:,} cells {'loaded' if job.target else 'can be loaded'} in {job.seconds:.1f} s ({account.cells / max(job.seconds, 0.001):,.0f} a second)"]
     tables = account.tables()
     width = max(map(len, tables))
     for name, counts in tables.items():
         numbers = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
         lines.append(f"  {name:{width}}  {numbers}")
+    lines.append(f"  in {account.samples:,} sample{'s' if account.samples != 1 else ''}")
+    lines += [f"  {name}: positive {count:,} of {account.cells:,} ({count / max(account.cells, 1):.1%})" for name, count in account.positive.items()]
+    lines += [f"  replaced: {what}" for what in job.replaced]
     lines += [f"  skipped: {count:,} cells with {reason}" for reason, count in account.skipped.items()]
     return "\n".join(lines)

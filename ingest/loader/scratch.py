@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "cbload."
+MARK = ".made by cbload"     # in each: other folders may be called so
 YOUNG = 60     # seconds within which one that is not locked may be about to be
 
 
@@ -28,6 +29,7 @@ def folder() -> Iterator[Path]:
     """As long as it is in use it is locked, which ends with the process."""
     sweep()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as made, locked(Path(made), fcntl.LOCK_SH):
+        (Path(made) / MARK).touch()
         yield Path(made)
 
 
@@ -35,6 +37,6 @@ def sweep() -> None:
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
-            if status.st_uid == os.geteuid() and time.time() - status.st_mtime > YOUNG:
+            if status.st_uid == os.geteuid() and (path / MARK).is_file() and time.time() - status.st_mtime > YOUNG:
                 with locked(path, fcntl.LOCK_EX):
                     shutil.rmtree(path)

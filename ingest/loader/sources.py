@@ -3,11 +3,14 @@
 import contextlib
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import sqlite3
 import sys
+import urllib.parse
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from mapping import Map, Table
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 REMOTE = re.compile(r"(https?|s3|gs|gcs|r2|az|azure|hf)://")
+SECRET = re.compile(r"(?i)x-(amz|goog)-|aws|sig|signature|token|access|key|password|expires|s[epvrt]$")
 SQLITE, PARQUET, GZIP = b"SQLite format 3\0", b"PAR1", b"\x1f\x8b"
 
 
@@ -27,7 +31,7 @@ class Origin:
     kind: str               # csv, csv.gz, parquet or sqlite
     path: str
     table: str | None       # of SQLite
-    label: str              # for messages
+    label: str              # for messages; none if it is the source itself
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class Source:
     path: str | None        # by which it is known; standard input has none
     name: str
     where: str              # what is opened
+
+    @property
+    def display(self) -> str:
+        """What messages call it: an address without what is secret in it."""
+        return self.path if self.remote and self.path else self.given
 
     @property
     def remote(self) -> bool:
@@ -50,13 +59,20 @@ def source(given: str, folder: Path, name: str | None) -> Source:
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
         return Source("standard input", None, name or "stdin", str(spool))
     if REMOTE.match(given):
-        known = re.sub(r"(?<=//)[^/@]*@|[?#].*", "", given)      # no passwords, no signatures that expire
-        return Source(given, known, name or stem(known.rstrip("/").rsplit("/", 1)[-1]), given)
+        known = without_secrets(given)
+        return Source(given, known, name or stem(known.split("?")[0].rstrip("/").rsplit("/", 1)[-1]), given)
     path = Path(given)
     if not path.exists():
         raise Wrong(f"{given}: there is no such file or folder")
     path = path.resolve()
     return Source(given, str(path), name or (path.name if path.is_dir() else stem(path.name)), str(path))
+
+
+def without_secrets(address: str) -> str:
+    """No password, and no signature, which expires besides."""
+    parts = urllib.parse.urlsplit(address)
+    query = [(name, value) for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True) if not SECRET.match(name)]
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urllib.parse.urlencode(query), ""))
 
 
 def stem(name: str) -> str:
@@ -79,7 +95,7 @@ def origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map) -> list
     if kind == "sqlite":
         return sqlite_tables(source, map)
     only_table(source, map)
-    return [Origin(kind, str(path), None, path.name)]
+    return [Origin(kind, str(path), None, "")]
 
 
 def only_table(source: Source, map: Map) -> None:
@@ -110,7 +126,7 @@ def kind_of(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(len(SQLITE))
     if not start:
-        raise LoadError(f"{path.name} is empty")
+        raise LoadError(f"{path.name} is empty, without even a header")
     return "sqlite" if start == SQLITE else "parquet" if start.startswith(PARQUET) else "csv.gz" if start.startswith(GZIP) else "csv"
 
 
@@ -163,29 +179,34 @@ def remote_origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map) 
     return found
 
 
-def fingerprint(engine: duckdb.DuckDBPyConnection, source: Source, origins: list[Origin]) -> str:
-    """By which a source is known again, whatever it is called: the SHA-256 of its bytes; of an address, which would have to
-    be read twice for that, size and time of change."""
+def fingerprint(engine: duckdb.DuckDBPyConnection, source: Source, origins: list[Origin], go_on: Callable[[], None]) -> str:
+    """By which a source is known again, whatever it is called: the SHA-256 of its bytes. An address would have to be read
+    twice for that; it is known by itself, size and time of change."""
     if source.remote:
         paths = dict.fromkeys(origin.path for origin in origins)
         parts = [engine.execute("SELECT concat_ws(' ', size, last_modified) FROM read_blob(?)", [path]).fetchone()[0] for path in paths]
-        return "size and time: " + "; ".join(parts)
-    hashes = [(Path(origin.path).name, checked_hash(origin)) for origin in {origin.path: origin for origin in origins}.values()]
+        return f"size and time of {source.path}: {'; '.join(parts)}"
+    hashes = [(Path(origin.path).name, checked_hash(origin, go_on)) for origin in {origin.path: origin for origin in origins}.values()]
     if len(hashes) == 1:
         return "sha256:" + hashes[0][1]
     return "sha256 of files:" + hashlib.sha256("".join(f"{name} {value}\n" for name, value in hashes).encode()).hexdigest()
 
 
-def checked_hash(origin: Origin) -> str:
-    """The SHA-256 of a file. One that is compressed is read to its end besides: DuckDB takes half of one for all of it."""
-    with open(origin.path, "rb") as file:
-        hash = hashlib.file_digest(file, "sha256").hexdigest()
-        if origin.kind == "csv.gz":
-            file.seek(0)
-            try:
-                with gzip.open(file) as stream:
-                    while stream.read(1 << 20):
-                        pass
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise LoadError(f"{origin.label} is damaged or not complete: {str(error)[0].lower()}{str(error)[1:]}") from None
-    return hash
+def checked_hash(origin: Origin, go_on: Callable[[], None]) -> str:
+    """The SHA-256 of a file; of SQLite with what is not yet written to it from its log. One that is compressed is read to
+    its end besides: DuckDB takes half of one for all of it."""
+    hash = hashlib.sha256()
+    for path in origin.path, f"{origin.path}-wal":
+        if path == origin.path or (origin.kind == "sqlite" and os.path.exists(path)):
+            with open(path, "rb") as file:
+                while part := file.read(1 << 20):
+                    hash.update(part)
+                    go_on()
+    if origin.kind == "csv.gz":
+        try:
+            with gzip.open(origin.path) as stream:
+                while stream.read(1 << 20):
+                    go_on()
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise LoadError(f"{origin.label or 'it'} is damaged or not complete: {str(error)[0].lower()}{str(error)[1:]}") from None
+    return hash.hexdigest()

@@ -16,7 +16,6 @@ from sources import Source
 
 TABLES = (Path(__file__).parent / "tables.sql").read_text()
 ROWS_A_BATCH = 50_000
-LAST_ID = (1 << 32) - 1
 
 
 class Loaded(Exception):
@@ -32,28 +31,47 @@ class Target:
         self.display = table
         self.names = {"cells": sql.Identifier(*schema, name), "sources": sql.Identifier(*schema, f"{name}_source"),
                       "samples": sql.Identifier(*schema, f"{name}_sample"), "samples_source": sql.Identifier(f"{name}_sample_source")}
+        self.guard: psycopg.Connection | None = None
 
     def connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.conninfo, fallback_application_name="cbload")
+        """In UTF-8, as the rows are that are copied."""
+        return psycopg.connect(self.conninfo, fallback_application_name="cbload", client_encoding="utf8")
 
     def query(self, text: str) -> sql.Composed:
         return sql.SQL(text).format(**self.names)
 
-    def prepare(self, map: Map) -> None:
-        """Make the tables, if they are not there."""
+    def prepare(self, map: Map, replace: bool) -> None:
+        """Make the tables, if they are not there. As long as they are empty, one cbload at a time says what features they
+        have: the others wait here until its first source is in, or it has ended."""
         with self.connect() as connection:
-            there = self.there(connection)
-            if not any(there.values()):
-                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload ' || %s, 0))", [self.display])
-                connection.execute("SET LOCAL client_min_messages = warning")     # another cbload may have made them by now
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload makes tables', 0))")
+            there = connection.execute("SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL", self.quoted("cells", "sources", "samples")).fetchone()
+            if not any(there):
                 connection.execute(self.query(TABLES))
-            elif not all(there.values()):
-                names = {found: self.names[name].as_string(connection) for name, found in there.items()}
-                raise LoadError(f"there is a table {names[True]}, but no {names[False]}: it is not one that cbload made; choose another with --table")
-            self.same_features(connection, map)
+            elif not all(there):
+                names = dict(zip(there, self.quoted("cells", "sources", "samples")))
+                raise LoadError(f"there is a table {names[True]}, but no {names[False]}: cbload makes all three or none; choose another with --table, or drop what is left")
+        self.guard = self.connect()
+        self.guard.autocommit = True
+        if self.is_empty():
+            self.guard.execute("SELECT pg_advisory_lock(hashtextextended('cbload ' || to_regclass(%s)::oid, 0))", self.quoted("cells"))
+        if not self.is_empty():
+            self.release()
+            if not replace:
+                with self.connect() as connection:
+                    self.same_features(connection, map)
 
-    def there(self, connection: psycopg.Connection) -> dict[str, bool]:
-        return {name: connection.execute("SELECT to_regclass(%s) IS NOT NULL", [self.names[name].as_string(connection)]).fetchone()[0] for name in ("cells", "sources", "samples")}
+    def quoted(self, *names: str) -> list[str]:
+        return [self.names[name].as_string(None) for name in names]
+
+    def is_empty(self) -> bool:
+        return not self.guard.execute(self.query("SELECT EXISTS (SELECT FROM {sources})")).fetchone()[0]
+
+    def release(self) -> None:
+        """Let the others go on."""
+        if self.guard:
+            self.guard.close()
+            self.guard = None
 
     def same_features(self, connection: psycopg.Connection, map: Map) -> None:
         """Masks of other features would mean something else."""
@@ -61,17 +79,28 @@ class Target:
         if other:
             raise LoadError(f"the table {self.display} has cells with the features {listed(other[1])} (source \"{other[0]}\"), and those of this map are {listed(map.features)}: use another table")
 
-    def known(self, source: Source, fingerprint: str) -> list[tuple[int, str]]:
-        """What is loaded of it, and a sentence on each."""
+    def is_known(self, source: Source) -> bool:
+        """By its path alone."""
         with self.connect() as connection:
-            return known(connection, self, source, fingerprint)
+            return connection.execute(self.query("SELECT EXISTS (SELECT FROM {sources} WHERE path = %s)"), [source.path]).fetchone()[0]
+
+    def known(self, source: Source, fingerprint: str, map: Map) -> list[str]:
+        """A sentence on each source that it is."""
+        with self.connect() as connection:
+            return [what for _, what in self.found(connection, source, fingerprint, map)]
+
+    def found(self, connection: psycopg.Connection, source: Source, fingerprint: str, map: Map) -> list[tuple[int, str]]:
+        rows = connection.execute(self.query("""SELECT source, path = %(path)s, fingerprint = %(fingerprint)s, map = %(map)s, name, coalesce(path, 'standard input'), cells, to_char(loaded_at, 'YYYY-MM-DD HH24:MI')
+            FROM {sources} WHERE path = %(path)s OR fingerprint = %(fingerprint)s ORDER BY source"""), {"path": source.path, "fingerprint": fingerprint, "map": map.text}).fetchall()
+        return [(number, f"it was loaded on {at}, {cells:,} cells" + ("" if same_path else f', as "{name}" ({path})') + ("" if same_content else ", with other content") + ("" if same_map else ", by another map"))
+                for number, same_path, same_content, same_map, name, path, cells, at in rows]
 
     def load(self, engine: duckdb.DuckDBPyConnection, source: Source, map: Map, fingerprint: str, account: Account, replace: bool, merge: bool,
-             progress: Callable[[int], None], connected: Callable[[psycopg.Connection], None]) -> None:
-        """All of it in one transaction, or nothing."""
+             progress: Callable[[int], None], connected: Callable[[psycopg.Connection], None]) -> list[str]:
+        """All of it in one transaction, or nothing. Says what was replaced."""
         with self.connect() as connection:
             connected(connection)
-            if found := known(connection, self, source, fingerprint):
+            if found := self.found(connection, source, fingerprint, map):
                 if not replace:
                     raise Loaded(found[0][1])
                 self.remove(connection, [number for number, _ in found])
@@ -84,6 +113,8 @@ class Target:
                 raise Loaded("it was loaded by another cbload in the meantime")
             self.take_ids(connection, engine, row[0], merge)
             self.copy(connection, engine, row[0], progress)
+        self.release()
+        return [what for _, what in found]
 
     def remove(self, connection: psycopg.Connection, numbers: list[int]) -> None:
         connection.execute(self.query("DELETE FROM {cells} c USING {samples} s WHERE s.source = ANY(%(n)s) AND c.sample = s.sample AND c.source = ANY(%(n)s)"), {"n": numbers})
@@ -93,23 +124,25 @@ class Target:
     def take_ids(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, merge: bool) -> None:
         """Of each sample the ids that the source's cells get, as table "#ids": those of the source, or if others have cells of
         the sample, those after theirs. Who does so at the same time waits until this transaction has ended: at the lock, or
-        at the primary key. All take the samples in one order."""
-        samples = engine.execute('SELECT sample, max(cell_id), count(*) FROM "#made" GROUP BY sample ORDER BY encode(sample)').fetchall()
-        first_ids = []
-        for sample, last, cells in samples:
-            if merge:
-                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 0)))", [sample, self.names["samples"].as_string(connection)])
-            other, first = connection.execute(self.query("""SELECT 'source "' || min(o.name) || '"', coalesce(max(s.last_id) + 1, 0) FROM {samples} s JOIN {sources} o USING (source) WHERE s.sample = %s"""), [sample]).fetchone()
-            if other is None or merge:
-                if first + last > LAST_ID:
-                    raise LoadError(f'sample "{sample}" has no ids left for {cells} cells')
-                if connection.execute(self.query("INSERT INTO {samples} (sample, first_id, last_id, source, cells) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING true"),
-                                      [sample, first, first + last, number, cells]).fetchone():
-                    first_ids.append((sample, first))
-                    continue
-            raise LoadError(f'sample "{sample}" has cells of {other or "another source"} already. If they belong together, --merge-samples gives these ids of their own; '
-                            "otherwise let the map name the samples after getvariable('source')")
-        names, firsts = zip(*first_ids) if first_ids else ((), ())
+        at the primary key, where all take the samples in one order."""
+        given = engine.execute('SELECT sample, max(cell_id), count(*) FROM "#made" GROUP BY sample').fetchall()
+        names, lasts, counts = [list(column) for column in zip(*given)] if given else ([], [], [])
+        if merge:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload merges ' || to_regclass(%s)::oid, 0))", self.quoted("samples"))
+        elif other := connection.execute(self.query("SELECT s.sample, o.name, o.path FROM {samples} s JOIN {sources} o USING (source) WHERE s.sample = ANY(%s) LIMIT 1"), [names]).fetchone():
+            raise LoadError(f'sample "{other[0]}" has cells of source "{other[1]}" ({other[2] or "standard input"}) already. If they belong together, --merge-samples gives these ids of their own; '
+                            "otherwise load it with another --name, or let the map name the samples otherwise")
+        try:
+            taken = connection.execute(self.query("""INSERT INTO {samples} (sample, first_id, last_id, source, cells)
+                SELECT g.sample, coalesce(t.next, 0), coalesce(t.next, 0) + g.last, %s, g.cells
+                FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) g (sample, last, cells)
+                LEFT JOIN (SELECT sample, max(last_id) + 1 AS next FROM {samples} GROUP BY sample) t ON t.sample = g.sample
+                ORDER BY g.sample COLLATE "C" ON CONFLICT DO NOTHING RETURNING sample, first_id"""), [number, names, lasts, counts]).fetchall()
+        except psycopg.errors.CheckViolation:
+            raise LoadError("a sample has no ids left: they end at 4294967295") from None
+        if len(taken) < len(names):
+            raise LoadError("another cbload has loaded cells of the same samples in the meantime")
+        names, firsts = zip(*taken) if taken else ((), ())
         engine.register("#ids", pyarrow.table({"sample": pyarrow.array(names, pyarrow.string()), "first_id": pyarrow.array(firsts, pyarrow.int64())}))
 
     def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[[int], None]) -> None:
@@ -122,25 +155,24 @@ class Target:
                 progress(batch.num_rows)
             copy.write(encoder.finish())
 
-    def finish(self) -> None:
-        """Make the primary key of a new table, which is several times faster when the cells are there, and statistics."""
+    def finish(self) -> str | None:
+        """Make the primary key of a new table, which is several times faster when the cells are there, and statistics. Says
+        why it could not."""
         with self.connect() as connection:
-            if not self.has_key(connection):
-                try:
+            connection.execute("SET client_min_messages = error")
+            try:
+                if not self.has_key(connection):
                     with connection.transaction():
                         connection.execute(self.query("ALTER TABLE {cells} ADD PRIMARY KEY (sample, cell_id)"))
-                except psycopg.errors.InvalidTableDefinition:     # another cbload made it
-                    pass
+            except psycopg.errors.InvalidTableDefinition:     # another cbload made it
+                pass
+            except psycopg.errors.InsufficientPrivilege as error:
+                return f"table {self.display} has no primary key yet: {error.diag.message_primary}"
             connection.execute(self.query("ANALYZE {cells}"))
+        return None
 
     def has_key(self, connection: psycopg.Connection) -> bool:
-        return connection.execute("SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND indisprimary)", [self.names["cells"].as_string(connection)]).fetchone()[0]
-
-
-def known(connection: psycopg.Connection, target: Target, source: Source, fingerprint: str) -> list[tuple[int, str]]:
-    rows = connection.execute(target.query("SELECT source, path = %s, fingerprint = %s, coalesce(path, name), to_char(loaded_at, 'YYYY-MM-DD HH24:MI') FROM {sources} WHERE path = %s OR fingerprint = %s ORDER BY source"),
-                              [source.path, fingerprint, source.path, fingerprint]).fetchall()
-    return [(number, f"it was loaded on {at}" + ("" if same_path and same_content else ", with other content" if same_path else f", as {path}")) for number, same_path, same_content, path, at in rows]
+        return connection.execute("SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND indisprimary)", self.quoted("cells")).fetchone()[0]
 
 
 def listed(features: list[str]) -> str:
@@ -161,10 +193,13 @@ class Study:
 
     def look(self, connection: psycopg.Connection) -> bool:
         """Whether it is registered; an error if it is another one."""
+        other = connection.execute(sql.SQL("SELECT study FROM {}.cell_studies WHERE source = to_regclass(%s) AND study <> %s").format(self.schema), [*self.target.quoted("cells"), self.name]).fetchone()
+        if other:
+            raise LoadError(f'table {self.target.display} is the study "{other[0]}", and a study is all of its table: choose another with --table')
         if connection.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {}.cell_studies WHERE study = %s)").format(self.schema), [self.name]).fetchone()[0]:
             return False
         relation, features = connection.execute(sql.SQL("SELECT source = to_regclass(%s), features FROM {}.cell_studies WHERE study = %s").format(self.schema),
-                                                [self.target.names["cells"].as_string(connection), self.name]).fetchone()
+                                                [*self.target.quoted("cells"), self.name]).fetchone()
         if not relation:
             raise LoadError(f'study "{self.name}" is registered, with another table than {self.target.display}')
         if features != self.features:
@@ -174,4 +209,4 @@ class Study:
     def register(self) -> None:
         with self.target.connect() as connection:
             connection.execute(sql.SQL("SELECT {}.cell_register_study(%s, to_regclass(%s), phenotypes => 'phenotypes', features => %s)").format(self.schema),
-                               [self.name, self.target.names["cells"].as_string(connection), self.features])
+                               [self.name, *self.target.quoted("cells"), self.features])

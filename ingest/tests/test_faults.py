@@ -41,7 +41,7 @@ def test_truncated_gz(refused, objects, tmp_path):
     whole = gzip.compress(write(tmp_path / "s.csv", objects * 50).read_bytes())
     for length in len(whole) // 2, len(whole) - 9, len(whole) - 1, 30:
         (tmp_path / "s.csv.gz").write_bytes(whole[:length])
-        assert "s.csv.gz is damaged or not complete: compressed file ended" in refused(tmp_path / "s.csv.gz")
+        assert "s.csv.gz: it is damaged or not complete: compressed file ended" in refused(tmp_path / "s.csv.gz")
 
 
 def test_damaged_gz(refused, objects, tmp_path):
@@ -117,6 +117,46 @@ def test_text_that_is_a_number_in_sqlite(cbload, db, objects, map, tmp_path):
         row["Location_Center_X"] = str(row["Location_Center_X"])
     assert cbload(write_sqlite(tmp_path / "s.sqlite", {"objects": objects}), "--map", map).status == 0
     assert [row[2] for row in loaded(db)] == expected
+
+
+def test_forms_agree(cbload, db, map, tmp_path):
+    """Numbers and nothing as text, and whether one is positive, as CSV, SQLite and Parquet write them."""
+    map.write_text("""CREATE TABLE r (i BIGINT, site VARCHAR, flag BOOLEAN, big BIGINT);
+        SELECT coalesce(site, 'none') AS sample, i AS cell_id, i AS x, i AS y, coalesce(flag, false) AS "f" FROM r""")
+    rows = [{"i": 1.0, "site": 7.0, "flag": 1.0, "big": 9007199254740991}, {"i": 2.0, "site": None, "flag": None, "big": None}, {"i": 3.0, "site": 2.5, "flag": 0.0, "big": 1}]
+    text = [{name: "" if value is None else f"{value:g}" if name == "site" else value for name, value in row.items()} for row in rows]
+    for number, path in enumerate([write(tmp_path / "r.csv", text), write(tmp_path / "r.parquet", rows), write_sqlite(tmp_path / "r.sqlite", {"r": rows}), write_sqlite(tmp_path / "t.sqlite", {"r": text})]):
+        ended = cbload(path, "--map", map, "--table", f"t{number}")
+        assert ended.status == 0, ended.err
+        assert loaded(db, f"t{number}") == [("2.5", 3, 3.0, 3.0, 0), ("7", 1, 1.0, 1.0, 1), ("none", 2, 2.0, 2.0, 0)]
+    rows[0]["big"] = 9007199254740993
+    for path in write(tmp_path / "b.csv", [{name: "" if value is None else value for name, value in row.items()} for row in rows]), write_sqlite(tmp_path / "b.sqlite", {"r": rows}):
+        ended = cbload(path, "--map", map, "--table", "big")
+        assert ended.status == 1 and "is not an integer" in ended.err
+
+
+def test_numbers_that_only_python_takes(refused, objects, tmp_path):
+    for value in "1_000", b"12.5":
+        objects[6]["Location_Center_X"] = value
+        assert "row 7, column Location_Center_X" in refused(write_sqlite(tmp_path / f"{type(value).__name__}.sqlite", {"objects": objects}))
+
+
+def test_columns_of_one_name_in_parquet(refused, objects, tmp_path):
+    assert "column objectnumber is there twice" in refused(write(tmp_path / "s.parquet", [row | {"objectnumber": 1} for row in objects]))
+
+
+def test_an_interrupt_while_a_large_file_is_hashed(process, db, map, tmp_path):
+    with (tmp_path / "zeros.csv").open("wb") as file:
+        file.write(b"ImageNumber,ObjectNumber\n")
+        file.truncate(8 << 30)       # of which the disk has nothing
+    started = process(tmp_path / "zeros.csv", "--map", map)
+    for _ in range(200):
+        if db.execute("SELECT to_regclass('cells_source')").fetchone()[0]:
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(10) in (130, 1)
 
 
 def test_not_an_integer(refused, objects, tmp_path):
@@ -234,7 +274,7 @@ def test_signals(number, gate, process, db, map, objects, tmp_path):
     waiting(db, 1)
     started.send_signal(number)
     assert started.wait(20) == 130
-    assert started.stderr.read() == "cbload: interrupted; sources that were not yet reported are not loaded\n"
+    assert started.stderr.read() == "cbload: interrupted; what is not reported above is not loaded\n"
     assert no_sessions(db) and as_before(db) and not list(tmp_path.glob("cbload.*"))
 
 
@@ -276,13 +316,15 @@ def test_server_out_of_reach(cbload, map, objects, tmp_path):
 
 def test_what_a_killed_loader_left_is_removed(cbload, objects, map, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    left = tmp_path / "cbload.left"
-    (left / "spill").mkdir(parents=True)
-    os.utime(left, (0, 0))
-    young = tmp_path / "cbload.young"
-    young.mkdir()
+    left, young, other = (tmp_path / f"cbload.{name}" for name in ("left", "young", "backup"))
+    for folder in left, young, other:
+        (folder / "spill").mkdir(parents=True)
+    for folder in left, young:
+        (folder / ".made by cbload").touch()
+    for folder in left, other:
+        os.utime(folder, (0, 0))
     assert cbload(write(tmp_path / "s.csv", objects), "--map", map, "--check").status == 0
-    assert not left.exists() and young.exists()
+    assert not left.exists() and young.exists() and other.exists()
 
 
 def test_wrong_use(cbload, map, tmp_path):

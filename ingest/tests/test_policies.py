@@ -1,12 +1,14 @@
 """What is done with a source that is there already, with samples of two sources, other features, studies, several jobs."""
 
+import contextlib
+import sqlite3
 import threading
 import time
 
 import psycopg
 import pytest
 from conftest import nothing_loaded
-from experiment import MAP, Experiment, loaded, write
+from experiment import MAP, Experiment, loaded, write, write_sqlite
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_the_same_source_again(cbload, db, map, slide, tmp_path):
     copy = tmp_path / "copy.csv"
     copy.write_bytes(slide.read_bytes())
     refused = cbload(copy, "--map", map)
-    assert refused.status == 1 and f", as {slide}" in refused.err
+    assert refused.status == 1 and f', as "slide" ({slide})' in refused.err
     skipped = cbload(slide, "--map", map, "--skip-loaded")
     assert skipped.status == 0 and "left as it is" in skipped.out
     assert loaded(db) == before and sources(db) == [("slide", 80)]
@@ -61,7 +63,7 @@ def test_object_numbers_of_two_sources_in_one_sample(cbload, db, tmp_path):
     tiles = [write(tmp_path / f"tile{number}.csv", Experiment(images=1, cells=30, seed=number).objects) for number in range(3)]
     assert cbload(tiles[0], "--map", tmp_path / "map.sql").status == 0
     refused = cbload(tiles[1], "--map", tmp_path / "map.sql")
-    assert refused.status == 1 and 'sample "whole slide" has cells of source "tile0" already' in refused.err and "--merge-samples" in refused.err
+    assert refused.status == 1 and 'sample "whole slide" has cells of source "tile0" (' in refused.err and "--merge-samples" in refused.err
     assert cbload(*tiles[1:], "--map", tmp_path / "map.sql", "--merge-samples", "--jobs", 2).status == 0
     assert db.execute("SELECT count(*), count(DISTINCT cell_id) FROM cells").fetchone() == (90, 90)
     for name, number, first in db.execute("SELECT o.name, o.source, s.first_id FROM cells_sample s JOIN cells_source o USING (source)").fetchall():
@@ -81,7 +83,7 @@ def test_ids_end(cbload, db, tmp_path):
     tiles = [write(tmp_path / f"tile{number}.csv", Experiment(images=1, cells=40, seed=number).objects) for number in range(2)]
     assert cbload(tiles[0], "--map", tmp_path / "map.sql").status == 0
     refused = cbload(tiles[1], "--map", tmp_path / "map.sql", "--merge-samples")
-    assert refused.status == 1 and "no ids left for 40 cells" in refused.err and len(sources(db)) == 1
+    assert refused.status == 1 and "a sample has no ids left" in refused.err and len(sources(db)) == 1
 
 
 def test_other_features_in_one_table(cbload, db, map, slide, tmp_path):
@@ -123,6 +125,58 @@ def test_study(cbload, db, map, slide, tmp_path):
     db.execute("DELETE FROM cells; DELETE FROM cells_sample; DELETE FROM cells_source")
     refused = cbload(more, "--map", tmp_path / "other.sql", "--study", "lab")
     assert refused.status == 1 and 'study "lab" has the features CD3, CD8, and those of this map are CD3, CD4' in refused.err and nothing_loaded(db)
+
+
+def test_two_sets_of_features_at_once(cbload, process, db, map, slide, tmp_path):
+    """Of two that come to empty tables, the later one waits, and sees what the features are."""
+    (tmp_path / "other.sql").write_text(MAP.replace('AS "CD8"', 'AS "CD4"'))
+    assert cbload(slide, "--map", map).status == 0
+    db.execute("DELETE FROM cells; DELETE FROM cells_sample; DELETE FROM cells_source")
+    with psycopg.connect() as holder:
+        holder.execute("LOCK TABLE cells IN SHARE MODE")
+        first = process(slide, "--map", map)
+        waiting(db, 1)
+        second = process(write(tmp_path / "other.csv", Experiment(images=1, seed=2).objects), "--map", tmp_path / "other.sql")
+        waiting(db, 2)
+    assert first.wait() == 0 and second.wait() == 1 and "use another table" in second.stderr.read()
+
+
+def test_one_source_that_cannot_be_opened(cbload, db, map, slide, tmp_path):
+    """Or another fault of the system: the others are loaded."""
+    shut = write(tmp_path / "shut.csv", Experiment(images=1, seed=4).objects)
+    shut.chmod(0)
+    more = write(tmp_path / "more.csv", Experiment(images=1, seed=2).objects)
+    ended = cbload(slide, shut, more, "--map", map)
+    assert ended.status == 1 and "shut.csv: " in ended.err and "Permission denied" in ended.err and sources(db) == [("slide", 80), ("more", 40)]
+
+
+def test_sqlite_with_a_log_that_is_not_written_to_it_yet(cbload, db, map, tmp_path):
+    path = write_sqlite(tmp_path / "objects.sqlite", {"objects": Experiment(images=1).objects})
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        assert cbload(path, "--map", map).status == 0
+        database.execute("UPDATE objects SET Location_Center_X = 1")
+        database.commit()
+        ended = cbload(path, "--map", map)
+        assert ended.status == 1 and "with other content" in ended.err
+        assert cbload(path, "--map", map, "--replace").status == 0
+    assert {row[2] for row in loaded(db)} == {1.0}
+
+
+def test_new_features_for_all_that_is_there(cbload, db, map, slide, tmp_path):
+    assert cbload(slide, "--map", map).status == 0
+    map.write_text(MAP.replace('AS "CD8"', 'AS "CD4"'))
+    refused = cbload(slide, "--map", map)
+    assert refused.status == 1 and "use another table" in refused.err
+    ended = cbload(slide, "--map", map, "--replace")
+    assert ended.status == 0 and "replaced: it was loaded on" in ended.out and "by another map" in ended.out
+    assert db.execute("SELECT features FROM cells_source").fetchall() == [(["CD3", "CD4"],)]
+
+
+def test_a_table_is_one_study(cbload, db, map, slide, tmp_path):
+    assert cbload(slide, "--map", map, "--study", "one").status == 0
+    refused = cbload(write(tmp_path / "more.csv", Experiment(images=1, seed=2).objects), "--map", map, "--study", "two")
+    assert refused.status == 1 and 'table cells is the study "one"' in refused.err and len(sources(db)) == 1
 
 
 def test_several_jobs(cbload, db, map, tmp_path):

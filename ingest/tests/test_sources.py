@@ -15,6 +15,13 @@ from engine import load_httpfs
 from experiment import MAP, THRESHOLD, Experiment, loaded, renamed, write, write_sqlite
 
 
+@pytest.fixture
+def map(tmp_path):
+    path = tmp_path / "map.sql"
+    path.write_text(MAP)
+    return path
+
+
 def tables_of(db, table: str = "cells") -> dict:
     return db.execute(f"SELECT tables FROM {table}_source").fetchone()[0]
 
@@ -67,6 +74,22 @@ def test_forms_of_one_table(name, cbload, db, tmp_path):
     assert loaded(db) == [(f"{stem}_1", row["ObjectNumber"], row["Location_Center_X"], row["Location_Center_Y"], (row["Intensity_MeanIntensity_CD3"] > THRESHOLD) + 2 * row["CD8 Positive"]) for row in experiment.objects]
 
 
+def test_names_beyond_ascii(cbload, db, map, tmp_path, monkeypatch):
+    """Whatever encoding libpq's variables ask for."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    assert cbload(write(tmp_path / "Prüfung.csv", Experiment(images=1).objects), "--map", map).status == 0
+    assert db.execute("SELECT c.sample, s.sample FROM cells c JOIN cells_sample s USING (sample) LIMIT 1").fetchone() == ("Prüfung_1", "Prüfung_1")
+
+
+def test_other_queries_are_other_addresses(cbload, db, map, tmp_path, web):
+    folder, address = web
+    write(folder / "a.csv", Experiment(images=1).objects)
+    for query in "id=1&X-Amz-Signature=a", "id=2", "id=1&X-Amz-Signature=b":
+        ended = cbload(f"{address}/a.csv?{query}", "--map", map, "--name", query[:4])
+        assert ended.status == int(query.endswith("b")) and "Signature" not in ended.out + ended.err
+    assert db.execute("SELECT array_agg(path ORDER BY source) FROM cells_source").fetchone() == ([f"{address}/a.csv?id=1", f"{address}/a.csv?id=2"],)
+
+
 def test_standard_input(cbload, db, tmp_path):
     experiment = Experiment()
     (tmp_path / "map.sql").write_text(MAP)
@@ -75,7 +98,7 @@ def test_standard_input(cbload, db, tmp_path):
     assert cbload("-", "--map", tmp_path / "map.sql", "--name", "more", stdin=packed).status == 0
     assert [row[0] for row in db.execute("SELECT DISTINCT sample FROM cells ORDER BY 1").fetchall()] == ["more_2", "more_3", "stdin_1"]
     again = cbload(plain, "--map", tmp_path / "map.sql")
-    assert again.status == 1 and "it was loaded on" in again.err and ", as stdin" in again.err
+    assert again.status == 1 and "it was loaded on" in again.err and ', as "stdin" (standard input)' in again.err
 
 
 def test_prefix_of_the_experiment_and_compressed_files(cbload, db, tmp_path):
@@ -129,7 +152,7 @@ def test_addresses(cbload, db, tmp_path, web):
     experiment.folder(folder / "plate")
     assert cbload(f"{address}/objects.csv?token=secret", "--map", tmp_path / "map.sql").status == 0
     assert cbload(f"{address}/more.parquet", "--map", tmp_path / "map.sql").status == 0
-    assert db.execute("SELECT path, name, fingerprint LIKE 'size and time: %' FROM cells_source ORDER BY source").fetchall() == [(f"{address}/objects.csv", "objects", True), (f"{address}/more.parquet", "more", True)]
+    assert db.execute("SELECT path, name, fingerprint LIKE 'size and time of ' || path || ': %' FROM cells_source ORDER BY source").fetchall() == [(f"{address}/objects.csv", "objects", True), (f"{address}/more.parquet", "more", True)]
     assert cbload(f"{address}/plate/", "--preset", "cellprofiler_csv", "--table", "plates").status == 0
     assert len(loaded(db, "plates")) == len(experiment.joined())
     for source, message in {"packed.csv.gz": "fetch it first", "none.csv": "404", "plate/": "there is no file for table"}.items():
