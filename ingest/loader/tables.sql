@@ -35,7 +35,7 @@ COMMENT ON TABLE {samples} IS 'which cells of a sample come from which source: t
 COMMENT ON COLUMN {samples}.first_id IS 'what was added to the ids that the source has';
 
 CREATE TABLE IF NOT EXISTS {cells} (
-	sample text NOT NULL,
+	sample text COLLATE "C" NOT NULL,
 	cell_id bigint NOT NULL,
 	x double precision NOT NULL,
 	y double precision NOT NULL,

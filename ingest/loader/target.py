@@ -146,7 +146,8 @@ class Target:
         engine.register("#ids", pyarrow.table({"sample": pyarrow.array(names, pyarrow.string()), "first_id": pyarrow.array(firsts, pyarrow.int64())}))
 
     def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[[int], None]) -> None:
-        batches = engine.execute('SELECT sample, cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM "#made" JOIN "#ids" USING (sample)', [number]).to_arrow_reader(ROWS_A_BATCH)
+        """In the order of the primary key: the server makes it in half the time then, and finds the cells of a sample side by side."""
+        batches = engine.execute('SELECT sample, cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM "#made" JOIN "#ids" USING (sample) ORDER BY sample, "#made".cell_id', [number]).to_arrow_reader(ROWS_A_BATCH)
         encoder = ArrowToPostgresBinaryEncoder(batches.schema)
         with connection.cursor() as cursor, cursor.copy(self.query("COPY {cells} (sample, cell_id, x, y, phenotypes, source) FROM STDIN WITH (FORMAT binary)")) as copy:
             copy.write(encoder.write_header())
