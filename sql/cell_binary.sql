@@ -211,6 +211,83 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 'phenotype mask of a cell from one row for each feature; a feature''s bit is set if any of its rows is positive';
 
 -- ---------------------------------------------------------------------------
+-- Long tables: a row for each cell and feature
+--
+-- The aggregates collect all cells of a sample in one value, which the functions
+-- give as rows. The features argument has the names in the order of the bits; if
+-- it is a constant it is looked at once, otherwise for each row. SSPACE is that
+-- of 100,000 cells, with 30 intensities.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_masks_transfn(state internal, cell text, feature text, positive boolean, features text[])
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_masks_transfn(internal, text, text, boolean, text[]) IS
+'support function of the aggregate cell_masks_agg';
+
+CREATE FUNCTION cell_intensities_transfn(state internal, cell text, feature text, intensity double precision, features text[])
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_intensities_transfn(internal, text, text, double precision, text[]) IS
+'support function of the aggregate cell_intensities_agg';
+
+CREATE FUNCTION cell_features_combinefn(state internal, other internal)
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_features_combinefn(internal, internal) IS
+'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+
+CREATE FUNCTION cell_features_serialfn(state internal)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_features_serialfn(internal) IS
+'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+
+CREATE FUNCTION cell_features_deserialfn(serialized bytea, state internal)
+RETURNS internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_features_deserialfn(bytea, internal) IS
+'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+
+CREATE FUNCTION cell_features_finalfn(state internal)
+RETURNS bytea AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_features_finalfn(internal) IS
+'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+
+CREATE AGGREGATE cell_masks_agg(cell text, feature text, positive boolean, features text[]) (
+	SFUNC = cell_masks_transfn, STYPE = internal, SSPACE = 2000000,
+	FINALFUNC = cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = cell_features_combinefn,
+	SERIALFUNC = cell_features_serialfn, DESERIALFUNC = cell_features_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_masks_agg(text, text, boolean, text[]) IS
+'phenotype masks of many cells from one row for each cell and feature, for the function cell_masks';
+
+CREATE AGGREGATE cell_intensities_agg(cell text, feature text, intensity double precision, features text[]) (
+	SFUNC = cell_intensities_transfn, STYPE = internal, SSPACE = 26000000,
+	FINALFUNC = cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = cell_features_combinefn,
+	SERIALFUNC = cell_features_serialfn, DESERIALFUNC = cell_features_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_intensities_agg(text, text, double precision, text[]) IS
+'intensities of many cells from one row for each cell and feature, for the function cell_intensities';
+
+CREATE FUNCTION cell_masks(collected bytea, OUT cell_id bigint, OUT phenotypes bigint)
+RETURNS SETOF record AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
+COMMENT ON FUNCTION cell_masks(bytea) IS
+'cells and their phenotype masks, from what cell_masks_agg collected, ascending by cell_id';
+
+CREATE FUNCTION cell_intensities(collected bytea, OUT cell_id bigint, OUT intensities double precision[])
+RETURNS SETOF record AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
+COMMENT ON FUNCTION cell_intensities(bytea) IS
+'cells and their intensities, from what cell_intensities_agg collected, ascending by cell_id';
+
+-- ---------------------------------------------------------------------------
 -- Intensities: numbers in one byte
 --
 -- The state of the aggregate is a set of cells like that of cell_pack, whose

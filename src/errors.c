@@ -85,6 +85,58 @@ ReportFeatureIndex(int feature, int max_feature)
 			 errdetail("A feature index must be from 0 to %d.", max_feature)));
 }
 
+void
+ReportNullFeatureName(int feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("name of feature %d must not be null", feature)));
+}
+
+void
+ReportUnknownFeature(const char *feature, int length, const char *owner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feature \"%.*s\" of %s is not in the list of features", length, feature, owner)));
+}
+
+void
+ReportFeatureTwice(const char *feature, int length, const char *owner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("%s has more than one row for feature \"%.*s\"", owner, length, feature),
+			 errhint("Group the rows by sample, and remove repeated ones.")));
+}
+
+void
+ReportFeatureMissing(const char *feature, int length, const char *owner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("%s has no row for feature \"%.*s\"", owner, length, feature),
+			 errdetail("A cell must have a row for each feature, whether it is positive or not.")));
+}
+
+void
+ReportMixedFeatures(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all rows of a group must have the same list of features"),
+			 errhint("Group the rows by their list of features.")));
+}
+
+void
+ReportCellText(const char *text, int length)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid cell identifier: \"%.*s\"", length, text),
+			 errdetail("It must be a number from 0 to %u, in decimal digits without leading zeros.", PG_UINT32_MAX)));
+}
+
 /* The names of all layouts. */
 static const char *
 layout_names(void)
@@ -225,6 +277,43 @@ ReportIntensitiesTooLarge(int channels, uint64 max_cells)
 	report_too_large("payload of intensities",
 					 psprintf("At most " UINT64_FORMAT " cells with %d intensities fit", max_cells, channels),
 					 "Pack the sample in parts, for example by ranges of cell_id.");
+}
+
+void
+ReportFeaturesTooLarge(uint64 max_cells)
+{
+	report_too_large("value with the features of cells",
+					 psprintf("At most " UINT64_FORMAT " cells fit", max_cells),
+					 "Group the rows by sample, or collect a sample in parts.");
+}
+
+/* Bytes are not what cell_masks_agg or cell_intensities_agg collected. */
+pg_noreturn static void
+report_invalid_collected(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid collection of the features of cells"),
+			 errdetail("%s", detail)));
+}
+
+void
+ReportCollectedValues(uint32 values, bool with_values)
+{
+	report_invalid_collected(psprintf("There are %u values for a cell, and %s.", values,
+									  with_values ? "must be from 1 to 64" : "must be none"));
+}
+
+void
+ReportCollectedSize(Size size, Size header, Size width)
+{
+	report_invalid_collected(psprintf("The size is %zu bytes, and must be %zu and a multiple of %zu.", size, header, width));
+}
+
+void
+ReportCollectedOrder(int64 cell_id, int64 last)
+{
+	report_invalid_collected(psprintf("The cell_id " INT64_FORMAT " comes after " INT64_FORMAT ".", cell_id, last));
 }
 
 void

@@ -37,6 +37,31 @@ pg_noreturn extern void ReportNullFeature(int feature);
 /* A feature is not a bit of a mask. */
 pg_noreturn extern void ReportFeatureIndex(int feature, int max_feature);
 
+/* A list of features has NULL for a name; counted from 0. */
+pg_noreturn extern void ReportNullFeatureName(int feature);
+
+/*
+ * A row has a feature that is not in the list; a cell, or whatever owner says
+ * ("cell 7"), has several rows for a feature, or none.
+ */
+pg_noreturn extern void ReportUnknownFeature(const char *feature, int length, const char *owner);
+pg_noreturn extern void ReportFeatureTwice(const char *feature, int length, const char *owner);
+pg_noreturn extern void ReportFeatureMissing(const char *feature, int length, const char *owner);
+
+/* A group of rows has two lists of features. */
+pg_noreturn extern void ReportMixedFeatures(void);
+
+/* A text is not a cell_id. */
+pg_noreturn extern void ReportCellText(const char *text, int length);
+
+/* There are more cells than those whose features fit into a value. */
+pg_noreturn extern void ReportFeaturesTooLarge(uint64 max_cells);
+
+/* Bytes are not what was collected of the features of cells. */
+pg_noreturn extern void ReportCollectedValues(uint32 values, bool with_values);
+pg_noreturn extern void ReportCollectedSize(Size size, Size header, Size width);
+pg_noreturn extern void ReportCollectedOrder(int64 cell_id, int64 last);
+
 /* The layout is NULL. */
 pg_noreturn extern void ReportNullLayout(void);
 

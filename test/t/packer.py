@@ -84,4 +84,5 @@ def main(how, *arguments):
     print(hashlib.sha256(payload).hexdigest())
 
 
-main(*sys.argv[1:])
+if __name__ == '__main__':
+    main(*sys.argv[1:])

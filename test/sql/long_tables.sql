@@ -1,0 +1,122 @@
+-- Long tables: a row for each cell and feature
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set error_of :abs_srcdir '/include/error_of.sql'
+\i :error_of
+
+CREATE TABLE few (cell text, feature text, positive boolean, intensity double precision);
+INSERT INTO few VALUES ('7', 'b', true, 0.5), ('7', 'a', false, NULL), ('10', 'a', true, -1), ('10', 'b', true, 'NaN'), ('0', 'b', false, NULL), ('0', 'a', false, NULL);
+SELECT c.* FROM (SELECT cell_masks_agg(cell, feature, positive, '{a,b}') FROM few) f (collected), cell_masks(collected) c;
+SELECT c.* FROM (SELECT cell_intensities_agg(cell, feature, intensity, '{a,b}') FROM few) f (collected), cell_intensities(collected) c;
+-- no rows: NULL, and no rows again
+SELECT cell_masks_agg(cell, feature, positive, '{a}') IS NULL AS masks, cell_intensities_agg(cell, feature, intensity, '{a}') IS NULL AS intensities FROM few WHERE false;
+SELECT count(*) FROM cell_masks(NULL), cell_intensities(NULL);
+-- the longest ids, an empty name, a byte order that is not that of a collation, other lower bounds
+SELECT c.* FROM (SELECT cell_masks_agg(cell, feature, feature = '', '[0:2]={"",ä,Z}') FROM unnest('{4294967295,999999999,1}'::text[]) cell, unnest('{ä,"",Z}'::text[]) feature) f (collected), cell_masks(collected) c;
+
+-- Tables with 1 to 64 features, of cells in all orders of the rows; what is to
+-- come out is made of arrays
+CREATE TABLE long AS
+SELECT n, i, (i::bigint * 2654435761 % 4294967296)::text AS cell, f, 'f' || f AS feature,
+	hashint8extended(i, f) & 1 = 1 AS positive, nullif((hashint8extended(i, f) >> 1 & 1023)::float8, 0) / 8 AS intensity
+FROM unnest('{1,2,30,63,64}'::integer[]) n, generate_series(1, 300) i, generate_series(1, n) f;
+ANALYZE long;
+CREATE TABLE expected AS
+SELECT n, cell::bigint AS cell_id, cell_phenotypes(VARIADIC array_agg(positive ORDER BY f)) AS phenotypes, array_agg(intensity ORDER BY f) AS intensities
+FROM long GROUP BY n, cell;
+CREATE FUNCTION names(n integer) RETURNS text[] LANGUAGE sql IMMUTABLE
+RETURN (SELECT array_agg('f' || f ORDER BY f) FROM generate_series(1, n) f);
+-- whether what was collected is as expected, and ascends
+CREATE FUNCTION same(n integer, masks bytea, intensities bytea) RETURNS boolean LANGUAGE sql
+RETURN (SELECT array_agg((cell_id, phenotypes)::text) FROM cell_masks(masks)) = (SELECT array_agg((cell_id, phenotypes)::text ORDER BY cell_id) FROM expected e WHERE e.n = same.n)
+	AND (SELECT array_agg((cell_id, c.intensities)::text) FROM cell_intensities(intensities) c) = (SELECT array_agg((cell_id, e.intensities)::text ORDER BY cell_id) FROM expected e WHERE e.n = same.n);
+SELECT n, same(n, masks, intensities) AS "by cell", same(n, masks_f, intensities_f) AS "by feature", same(n, masks_r, intensities_r) AS random
+FROM (
+	SELECT n, cell_masks_agg(cell, feature, positive, names(n) ORDER BY i, f) AS masks,
+		cell_intensities_agg(cell, feature, intensity, names(n) ORDER BY i, f) AS intensities,
+		cell_masks_agg(cell, feature, positive, names(n) ORDER BY f, cell) AS masks_f,
+		cell_intensities_agg(cell, feature, intensity, names(n) ORDER BY f, cell) AS intensities_f,
+		cell_masks_agg(cell, feature, positive, names(n) ORDER BY hashint8(i * 64 + f)) AS masks_r,
+		cell_intensities_agg(cell, feature, intensity, names(n) ORDER BY hashint8(i * 64 + f)) AS intensities_r
+	FROM long GROUP BY n
+) l ORDER BY n;
+
+-- By workers, who get parts of cells; then groups whose lists take turns
+CREATE FUNCTION plan_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Aggregate|Gather|Scan' THEN
+			RETURN NEXT btrim(line, ' ->');
+		END IF;
+	END LOOP;
+END
+$$;
+CREATE TABLE shuffled AS SELECT * FROM long WHERE n IN (30, 64) ORDER BY hashint8(i * 64 + f);
+ALTER TABLE shuffled SET (parallel_workers = 2);
+ANALYZE shuffled;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET parallel_leader_participation = off;
+SELECT plan_nodes('SELECT cell_masks_agg(cell, feature, positive, ''{a}''), cell_intensities_agg(cell, feature, intensity, ''{a}'') FROM shuffled');
+SET work_mem = '1GB';   -- so that it is hashed
+CREATE TABLE by_workers AS
+SELECT n, cell_masks_agg(cell, feature, positive, names(n)) AS masks, cell_intensities_agg(cell, feature, intensity, names(n)) AS intensities
+FROM shuffled GROUP BY n;
+SELECT n, same(n, masks, intensities) FROM by_workers ORDER BY n;
+\set VERBOSITY sqlstate
+SELECT cell_masks_agg(cell, feature, positive, names(64)) FROM shuffled;
+SELECT cell_intensities_agg(cell, feature, intensity, names(n)) FROM shuffled;
+\set VERBOSITY default
+RESET parallel_leader_participation;
+SET max_parallel_workers_per_gather = 0;
+SELECT n, same(n, masks, intensities)
+FROM (SELECT n, cell_masks_agg(cell, feature, positive, names(n)) AS masks, cell_intensities_agg(cell, feature, intensity, names(n)) AS intensities FROM shuffled GROUP BY n) l
+ORDER BY n;
+-- a hashed aggregate is asked again for the same results
+SET enable_material = off;
+SET enable_sort = off;
+SELECT count(*), count(DISTINCT masks), bool_and(masks = (SELECT masks FROM by_workers WHERE n = 30)) AS same
+FROM generate_series(1, 2) i
+JOIN (SELECT n, cell_masks_agg(cell, feature, positive, names(30)) AS masks FROM shuffled WHERE n = 30 GROUP BY n) l ON n > i;
+RESET enable_material;
+RESET enable_sort;
+RESET work_mem;
+
+-- Errors
+\pset expanded on
+\pset tuples_only on
+CREATE FUNCTION collect(cell text, feature text, positive text, features text) RETURNS text LANGUAGE sql
+RETURN format('SELECT cell_masks_agg(%s, %s, %s, %s) FROM few', cell, feature, positive, features);
+SELECT e.* FROM (VALUES
+	-- NULL
+	('NULL', 'feature', 'positive', '''{a,b}'''), ('cell', 'NULL', 'positive', '''{a,b}'''),
+	('cell', 'feature', 'NULL', '''{a,b}'''), ('cell', 'feature', 'positive', 'NULL'),
+	-- no cell_id
+	('''''', 'feature', 'true', '''{a,b}'''), ('''x''', 'feature', 'true', '''{a,b}'''), ('''-1''', 'feature', 'true', '''{a,b}'''),
+	('''007''', 'feature', 'true', '''{a,b}'''), (''' 7''', 'feature', 'true', '''{a,b}'''), ('''7.0''', 'feature', 'true', '''{a,b}'''),
+	('''4294967296''', 'feature', 'true', '''{a,b}'''), ('''18446744073709551623''', 'feature', 'true', '''{a,b}'''),
+	-- features: unknown, repeated, in a row or not, missing, of another list
+	('cell', 'feature', 'positive', '''{b}'''), ('cell', 'feature', 'positive', '''{}'''),
+	('cell', '''a''', 'positive', '''{a,b}'''), ('''7''', 'feature', 'positive', '''{a,b}'''),
+	('cell', 'feature', 'positive', '''{a,b,c}'''),
+	('cell', 'feature', 'positive', 'CASE cell WHEN ''10'' THEN ''{b,a}'' ELSE ''{a,b}'' END::text[]'),
+	-- lists that are none
+	('cell', 'feature', 'positive', '''{a,NULL}'''), ('cell', 'feature', 'positive', '''{a,b,a}'''),
+	('cell', 'feature', 'positive', '''{{a},{b}}'''), ('cell', 'feature', 'positive', 'array_fill(''a''::text, ARRAY[65])')
+) a (cell, feature, positive, features), error_of(collect(cell, feature, positive, features)) e;
+-- records of one cell that others came between: a row is repeated
+SELECT * FROM error_of($$SELECT cell_intensities_agg(cell, 'a', 1, '{a,b}') FROM unnest('{1,2,1}'::text[]) cell$$);
+SET cell_binary.max_payload_size = '1kB';
+SELECT * FROM error_of($$SELECT cell_masks_agg(i::text, 'a', true, '{a}') FROM generate_series(1, 86) i$$);
+SELECT octet_length(cell_masks_agg(i::text, 'a', true, '{a}')) FROM generate_series(1, 85) i;
+SELECT * FROM error_of($$SELECT cell_intensities_agg(i::text, 'a', 1, '{a}') FROM generate_series(1, 52) i$$);
+RESET cell_binary.max_payload_size;
+-- what is no collection
+SELECT * FROM error_of($$SELECT cell_masks('')$$);
+SELECT * FROM error_of($$SELECT cell_masks('\x000000000100000000000000000000')$$);
+SELECT * FROM error_of($$SELECT cell_masks('\x01000000')$$);
+SELECT * FROM error_of($$SELECT cell_intensities('\x00000000')$$);
+SELECT * FROM error_of($$SELECT cell_intensities('\x41000000')$$);
+SELECT * FROM error_of($$SELECT cell_intensities('\xffffffff')$$);
+SELECT * FROM error_of($$SELECT cell_masks('\x00000000020000000000000000000000020000000000000000000000')$$);
