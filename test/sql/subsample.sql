@@ -47,7 +47,7 @@ FROM unnest('{1,12,50,99}'::bigint[]) cells, unnest('{0,7}'::bigint[]) seed;
 -- a domain, an integer for the sample, samples in the order of their text, rows without one
 CREATE DOMAIN numbers AS double precision[];
 CREATE TABLE numbered (slide integer, cell_id bigint, x integer, y integer, mask bigint, i numbers);
-INSERT INTO numbered VALUES (9, 1, 1, 1, 1, '{0.1}'), (10, 4294967295, 1, 1, 0, '{0.2}'), (NULL, 1, 1, 1, 1, '{0.3}'), (10, 0, 1, 1, 0, '{0.4}');
+INSERT INTO numbered VALUES (9, 1, 1, 1, 1, '{0.1}'), (10, 4294967295, 1, 1, 0, '{0.2}'), (NULL, 1, 1, 1, 1, '{0.3}'), (10, 0, 1, 1, 0, '{0.4}'), (1, 0, 1, 1, 0, '{0.5}');
 SELECT cell_register_study('n', 'numbered', 'slide', phenotypes => 'mask', features => '{a}', intensities => 'i');
 SELECT cell_subsample('n', 5), cell_subsample_metadata('n', 5);
 -- no rows; NULL
