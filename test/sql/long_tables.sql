@@ -1,4 +1,6 @@
 -- Long tables: a row for each cell and feature
+CREATE SCHEMA test_long_tables;
+SET search_path = test_long_tables, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set error_of :abs_srcdir '/include/error_of.sql'
 \i :error_of
