@@ -1,7 +1,7 @@
 """CytoTable's convert to Parquet, with its packages: `convert.py SOURCE DESTINATION ROWS [PRESET]`. Prints how many rows came out.
 
-Its defaults would do it no justice: with processes for its tasks it takes longer than with threads, and more memory;
-and it reads the source, and joins, anew for each `chunk_size` rows. So here it has threads, and one chunk of all rows.
+Its defaults would do it no justice: with processes for its tasks it takes longer than with threads, and it reads the
+source, and joins, anew for each `chunk_size` rows. So here it has threads, and one chunk of all rows.
 """
 
 import sys
