@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def tune() -> None:
 
 
 class Benchmark:
-    def __init__(self, cells: int, cytotable: bool) -> None:
-        self.cells, self.joined, self.cytotable = cells, cells // 5, cytotable
+    def __init__(self, cells: int, only: list[str], cytotable: bool) -> None:
+        self.cells, self.joined, self.only, self.cytotable = cells, cells // 5, only, cytotable
         self.measured: dict[str, Measured] = {}
 
     def add(self, name: str, title: str, rows: int, seconds: float, resident: int | None = None) -> None:
@@ -59,10 +60,10 @@ class Benchmark:
         make_sources(self.cells, FOLDER)
         cbload(FILE, *MAP, "--table", "loaded")
         with psycopg.connect(autocommit=True) as connection:
-            connection.execute("CREATE TABLE model_loaded (LIKE loaded)")
+            connection.execute("CREATE TABLE model_copy_loaded (LIKE loaded)")
             header = FILE.open().readline().strip().split(",")
             columns = (f"{name} {'integer' if name.endswith('Number') else 'double precision'}" for name in header)
-            connection.execute(f"CREATE TABLE model_csv ({', '.join(columns)})")
+            connection.execute(f"CREATE TABLE model_copy_csv ({', '.join(columns)})")
         psql(f"\\copy loaded TO '{FOLDER}/loaded.csv' CSV HEADER")
 
     def copy(self, name: str, title: str, source: Path, key: str) -> None:
@@ -71,8 +72,8 @@ class Benchmark:
         psql(f"CREATE TABLE plain (LIKE model_{name})")
         copied = psql(f"\\copy plain FROM '{source}' CSV HEADER")
         keyed = psql(f"ALTER TABLE plain ADD PRIMARY KEY ({key})")
-        self.add(f"copy_{name}", f"`\\copy` of {title}", self.cells, copied.seconds)
-        self.add(f"copy_{name}_key", "the same, and a primary key", self.cells, copied.seconds + keyed.seconds)
+        self.add(name, f"`\\copy` of {title}", self.cells, copied.seconds)
+        self.add(f"{name}_key", "the same, and a primary key", self.cells, copied.seconds + keyed.seconds)
 
     def load(self, name: str, title: str, cells: int, *arguments: str | Path) -> None:
         self.reset()
@@ -91,16 +92,16 @@ class Benchmark:
         shutil.rmtree(destination) if destination.is_dir() else destination.unlink()
         self.add(name, f"CytoTable's `convert` {title}", cells, ended.seconds, ended.resident)
 
-    def read(self) -> None:
+    def read(self, name: str) -> None:
         ended = json.loads(with_cytotable("readers.py", DATABASE).out)
         for way, title in READERS.items():
-            self.add(f"read_{way}", title, ended["rows"], ended["seconds"][way])
+            self.add(f"{name}_{way}", title, ended["rows"], ended["seconds"][way])
 
     def round(self, forwards: bool) -> None:
         """What is compared stands side by side; every second round goes backwards, so that nobody always comes after the same one."""
         steps = [
-            partial(self.copy, "loaded", "what cbload loads", FOLDER / "loaded.csv", "sample, cell_id"),
-            partial(self.copy, "csv", "the file", FILE, "ImageNumber, ObjectNumber"),
+            partial(self.copy, "copy_loaded", "what cbload loads", FOLDER / "loaded.csv", "sample, cell_id"),
+            partial(self.copy, "copy_csv", "the file", FILE, "ImageNumber, ObjectNumber"),
             *(partial(self.load, f"load_{memory}", f"of the file, `--memory {memory}`", self.cells, FILE, *MAP, "--memory", memory) for memory in MEMORY),
             partial(self.convert, "convert_file", "of the file", self.cells, FILE.parent),
             *(partial(self.load, f"load_jobs_{jobs}", f"of its quarters, `--jobs {jobs}`", self.cells, *QUARTERS, *MAP, "--jobs", jobs) for jobs in "12"),
@@ -111,15 +112,20 @@ class Benchmark:
                 partial(self.load, f"load_{preset}", f"with preset `{preset}`", self.joined, source, "--preset", preset),
                 partial(self.convert, f"convert_{preset}", f"with preset `{preset}`", self.joined, source, preset),
             ]
-        steps.append(partial(self.read))
+        steps.append(partial(self.read, "read"))
         for step in steps if forwards else reversed(steps):
             if self.cytotable or step.func not in (self.convert, self.read):
-                step()
+                self.measure(step)
+
+    def measure(self, step: partial) -> None:
+        """If its name is wanted."""
+        if any(fnmatch(step.args[0], pattern) for pattern in self.only):
+            step()
 
     def twice(self) -> None:
         """Memory for a file that is twice as large."""
         for memory in MEMORY:
-            self.load(f"twice_{memory}", f"of a file with twice as many cells, `--memory {memory}`", 2 * self.cells, FOLDER / "twice.csv", *MAP, "--memory", memory)
+            self.measure(partial(self.load, f"twice_{memory}", f"of a file with twice as many cells, `--memory {memory}`", 2 * self.cells, FOLDER / "twice.csv", *MAP, "--memory", memory))
 
 
 def main() -> None:
@@ -127,7 +133,7 @@ def main() -> None:
     cells, repeats = int(os.environ["CELLS"]), int(os.environ["REPEATS"])
     about = report.about(repeats)
     tune()
-    benchmark = Benchmark(cells, PACKAGES.is_dir())
+    benchmark = Benchmark(cells, os.environ["ONLY"].split(), PACKAGES.is_dir())
     try:
         progress("making the sources")
         benchmark.prepare()
@@ -138,6 +144,8 @@ def main() -> None:
         benchmark.twice()
     except Failed as error:
         sys.exit(f"bench: {error}")
+    if not benchmark.measured:
+        sys.exit("bench: nothing has such a name")
     result = report.Result(about, benchmark.measured)
     with os.fdopen(3, "w") as file:
         json.dump(result.data(), file, indent=1)

@@ -71,32 +71,33 @@ class Result:
         return {"about": self.about, "ratios": [asdict(ratio) | {"met": ratio.met} for ratio in self.ratios()],
                 "measured": {name: asdict(each) for name, each in self.measured.items()}}
 
-    def times(self, one: str, other: str) -> float:
-        return median(a / b for a, b in zip(self.measured[one].seconds, self.measured[other].seconds))
-
-    def memory(self, one: str, other: str) -> float:
-        return max(self.measured[one].resident) / max(self.measured[other].resident)
-
     def ratios(self) -> Iterator[Ratio]:
-        sixty = (">=", 60)
-        for memory in "1GB", "256MB":
-            load = f"load_{memory}"
-            yield Ratio(f"speed of `cbload --memory {memory}` / of plain COPY of the file", 100 * self.times("copy_csv", load), " %", sixty)
-            yield Ratio("the same / of that COPY and a primary key made afterwards", 100 * self.times("copy_csv_key", load), " %", sixty)
-            yield Ratio("the same / of plain COPY of what it loads and a primary key made afterwards", 100 * self.times("copy_loaded_key", load), " %")
-            yield Ratio("its memory for twice as many cells", self.memory(f"twice_{memory}", load), " x as much", ("<=", 1.1) if memory == "256MB" else None)
-        yield Ratio("four files with `--jobs 2` against `--jobs 1`", self.times("load_jobs_2", "load_jobs_1"), " x the time")
+        """Those of which both sides were measured."""
+        def times(one: str, other: str, what: str, unit: str = " x the time", factor: int = 1, target: tuple[str, float] | None = None) -> Iterator[Ratio]:
+            if one in self.measured and other in self.measured:
+                pairs = zip(self.measured[one].seconds, self.measured[other].seconds)
+                yield Ratio(what, factor * median(a / b for a, b in pairs), unit, target)
+
+        def memory(one: str, other: str, what: str, target: tuple[str, float] | None = None) -> Iterator[Ratio]:
+            if one in self.measured and other in self.measured:
+                yield Ratio(what, max(self.measured[one].resident) / max(self.measured[other].resident), " x as much", target)
+
+        for allowed in "1GB", "256MB":
+            load, speed = f"load_{allowed}", f"speed of `cbload --memory {allowed}` / of plain COPY of"
+            yield from times("copy_csv", load, f"{speed} the file", " %", 100, (">=", 60))
+            yield from times("copy_csv_key", load, f"{speed} the file, and a primary key made afterwards", " %", 100, (">=", 60))
+            yield from times("copy_loaded_key", load, f"{speed} what it loads, and a primary key made afterwards", " %", 100)
+            yield from memory(f"twice_{allowed}", load, "its memory for twice as many cells", ("<=", 1.1) if allowed == "256MB" else None)
+        yield from times("load_jobs_2", "load_jobs_1", "four files with `--jobs 2` against `--jobs 1`")
         for load, convert, what in (("load_1GB", "convert_file", "the file"), ("load_cellprofiler_csv", "convert_cellprofiler_csv", "a folder, preset `cellprofiler_csv`"),
                                     ("load_cellprofiler_sqlite", "convert_cellprofiler_sqlite", "a database, preset `cellprofiler_sqlite`")):
-            if convert in self.measured:
-                yield Ratio(f"CytoTable's `convert` of {what} against `cbload`", self.times(convert, load), " x the time")
-                yield Ratio("its memory", self.memory(convert, load), " x as much")
-        if "read_python" in self.measured:
-            yield Ratio("reading SQLite: Python's module against DuckDB's extension", self.times("read_python", "read_extension"), " x the time")
-            yield Ratio("the same against DuckDB's extension with all values as text", self.times("read_python", "read_extension_text"), " x the time")
+            yield from times(convert, load, f"CytoTable's `convert` of {what} against `cbload`")
+            yield from memory(convert, load, "its memory")
+        yield from times("read_python", "read_extension", "reading SQLite: Python's module against DuckDB's extension")
+        yield from times("read_python", "read_extension_text", "the same against DuckDB's extension with all values as text")
 
     def notices(self) -> list[str]:
-        if "convert_file" in self.measured:
+        if PACKAGES.is_dir():
             return []
         why = "as was wished" if PACKAGES.name == "no" else "its packages could not be had"
         return [f"CytoTable, and DuckDB's extension for SQLite, which is one of its packages, were left out: {why}."]
