@@ -80,9 +80,11 @@ COMMENT ON VIEW cell_binary_features IS
 'features of the cells in cell_binary_cells, and their bits; made by spt.sql of cell_binary';
 
 -- A sample's rows of expression_quantification are those of its range, as SPT
--- reads them. Which of both joins with them is made depends on the columns that
--- are asked for: they are grouped so that PostgreSQL knows that they can be left
--- out. A cell is in one range; if it were in two, there would be NULL.
+-- reads them. All cells of a sample are collected at once: to group the rows by
+-- cell would take several times as long. What comes of that is in order, and is
+-- grouped for one reason: then PostgreSQL knows that a join with it can be left
+-- out where its column is not asked for. A cell is in one range; if it were in
+-- two, there would be NULL.
 CREATE OR REPLACE VIEW cell_binary_cells AS
 SELECT m.specimen AS sample, i.histological_structure::bigint AS cell_id,
 	s.x, s.y,
@@ -98,28 +100,33 @@ LEFT JOIN (
 	FROM shape_file
 ) s ON s.identifier = i.shape_file
 LEFT JOIN (
-	-- All cells of a sample at once: to group its rows would take several times as long.
-	SELECT r.scope_identifier AS specimen, c.cell_id,
-		CASE WHEN count(*) = 1 THEN min(c.phenotypes) END AS phenotypes
-	FROM range_definitions r, LATERAL (
-		SELECT cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[]) AS collected
-		FROM expression_quantification e
-		WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
-	) e, LATERAL cell_masks(e.collected) c
-	WHERE r.tablename = 'expression_quantification'
-	GROUP BY r.scope_identifier, c.cell_id
+	SELECT specimen, cell_id, CASE WHEN count(*) = 1 THEN min(phenotypes) END AS phenotypes
+	FROM (
+		SELECT r.scope_identifier AS specimen, c.cell_id, c.phenotypes
+		FROM range_definitions r, LATERAL (
+			SELECT cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[]) AS collected
+			FROM expression_quantification e
+			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
+		) e, LATERAL cell_masks(e.collected) c
+		WHERE r.tablename = 'expression_quantification'
+		ORDER BY c.cell_id, specimen
+	) c
+	GROUP BY cell_id, specimen
 ) masks ON masks.specimen = m.specimen AND masks.cell_id = i.histological_structure::bigint
 LEFT JOIN (
 	-- Scaled as SPT does before it encodes them.
-	SELECT r.scope_identifier AS specimen, c.cell_id,
-		CASE WHEN count(*) = 1 THEN min(c.intensities) END AS intensities
-	FROM range_definitions r, LATERAL (
-		SELECT cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[]) AS collected
-		FROM expression_quantification e
-		WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
-	) e, LATERAL cell_intensities(e.collected) c
-	WHERE r.tablename = 'expression_quantification'
-	GROUP BY r.scope_identifier, c.cell_id
+	SELECT specimen, cell_id, CASE WHEN count(*) = 1 THEN min(intensities) END AS intensities
+	FROM (
+		SELECT r.scope_identifier AS specimen, c.cell_id, c.intensities
+		FROM range_definitions r, LATERAL (
+			SELECT cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[]) AS collected
+			FROM expression_quantification e
+			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
+		) e, LATERAL cell_intensities(e.collected) c
+		WHERE r.tablename = 'expression_quantification'
+		ORDER BY c.cell_id, specimen
+	) c
+	GROUP BY cell_id, specimen
 ) quantities ON quantities.specimen = m.specimen AND quantities.cell_id = i.histological_structure::bigint
 WHERE m.study = :'measurement'
 -- Nearly all structures are cells: the others are fewer to look for.

@@ -158,7 +158,8 @@ cell_features_combinefn(PG_FUNCTION_ARGS)
 /*
  * cell_features_serialfn(internal) -> bytea; strict
  *
- * The list of features, what is known of the records, and these.
+ * The list of features, whether there are values, and the records: what is known
+ * of their order shows again when they are merged.
  */
 PG_FUNCTION_INFO_V1(cell_features_serialfn);
 Datum
@@ -179,8 +180,6 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 	pq_sendint32(&bytes, size);
 	pq_sendbytes(&bytes, VARDATA_ANY(records->features->array), size);
 	pq_sendbyte(&bytes, records->values > 0);
-	pq_sendbyte(&bytes, records->ascending);
-	pq_sendint32(&bytes, records->differing_bits);
 	pq_sendbytes(&bytes, (char *) FeatureRecordAt(records, 0), records->count * records->width);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&bytes));
 }
@@ -205,10 +204,8 @@ cell_features_deserialfn(PG_FUNCTION_ARGS)
 	SET_VARSIZE(features, VARHDRSZ + size);
 	memcpy(VARDATA(features), pq_getmsgbytes(&bytes, size), size);
 	records = FeatureRecordsCreate(CurrentMemoryContext, FeatureListMake(features), pq_getmsgbyte(&bytes));
-	records->ascending = pq_getmsgbyte(&bytes);
-	records->differing_bits = pq_getmsgint(&bytes, 4);
 
-	/* It is only read, from bytes that outlive it. */
+	/* They are only read, from bytes that outlive them. */
 	size = bytes.len - bytes.cursor;
 	records->count = records->capacity = size / records->width;
 	records->buffer = (char *) pq_getmsgbytes(&bytes, size) - VARHDRSZ;

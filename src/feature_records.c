@@ -119,7 +119,6 @@ join_records(FeatureRecords *records)
 		}
 	}
 	records->count = count;
-	records->cell_length = -1;
 	if (count > max_count)
 		ReportFeaturesTooLarge(max_count);
 }
