@@ -80,59 +80,43 @@ COMMENT ON VIEW cell_binary_features IS
 'features of the cells in cell_binary_cells, and their bits; made by spt.sql of cell_binary';
 
 -- A sample's rows of expression_quantification are those of its range, as SPT
--- reads them. All cells of a sample are collected at once: to group the rows by
--- cell would take several times as long. What comes of that is in order, and is
--- grouped for one reason: then PostgreSQL knows that a join with it can be left
--- out where its column is not asked for. A cell is in one range; if it were in
--- two, there would be NULL.
+-- reads them. They are collected once for a sample, if they are asked for, and
+-- not grouped by cell, which would take several times as long. OFFSET keeps it
+-- so: without it PostgreSQL would move them to where each cell collects them anew.
 CREATE OR REPLACE VIEW cell_binary_cells AS
-SELECT m.specimen AS sample, i.histological_structure::bigint AS cell_id,
-	s.x, s.y,
-	masks.phenotypes, quantities.intensities
+SELECT m.specimen AS sample, c.cell_id, c.x, c.y, c.phenotypes, c.intensities
 FROM specimen_data_measurement_process m
-JOIN data_file f ON f.source_generation_process = m.identifier
-JOIN histological_structure_identification i ON i.data_source = f.sha256_hash
-LEFT JOIN (
-	-- The CASEs have no other purpose than that the centroids pass through the joins, and not the contents.
-	SELECT identifier,
-		CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).x END AS x,
-		CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).y END AS y
-	FROM shape_file
-) s ON s.identifier = i.shape_file
-LEFT JOIN (
-	SELECT specimen, cell_id, CASE WHEN count(*) = 1 THEN min(phenotypes) END AS phenotypes
-	FROM (
-		SELECT r.scope_identifier AS specimen, c.cell_id, c.phenotypes
-		FROM range_definitions r, LATERAL (
-			SELECT cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[]) AS collected
+LEFT JOIN range_definitions r ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
+CROSS JOIN LATERAL (
+	SELECT i.histological_structure::bigint AS cell_id, s.x, s.y,
+		cell_mask((
+			SELECT cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
 			FROM expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
-		) e, LATERAL cell_masks(e.collected) c
-		WHERE r.tablename = 'expression_quantification'
-		ORDER BY c.cell_id, specimen
-	) c
-	GROUP BY cell_id, specimen
-) masks ON masks.specimen = m.specimen AND masks.cell_id = i.histological_structure::bigint
-LEFT JOIN (
-	-- Scaled as SPT does before it encodes them.
-	SELECT specimen, cell_id, CASE WHEN count(*) = 1 THEN min(intensities) END AS intensities
-	FROM (
-		SELECT r.scope_identifier AS specimen, c.cell_id, c.intensities
-		FROM range_definitions r, LATERAL (
-			SELECT cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[]) AS collected
+		), i.histological_structure::bigint) AS phenotypes,
+		-- Scaled as SPT does before it encodes them.
+		cell_intensities((
+			SELECT cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[])
 			FROM expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
-		) e, LATERAL cell_intensities(e.collected) c
-		WHERE r.tablename = 'expression_quantification'
-		ORDER BY c.cell_id, specimen
-	) c
-	GROUP BY cell_id, specimen
-) quantities ON quantities.specimen = m.specimen AND quantities.cell_id = i.histological_structure::bigint
-WHERE m.study = :'measurement'
--- Nearly all structures are cells: the others are fewer to look for.
-AND NOT EXISTS (
-	SELECT FROM histological_structure h
-	WHERE h.identifier = i.histological_structure AND h.anatomical_entity IS DISTINCT FROM 'cell');
+		), i.histological_structure::bigint) AS intensities
+	FROM data_file f
+	JOIN histological_structure_identification i ON i.data_source = f.sha256_hash
+	LEFT JOIN (
+		-- The CASEs have no other purpose than that the centroids pass through the join, and not the contents.
+		SELECT identifier,
+			CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).x END AS x,
+			CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).y END AS y
+		FROM shape_file
+	) s ON s.identifier = i.shape_file
+	WHERE f.source_generation_process = m.identifier
+	-- Nearly all structures are cells: the others are fewer to look for.
+	AND NOT EXISTS (
+		SELECT FROM histological_structure h
+		WHERE h.identifier = i.histological_structure AND h.anatomical_entity IS DISTINCT FROM 'cell')
+	OFFSET 0
+) c
+WHERE m.study = :'measurement';
 COMMENT ON VIEW cell_binary_cells IS
 'cells of the study, for cell_register_study; made by spt.sql of cell_binary';
 

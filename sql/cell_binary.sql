@@ -213,8 +213,8 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 -- ---------------------------------------------------------------------------
 -- Long tables: a row for each cell and feature
 --
--- The aggregates collect all cells of a sample in one value, which the functions
--- give as rows. The features argument has the names in the order of the bits; if
+-- The aggregates collect all cells of a sample in one value, in which the
+-- functions find a cell. The features argument has the names in the order of the bits; if
 -- it is a constant it is looked at once, otherwise for each row. SSPACE is that
 -- of 100,000 cells, with 30 intensities.
 -- ---------------------------------------------------------------------------
@@ -263,7 +263,7 @@ CREATE AGGREGATE cell_masks_agg(cell text, feature text, positive boolean, featu
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_masks_agg(text, text, boolean, text[]) IS
-'phenotype masks of many cells from one row for each cell and feature, for the function cell_masks';
+'phenotype masks of many cells from one row for each cell and feature, for the function cell_mask';
 
 CREATE AGGREGATE cell_intensities_agg(cell text, feature text, intensity double precision, features text[]) (
 	SFUNC = cell_intensities_transfn, STYPE = internal, SSPACE = 26000000,
@@ -275,17 +275,17 @@ CREATE AGGREGATE cell_intensities_agg(cell text, feature text, intensity double 
 COMMENT ON AGGREGATE cell_intensities_agg(text, text, double precision, text[]) IS
 'intensities of many cells from one row for each cell and feature, for the function cell_intensities';
 
-CREATE FUNCTION cell_masks(collected bytea, OUT cell_id bigint, OUT phenotypes bigint)
-RETURNS SETOF record AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
-COMMENT ON FUNCTION cell_masks(bytea) IS
-'cells and their phenotype masks, from what cell_masks_agg collected, ascending by cell_id';
+CREATE FUNCTION cell_mask(collected bytea, cell_id bigint)
+RETURNS bigint AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_mask(bytea, bigint) IS
+'phenotype mask of a cell, from what cell_masks_agg collected';
 
-CREATE FUNCTION cell_intensities(collected bytea, OUT cell_id bigint, OUT intensities double precision[])
-RETURNS SETOF record AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
-COMMENT ON FUNCTION cell_intensities(bytea) IS
-'cells and their intensities, from what cell_intensities_agg collected, ascending by cell_id';
+CREATE FUNCTION cell_intensities(collected bytea, cell_id bigint)
+RETURNS double precision[] AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION cell_intensities(bytea, bigint) IS
+'intensities of a cell, from what cell_intensities_agg collected';
 
 -- ---------------------------------------------------------------------------
 -- Intensities: numbers in one byte

@@ -311,12 +311,6 @@ ReportCollectedSize(Size size, Size header, Size width)
 }
 
 void
-ReportCollectedOrder(int64 cell_id, int64 last)
-{
-	report_invalid_collected(psprintf("The cell_id " INT64_FORMAT " comes after " INT64_FORMAT ".", cell_id, last));
-}
-
-void
 ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
 {
 	ereport(ERROR,

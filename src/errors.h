@@ -60,7 +60,6 @@ pg_noreturn extern void ReportFeaturesTooLarge(uint64 max_cells);
 /* Bytes are not what was collected of the features of cells. */
 pg_noreturn extern void ReportCollectedValues(uint32 values, bool with_values);
 pg_noreturn extern void ReportCollectedSize(Size size, Size header, Size width);
-pg_noreturn extern void ReportCollectedOrder(int64 cell_id, int64 last);
 
 /* The layout is NULL. */
 pg_noreturn extern void ReportNullLayout(void);

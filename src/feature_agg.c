@@ -9,12 +9,6 @@
 #include "feature_records.h"
 #include "libpq/pqformat.h"
 
-/*
- * A worker's bytes go to the leader in a row, which must not be larger than a
- * chunk of memory either: what is left for all besides features and records.
- */
-#define ROW_RESERVE 4096
-
 /* Arguments of the transition functions behind the state. */
 enum
 {
@@ -167,7 +161,7 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = (FeatureRecords *) PG_GETARG_POINTER(0);
 	Size		size = VARSIZE_ANY_EXHDR(records->features->array);
-	uint64		max_count = (MaxAllocSize - ROW_RESERVE - size) / records->width;
+	uint64		max_count = (FEATURE_BYTES_MAX - size) / records->width;
 	StringInfoData bytes;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
@@ -176,7 +170,7 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 		ReportPartialSetTooLarge(records->count, max_count);
 
 	pq_begintypsend(&bytes);
-	enlargeStringInfo(&bytes, size + records->count * records->width + ROW_RESERVE / 2);
+	enlargeStringInfo(&bytes, sizeof(uint32) + size + 1 + records->count * records->width);
 	pq_sendint32(&bytes, size);
 	pq_sendbytes(&bytes, VARDATA_ANY(records->features->array), size);
 	pq_sendbyte(&bytes, records->values > 0);

@@ -17,6 +17,13 @@
 
 #include "feature_list.h"
 
+/*
+ * The result of a subquery, and what a worker hands to the leader, is in a row,
+ * which must not be larger than a chunk of memory: this leaves room for all else
+ * in it.
+ */
+#define FEATURE_BYTES_MAX (MaxAllocSize - 4096)
+
 /* Characters of a cell_id, 4294967295 being the largest. */
 #define CELL_ID_LENGTH 10
 

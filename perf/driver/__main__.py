@@ -35,6 +35,9 @@ def make_data(suite):
     data = f'cells_{suite.main}'
     for table, why in server.create_serving(data).items():
         suite.absent[data, table] = why
+    if suite.spt_cells:
+        progress(f'making {suite.spt_cells:,} cells in the tables of SPT')
+        suite.cells.update(server.create_spt(f'cells_{suite.smallest}', suite.spt_cells))
     server.warm_up()
 
 
@@ -67,7 +70,11 @@ def main():
         sys.exit('bench: ' + '; '.join(notices))
     suite = workloads.Suite(sizes, os.environ['ONLY'])
     machine = report.machine()
-    settings = server.tune(sizes, suite.main)
+    what = server.exceeded(suite.spt_cells * server.SPT_BYTES)
+    if what:
+        notices.append(f'the tables of SPT were left out: they are more than {what}')
+        suite.spt_cells = 0
+    settings = server.tune(sizes, suite.main, suite.spt_cells)
     make_data(suite)
     if 'moldoveanu' not in suite.cells:
         notices.append('the real samples were skipped: no ../shared/data')

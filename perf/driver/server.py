@@ -11,6 +11,8 @@ LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 PERF = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53          # of the table cells, a little more than measured
 SERVING_BYTES = 430     # a cell in all tables of serving.sql, with what COPY adds and the store has
+SPT_BYTES = 2800        # a cell in the tables of spt.sql, with their indexes
+SPT_CELLS = 1_000_000   # at most
 UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
                psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
 
@@ -33,27 +35,32 @@ def memory_total():
     return int(re.search(r'MemTotal: *(\d+)', read('/proc/meminfo'))[1]) * 1024
 
 
+def exceeded(size):
+    """What this machine has too little of for tables of so many bytes, or None."""
+    limits = {'a quarter of the memory': memory_total() / 4,
+              'a third of the free disk': shutil.disk_usage(os.environ['SANDBOX']).free / 3}
+    return next((what for what, limit in limits.items() if size > limit), None)
+
+
 def affordable(sizes):
     """The sizes that this machine can hold, and a notice for each of the others."""
     kept, notices = {}, []
-    limits = {'a quarter of the memory': memory_total() / 4,
-              'a third of the free disk': shutil.disk_usage(os.environ['SANDBOX']).free / 3}
     for name, cells in sizes.items():
-        exceeded = [what for what, limit in limits.items() if cells * ROW_BYTES > limit]
-        if exceeded:
-            notices.append(f'{name} cells were left out: their table alone is more than {exceeded[0]}')
+        what = exceeded(cells * ROW_BYTES)
+        if what:
+            notices.append(f'{name} cells were left out: their table alone is more than {what}')
         else:
             kept[name] = cells
     return kept, notices
 
 
-def tune(sizes, main):
+def tune(sizes, main, spt_cells):
     """Restart with settings under which nothing but the queries is measured.
 
     The buffers hold all tables, sorts of the peers stay in memory, a scan
     starts with the first row, and nothing runs in the background.
     """
-    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES)
+    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + spt_cells * SPT_BYTES
     settings = {
         'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
         'work_mem': '1GB',
@@ -146,6 +153,19 @@ def create_serving(data):
             except UNAVAILABLE as error:
                 absent[table] = first_line(error)
         return absent
+
+
+def create_spt(data, cells):
+    """A study in SPT's tables, in a schema of its own, with so many cells of a data set: its name and size."""
+    with connect(f'spt,{data}') as connection:
+        connection.execute('CREATE SCHEMA spt')
+        connection.execute(read(f'{PERF}/../test/include/spt_tables.sql'))
+        connection.execute(read(f'{PERF}/spt.sql').replace(':cells', str(cells)))
+        # psql's own commands are in it.
+        subprocess.run(['psql', '-X', '-q', '-v', 'schema=spt', '-f', 'ingest/spt.sql'], stdout=subprocess.DEVNULL, check=True)
+        connection.execute("SELECT cell_register_study('spt', 'spt.cell_binary_cells', phenotypes => 'phenotypes', "
+                           "features => ARRAY(SELECT symbol FROM spt.cell_binary_features ORDER BY bit))")
+    return {'spt': cells}
 
 
 def slide():

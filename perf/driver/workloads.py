@@ -102,8 +102,14 @@ class Suite:
         self.only = only.split()
         self.smallest = min(sizes, key=sizes.get)
         self.main = max((name for name in sizes if sizes[name] <= 5_000_000), key=sizes.get, default=self.smallest)
+        self.spt_cells = min(sizes[self.smallest], server.SPT_CELLS) if self.wants('spt_*') else 0
         self.workloads = []
         self.absent = {}    # (data, table of payloads): why it isn't there
+
+    def wants(self, files):
+        """Whether a file of the suite with such a name was asked for."""
+        names = [os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.PERF}/suite/{files}.sql')]
+        return any(fnmatch.filter(names, pattern) for pattern in self.only)
 
     def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None):
         """Add a workload, unless it wasn't asked for; known not to work if a table isn't there."""
@@ -120,11 +126,15 @@ class Suite:
         for path in sorted(glob.glob(f'{server.PERF}/suite/*.sql')):
             sql = server.read(path)
             title = re.match(r'-- (.*)', sql)[1]
-            where = re.search(r'^-- sizes: (every|smallest)$', sql, re.MULTILINE)
+            where = re.search(r'^-- sizes: (every|smallest|spt)$', sql, re.MULTILINE)
             where = where[1] if where else 'main'
+            name = os.path.basename(path)[:-len('.sql')]
+            if where == 'spt':
+                if 'spt' in self.cells:
+                    self.add_statement('spt', name, title, 'spt', sql)
+                continue
             for size in self.sizes:
                 if where == 'every' or size == getattr(self, where):
-                    name = os.path.basename(path)[:-len('.sql')]
                     self.add_statement('server', name, title, f'cells_{size}', sql)
 
     def same_cells(self, data):

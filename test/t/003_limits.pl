@@ -68,6 +68,23 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 	note("$kilobytes kB");
 }
 
+# A long table with 3,000,000 rows of 100,000 cells: memory is that of the
+# cells, also if their rows come in the worst order, feature by feature.
+foreach my $case ([ 'in the order of the cells', 'n / 30 AS cell, n % 30 AS feature', 20 ], [ 'feature by feature', 'n % 100000 AS cell, n / 100000 AS feature', 80 ])
+{
+	my ($name, $columns, $bytes) = @$case;
+	my $features = join(',', 0 .. 29);
+	my ($before, $length, $after) = split /\n/, $node->safe_psql('postgres', qq{
+		SET jit = off;   -- LLVM takes 50 MB
+		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)') WHERE cell_empty() IS NOT NULL;
+		SELECT octet_length(cell_masks_agg(cell::text, feature::text, feature < 5, '{$features}'))
+		FROM (SELECT $columns FROM (SELECT generate_series(0, 2999999) AS n) rows) long;
+		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)')});
+	is($length, 4 + 12 * 100_000, "long table, $name: all cells");
+	cmp_ok(1024 * ($after - $before), '<', $bytes * 100_000 + 2 * $megabyte, "long table, $name: memory for the cells, and not for the rows");
+	note("$name: " . ($after - $before) . ' kB');
+}
+
 # One payload at the limit of a bytea. VmHWM is the most memory that the
 # backend ever had; each session is a backend of its own.
 sub at_the_limit
