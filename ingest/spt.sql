@@ -17,18 +17,19 @@
 	\set measurement ''
 \endif
 
-SELECT pg_catalog.current_setting('search_path') AS callers_search_path \gset
 BEGIN;
-SELECT pg_catalog.set_config('spt.schema', :'schema', true), pg_catalog.set_config('spt.measurement', :'measurement', true) \gset spt_
+SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT set_config('spt.schema', :'schema', true), set_config('spt.measurement', :'measurement', true) \gset spt_
 
 -- What the views are made for: the measurement study, and its targets in the
 -- order of the bits, which is that of their identifiers as text.
 DO $$
 DECLARE
 	schema CONSTANT text := current_setting('spt.schema');
-	extension CONSTANT text := (SELECT nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary');
-	studies text[];
-	targets text[];
+	measurement text := current_setting('spt.measurement');
+	extension CONSTANT text := (SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary');
+	owner CONSTANT text := (SELECT pg_get_userbyid(relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = schema AND relname = 'expression_quantification');
+	found text[];
 BEGIN
 	IF schema = '' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'the schema of a study is missing',
@@ -36,108 +37,121 @@ BEGIN
 	ELSIF extension IS NULL THEN
 		RAISE undefined_object USING MESSAGE = 'extension "cell_binary" does not exist in this database',
 			HINT = 'CREATE EXTENSION cell_binary;';
-	ELSIF to_regclass(format('%I.expression_quantification', schema)) IS NULL THEN
+	ELSIF owner IS NULL THEN
 		RAISE undefined_table USING MESSAGE = format('schema "%s" has no tables of SPT', schema),
 			HINT = 'The schemas are in the table default_study_lookup.study_lookup.';
 	END IF;
-	PERFORM set_config('search_path', format('%I, %I', schema, extension), false);
 
-	studies := ARRAY(
-		SELECT name FROM specimen_measurement_study
-		WHERE CASE current_setting('spt.measurement')
-			WHEN '' THEN name IN (SELECT component_study FROM study_component)
-			ELSE name = current_setting('spt.measurement') END
-		ORDER BY name);
-	IF cardinality(studies) <> 1 THEN
-		RAISE cardinality_violation USING MESSAGE = format('schema "%s" has %s such measurement studies, and must have one', schema, cardinality(studies)),
-			DETAIL = format('They are %s.', studies),
-			HINT = 'psql -v schema=SCHEMA -v measurement=STUDY -f spt.sql';
+	-- From here on with the rights of the tables' owner: what somebody else put
+	-- into the schema gets no others.
+	PERFORM set_config('role', owner, true);
+	IF NOT has_schema_privilege(extension, 'USAGE') THEN
+		RAISE insufficient_privilege USING MESSAGE = format('role "%s" cannot use the extension in schema "%s"', owner, extension),
+			HINT = format('GRANT USAGE ON SCHEMA %I TO %I;', extension, owner);
 	END IF;
+
+	IF measurement = '' THEN
+		EXECUTE format('SELECT ARRAY(SELECT name FROM %1$I.specimen_measurement_study
+			WHERE name IN (SELECT component_study FROM %1$I.study_component) ORDER BY name)', schema) INTO found;
+		IF cardinality(found) <> 1 THEN
+			RAISE cardinality_violation USING MESSAGE = format('schema "%s" has %s measurement studies, and must have one', schema, cardinality(found)),
+				DETAIL = format('They are %s.', found),
+				HINT = 'psql -v schema=SCHEMA -v measurement=STUDY -f spt.sql';
+		END IF;
+		measurement := found[1];
+	END IF;
+	EXECUTE format('SELECT ARRAY(SELECT primary_study FROM %1$I.study_component
+		WHERE component_study = $1 AND component_study IN (SELECT name FROM %1$I.specimen_measurement_study) ORDER BY 1)', schema) INTO found USING measurement;
+	IF cardinality(found) <> 1 THEN
+		RAISE cardinality_violation USING MESSAGE = format('schema "%s" has %s studies of which measurement study "%s" is a component, and must have one', schema, cardinality(found), measurement),
+			DETAIL = format('They are %s.', found);
+	END IF;
+	PERFORM set_config('spt.study', found[1], true);
 
 	-- Without those that no cell has a row of, which SPT does not count either.
-	targets := ARRAY(
-		SELECT target FROM (SELECT DISTINCT target FROM biological_marking_system WHERE study = studies[1]) marked
-		WHERE (SELECT true FROM expression_quantification e WHERE e.target = marked.target LIMIT 1)
-		ORDER BY target COLLATE "C");
-	IF cardinality(targets) = 0 THEN
-		RAISE no_data_found USING MESSAGE = format('measurement study "%s" has no targets with cells', studies[1]);
-	ELSIF cardinality(targets) > 64 THEN
+	EXECUTE format('SELECT ARRAY(SELECT target FROM (SELECT DISTINCT target FROM %1$I.biological_marking_system WHERE study = $1) marked
+		WHERE (SELECT true FROM %1$I.expression_quantification e WHERE e.target = marked.target LIMIT 1) ORDER BY target COLLATE "C")', schema) INTO found USING measurement;
+	IF cardinality(found) = 0 THEN
+		RAISE no_data_found USING MESSAGE = format('measurement study "%s" has no targets with cells', measurement);
+	ELSIF cardinality(found) > 64 THEN
 		RAISE too_many_arguments USING MESSAGE = 'cannot have more than 64 features',
-			DETAIL = format('Measurement study "%s" has %s targets.', studies[1], cardinality(targets));
+			DETAIL = format('Measurement study "%s" has %s targets.', measurement, cardinality(found));
 	END IF;
-	PERFORM set_config('spt.measurement', studies[1], true);
-	PERFORM set_config('spt.targets', targets::text, true);
+	PERFORM set_config('spt.extension', extension, true), set_config('spt.measurement', measurement, true), set_config('spt.targets', found::text, true);
 END
 $$;
-SELECT current_setting('spt.measurement') AS measurement, current_setting('spt.targets') AS targets,
-	(SELECT relowner::regrole FROM pg_class WHERE oid = 'expression_quantification'::regclass) AS owner \gset
+SELECT current_setting('spt.extension') AS extension, current_setting('spt.study') AS study,
+	current_setting('spt.measurement') AS measurement, current_setting('spt.targets') AS targets \gset
 
-CREATE OR REPLACE VIEW cell_binary_features AS
+CREATE OR REPLACE VIEW :"schema".cell_binary_features AS
 SELECT f.ordinality::integer - 1 AS bit, f.target, s.symbol
 FROM unnest(:'targets'::text[]) WITH ORDINALITY f (target, ordinality)
-LEFT JOIN chemical_species s ON s.identifier = f.target;
-COMMENT ON VIEW cell_binary_features IS
+LEFT JOIN :"schema".chemical_species s ON s.identifier = f.target;
+COMMENT ON VIEW :"schema".cell_binary_features IS
 'features of the cells in cell_binary_cells, and their bits; made by spt.sql of cell_binary';
 
 -- A sample's rows of expression_quantification are those of its range, as SPT
 -- reads them. They are collected once for a sample, if they are asked for, and
 -- not grouped by cell, which would take several times as long. OFFSET keeps it
 -- so: without it PostgreSQL would move them to where each cell collects them anew.
-CREATE OR REPLACE VIEW cell_binary_cells AS
+CREATE OR REPLACE VIEW :"schema".cell_binary_cells WITH (security_barrier) AS
 SELECT m.specimen AS sample, c.cell_id, c.x, c.y, c.phenotypes, c.intensities
-FROM specimen_data_measurement_process m
-LEFT JOIN range_definitions r ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
+FROM :"schema".specimen_data_measurement_process m
+LEFT JOIN :"schema".range_definitions r ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
 CROSS JOIN LATERAL (
-	SELECT i.histological_structure::bigint AS cell_id, s.x, s.y,
-		cell_mask((
-			SELECT cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
-			FROM expression_quantification e
+	SELECT i.histological_structure::bigint AS cell_id, (o.centroid).x, (o.centroid).y,
+		:"extension".cell_mask((
+			SELECT :"extension".cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
+			FROM :"schema".expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
 		), i.histological_structure::bigint) AS phenotypes,
 		-- Scaled as SPT does before it encodes them.
-		cell_intensities((
-			SELECT cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[])
-			FROM expression_quantification e
+		:"extension".cell_intensities((
+			SELECT :"extension".cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[])
+			FROM :"schema".expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
 		), i.histological_structure::bigint) AS intensities
-	FROM data_file f
-	JOIN histological_structure_identification i ON i.data_source = f.sha256_hash
-	LEFT JOIN (
-		-- The CASEs have no other purpose than that the centroids pass through the join, and not the contents.
-		SELECT identifier,
-			CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).x END AS x,
-			CASE WHEN base64_contents IS NOT NULL THEN (cell_shape_centroid(base64_contents)).y END AS y
-		FROM shape_file
-	) s ON s.identifier = i.shape_file
+	FROM :"schema".data_file f
+	JOIN :"schema".histological_structure_identification i ON i.data_source = f.sha256_hash
+	LEFT JOIN LATERAL (
+		-- OFFSET, so that outlines are read once, and of no cells besides.
+		SELECT :"extension".cell_shape_centroid(base64_contents) AS centroid
+		FROM :"schema".shape_file WHERE identifier = i.shape_file
+		OFFSET 0
+	) o ON true
 	WHERE f.source_generation_process = m.identifier
 	-- Nearly all structures are cells: the others are fewer to look for.
 	AND NOT EXISTS (
-		SELECT FROM histological_structure h
+		SELECT FROM :"schema".histological_structure h
 		WHERE h.identifier = i.histological_structure AND h.anatomical_entity IS DISTINCT FROM 'cell')
 	OFFSET 0
 ) c
 WHERE m.study = :'measurement';
-COMMENT ON VIEW cell_binary_cells IS
+COMMENT ON VIEW :"schema".cell_binary_cells IS
 'cells of the study, for cell_register_study; made by spt.sql of cell_binary';
 
-ALTER VIEW cell_binary_features OWNER TO :"owner";
-ALTER VIEW cell_binary_cells OWNER TO :"owner";
+-- Indexes that make a sample's rows quick to find, unless there are such, and
+-- without what an interrupted run left. They are made after the end of the
+-- transaction, so that PostgreSQL does not keep others from writing meanwhile.
+SELECT coalesce(string_agg(command, E'\n' ORDER BY command DESC), '') AS index_commands FROM (
+	SELECT format('DROP INDEX CONCURRENTLY %s;', x.indexrelid::regclass) AS command
+	FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = :'schema' AND c.relname IN ('cell_binary_range_identifier_integer', 'cell_binary_data_source') AND NOT x.indisvalid
+	UNION ALL
+	SELECT format('CREATE INDEX CONCURRENTLY %I ON %s %s;', 'cell_binary_' || a.attname, a.attrelid::regclass, wanted.definition)
+	FROM (VALUES
+		('expression_quantification', 'range_identifier_integer', 'USING brin (range_identifier_integer) WITH (autosummarize = on)'),
+		('histological_structure_identification', 'data_source', '(data_source)')
+	) wanted (relation, attname, definition)
+	JOIN pg_attribute a ON a.attrelid = format('%I.%I', :'schema', wanted.relation)::regclass AND a.attname = wanted.attname
+	WHERE NOT EXISTS (
+		SELECT FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am m ON m.oid = c.relam
+		WHERE x.indrelid = a.attrelid AND x.indkey[0] = a.attnum AND x.indisvalid AND x.indpred IS NULL AND m.amname IN ('btree', 'brin'))
+) commands \gset
+SELECT format('SELECT %I.cell_register_study(%L, %L, phenotypes => %L, intensities => %L, features => ARRAY(SELECT symbol FROM %s ORDER BY bit));',
+	:'extension', :'study', format('%I.cell_binary_cells', :'schema'), 'phenotypes', 'intensities', format('%I.cell_binary_features', :'schema')) AS registration \gset
 COMMIT;
 
--- Indexes that make a sample's rows quick to find, unless there are such.
--- PostgreSQL is not kept from writing meanwhile.
-SELECT format('CREATE INDEX CONCURRENTLY %I ON %s %s', 'cell_binary_' || a.attname, a.attrelid::regclass, wanted.definition)
-FROM (VALUES
-	('expression_quantification', 'range_identifier_integer', 'USING brin (range_identifier_integer) WITH (autosummarize = on)'),
-	('histological_structure_identification', 'data_source', '(data_source)')
-) wanted (relation, attname, definition)
-JOIN pg_attribute a ON a.attrelid = wanted.relation::regclass AND a.attname = wanted.attname
-WHERE NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = a.attrelid AND x.indkey[0] = a.attnum AND x.indisvalid AND x.indpred IS NULL) \gexec
-
-SELECT format('SELECT %I.cell_register_study(%L, %L, phenotypes => %L, intensities => %L, features => ARRAY(SELECT symbol FROM %s ORDER BY bit));',
-	(SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary'),
-	(SELECT primary_study FROM study_component WHERE component_study = :'measurement'),
-	format('%I.cell_binary_cells', :'schema'), 'phenotypes', 'intensities', format('%I.cell_binary_features', :'schema')) AS registration \gset
-SELECT pg_catalog.set_config('search_path', :'callers_search_path', false) \gset spt_
+:index_commands
 \echo The views are ready. To register the study, for example:
 \echo :registration

@@ -60,10 +60,9 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 
 		if (!AggCheckCallContext(fcinfo, &aggcontext))
 			elog(ERROR, "transition function called in non-aggregate context");
-		records = FeatureRecordsCreate(aggcontext, features, with_values);
+		records = FeatureRecordsCreate(aggcontext, features->array, with_values);
 	}
-	else if (unlikely(features->hash != records->features->hash))
-		ReportMixedFeatures();
+	FeatureRecordsCheckList(records, features);
 	*state = records;
 
 	record = FeatureRecordsFind(records, PG_GETARG_TEXT_PP(CELL));
@@ -142,9 +141,8 @@ cell_features_combinefn(PG_FUNCTION_ARGS)
 	}
 	/* The other one is gone after this call, so even a first one is copied. */
 	if (records == NULL)
-		records = FeatureRecordsCreate(aggcontext, other->features, other->values > 0);
-	else if (other->features->hash != records->features->hash)
-		ReportMixedFeatures();
+		records = FeatureRecordsCreate(aggcontext, other->features->array, other->values > 0);
+	FeatureRecordsCheckList(records, other->features);
 	FeatureRecordsMerge(records, other);
 	PG_RETURN_POINTER(records);
 }
@@ -161,11 +159,12 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = (FeatureRecords *) PG_GETARG_POINTER(0);
 	Size		size = VARSIZE_ANY_EXHDR(records->features->array);
-	uint64		max_count = (FEATURE_BYTES_MAX - size) / records->width;
+	uint64		max_count = size < FEATURE_BYTES_MAX ? (FEATURE_BYTES_MAX - size) / records->width : 0;
 	StringInfoData bytes;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "cell_features_serialfn called in non-aggregate context");
+	FeatureRecordsJoin(records);
 	if (records->count > max_count)
 		ReportPartialSetTooLarge(records->count, max_count);
 
@@ -197,7 +196,7 @@ cell_features_deserialfn(PG_FUNCTION_ARGS)
 	features = palloc(VARHDRSZ + size);
 	SET_VARSIZE(features, VARHDRSZ + size);
 	memcpy(VARDATA(features), pq_getmsgbytes(&bytes, size), size);
-	records = FeatureRecordsCreate(CurrentMemoryContext, FeatureListMake(features), pq_getmsgbyte(&bytes));
+	records = FeatureRecordsCreate(CurrentMemoryContext, features, pq_getmsgbyte(&bytes));
 
 	/* They are only read, from bytes that outlive them. */
 	size = bytes.len - bytes.cursor;

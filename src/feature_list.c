@@ -5,7 +5,6 @@
 #include "feature_list.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "errors.h"
 #include "nodes/primnodes.h"
 #include "study_errors.h"
@@ -45,14 +44,16 @@ set_names(FeatureList *list, ArrayType *array)
 FeatureList *
 FeatureListMake(const struct varlena *array)
 {
+	static uint64 lists = 0;
 	FeatureList *list = palloc0(sizeof(FeatureList));
 	Size		length = VARSIZE_ANY_EXHDR(array);
+
+	list->number = ++lists;
 
 	/* With the longer header, which an array needs to be aligned. */
 	list->array = palloc(VARHDRSZ + length);
 	SET_VARSIZE(list->array, VARHDRSZ + length);
 	memcpy(VARDATA(list->array), VARDATA_ANY(array), length);
-	list->hash = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA(list->array), length, 0));
 
 	for (int i = 0; i < FEATURES_MAX; i++)
 	{
@@ -64,6 +65,20 @@ FeatureListMake(const struct varlena *array)
 	set_names(list, (ArrayType *) list->array);
 	list->all = list->count == FEATURES_MAX ? PG_UINT64_MAX : (UINT64CONST(1) << list->count) - 1;
 	return list;
+}
+
+/* The bytes of an array decide, as those of another one with the same names mostly are the same. */
+static bool
+is_array_of(const FeatureList *list, const struct varlena *array)
+{
+	return VARSIZE_ANY_EXHDR(array) == VARSIZE_ANY_EXHDR(list->array) &&
+		memcmp(VARDATA_ANY(array), VARDATA_ANY(list->array), VARSIZE_ANY_EXHDR(array)) == 0;
+}
+
+bool
+FeatureListsAreEqual(const FeatureList *one, const FeatureList *other)
+{
+	return is_array_of(one, other->array);
 }
 
 /* Whether an argument of an aggregate's transition function is a constant. */
@@ -85,9 +100,7 @@ FeatureListArgument(FunctionCallInfo fcinfo, int arg)
 		return list;
 
 	array = PG_GETARG_VARLENA_PP(arg);
-	if (list == NULL ||
-		VARSIZE_ANY_EXHDR(array) != VARSIZE_ANY_EXHDR(list->array) ||
-		memcmp(VARDATA_ANY(array), VARDATA_ANY(list->array), VARSIZE_ANY_EXHDR(array)) != 0)
+	if (list == NULL || !is_array_of(list, array))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 

@@ -13,7 +13,7 @@
 typedef struct FeatureList
 {
 	bytea	   *array;			/* the argument's bytes */
-	uint64		hash;			/* of them: equal for equal lists */
+	uint64		number;			/* no other list that was made has it */
 	bool		is_constant;	/* the same for all rows, as the query says */
 	int			count;
 	uint64		all;			/* the bits of all features */
@@ -35,6 +35,9 @@ typedef struct FeatureList
  * for a NULL, 22023 for a name that comes twice.
  */
 extern FeatureList *FeatureListMake(const struct varlena *array);
+
+/* Whether two lists have the same names in the same order. */
+extern bool FeatureListsAreEqual(const FeatureList *one, const FeatureList *other);
 
 /* The list that an argument is, which must not be NULL; made once for equal ones. */
 extern FeatureList *FeatureListArgument(FunctionCallInfo fcinfo, int arg);

@@ -23,13 +23,13 @@ StaticAssertDecl(FEATURE_RESULT_CELL(0) < sizeof(FeatureRecord) &&
 				 "the result does not fit where the records were");
 
 FeatureRecords *
-FeatureRecordsCreate(MemoryContext context, const FeatureList *features, bool with_values)
+FeatureRecordsCreate(MemoryContext context, const struct varlena *features, bool with_values)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	FeatureRecords *records = palloc0(sizeof(FeatureRecords));
 
-	records->features = FeatureListMake(features->array);
-	records->values = with_values ? features->count : 0;
+	records->features = FeatureListMake(features);
+	records->values = with_values ? records->features->count : 0;
 	records->width = sizeof(FeatureRecord) + records->values * sizeof(float8);
 	records->capacity = FIRST_RECORDS;
 	records->buffer = palloc(VARHDRSZ + records->capacity * records->width);
@@ -95,9 +95,8 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 				   FeatureRecordValues(from) + i * sizeof(float8), sizeof(float8));
 }
 
-/* Sort the records, and make one of those that are of the same cell. */
-static void
-join_records(FeatureRecords *records)
+void
+FeatureRecordsJoin(FeatureRecords *records)
 {
 	uint64		max_count = (Min(MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
 	uint64		count = 0;
@@ -134,7 +133,7 @@ FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
 
 	if (likely(records->count + more <= records->capacity))
 		return;
-	join_records(records);
+	FeatureRecordsJoin(records);
 	if (records->count + more <= records->capacity / 2)
 		return;
 
@@ -237,7 +236,7 @@ FeatureRecordsFinish(FeatureRecords *records)
 	if (records->is_finished)
 		return (bytea *) records->buffer;
 
-	join_records(records);
+	FeatureRecordsJoin(records);
 	for (uint64 i = 0; i < records->count; i++)
 	{
 		const FeatureRecord *record = FeatureRecordAt(records, i);

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 
+#include "errors.h"
 #include "feature_list.h"
 
 /*
@@ -43,6 +44,8 @@ StaticAssertDecl(sizeof(FeatureRecord) == 20, "FeatureRecord has padding");
 typedef struct FeatureRecords
 {
 	FeatureList *features;
+	uint64		equal_list;		/* the number of the list that was found equal
+								 * last */
 	int			values;			/* numbers behind a record */
 	uint32		width;			/* of a record, with them */
 	uint64		count;
@@ -65,11 +68,13 @@ typedef struct FeatureRecords
 #define FEATURE_RESULT_CELL(values) (sizeof(uint32) + sizeof(uint64) + (Size) (values) * sizeof(float8))
 
 /* Start to collect; with intensities there is a value for each feature. */
-extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const FeatureList *features,
-											bool with_values);
+extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const struct varlena *features, bool with_values);
 
 /* Make room for so many more records, which may join those that there are. */
 extern void FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more);
+
+/* Make one record of those that are of the same cell.  Errors: as at the end. */
+extern void FeatureRecordsJoin(FeatureRecords *records);
 
 /* The record of a cell that the row before is not of. */
 extern FeatureRecord *FeatureRecordsStart(FeatureRecords *records, const char *cell, int length);
@@ -87,6 +92,17 @@ static inline FeatureRecord *
 FeatureRecordAt(const FeatureRecords *records, uint64 number)
 {
 	return (FeatureRecord *) (records->buffer + VARHDRSZ + number * records->width);
+}
+
+/* An error unless a row's list of features is that of the records. */
+static inline void
+FeatureRecordsCheckList(FeatureRecords *records, const FeatureList *features)
+{
+	if (likely(features->number == records->equal_list))
+		return;
+	if (!FeatureListsAreEqual(features, records->features))
+		ReportMixedFeatures();
+	records->equal_list = features->number;
 }
 
 /* The values behind a record, at any address. */

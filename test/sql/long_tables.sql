@@ -118,6 +118,12 @@ SELECT e.* FROM (VALUES
 	('cell', 'feature', 'positive', '''{a,NULL}'''), ('cell', 'feature', 'positive', '''{a,b,a}'''),
 	('cell', 'feature', 'positive', '''{{a},{b}}'''), ('cell', 'feature', 'positive', 'array_fill(''a''::text, ARRAY[65])')
 ) a (cell, feature, positive, features), error_of(collect(cell, feature, positive, features)) e;
+-- lists that take as many bytes, and have the same hash_any_extended
+CREATE TABLE lists AS
+SELECT ARRAY['000004' || repeat('q', 498) || E'&m6\x01\x01C|\x0e$\x15\x01\x01tail-of-both'] AS one,
+	(SELECT array_agg(to_char(i, 'FM00') ORDER BY i) FROM generate_series(0, 62) i) || '000>h000000ntail-of-both'::text AS many;
+SELECT pg_column_size(one), pg_column_size(many) FROM lists;
+SELECT * FROM error_of($$SELECT cell_intensities_agg('7', feature, 1, features) FROM (SELECT one[1], one FROM lists UNION ALL SELECT unnest(many), many FROM lists) rows (feature, features)$$);
 -- records of one cell that others came between: a row is repeated
 SELECT * FROM error_of($$SELECT cell_intensities_agg(cell, 'a', 1, '{a,b}') FROM unnest('{1,2,1}'::text[]) cell$$);
 SET cell_binary.max_payload_size = '1kB';

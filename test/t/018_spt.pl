@@ -41,19 +41,29 @@ sub error_of
 # In text order "10" comes before "2", whatever the database's collation is.
 my $icu = $node->safe_psql('postgres', q{SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'}) eq 't';
 $node->safe_psql('postgres', 'CREATE DATABASE spt TEMPLATE template0' . ($icu ? q{ LOCALE_PROVIDER icu ICU_LOCALE 'en-u-kn'} : ''));
-sql('CREATE SCHEMA imaging; CREATE EXTENSION cell_binary SCHEMA imaging; CREATE ROLE platform; GRANT CREATE ON DATABASE spt TO platform; GRANT USAGE ON SCHEMA imaging TO platform');
-sql('SET ROLE platform; ' . spt('load') . "\nANALYZE");
+sql('CREATE SCHEMA imaging; CREATE EXTENSION cell_binary SCHEMA imaging; CREATE ROLE "the platform"; GRANT CREATE ON DATABASE spt TO "the platform"; GRANT USAGE ON SCHEMA imaging TO "the platform"');
+sql('SET ROLE "the platform"; ' . spt('load') . "\nANALYZE");
 
-# Each study: made by a superuser, registered by the owner of the tables, read by who may read the view alone
+# Somebody who may create things in a schema, but should gain nothing by it
+sql(q{CREATE ROLE stranger; GRANT USAGE, CREATE ON SCHEMA melanoma TO stranger; GRANT USAGE ON SCHEMA imaging TO stranger;
+	SET ROLE stranger; SET search_path = melanoma;
+	CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'the function of a stranger was called'; END $$;
+	CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = same);
+	CREATE FUNCTION cell_mask(bytea, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+	CREATE FUNCTION cell_shape_centroid(varchar, OUT x float8, OUT y float8) LANGUAGE sql AS 'SELECT 0, 0'});
+
+# Each study: made by a superuser or the owner of the tables, registered by that one, read by who may read the view alone
 sql('CREATE ROLE reader; GRANT USAGE ON SCHEMA imaging, melanoma, "other ""schema""" TO reader');
 foreach my $case ([ 'melanoma', 'lesion 0_1', 'lesion 0_2' ], [ 'other "schema"', 'lesion 0_2', 'it\'s' ])
 {
 	my ($schema, @samples) = @$case;
 	my $quoted = $schema =~ s/"/""/gr;
+	local $ENV{PGOPTIONS} = $schema eq 'melanoma' ? '' : q{-c role=the\\ platform};
 	my ($ok, $output, $errors) = ingest("schema=$schema");
+	local $ENV{PGOPTIONS} = '';
 	ok($ok, "$schema: the views are made") or diag($errors);
 	my ($registration) = $output =~ /^(SELECT imaging\.cell_register_study.*;)$/m;
-	sql("SET ROLE platform; $registration GRANT SELECT ON \"$quoted\".cell_binary_cells TO reader");
+	sql("SET ROLE \"the platform\"; $registration GRANT SELECT ON \"$quoted\".cell_binary_cells TO reader");
 	my $name = sql("SELECT study FROM imaging.cell_studies WHERE source::text LIKE '%" . substr($schema, 0, 5) . "%'");
 
 	foreach my $sample (@samples)
@@ -95,14 +105,18 @@ if (defined $fixture)
 unlike(sql(q{EXPLAIN SELECT sample, cell_id, x, y FROM melanoma.cell_binary_cells}), qr/Scan.* expression_quantification/, 'ids and coordinates are found without the long table');
 like(sql(q{SET enable_seqscan = off; EXPLAIN SELECT phenotypes FROM melanoma.cell_binary_cells WHERE sample = 'x'}),
 	qr/Scan on cell_binary_range_identifier_integer/, 'phenotypes by an index');
+like(sql(q{SET enable_seqscan = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT count(phenotypes) FROM melanoma.cell_binary_cells}),
+	qr/InitPlan.*\n +-> +Aggregate \(actual rows=1(\.00)? loops=2\)/, 'once for each of the samples');
 like(sql(q{SET enable_seqscan = off; EXPLAIN SELECT cell_id FROM melanoma.cell_binary_cells WHERE sample = 'x'}), qr/Scan (using|on) cell_binary_data_source/, 'and cells by one');
 is(sql(q{SELECT count(*) FROM pg_index WHERE indexrelid::regclass::text LIKE '%.cell_binary_%' AND indisvalid}), 4, 'each schema has them once');
-is(sql(q{SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relname LIKE 'cell_binary_%'}), 'platform', 'all is the platform\'s');
+is(sql(q{SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relname LIKE 'cell_binary_%'}), '"the platform"', 'all is the platform\'s');
 {
 	my ($ok, $output) = ingest('schema=melanoma', 'measurement=elsewhere - measurement');
 	ok(!$ok, 'a study whose targets have no cells is refused');
+	sql(q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'melanoma.cell_binary_data_source'::regclass});
 	($ok) = ingest('schema=melanoma');
 	ok($ok, 'the views can be made again');
+	is(sql(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'melanoma.cell_binary_data_source'::regclass}), 't', 'and what was left of an index');
 }
 
 # Data that is not as SPT makes it
@@ -141,14 +155,19 @@ foreach my $case (
 is( sql("BEGIN; UPDATE $table SET discrete_value = (ARRAY[NULL, 'low', 'NEGATIVE'])[range_identifier_integer % 3 + 1] WHERE discrete_value = 'negative'; SELECT encode(imaging.cell_data($melanoma), 'hex')"),
 	spt('payload', 'melanoma', 'lesion 0_2'), 'what is not "positive" is negative');
 
+# One sample is not harmed by what others have, however it is planned.
+like(sql("SET enable_nestloop = off; SET enable_indexscan = off; BEGIN; UPDATE melanoma.shape_file SET base64_contents = 'AAAnCg==' WHERE identifier = (SELECT shape_file FROM melanoma.histological_structure_identification WHERE histological_structure = $cell); SELECT octet_length(imaging.cell_data('Melanoma intralesional IL2', 'lesion 0_1', 'spt')); ROLLBACK"),
+	qr/^\d+$/, 'an outline of another sample that is none');
+
 # What the views cannot be made for
 foreach my $case (
 	[ '', [], qr/the schema of a study is missing\nHINT: +psql -v schema/, 'no schema' ],
 	[ '', ['schema=nowhere'], qr/schema "nowhere" has no tables of SPT/, 'a schema without tables' ],
-	[ '', [ 'schema=melanoma', 'measurement=x' ], qr/has 0 such measurement studies/, 'an unknown measurement study' ],
-	[ q{INSERT INTO melanoma.study_component VALUES ('a', 'elsewhere - measurement')}, ['schema=melanoma'], qr/has 2 such measurement studies.*\nDETAIL: +They are .*elsewhere.*\nHINT: .*measurement=/, 'several measurement studies' ],
+	[ '', [ 'schema=melanoma', 'measurement=x' ], qr/has 0 studies of which measurement study "x" is a component/, 'an unknown measurement study' ],
+	[ q{INSERT INTO melanoma.study_component VALUES ('a', 'elsewhere - measurement')}, ['schema=melanoma'], qr/has 2 measurement studies.*\nDETAIL: +They are .*elsewhere.*\nHINT: .*measurement=/, 'several measurement studies' ],
 	[ q{INSERT INTO "other ""schema""".biological_marking_system (identifier, target, study) VALUES ('x', '900', 'The "other" study - measurement'); UPDATE "other ""schema""".expression_quantification SET target = '900' WHERE range_identifier_integer = 1},
-		['schema=other "schema"'], qr/cannot have more than 64 features/, '65 targets' ])
+		['schema=other "schema"'], qr/cannot have more than 64 features/, '65 targets' ],
+	[ q{REVOKE USAGE ON SCHEMA imaging FROM "the platform"}, ['schema=melanoma'], qr/role "the platform" cannot use the extension in schema "imaging"\nHINT: +GRANT USAGE ON SCHEMA imaging TO "the platform"/, 'an owner who may not use the extension' ])
 {
 	my ($change, $variables, $error, $name) = @$case;
 	sql($change) if $change;
