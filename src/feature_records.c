@@ -98,7 +98,7 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 void
 FeatureRecordsJoin(FeatureRecords *records)
 {
-	uint64		max_count = (Min(MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+	uint64		max_count = (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
 	uint64		count = 0;
 
 	sort_records(records);
