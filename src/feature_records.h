@@ -17,6 +17,7 @@
 
 #include "errors.h"
 #include "feature_list.h"
+#include "utils/memutils.h"
 
 /*
  * The result of a subquery, and what a worker hands to the leader, is in a row,

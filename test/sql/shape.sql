@@ -4,24 +4,24 @@
 \i :error_of
 
 -- A file with rings of vertices, and what is written to it if it is to be wrong
-CREATE FUNCTION reverse(bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
+CREATE FUNCTION reversed(bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN (SELECT string_agg(substring(bytes FROM i FOR 1), '' ORDER BY i DESC) FROM generate_series(1, octet_length(bytes)) i);
 CREATE FUNCTION zeros(bytes integer) RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN decode(repeat('00', bytes), 'hex');
 CREATE FUNCTION points(VARIADIC coordinates double precision[]) RETURNS bytea LANGUAGE sql IMMUTABLE
-RETURN (SELECT string_agg(reverse(float8send(c)), '' ORDER BY o) FROM unnest(coordinates) WITH ORDINALITY u (c, o));
+RETURN (SELECT string_agg(reversed(float8send(c)), '' ORDER BY o) FROM unnest(coordinates) WITH ORDINALITY u (c, o));
 CREATE FUNCTION shp(rings integer[], points bytea,
 	file_type integer DEFAULT 5, record_type integer DEFAULT 5, ring_count integer DEFAULT NULL, vertex_count integer DEFAULT NULL,
 	more_words integer DEFAULT 0)
 RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN (
 	WITH record (contents) AS (
-		SELECT reverse(int4send(record_type)) || zeros(32) ||
-			reverse(int4send(coalesce(ring_count, cardinality(rings)))) || reverse(int4send(coalesce(vertex_count, octet_length(points) / 16))) ||
-			coalesce((SELECT string_agg(reverse(int4send(r)), '' ORDER BY o) FROM unnest(rings) WITH ORDINALITY u (r, o)), '') || points
+		SELECT reversed(int4send(record_type)) || zeros(32) ||
+			reversed(int4send(coalesce(ring_count, cardinality(rings)))) || reversed(int4send(coalesce(vertex_count, octet_length(points) / 16))) ||
+			coalesce((SELECT string_agg(reversed(int4send(r)), '' ORDER BY o) FROM unnest(rings) WITH ORDINALITY u (r, o)), '') || points
 	)
 	SELECT int4send(9994) || zeros(20) || int4send((108 + octet_length(contents)) / 2 + more_words) ||
-		reverse(int4send(1000)) || reverse(int4send(file_type)) || zeros(64) || int4send(1) || int4send(octet_length(contents) / 2) || contents
+		reversed(int4send(1000)) || reversed(int4send(file_type)) || zeros(64) || int4send(1) || int4send(octet_length(contents) / 2) || contents
 	FROM record
 );
 
@@ -62,4 +62,4 @@ SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 4, 1, 2)) || zeros(10000000), 'base64'))$$);
 
 SET client_min_messages = warning;
-DROP FUNCTION error_of, shp, points, zeros, reverse(bytea);
+DROP FUNCTION error_of, shp, points, zeros, reversed(bytea);
