@@ -39,7 +39,7 @@ sub error_of
 }
 
 # In text order "10" comes before "2", whatever the database's collation is.
-my $icu = $node->safe_psql('postgres', q{SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'}) eq 't';
+my $icu = $node->safe_psql('postgres', q{SELECT count(*) > 0 FROM pg_collation WHERE collname = 'und-x-icu'}) eq 't';
 $node->safe_psql('postgres', 'CREATE DATABASE spt TEMPLATE template0' . ($icu ? q{ LOCALE_PROVIDER icu ICU_LOCALE 'en-u-kn'} : ''));
 sql('CREATE SCHEMA imaging; CREATE EXTENSION cell_binary SCHEMA imaging; CREATE ROLE "the platform"; GRANT CREATE ON DATABASE spt TO "the platform"; GRANT USAGE ON SCHEMA imaging TO "the platform"');
 sql('SET ROLE "the platform"; ' . spt('load') . "\nANALYZE");
