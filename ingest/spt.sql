@@ -94,12 +94,14 @@ COMMENT ON VIEW :"schema".cell_binary_features IS
 -- reads them. They are collected once for a sample, if they are asked for, and
 -- not grouped by cell, which would take several times as long. OFFSET keeps it
 -- so: without it PostgreSQL would move them to where each cell collects them anew.
+-- It also makes an outline be read once, for x and y, and only those of cells.
 CREATE OR REPLACE VIEW :"schema".cell_binary_cells WITH (security_barrier) AS
-SELECT m.specimen AS sample, c.cell_id, c.x, c.y, c.phenotypes, c.intensities
+SELECT m.specimen AS sample, c.cell_id, (c.centroid).x, (c.centroid).y, c.phenotypes, c.intensities
 FROM :"schema".specimen_data_measurement_process m
 LEFT JOIN :"schema".range_definitions r ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
 CROSS JOIN LATERAL (
-	SELECT i.histological_structure::bigint AS cell_id, (o.centroid).x, (o.centroid).y,
+	SELECT i.histological_structure::bigint AS cell_id,
+		:"extension".cell_shape_centroid(s.base64_contents) AS centroid,
 		:"extension".cell_mask((
 			SELECT :"extension".cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
 			FROM :"schema".expression_quantification e
@@ -113,12 +115,7 @@ CROSS JOIN LATERAL (
 		), i.histological_structure::bigint) AS intensities
 	FROM :"schema".data_file f
 	JOIN :"schema".histological_structure_identification i ON i.data_source = f.sha256_hash
-	LEFT JOIN LATERAL (
-		-- OFFSET, so that outlines are read once, and of no cells besides.
-		SELECT :"extension".cell_shape_centroid(base64_contents) AS centroid
-		FROM :"schema".shape_file WHERE identifier = i.shape_file
-		OFFSET 0
-	) o ON true
+	LEFT JOIN :"schema".shape_file s ON s.identifier = i.shape_file
 	WHERE f.source_generation_process = m.identifier
 	-- Nearly all structures are cells: the others are fewer to look for.
 	AND NOT EXISTS (
