@@ -30,6 +30,8 @@ DECLARE
 	extension CONSTANT text := (SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'cell_binary');
 	owner CONSTANT text := (SELECT pg_get_userbyid(relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = schema AND relname = 'expression_quantification');
 	found text[];
+	made_for text[];
+	registered text[];
 BEGIN
 	IF schema = '' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'the schema of a study is missing',
@@ -44,6 +46,9 @@ BEGIN
 
 	-- From here on with the rights of the tables' owner: what somebody else put
 	-- into the schema gets no others.
+	IF NOT pg_has_role(owner, 'MEMBER') THEN
+		RAISE insufficient_privilege USING MESSAGE = format('must be a member of role "%s", which owns the tables of SPT in schema "%s"', owner, schema);
+	END IF;
 	PERFORM set_config('role', owner, true);
 	IF NOT has_schema_privilege(extension, 'USAGE') THEN
 		RAISE insufficient_privilege USING MESSAGE = format('role "%s" cannot use the extension in schema "%s"', owner, extension),
@@ -60,8 +65,12 @@ BEGIN
 		END IF;
 		measurement := found[1];
 	END IF;
-	EXECUTE format('SELECT ARRAY(SELECT primary_study FROM %1$I.study_component
-		WHERE component_study = $1 AND component_study IN (SELECT name FROM %1$I.specimen_measurement_study) ORDER BY 1)', schema) INTO found USING measurement;
+	EXECUTE format('SELECT ARRAY(SELECT name FROM %I.specimen_measurement_study ORDER BY name)', schema) INTO found;
+	IF NOT measurement = ANY (found) THEN
+		RAISE no_data_found USING MESSAGE = format('schema "%s" has no measurement study "%s"', schema, measurement),
+			DETAIL = format('It has %s.', found);
+	END IF;
+	EXECUTE format('SELECT ARRAY(SELECT primary_study FROM %I.study_component WHERE component_study = $1 ORDER BY 1)', schema) INTO found USING measurement;
 	IF cardinality(found) <> 1 THEN
 		RAISE cardinality_violation USING MESSAGE = format('schema "%s" has %s studies of which measurement study "%s" is a component, and must have one', schema, cardinality(found), measurement),
 			DETAIL = format('They are %s.', found);
@@ -77,7 +86,17 @@ BEGIN
 		RAISE too_many_arguments USING MESSAGE = 'cannot have more than 64 features',
 			DETAIL = format('Measurement study "%s" has %s targets.', measurement, cardinality(found));
 	END IF;
-	PERFORM set_config('spt.extension', extension, true), set_config('spt.measurement', measurement, true), set_config('spt.targets', found::text, true);
+	-- A registered study would go on with its names, and other bits.
+	IF to_regclass(format('%I.cell_binary_cells', schema)) IS NOT NULL AND to_regclass(format('%I.cell_binary_features', schema)) IS NOT NULL THEN
+		EXECUTE format('SELECT ARRAY(SELECT target::text FROM %I.cell_binary_features ORDER BY bit)', schema) INTO made_for;
+		EXECUTE format('SELECT ARRAY(SELECT study FROM %I.cell_studies WHERE source = $1)', extension) INTO registered USING to_regclass(format('%I.cell_binary_cells', schema));
+		IF made_for <> found AND cardinality(registered) > 0 THEN
+			RAISE object_in_use USING MESSAGE = format('study "%s" is registered with other targets', registered[1]),
+				DETAIL = format('It has %s, and would have %s.', made_for, found),
+				HINT = format('SELECT %I.cell_drop_study(%L); then run spt.sql again, and register the study anew.', extension, registered[1]);
+		END IF;
+	END IF;
+	PERFORM set_config('spt.extension', extension, true), set_config('spt.registered', coalesce(registered, '{}')::text, true), set_config('spt.measurement', measurement, true), set_config('spt.targets', found::text, true);
 END
 $$;
 SELECT current_setting('spt.extension') AS extension, current_setting('spt.study') AS study,
@@ -145,10 +164,11 @@ SELECT coalesce(string_agg(command, E'\n' ORDER BY command DESC), '') AS index_c
 		SELECT FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am m ON m.oid = c.relam
 		WHERE x.indrelid = a.attrelid AND x.indkey[0] = a.attnum AND x.indisvalid AND x.indpred IS NULL AND m.amname IN ('btree', 'brin'))
 ) commands \gset
-SELECT format('SELECT %I.cell_register_study(%L, %L, phenotypes => %L, intensities => %L, features => ARRAY(SELECT symbol FROM %s ORDER BY bit));',
-	:'extension', :'study', format('%I.cell_binary_cells', :'schema'), 'phenotypes', 'intensities', format('%I.cell_binary_features', :'schema')) AS registration \gset
+SELECT CASE WHEN current_setting('spt.registered') = '{}' THEN E'To register the study, for example:\n' || format('SELECT %I.cell_register_study(%L, %L, phenotypes => %L, intensities => %L, features => ARRAY(SELECT symbol FROM %s ORDER BY bit));',
+	:'extension', :'study', format('%I.cell_binary_cells', :'schema'), 'phenotypes', 'intensities', format('%I.cell_binary_features', :'schema'))
+	ELSE format('They are registered as %s.', current_setting('spt.registered')) END AS registration \gset
 COMMIT;
 
 :index_commands
-\echo The views are ready. To register the study, for example:
+\echo The views are ready.
 \echo :registration

@@ -30,6 +30,16 @@ ReportNullArgument(const char *argument, const char *row)
 }
 
 void
+ReportNullOfLongTable(const char *argument, const char *row, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", argument),
+			 row ? errdetail("It is null for %s.", row) : 0,
+			 errhint("%s", hint)));
+}
+
+void
 ReportCoordinate(const char *axis, double value, const char *row)
 {
 	ereport(ERROR,
@@ -294,7 +304,8 @@ report_invalid_collected(const char *detail)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("invalid collection of the features of cells"),
-			 errdetail("%s", detail)));
+			 errdetail("%s", detail),
+			 errhint("cell_mask takes the value of cell_masks_agg, and cell_intensities that of cell_intensities_agg.")));
 }
 
 void

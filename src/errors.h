@@ -18,6 +18,7 @@
  * NULL if that is not known.
  */
 pg_noreturn extern void ReportNullArgument(const char *argument, const char *row);
+pg_noreturn extern void ReportNullOfLongTable(const char *argument, const char *row, const char *hint);
 
 /* A coordinate is NaN, infinite or outside int32. */
 pg_noreturn extern void ReportCoordinate(const char *axis, double value, const char *row);

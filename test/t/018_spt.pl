@@ -116,6 +116,15 @@ is(sql(q{SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class 
 	sql(q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'melanoma.cell_binary_data_source'::regclass});
 	($ok) = ingest('schema=melanoma');
 	ok($ok, 'the views can be made again');
+	my $drop = q{DELETE FROM melanoma.biological_marking_system WHERE target = (SELECT min(target) FROM melanoma.biological_marking_system)};
+	sql('CREATE TABLE marked AS SELECT * FROM melanoma.biological_marking_system');
+	sql($drop);
+	my ($changed, undef, $errors) = ingest('schema=melanoma');
+	ok(!$changed, 'not for other targets while the study is registered');
+	like($errors, qr/study "Melanoma intralesional IL2" is registered with other targets.*cell_drop_study/s, 'the message says why');
+	sql('DELETE FROM melanoma.biological_marking_system; INSERT INTO melanoma.biological_marking_system SELECT * FROM marked; DROP TABLE marked');
+	($changed, $output) = ingest('schema=melanoma');
+	like($output, qr/They are registered as .*Melanoma intralesional IL2/, 'as before it is');
 	is(sql(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'melanoma.cell_binary_data_source'::regclass}), 't', 'and what was left of an index');
 }
 
@@ -163,7 +172,7 @@ like(sql("SET enable_nestloop = off; SET enable_indexscan = off; BEGIN; UPDATE m
 foreach my $case (
 	[ '', [], qr/the schema of a study is missing\nHINT: +psql -v schema/, 'no schema' ],
 	[ '', ['schema=nowhere'], qr/schema "nowhere" has no tables of SPT/, 'a schema without tables' ],
-	[ '', [ 'schema=melanoma', 'measurement=x' ], qr/has 0 studies of which measurement study "x" is a component/, 'an unknown measurement study' ],
+	[ '', [ 'schema=melanoma', 'measurement=x' ], qr/schema "melanoma" has no measurement study "x"\nDETAIL: +It has .*Melanoma intralesional IL2 - measurement/, 'an unknown measurement study' ],
 	[ q{INSERT INTO melanoma.study_component VALUES ('a', 'elsewhere - measurement')}, ['schema=melanoma'], qr/has 2 measurement studies.*\nDETAIL: +They are .*elsewhere.*\nHINT: .*measurement=/, 'several measurement studies' ],
 	[ q{INSERT INTO "other ""schema""".biological_marking_system (identifier, target, study) VALUES ('x', '900', 'The "other" study - measurement'); UPDATE "other ""schema""".expression_quantification SET target = '900' WHERE range_identifier_integer = 1},
 		['schema=other "schema"'], qr/cannot have more than 64 features/, '65 targets' ],
