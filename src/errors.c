@@ -21,16 +21,12 @@ double_text(double value)
 void
 ReportNullArgument(const char *argument, const char *row)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("%s must not be null", argument),
-			 row ? errdetail("It is null for %s.", row) : 0,
-			 errhint("Leave such rows out with FILTER (WHERE %s IS NOT NULL), or replace the null with coalesce().",
-					 argument)));
+	ReportNull(argument, row, psprintf("Leave such rows out with FILTER (WHERE %s IS NOT NULL), or replace the null with coalesce().",
+									   argument));
 }
 
 void
-ReportNullOfLongTable(const char *argument, const char *row, const char *hint)
+ReportNull(const char *argument, const char *row, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -15,10 +15,10 @@
 
 /*
  * An argument of an aggregate is NULL; row says for which row ("cell_id 7"),
- * NULL if that is not known.
+ * NULL if that is not known.  The first one hints at leaving out the row.
  */
 pg_noreturn extern void ReportNullArgument(const char *argument, const char *row);
-pg_noreturn extern void ReportNullOfLongTable(const char *argument, const char *row, const char *hint);
+pg_noreturn extern void ReportNull(const char *argument, const char *row, const char *hint);
 
 /* A coordinate is NaN, infinite or outside int32. */
 pg_noreturn extern void ReportCoordinate(const char *axis, double value, const char *row);

@@ -47,11 +47,11 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	text	   *feature;
 
 	if (unlikely(PG_ARGISNULL(CELL)))
-		ReportNullOfLongTable("cell", NULL, "Leave such rows out with FILTER (WHERE cell IS NOT NULL).");
+		ReportNull("cell", NULL, "Leave such rows out with FILTER (WHERE cell IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURE)))
-		ReportNullOfLongTable("feature", row_name(fcinfo), "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
+		ReportNull("feature", row_name(fcinfo), "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURES)))
-		ReportNullOfLongTable("features", row_name(fcinfo), "It is an array of the names of all features.");
+		ReportNull("features", row_name(fcinfo), "It is an array of the names of all features.");
 
 	features = FeatureListArgument(fcinfo, FEATURES);
 	if (unlikely(records == NULL))
@@ -91,7 +91,7 @@ cell_masks_transfn(PG_FUNCTION_ARGS)
 	FeatureRecord *record = find_record(fcinfo, &records, false, &bit);
 
 	if (unlikely(PG_ARGISNULL(VALUE)))
-		ReportNullOfLongTable("positive", row_name(fcinfo), "Where it is to be negative, write coalesce(positive, false).");
+		ReportNull("positive", row_name(fcinfo), "Where it is to be negative, write coalesce(positive, false).");
 	record->set |= (uint64) PG_GETARG_BOOL(VALUE) << bit;
 	PG_RETURN_POINTER(records);
 }

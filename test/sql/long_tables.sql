@@ -46,17 +46,8 @@ FROM (
 ) l ORDER BY n;
 
 -- By workers, who get parts of cells; then groups whose lists take turns
-CREATE FUNCTION plan_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Aggregate|Gather|Scan' THEN
-			RETURN NEXT btrim(line, ' ->');
-		END IF;
-	END LOOP;
-END
-$$;
+\set plan_nodes :abs_srcdir '/include/plan_nodes.sql'
+\i :plan_nodes
 CREATE TABLE shuffled AS SELECT * FROM long WHERE n IN (30, 64) ORDER BY hashint8(i * 64 + f);
 ALTER TABLE shuffled SET (parallel_workers = 2);
 ANALYZE shuffled (n);

@@ -9,18 +9,9 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 
--- The plan's nodes, without what differs between versions
-CREATE FUNCTION plan_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Aggregate|Gather|Append|Scan' THEN
-			RETURN NEXT btrim(line, ' ->');
-		END IF;
-	END LOOP;
-END
-$$;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set plan_nodes :abs_srcdir '/include/plan_nodes.sql'
+\i :plan_nodes
 SELECT plan_nodes('SELECT cell_pack(x, y, phenotypes) FROM cell');
 SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes, ''spt'') FROM cell');
 SELECT plan_nodes('SELECT cell_phenotypes_agg((x & 63)::integer, y > 5) FROM cell');
