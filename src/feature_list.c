@@ -67,18 +67,11 @@ FeatureListMake(const struct varlena *array)
 	return list;
 }
 
-/* The bytes of an array decide, as those of another one with the same names mostly are the same. */
-static bool
-is_array_of(const FeatureList *list, const struct varlena *array)
+bool
+FeatureListIsOf(const FeatureList *list, const struct varlena *array)
 {
 	return VARSIZE_ANY_EXHDR(array) == VARSIZE_ANY_EXHDR(list->array) &&
 		memcmp(VARDATA_ANY(array), VARDATA_ANY(list->array), VARSIZE_ANY_EXHDR(array)) == 0;
-}
-
-bool
-FeatureListsAreEqual(const FeatureList *one, const FeatureList *other)
-{
-	return is_array_of(one, other->array);
 }
 
 /* Whether an argument of an aggregate's transition function is a constant. */
@@ -100,7 +93,7 @@ FeatureListArgument(FunctionCallInfo fcinfo, int arg)
 		return list;
 
 	array = PG_GETARG_VARLENA_PP(arg);
-	if (list == NULL || !is_array_of(list, array))
+	if (list == NULL || !FeatureListIsOf(list, array))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 

@@ -36,8 +36,8 @@ typedef struct FeatureList
  */
 extern FeatureList *FeatureListMake(const struct varlena *array);
 
-/* Whether two lists have the same names in the same order. */
-extern bool FeatureListsAreEqual(const FeatureList *one, const FeatureList *other);
+/* Whether a list is of an array with the same bytes, and so the same names. */
+extern bool FeatureListIsOf(const FeatureList *list, const struct varlena *array);
 
 /* The list that an argument is, which must not be NULL; made once for equal ones. */
 extern FeatureList *FeatureListArgument(FunctionCallInfo fcinfo, int arg);

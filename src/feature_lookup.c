@@ -21,7 +21,7 @@ typedef struct Collected
 	const uint8 *cells;
 } Collected;
 
-/* An error unless the value has the form that the aggregate gives it. */
+/* An error, 22P03, unless the value has the form that the aggregate gives it. */
 static inline Collected
 open_collected(FunctionCallInfo fcinfo, const bool with_values)
 {

@@ -118,6 +118,8 @@ FeatureRecordsJoin(FeatureRecords *records)
 		}
 	}
 	records->count = count;
+	/* The last record is not that of the last row any more. */
+	records->cell_length = -1;
 	if (count > max_count)
 		ReportFeaturesTooLarge(max_count);
 }

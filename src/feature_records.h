@@ -101,7 +101,7 @@ FeatureRecordsCheckList(FeatureRecords *records, const FeatureList *features)
 {
 	if (likely(features->number == records->equal_list))
 		return;
-	if (!FeatureListsAreEqual(features, records->features))
+	if (!FeatureListIsOf(features, records->features->array))
 		ReportMixedFeatures();
 	records->equal_list = features->number;
 }

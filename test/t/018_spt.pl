@@ -168,6 +168,14 @@ is( sql("BEGIN; UPDATE $table SET discrete_value = (ARRAY[NULL, 'low', 'NEGATIVE
 like(sql("SET enable_nestloop = off; SET enable_indexscan = off; BEGIN; UPDATE melanoma.shape_file SET base64_contents = 'AAAnCg==' WHERE identifier = (SELECT shape_file FROM melanoma.histological_structure_identification WHERE histological_structure = $cell); SELECT octet_length(imaging.cell_data('Melanoma intralesional IL2', 'lesion 0_1', 'spt')); ROLLBACK"),
 	qr/^\d+$/, 'an outline of another sample that is none');
 
+# By whom they cannot be made
+{
+	local $ENV{PGOPTIONS} = '-c role=stranger';
+	my ($ok, undef, $errors) = ingest('schema=melanoma');
+	ok(!$ok, 'refused: who is no member of the owner');
+	like($errors, qr/must be a member of role "the platform"/, 'the message says why');
+}
+
 # What the views cannot be made for
 foreach my $case (
 	[ '', [], qr/the schema of a study is missing\nHINT: +psql -v schema/, 'no schema' ],
