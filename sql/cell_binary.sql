@@ -10,113 +10,113 @@
 -- less, GROUP BY would hash more samples at once than work_mem can hold.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_pack_transfn(state internal, x integer, y integer, phenotypes bigint)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, x integer, y integer, phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state internal, x double precision, y double precision, phenotypes bigint)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, x double precision, y double precision, phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state internal, cell_id bigint, x integer, y integer, phenotypes bigint)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state internal, cell_id bigint, x double precision, y double precision, phenotypes bigint)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x double precision, y double precision, phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state internal, cell_id bigint, x integer, y integer, phenotypes bigint, layout text)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint, layout pg_catalog.text)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state internal, cell_id bigint, x double precision, y double precision, phenotypes bigint, layout text)
-RETURNS internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
+CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x double precision, y double precision, phenotypes bigint, layout pg_catalog.text)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_combinefn(state internal, other internal)
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_combinefn(state pg_catalog.internal, other pg_catalog.internal)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_serialfn(state internal)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_serialfn(state pg_catalog.internal)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_deserialfn(serialized bytea, state internal)
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_deserialfn(serialized pg_catalog.bytea, state pg_catalog.internal)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_finalfn(state internal)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_finalfn(state pg_catalog.internal)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 CREATE AGGREGATE cell_pack(x integer, y integer, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
 CREATE AGGREGATE cell_pack(x double precision, y double precision, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
 CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
-CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint, layout text) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint, layout pg_catalog.text) (
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
-CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint, layout text) (
-	SFUNC = cell_pack_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint, layout pg_catalog.text) (
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 
-COMMENT ON FUNCTION cell_pack_transfn(internal, integer, integer, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, integer, integer, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(internal, double precision, double precision, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, double precision, double precision, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, integer, integer, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, integer, integer, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, double precision, double precision, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, double precision, double precision, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, integer, integer, bigint, text) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, integer, integer, bigint, pg_catalog.text) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(internal, bigint, double precision, double precision, bigint, text) IS
+COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, double precision, double precision, bigint, pg_catalog.text) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_combinefn(internal, internal) IS
+COMMENT ON FUNCTION cell_pack_combinefn(pg_catalog.internal, pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
-COMMENT ON FUNCTION cell_pack_serialfn(internal) IS
+COMMENT ON FUNCTION cell_pack_serialfn(pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
-COMMENT ON FUNCTION cell_pack_deserialfn(bytea, internal) IS
+COMMENT ON FUNCTION cell_pack_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
-COMMENT ON FUNCTION cell_pack_finalfn(internal) IS
+COMMENT ON FUNCTION cell_pack_finalfn(pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
 
 COMMENT ON AGGREGATE cell_pack(integer, integer, bigint) IS
@@ -127,15 +127,15 @@ COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint) IS
 'packs cells into a compact payload, ascending by cell_id';
 COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint) IS
 'packs cells into a compact payload, ascending by cell_id; coordinates are truncated';
-COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, text) IS
+COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, pg_catalog.text) IS
 'packs cells into a payload of the given layout, ascending by cell_id';
-COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint, text) IS
+COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint, pg_catalog.text) IS
 'packs cells into a payload of the given layout, ascending by cell_id; coordinates are truncated';
 
-CREATE FUNCTION cell_empty(layout text DEFAULT 'compact')
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_empty(layout pg_catalog.text DEFAULT 'compact')
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_empty(text) IS
+COMMENT ON FUNCTION cell_empty(pg_catalog.text) IS
 'payload of a slide without cells, for coalesce(cell_pack(...), cell_empty(...))';
 
 -- ---------------------------------------------------------------------------
@@ -143,28 +143,28 @@ COMMENT ON FUNCTION cell_empty(text) IS
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_unpack(
-	payload bytea, layout text DEFAULT 'compact',
+	payload pg_catalog.bytea, layout pg_catalog.text DEFAULT 'compact',
 	OUT cell_id bigint, OUT x bigint, OUT y bigint, OUT phenotypes bigint)
-RETURNS SETOF record AS 'MODULE_PATHNAME'
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
-COMMENT ON FUNCTION cell_unpack(bytea, text) IS
+COMMENT ON FUNCTION cell_unpack(pg_catalog.bytea, pg_catalog.text) IS
 'cells of a payload as rows, in the payload''s order; cell_id is null where the layout has none';
 
 CREATE FUNCTION cell_info(
-	payload bytea, layout text DEFAULT 'compact',
+	payload pg_catalog.bytea, layout pg_catalog.text DEFAULT 'compact',
 	OUT cells bigint, OUT bytes bigint,
 	OUT min_x bigint, OUT max_x bigint, OUT min_y bigint, OUT max_y bigint)
-RETURNS record AS 'MODULE_PATHNAME'
+RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION cell_info(bytea, text) IS
+COMMENT ON FUNCTION cell_info(pg_catalog.bytea, pg_catalog.text) IS
 'number of cells, size and extent of a payload, which is validated';
 
 CREATE FUNCTION cell_count(
-	payload bytea, all_of bigint DEFAULT 0, none_of bigint DEFAULT 0,
-	layout text DEFAULT 'compact')
+	payload pg_catalog.bytea, all_of bigint DEFAULT 0, none_of bigint DEFAULT 0,
+	layout pg_catalog.text DEFAULT 'compact')
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION cell_count(bytea, bigint, bigint, text) IS
+COMMENT ON FUNCTION cell_count(pg_catalog.bytea, bigint, bigint, pg_catalog.text) IS
 'number of cells that are positive for every feature in all_of and for none in none_of';
 
 -- ---------------------------------------------------------------------------
@@ -174,16 +174,16 @@ COMMENT ON FUNCTION cell_count(bytea, bigint, bigint, text) IS
 -- than to decode. cell_encode is not strict, as the level may be null.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_encode(payload bytea, coding text, level integer DEFAULT NULL)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_encode(payload pg_catalog.bytea, coding pg_catalog.text, level integer DEFAULT NULL)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION cell_encode(bytea, text, integer) IS
+COMMENT ON FUNCTION cell_encode(pg_catalog.bytea, pg_catalog.text, integer) IS
 'payload in an HTTP content coding: identity, gzip, zstd or br';
 
-CREATE FUNCTION cell_decode(encoded bytea, coding text)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_decode(encoded pg_catalog.bytea, coding pg_catalog.text)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30000;
-COMMENT ON FUNCTION cell_decode(bytea, text) IS
+COMMENT ON FUNCTION cell_decode(pg_catalog.bytea, pg_catalog.text) IS
 'payload from an HTTP content coding: identity, gzip, zstd or br';
 
 -- ---------------------------------------------------------------------------
@@ -203,7 +203,7 @@ COMMENT ON FUNCTION cell_phenotypes_transfn(bigint, integer, boolean) IS
 'support function of the aggregate cell_phenotypes_agg';
 
 CREATE AGGREGATE cell_phenotypes_agg(feature integer, positive boolean) (
-	SFUNC = cell_phenotypes_transfn, STYPE = bigint,
+	SFUNC = @extschema@.cell_phenotypes_transfn, STYPE = bigint,
 	COMBINEFUNC = pg_catalog.int8or,
 	PARALLEL = SAFE
 );
@@ -219,72 +219,72 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 -- of 100,000 cells, with 30 intensities.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_masks_transfn(state internal, cell text, feature text, positive boolean, features text[])
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_masks_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[])
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_masks_transfn(internal, text, text, boolean, text[]) IS
+COMMENT ON FUNCTION cell_masks_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
 'support function of the aggregate cell_masks_agg';
 
-CREATE FUNCTION cell_intensities_transfn(state internal, cell text, feature text, intensity double precision, features text[])
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_intensities_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[])
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_intensities_transfn(internal, text, text, double precision, text[]) IS
+COMMENT ON FUNCTION cell_intensities_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
 'support function of the aggregate cell_intensities_agg';
 
-CREATE FUNCTION cell_features_combinefn(state internal, other internal)
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_features_combinefn(state pg_catalog.internal, other pg_catalog.internal)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_combinefn(internal, internal) IS
+COMMENT ON FUNCTION cell_features_combinefn(pg_catalog.internal, pg_catalog.internal) IS
 'support function of the aggregates cell_masks_agg and cell_intensities_agg';
 
-CREATE FUNCTION cell_features_serialfn(state internal)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_features_serialfn(state pg_catalog.internal)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_serialfn(internal) IS
+COMMENT ON FUNCTION cell_features_serialfn(pg_catalog.internal) IS
 'support function of the aggregates cell_masks_agg and cell_intensities_agg';
 
-CREATE FUNCTION cell_features_deserialfn(serialized bytea, state internal)
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_features_deserialfn(serialized pg_catalog.bytea, state pg_catalog.internal)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_deserialfn(bytea, internal) IS
+COMMENT ON FUNCTION cell_features_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS
 'support function of the aggregates cell_masks_agg and cell_intensities_agg';
 
-CREATE FUNCTION cell_features_finalfn(state internal)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_features_finalfn(state pg_catalog.internal)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_finalfn(internal) IS
+COMMENT ON FUNCTION cell_features_finalfn(pg_catalog.internal) IS
 'support function of the aggregates cell_masks_agg and cell_intensities_agg';
 
-CREATE AGGREGATE cell_masks_agg(cell text, feature text, positive boolean, features text[]) (
-	SFUNC = cell_masks_transfn, STYPE = internal, SSPACE = 2000000,
-	FINALFUNC = cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_features_combinefn,
-	SERIALFUNC = cell_features_serialfn, DESERIALFUNC = cell_features_deserialfn,
+CREATE AGGREGATE cell_masks_agg(cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_masks_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_features_combinefn,
+	SERIALFUNC = @extschema@.cell_features_serialfn, DESERIALFUNC = @extschema@.cell_features_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_masks_agg(text, text, boolean, text[]) IS
+COMMENT ON AGGREGATE cell_masks_agg(pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
 'phenotype masks of many cells from one row for each cell and feature, for the function cell_mask';
 
-CREATE AGGREGATE cell_intensities_agg(cell text, feature text, intensity double precision, features text[]) (
-	SFUNC = cell_intensities_transfn, STYPE = internal, SSPACE = 26000000,
-	FINALFUNC = cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_features_combinefn,
-	SERIALFUNC = cell_features_serialfn, DESERIALFUNC = cell_features_deserialfn,
+CREATE AGGREGATE cell_intensities_agg(cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 26000000,
+	FINALFUNC = @extschema@.cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_features_combinefn,
+	SERIALFUNC = @extschema@.cell_features_serialfn, DESERIALFUNC = @extschema@.cell_features_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_intensities_agg(text, text, double precision, text[]) IS
+COMMENT ON AGGREGATE cell_intensities_agg(pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
 'intensities of many cells from one row for each cell and feature, for the function cell_intensities';
 
-CREATE FUNCTION cell_mask(collected bytea, cell_id bigint)
+CREATE FUNCTION cell_mask(collected pg_catalog.bytea, cell_id bigint)
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_mask(bytea, bigint) IS
+COMMENT ON FUNCTION cell_mask(pg_catalog.bytea, bigint) IS
 'phenotype mask of a cell, from what cell_masks_agg collected';
 
-CREATE FUNCTION cell_intensities(collected bytea, cell_id bigint)
+CREATE FUNCTION cell_intensities(collected pg_catalog.bytea, cell_id bigint)
 RETURNS double precision[] AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION cell_intensities(bytea, bigint) IS
+COMMENT ON FUNCTION cell_intensities(pg_catalog.bytea, bigint) IS
 'intensities of a cell, from what cell_intensities_agg collected';
 
 -- ---------------------------------------------------------------------------
@@ -294,33 +294,33 @@ COMMENT ON FUNCTION cell_intensities(bytea, bigint) IS
 -- functions it shares. SSPACE is that of 100,000 cells with 30 intensities.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_pack_intensities_transfn(state internal, cell_id bigint, intensities real[])
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_intensities_transfn(state pg_catalog.internal, cell_id bigint, intensities real[])
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_pack_intensities_transfn(internal, bigint, real[]) IS
+COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, real[]) IS
 'support function of the aggregate cell_pack_intensities';
 
-CREATE FUNCTION cell_pack_intensities_transfn(state internal, cell_id bigint, intensities double precision[])
-RETURNS internal AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_pack_intensities_transfn(state pg_catalog.internal, cell_id bigint, intensities double precision[])
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_pack_intensities_transfn(internal, bigint, double precision[]) IS
+COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, double precision[]) IS
 'support function of the aggregate cell_pack_intensities';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
-	SFUNC = cell_pack_intensities_transfn, STYPE = internal, SSPACE = 3400000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 3400000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[]) IS
 'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precision[]) (
-	SFUNC = cell_pack_intensities_transfn, STYPE = internal, SSPACE = 3400000,
-	FINALFUNC = cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = cell_pack_combinefn,
-	SERIALFUNC = cell_pack_serialfn, DESERIALFUNC = cell_pack_deserialfn,
+	SFUNC = @extschema@.cell_pack_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 3400000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[]) IS
@@ -342,10 +342,10 @@ COMMENT ON FUNCTION cell_float8_decode(smallint) IS
 -- Shapes: where a cell is, by its outline
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_shape_centroid(contents text, OUT x double precision, OUT y double precision)
-RETURNS record AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_shape_centroid(contents pg_catalog.text, OUT x double precision, OUT y double precision)
+RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION cell_shape_centroid(text) IS
+COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text) IS
 'mean of the vertices of the polygon in an ESRI shapefile in base64, as SPT stores the outline of a cell';
 
 -- ---------------------------------------------------------------------------
@@ -358,24 +358,27 @@ COMMENT ON FUNCTION cell_shape_centroid(text) IS
 
 CREATE FUNCTION cell_chunk_count(bytes bigint, chunk_bytes integer)
 RETURNS integer AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION cell_chunk_count(bigint, integer) IS
 'support function of cell_chunks and cell_data_chunks';
 
 CREATE FUNCTION cell_chunks(
-	payload bytea, chunk_bytes integer DEFAULT 1048576,
-	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
-RETURNS SETOF record
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
+	payload pg_catalog.bytea, chunk_bytes integer DEFAULT 1048576,
+	OUT chunk integer, OUT byte_offset bigint, OUT body pg_catalog.bytea)
+RETURNS SETOF pg_catalog.record
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-	SELECT n.chunk, n.chunk::bigint * chunk_bytes, substring(p.bytes, n.chunk * chunk_bytes + 1, chunk_bytes)
+	SELECT n.chunk, n.chunk::bigint OPERATOR(pg_catalog.*) chunk_bytes,
+		pg_catalog.substring(p.bytes, n.chunk OPERATOR(pg_catalog.*) chunk_bytes OPERATOR(pg_catalog.+) 1, chunk_bytes)
 	FROM (
 		-- A compressed value is decompressed once, and not for each chunk.
-		SELECT CASE WHEN pg_column_compression(payload) IS NULL THEN payload ELSE payload || '\x'::bytea END OFFSET 0
+		SELECT CASE WHEN pg_catalog.pg_column_compression(payload) IS NULL THEN payload
+			ELSE payload OPERATOR(pg_catalog.||) '\x'::pg_catalog.bytea END OFFSET 0
 	) p (bytes),
-	LATERAL generate_series(0, cell_chunk_count(octet_length(p.bytes), chunk_bytes) - 1) n (chunk);
+	LATERAL pg_catalog.generate_series(0,
+		@extschema@.cell_chunk_count(pg_catalog.octet_length(p.bytes)::bigint, chunk_bytes) OPERATOR(pg_catalog.-) 1) n (chunk);
 END;
-COMMENT ON FUNCTION cell_chunks(bytea, integer) IS
+COMMENT ON FUNCTION cell_chunks(pg_catalog.bytea, integer) IS
 'bytes of a payload in rows of a fixed size, the last one being smaller';
 
 -- ---------------------------------------------------------------------------
@@ -391,21 +394,37 @@ COMMENT ON SEQUENCE cell_study_id IS
 
 CREATE TABLE cell_study (
 	id integer PRIMARY KEY,
-	study text COLLATE "C" NOT NULL CONSTRAINT cell_study_name UNIQUE,
-	source regclass NOT NULL,
+	study pg_catalog.text COLLATE pg_catalog."C" NOT NULL CONSTRAINT cell_study_name UNIQUE,
+	source pg_catalog.regclass NOT NULL,
 	store boolean NOT NULL,
-	registered_by name NOT NULL,
-	sample_column name NOT NULL,
-	cell_id_column name NOT NULL,
-	x_column name NOT NULL,
-	y_column name NOT NULL,
-	phenotypes_column name,
-	feature_columns name[],
-	features text[] NOT NULL,
-	intensities_column name
+	registered_by pg_catalog.regrole NOT NULL,
+	sample_column pg_catalog.name NOT NULL,
+	cell_id_column pg_catalog.name NOT NULL,
+	x_column pg_catalog.name NOT NULL,
+	y_column pg_catalog.name NOT NULL,
+	phenotypes_column pg_catalog.name,
+	feature_columns pg_catalog.name[],
+	features pg_catalog.text[] NOT NULL,
+	intensities_column pg_catalog.name,
+	CONSTRAINT cell_study_feature_columns CHECK (
+		pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.<=) 64
+		AND pg_catalog.array_position(feature_columns, NULL::pg_catalog.name) IS NULL),
+	CONSTRAINT cell_study_features CHECK (
+		pg_catalog.cardinality(features) OPERATOR(pg_catalog.<=) 64
+		AND pg_catalog.array_position(features, NULL::pg_catalog.text) IS NULL),
+	-- a column with the mask, or a column for each feature
+	CONSTRAINT cell_study_positives CHECK (
+		CASE WHEN phenotypes_column IS NULL
+		THEN feature_columns IS NOT NULL AND pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.>) 0
+			AND pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
+		ELSE feature_columns IS NULL END),
+	CONSTRAINT cell_study_intensities CHECK (
+		intensities_column IS NULL OR pg_catalog.cardinality(features) OPERATOR(pg_catalog.>) 0)
 ) USING heap;
 COMMENT ON TABLE cell_study IS
 'registered studies: the relation and the columns that their cells are in';
+COMMENT ON COLUMN cell_study.registered_by IS
+'role that registered the study, under whatever name';
 
 SELECT pg_catalog.pg_extension_config_dump('cell_study', '');
 SELECT pg_catalog.pg_extension_config_dump('cell_study_id', '');
@@ -415,56 +434,57 @@ GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
 SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities
-FROM cell_study
+FROM @extschema@.cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
 COMMENT ON VIEW cell_studies IS
 'registered studies whose source the current role may read';
 GRANT SELECT ON cell_studies TO PUBLIC;
 
 CREATE FUNCTION cell_register_study(
-	study text, source regclass,
-	sample name DEFAULT 'sample', cell_id name DEFAULT 'cell_id',
-	x name DEFAULT 'x', y name DEFAULT 'y',
-	phenotypes name DEFAULT NULL, feature_columns name[] DEFAULT NULL,
-	features text[] DEFAULT NULL, store boolean DEFAULT NULL,
-	intensities name DEFAULT NULL)
-RETURNS void AS 'MODULE_PATHNAME'
+	study pg_catalog.text, source pg_catalog.regclass,
+	sample pg_catalog.name DEFAULT 'sample', cell_id pg_catalog.name DEFAULT 'cell_id',
+	x pg_catalog.name DEFAULT 'x', y pg_catalog.name DEFAULT 'y',
+	phenotypes pg_catalog.name DEFAULT NULL, feature_columns pg_catalog.name[] DEFAULT NULL,
+	features pg_catalog.text[] DEFAULT NULL, store boolean DEFAULT NULL,
+	intensities pg_catalog.name DEFAULT NULL)
+RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_register_study(text, regclass, name, name, name, name, name, name[], text[], boolean, name) IS
+COMMENT ON FUNCTION cell_register_study(pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean, pg_catalog.name) IS
 'says where the cells and features of a study are, and has changes of them noticed';
 
-CREATE FUNCTION cell_drop_study(study text)
-RETURNS void AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_drop_study(study pg_catalog.text)
+RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_drop_study(text) IS
+COMMENT ON FUNCTION cell_drop_study(pg_catalog.text) IS
 'forgets a study, its stored payloads and its triggers; the cells are not touched';
 
-CREATE FUNCTION cell_track_study(study text)
-RETURNS void AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_track_study(study pg_catalog.text)
+RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_track_study(text) IS
+COMMENT ON FUNCTION cell_track_study(pg_catalog.text) IS
 'makes the triggers that tables of a study''s source lack, as new partitions do';
 
-CREATE FUNCTION cell_feature_names(study text, OUT "bit" integer, OUT feature text)
-RETURNS SETOF record AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_feature_names(study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text)
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 64;
-COMMENT ON FUNCTION cell_feature_names(text) IS
+COMMENT ON FUNCTION cell_feature_names(pg_catalog.text) IS
 'features of a study and the bits of the phenotype mask that they are';
 
-CREATE FUNCTION cell_feature_names_json(study text)
-RETURNS json
+CREATE FUNCTION cell_feature_names_json(study pg_catalog.text)
+RETURNS pg_catalog.json
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 RETURN (
-	SELECT json_build_object('names', coalesce(json_agg(json_build_object('symbol', feature, 'full_name', '') ORDER BY "bit"), '[]'))
-	FROM cell_feature_names(study)
+	SELECT pg_catalog.json_build_object('names',
+		coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('symbol', feature, 'full_name', '') ORDER BY "bit"), '[]'::pg_catalog.json))
+	FROM @extschema@.cell_feature_names(study)
 );
-COMMENT ON FUNCTION cell_feature_names_json(text) IS
+COMMENT ON FUNCTION cell_feature_names_json(pg_catalog.text) IS
 'features of a study, in the order of their bits, as SPT serves them';
 
-CREATE FUNCTION cell_samples(study text)
-RETURNS SETOF text AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_samples(study pg_catalog.text)
+RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
-COMMENT ON FUNCTION cell_samples(text) IS
+COMMENT ON FUNCTION cell_samples(pg_catalog.text) IS
 'samples of a study, in order';
 
 CREATE FUNCTION cell_positive(value bigint)
@@ -486,17 +506,17 @@ COMMENT ON FUNCTION cell_positive(bigint) IS
 CREATE UNLOGGED TABLE cell_payload (
 	study integer NOT NULL,
 	sample_hash bigint NOT NULL,
-	packed_by xid8 NOT NULL,
+	packed_by pg_catalog.xid8 NOT NULL,
 	source_state bigint NOT NULL,
 	cells bigint NOT NULL,
 	bytes bigint NOT NULL,
-	used_at timestamptz NOT NULL,
-	sample text COLLATE "C" NOT NULL,
-	layout text COLLATE "C" NOT NULL,
-	coding text COLLATE "C" NOT NULL,
-	etag text COLLATE "C" NOT NULL,
-	as_of pg_snapshot NOT NULL,
-	payload bytea NOT NULL
+	used_at pg_catalog.timestamptz NOT NULL,
+	sample pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	layout pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	coding pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	etag pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	as_of pg_catalog.pg_snapshot NOT NULL,
+	payload pg_catalog.bytea NOT NULL
 ) USING heap WITH (
 	fillfactor = 90,
 	autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05
@@ -511,7 +531,7 @@ COMMENT ON TABLE cell_payload IS
 CREATE TABLE cell_change (
 	study integer NOT NULL,
 	sample_hash bigint NOT NULL,
-	changed_by xid8 NOT NULL
+	changed_by pg_catalog.xid8 NOT NULL
 ) USING heap WITH (fillfactor = 50);
 CREATE INDEX cell_change_sample ON cell_change (study, sample_hash);
 -- Rows are overwritten, which a publication of all tables would trip over.
@@ -541,20 +561,22 @@ SELECT s.study,
 	coalesce(c.hits, 0) AS hits, coalesce(c.misses, 0) AS misses,
 	coalesce(c.waits, 0) AS waits, coalesce(c.direct, 0) AS direct,
 	coalesce(c.packings, 0) AS packings,
-	pg_catalog.make_interval(secs => coalesce(c.packing_us, 0) / 1e6) AS packing_time,
+	pg_catalog.make_interval(secs => coalesce(c.packing_us, 0)::double precision OPERATOR(pg_catalog./) 1e6::double precision) AS packing_time,
 	coalesce(c.served_bytes, 0) AS served_bytes,
 	coalesce(c.evictions, 0) AS evictions,
 	coalesce(p.payloads, 0) AS stored_payloads, coalesce(p.bytes, 0) AS stored_bytes
-FROM cell_study s
+FROM @extschema@.cell_study s
 LEFT JOIN (
-	SELECT study, sum(hits)::bigint AS hits, sum(misses)::bigint AS misses, sum(waits)::bigint AS waits,
-		sum(direct)::bigint AS direct, sum(packings)::bigint AS packings, sum(packing_us)::bigint AS packing_us,
-		sum(served_bytes)::bigint AS served_bytes, sum(evictions)::bigint AS evictions
-	FROM cell_store_count GROUP BY study
-) c ON c.study = s.id
+	SELECT study, pg_catalog.sum(hits)::bigint AS hits, pg_catalog.sum(misses)::bigint AS misses,
+		pg_catalog.sum(waits)::bigint AS waits, pg_catalog.sum(direct)::bigint AS direct,
+		pg_catalog.sum(packings)::bigint AS packings, pg_catalog.sum(packing_us)::bigint AS packing_us,
+		pg_catalog.sum(served_bytes)::bigint AS served_bytes, pg_catalog.sum(evictions)::bigint AS evictions
+	FROM @extschema@.cell_store_count GROUP BY study
+) c ON c.study OPERATOR(pg_catalog.=) s.id
 LEFT JOIN (
-	SELECT study, count(*) AS payloads, sum(bytes)::bigint AS bytes FROM cell_payload GROUP BY study
-) p ON p.study = s.id;
+	SELECT study, pg_catalog.count(*) AS payloads, pg_catalog.sum(bytes)::bigint AS bytes
+	FROM @extschema@.cell_payload GROUP BY study
+) p ON p.study OPERATOR(pg_catalog.=) s.id;
 COMMENT ON VIEW cell_store_stats IS
 'use of the store, by study: since it was registered, or since the last crash';
 REVOKE ALL ON cell_store_stats FROM PUBLIC;
@@ -562,15 +584,27 @@ GRANT SELECT ON cell_store_stats TO pg_monitor;
 GRANT SELECT ON cell_store_stats TO @extowner@;
 
 CREATE FUNCTION cell_source_changed()
-RETURNS trigger AS 'MODULE_PATHNAME'
+RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_source_changed() IS
 'trigger that makes payloads of changed samples unusable; cell_register_study makes it';
 
-CREATE FUNCTION cell_invalidate(study text, sample text DEFAULT NULL)
-RETURNS void AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_first_touch(sample pg_catalog."any")
+RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_invalidate(text, text) IS
+COMMENT ON FUNCTION cell_first_touch(pg_catalog."any") IS
+'condition of a trigger that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+
+CREATE FUNCTION cell_first_touch(old_sample pg_catalog."any", new_sample pg_catalog."any")
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_first_touch(pg_catalog."any", pg_catalog."any") IS
+'condition of a trigger that cell_register_study makes: true for the first row of each sample that a statement updates';
+
+CREATE FUNCTION cell_invalidate(study pg_catalog.text, sample pg_catalog.text DEFAULT NULL)
+RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_invalidate(pg_catalog.text, pg_catalog.text) IS
 'makes the stored payloads of a sample, or of all samples of a study, unusable';
 
 -- ---------------------------------------------------------------------------
@@ -578,70 +612,71 @@ COMMENT ON FUNCTION cell_invalidate(text, text) IS
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_data(
-	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity')
-RETURNS bytea AS 'MODULE_PATHNAME'
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity')
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION cell_data(text, text, text, text) IS
+COMMENT ON FUNCTION cell_data(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'payload of a sample, in a layout and a content coding; packed if it is not ready';
 
 CREATE FUNCTION cell_data_head(
-	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
-	OUT cells bigint, OUT bytes bigint, OUT etag text)
-RETURNS record AS 'MODULE_PATHNAME'
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
+	OUT cells bigint, OUT bytes bigint, OUT etag pg_catalog.text)
+RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION cell_data_head(text, text, text, text) IS
+COMMENT ON FUNCTION cell_data_head(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'number of cells, length and strong ETag of what cell_data gives';
 
 CREATE FUNCTION cell_data_chunks(
-	study text, sample text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
 	chunk_bytes integer DEFAULT 1048576,
-	OUT chunk integer, OUT byte_offset bigint, OUT body bytea)
-RETURNS SETOF record
-LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
+	OUT chunk integer, OUT byte_offset bigint, OUT body pg_catalog.bytea)
+RETURNS SETOF pg_catalog.record
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 100
 BEGIN ATOMIC
 	SELECT c.chunk, c.byte_offset, c.body
-	FROM (SELECT cell_data(study, sample, layout, coding) OFFSET 0) p (bytes), LATERAL cell_chunks(p.bytes, chunk_bytes) c;
+	FROM (SELECT @extschema@.cell_data(study, sample, layout, coding) OFFSET 0) p (bytes),
+	LATERAL @extschema@.cell_chunks(p.bytes, chunk_bytes) c;
 END;
-COMMENT ON FUNCTION cell_data_chunks(text, text, text, text, integer) IS
+COMMENT ON FUNCTION cell_data_chunks(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer) IS
 'what cell_data gives, in rows of a fixed size, the last one being smaller';
 
 CREATE FUNCTION cell_data_samples(
-	study text, layout text DEFAULT 'compact', coding text DEFAULT 'identity',
-	OUT sample text, OUT cells bigint, OUT payload bytea)
-RETURNS SETOF record AS 'MODULE_PATHNAME'
+	study pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
+	OUT sample pg_catalog.text, OUT cells bigint, OUT payload pg_catalog.bytea)
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
-COMMENT ON FUNCTION cell_data_samples(text, text, text) IS
+COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'every sample of a study, packed in one pass over its source';
 
-CREATE FUNCTION cell_subsample(study text, cells bigint, seed bigint DEFAULT 0)
-RETURNS bytea AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
-COMMENT ON FUNCTION cell_subsample(text, bigint, bigint) IS
+COMMENT ON FUNCTION cell_subsample(pg_catalog.text, bigint, bigint) IS
 'intensities of a number of a study''s cells, of each sample in proportion to its size';
 
-CREATE FUNCTION cell_subsample_metadata(study text, cells bigint)
-RETURNS json AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_subsample_metadata(study pg_catalog.text, cells bigint)
+RETURNS pg_catalog.json AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
-COMMENT ON FUNCTION cell_subsample_metadata(text, bigint) IS
+COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
 'what cell_subsample has of each sample, the thresholds of its channels, and their order';
 
 CREATE FUNCTION cell_make_ready(
-	study text, sample text, layout text, coding text,
-	OUT outcome text, OUT cells bigint, OUT bytes bigint)
-RETURNS record AS 'MODULE_PATHNAME'
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
+	OUT outcome pg_catalog.text, OUT cells bigint, OUT bytes bigint)
+RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION cell_make_ready(text, text, text, text) IS
+COMMENT ON FUNCTION cell_make_ready(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'support function of cell_prepare: packs what is missing, and says what was done';
 
 CREATE PROCEDURE cell_prepare(
-	study text, sample text DEFAULT NULL, layout text DEFAULT 'compact', coding text DEFAULT 'identity')
+	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity')
 LANGUAGE plpgsql
 AS $$
 -- A procedure that commits cannot set its search_path: nothing here is looked up
 -- in it, no operator either.
 DECLARE
 	samples pg_catalog.text[];
-	done record;
+	done pg_catalog.record;
 	failed pg_catalog.int4[];
 BEGIN
 	IF study IS NULL OR layout IS NULL OR coding IS NULL THEN
@@ -679,5 +714,5 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON PROCEDURE cell_prepare(text, text, text, text) IS
+COMMENT ON PROCEDURE cell_prepare(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'packs the samples of a study that are not ready, and commits after each';

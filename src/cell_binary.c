@@ -6,8 +6,10 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "settings.h"
-#include "utils/guc.h"
+#include "utils/acl.h"
+#include "utils/guc_tables.h"
 
 CELL_BINARY_MODULE;
 
@@ -17,11 +19,40 @@ int			cell_binary_store_size;
 
 extern PGDLLEXPORT void _PG_init(void);
 
+/*
+ * Refuse a session that was started with an option for a setting that its role
+ * may not set.  Before the library is loaded PostgreSQL takes any name with a
+ * period, and the option replaces what the configuration of the server, a
+ * database or a role has: all that would be left is the default.
+ */
+static void
+refuse_option(const char *name, GucContext context)
+{
+	struct config_generic *setting = FindSetting(name);
+
+	if (setting == NULL || setting->source <= PGC_S_ARGV || setting->source >= PGC_S_OVERRIDE)
+		return;
+	if (context == PGC_SIGHUP)
+		ereport(ERROR,
+				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection", name),
+				 errhint("Set it in the configuration of the server, and reconnect without it.")));
+	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
+		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set parameter \"%s\"", name),
+				 errhint("Reconnect without it.")));
+}
+
 void
 _PG_init(void)
 {
 	const int	kilobyte = 1024;
 	const int	gigabyte = 1024 * 1024 * 1024;
+
+	refuse_option("cell_binary.max_payload_size", PGC_SUSET);
+	refuse_option("cell_binary.store_size", PGC_SIGHUP);
 
 	DefineCustomIntVariable("cell_binary.max_payload_size",
 							"Sets the maximum size of one payload of cells.",
@@ -42,7 +73,7 @@ _PG_init(void)
 							"Those that were not used for the longest time make room; 0 stores none, and -1 sets no limit.",
 							&cell_binary_store_size,
 							8 * 1024, -1, MAX_KILOBYTES,
-							PGC_SUSET, GUC_UNIT_MB,
+							PGC_SIGHUP, GUC_UNIT_MB,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("cell_binary");
 }

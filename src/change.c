@@ -33,7 +33,8 @@ typedef struct ChangeRow
 
 #define CHANGE_COLUMNS 3
 
-StaticAssertDecl(offsetof(ChangeRow, changed_by) == 16, "ChangeRow is not laid out as the table is");
+StaticAssertDecl(offsetof(ChangeRow, changed_by) == DOUBLEALIGN(sizeof(int32)) + sizeof(int64),
+				 "ChangeRow is not laid out as the table is");
 
 PackedAt
 PackedNow(void)

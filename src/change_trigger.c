@@ -20,12 +20,12 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-/* The samples that a statement touches, noted one after the other. */
+/*
+ * The samples that a statement has touched in a table: what cell_first_touch
+ * remembers from row to row, in the memory of the expression that calls it.
+ */
 typedef struct TouchedSamples
 {
-	Oid			schema;
-	int32		study;
-	AttrNumber	column;			/* that has the sample */
 	Oid			type;
 	bool		by_value;
 	int16		length;
@@ -36,19 +36,21 @@ typedef struct TouchedSamples
 	HTAB	   *noted;			/* hashes, once there are several */
 } TouchedSamples;
 
-static void
-touched_begin(TouchedSamples *samples, Oid schema, int32 study, TupleDesc columns, AttrNumber column)
+static TouchedSamples *
+touched_samples(FmgrInfo *function)
 {
-	samples->schema = schema;
-	samples->study = study;
-	samples->column = column;
-	samples->type = getBaseType(TupleDescAttr(columns, column - 1)->atttypid);
-	samples->by_value = TupleDescAttr(columns, column - 1)->attbyval;
-	samples->length = TupleDescAttr(columns, column - 1)->attlen;
-	samples->context = CurrentMemoryContext;
-	samples->has_last = false;
-	samples->first = EVERY_SAMPLE;
-	samples->noted = NULL;
+	TouchedSamples *samples = function->fn_extra;
+
+	if (samples == NULL)
+	{
+		samples = MemoryContextAllocZero(function->fn_mcxt, sizeof(*samples));
+		samples->type = getBaseType(get_fn_expr_argtype(function, 0));
+		get_typlenbyval(samples->type, &samples->length, &samples->by_value);
+		samples->context = function->fn_mcxt;
+		samples->first = EVERY_SAMPLE;
+		function->fn_extra = samples;
+	}
+	return samples;
 }
 
 /* Whether a hash is noted for the first time; of the first one no table is made. */
@@ -94,55 +96,48 @@ is_repeated(TouchedSamples *samples, Datum value)
 	return false;
 }
 
-/* Note the sample of a row; a row without one belongs to none. */
+/*
+ * cell_first_touch(sample "any") -> boolean
+ * cell_first_touch(old_sample "any", new_sample "any") -> boolean; not strict
+ *
+ * The condition of the triggers: whether a sample is not known from an earlier
+ * row of the same statement and table.  A row without a sample belongs to none.
+ * What is remembered belongs to the expression that calls the function: a call
+ * elsewhere has no effect on a trigger.
+ */
+PG_FUNCTION_INFO_V1(cell_first_touch);
+Datum
+cell_first_touch(PG_FUNCTION_ARGS)
+{
+	TouchedSamples *samples = touched_samples(fcinfo->flinfo);
+	bool		first = false;
+
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		const char *name;
+		int			length;
+
+		if (PG_ARGISNULL(i) || is_repeated(samples, PG_GETARG_DATUM(i)))
+			continue;
+		name = SampleName(samples->type, PG_GETARG_DATUM(i), &length);
+		first |= is_new(samples, SampleHash(name, length));
+	}
+	PG_RETURN_BOOL(first);
+}
+
+/* Note that the sample of a row is changed; a row without one belongs to none. */
 static void
-note_row(TouchedSamples *samples, TupleTableSlot *slot)
+note_row(Oid schema, int32 study, TupleTableSlot *slot, AttrNumber column)
 {
 	const char *name;
 	bool		isnull;
 	int			length;
-	int64		hash;
-	Datum		value = slot_getattr(slot, samples->column, &isnull);
+	Datum		value = slot_getattr(slot, column, &isnull);
 
-	if (isnull || is_repeated(samples, value))
+	if (isnull)
 		return;
-	name = SampleName(samples->type, value, &length);
-	hash = SampleHash(name, length);
-	if (is_new(samples, hash))
-		RecordChange(samples->schema, samples->study, hash);
-}
-
-/* Note the samples of all rows of a transition table. */
-static void
-note_table(TouchedSamples *samples, TupleDesc columns, Tuplestorestate *table)
-{
-	TupleTableSlot *slot;
-	MemoryContext per_row;
-	MemoryContext caller;
-	uint64		rows = 0;
-
-	if (table == NULL)
-		return;
-
-	per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary row", ALLOCSET_SMALL_SIZES);
-	slot = MakeSingleTupleTableSlot(columns, &TTSOpsMinimalTuple);
-	/* Others read the same table: each by a pointer of its own. */
-	tuplestore_select_read_pointer(table, tuplestore_alloc_read_pointer(table, EXEC_FLAG_REWIND));
-	tuplestore_rescan(table);
-
-	while (tuplestore_gettupleslot(table, true, false, slot))
-	{
-		if (++rows % 1024 == 0)
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextReset(per_row);
-		}
-		caller = MemoryContextSwitchTo(per_row);
-		note_row(samples, slot);
-		MemoryContextSwitchTo(caller);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	MemoryContextDelete(per_row);
+	name = SampleName(getBaseType(TupleDescAttr(slot->tts_tupleDescriptor, column - 1)->atttypid), value, &length);
+	RecordChange(schema, study, SampleHash(name, length));
 }
 
 /*
@@ -157,12 +152,39 @@ is_part_of(Oid table, Oid source)
 		 typeInheritsFrom(get_rel_type_id(table), get_rel_type_id(source)));
 }
 
+/* What is known of a study whose triggers fire, for the events of a statement. */
+typedef struct WatchedStudy
+{
+	Oid			table;
+	AttrNumber	column;			/* that has the sample; 0 if nothing is to be noted */
+} WatchedStudy;
+
 /*
- * cell_source_changed('study id', 'sample column') -> trigger
+ * The column of a table that has the samples of a study, or 0 if the table is
+ * no part of its source.  The registry names it, and not the trigger, which
+ * whoever has the TRIGGER privilege can make.  Without its column the study
+ * can't be packed; and if it gets its name back, SourceInspect sees that it had
+ * lost it.
+ */
+static AttrNumber
+sample_column(Oid schema, int32 study, Relation table)
+{
+	char	   *name;
+	Oid			source = StudySource(schema, study, &name);
+	int			column;
+
+	if (!is_part_of(RelationGetRelid(table), source))
+		return InvalidAttrNumber;
+	column = SPI_fnumber(RelationGetDescr(table), name);
+	return column > 0 ? column : InvalidAttrNumber;
+}
+
+/*
+ * cell_source_changed('study id') -> trigger
  *
- * AFTER INSERT, UPDATE or DELETE, for each statement with transition tables, or
- * for each row.  Makes payloads of the samples that the rows belong
- * to, and belonged to, unusable for whoever sees the change.
+ * AFTER INSERT, UPDATE or DELETE, for each row.  Makes payloads of the samples
+ * that the row belongs to, and belonged to, unusable for whoever sees the
+ * change.
  */
 PG_FUNCTION_INFO_V1(cell_source_changed);
 Datum
@@ -170,48 +192,36 @@ cell_source_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	Oid			schema = OwnSchema(fcinfo);
-	TupleDesc	columns;
-	TouchedSamples samples;
+	WatchedStudy *watched = fcinfo->flinfo->fn_extra;
 	int32		study;
-	int			column;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event))
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"cell_source_changed\" must be called as a trigger after a change"),
+				 errmsg("function \"cell_source_changed\" must be called as a trigger after a change, for each row"),
 				 errhint("The function cell_register_study() makes its triggers.")));
-	if (trigger->tg_trigger->tgnargs != 2)
+	if (trigger->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" must have the arguments study id and sample column",
+				 errmsg("trigger \"%s\" must have one argument, the id of a study",
 						trigger->tg_trigger->tgname),
 				 errhint("The function cell_register_study() makes it.")));
 
 	study = pg_strtoint32(trigger->tg_trigger->tgargs[0]);
-	if (!is_part_of(RelationGetRelid(trigger->tg_relation), StudySource(schema, study)))
+	if (watched == NULL || watched->table != RelationGetRelid(trigger->tg_relation))
+	{
+		watched = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(*watched));
+		watched->table = RelationGetRelid(trigger->tg_relation);
+		watched->column = sample_column(schema, study, trigger->tg_relation);
+		fcinfo->flinfo->fn_extra = watched;
+	}
+	if (watched->column == InvalidAttrNumber)
 		return PointerGetDatum(NULL);
 
-	columns = RelationGetDescr(trigger->tg_relation);
-	column = SPI_fnumber(columns, trigger->tg_trigger->tgargs[1]);
-	/*
-	 * Without its column the study can't be packed; and if it gets its name
-	 * back, SourceInspect sees that it had lost it.
-	 */
-	if (column <= 0)
-		return PointerGetDatum(NULL);
-
-	touched_begin(&samples, schema, study, columns, column);
-	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-	{
-		note_row(&samples, trigger->tg_trigslot);
-		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-			note_row(&samples, trigger->tg_newslot);
-	}
-	else
-	{
-		note_table(&samples, columns, trigger->tg_oldtable);
-		note_table(&samples, columns, trigger->tg_newtable);
-	}
+	note_row(schema, study, trigger->tg_trigslot, watched->column);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		note_row(schema, study, trigger->tg_newslot, watched->column);
 	return PointerGetDatum(NULL);
 }
 

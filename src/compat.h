@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "utils/guc_tables.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cell_binary needs PostgreSQL 15 or later"
@@ -44,14 +45,10 @@ typedef bool TU_UpdateIndexes;
 
 /* 16 keeps the permissions that a plan needs in a list of their own. */
 #if PG_VERSION_NUM >= 160000
-#define CheckPlanPermissions(plan) \
-	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
 #define PlanCheckAsUser(plan, entry) \
 	((entry)->perminfoindex != 0 ? \
 	 getRTEPermissionInfo((plan)->permInfos, entry)->checkAsUser : InvalidOid)
 #else
-#define CheckPlanPermissions(plan) \
-	((void) ExecCheckRTPerms((plan)->rtable, true))
 #define PlanCheckAsUser(plan, entry) ((entry)->checkAsUser)
 #endif
 
@@ -65,6 +62,20 @@ typedef bool TU_UpdateIndexes;
 #define OwnsRelation(relation, role) pg_class_ownercheck(relation, role)
 #define OwnsExtension(extension, role) pg_extension_ownercheck(extension, role)
 #endif
+
+/* A setting by its name, NULL if there is none.  16 has a function for it. */
+static inline struct config_generic *
+FindSetting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, 0);
+#else
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (pg_strcasecmp(get_guc_variables()[i]->name, name) == 0)
+			return get_guc_variables()[i];
+	return NULL;
+#endif
+}
 
 /* 17 lets a StringInfo read bytes that it does not own. */
 #if PG_VERSION_NUM < 170000

@@ -6,7 +6,8 @@
  * What is served is always what the caller's own query would pack:
  *
  *	- Who may not run that query gets its error, and where row level security
- *	  restricts it, or the transaction cannot write, the store is not touched.
+ *	  restricts it, the store is not touched.
+ *	- A read-only transaction is served what is ready, and stores nothing.
  *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
  *	  function has: a payload serves it if it has all changes that this
  *	  snapshot sees.  It may be newer, if it was packed while the call waited.
@@ -35,6 +36,7 @@
 #include "store_count.h"
 #include "study_errors.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 /* Why a payload is not taken from the store, nor put into it. */
@@ -43,7 +45,8 @@ typedef enum Detour
 	NO_DETOUR,
 	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
 	DETOUR_STORE_OFF,			/* no payloads are */
-	DETOUR_READ_ONLY,			/* the transaction cannot write */
+	DETOUR_STANDBY,				/* which cannot read unlogged tables */
+	DETOUR_SERIALIZABLE,		/* conflicts are found as rows are read */
 	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
 	DETOUR_UNTRACKED,			/* changes of the source are not noticed */
 	DETOUR_WRITTEN				/* the transaction itself changes the source:
@@ -63,10 +66,13 @@ typedef struct Request
 	Snapshot	snapshot;		/* taken when the call began */
 	SourceView	view;			/* the source when the call began */
 	Detour		detour;
+	bool		read_only;		/* the transaction is */
 	bool		wants_payload;	/* and not only its head */
 	bool		storable;		/* what is made may be stored */
 	bool		made;			/* it was not ready */
 	bool		stored;			/* what is given is in the store */
+	StoreOutcome outcome;		/* of storing what was made */
+	ErrorData  *error;			/* why it could not be stored */
 	StoreCounts counts;
 } Request;
 
@@ -80,15 +86,17 @@ typedef struct Served
 static Detour
 detour_of(const Request *request)
 {
-	if (RecoveryInProgress() || XactReadOnly)
-		return DETOUR_READ_ONLY;
+	if (RecoveryInProgress())
+		return DETOUR_STANDBY;
+	if (IsolationIsSerializable())
+		return DETOUR_SERIALIZABLE;
 	if (!request->study->store)
 		return DETOUR_NOT_STORED;
 	if (cell_binary_store_size == 0)
 		return DETOUR_STORE_OFF;
 	if (request->view.restricted)
 		return DETOUR_ROW_SECURITY;
-	if (StudyHasTriggers(request->study) && !request->view.tracked)
+	if (request->view.untracked != TRACKED)
 		return DETOUR_UNTRACKED;
 	if (request->view.written)
 		return DETOUR_WRITTEN;
@@ -123,17 +131,20 @@ begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
 	request->view = SourceInspect(&request->source);
 	request->detour = detour_of(request);
-	request->storable = request->detour == NO_DETOUR;
+	request->read_only = XactReadOnly;
+	request->storable = request->detour == NO_DETOUR && !request->read_only;
 }
 
 static void
 end_request(Request *request)
 {
-	if (request->detour != DETOUR_READ_ONLY)
+	if (!request->read_only && request->detour != DETOUR_STANDBY)
 		CountStoreUse(request->schema, request->study->id, request->counts);
 	SourceClose(&request->source);
 	PopActiveSnapshot();
 	UnregisterSnapshot(request->snapshot);
+	if (request->error != NULL)
+		ReportStoreFailed(request->study, request->key.sample, request->error);
 }
 
 /* The payload in the first column of a row, copied into a context. */
@@ -259,6 +270,9 @@ is_of_use(const Request *request, const Served *result)
  * Give what is stored, or make and store it.  A payload in a coding is made of
  * the one without, which is had in the same way, while the lock of the other
  * is held: no two sessions wait for each other.
+ *
+ * A read-only transaction waits for a session that makes the payload, but does
+ * not take the lock: nobody else would have what it makes.
  */
 static void
 serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
@@ -266,6 +280,7 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	PayloadKey	key = request->key;
 	StoredPayload stored;
 	bool		locked = false;
+	bool		waited = false;
 
 	key.coding = coding->name;
 	for (;;)
@@ -281,8 +296,13 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 				return;
 			}
 		}
-		else if (locked)
+		else if (locked || waited)
 			break;
+		else if (request->read_only)
+		{
+			(void) WaitForPayload(&key);
+			waited = true;
+		}
 		else
 		{
 			request->counts.waits += LockPayload(&key);
@@ -308,9 +328,13 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	}
 	request->storable = request->storable && is_of_use(request, result);
 	describe(result, request->storable || !request->wants_payload);
-	request->stored = request->storable &&
-		StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload));
-	UnlockPayload(&key);
+	if (request->storable)
+	{
+		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload), &request->error);
+		request->stored = request->outcome == STORE_DONE;
+	}
+	if (locked)
+		UnlockPayload(&key);
 }
 
 static void
@@ -383,22 +407,49 @@ cell_data_head(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
 }
 
+/* Why changes of a source are not all noticed. */
+static const char *
+untracked_detail(const SourceView *view)
+{
+	const char *table = get_rel_name(view->untracked_table);
+
+	switch (view->untracked)
+	{
+		case UNTRACKED_TRIGGERS:
+			return psprintf("Table \"%s\" does not have the triggers that notice changes.", table);
+		case UNTRACKED_FOREIGN:
+			return psprintf("Table \"%s\" is a foreign table, which other servers change unnoticed.", table);
+		case UNTRACKED_DISTRIBUTED:
+			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", table);
+		case UNTRACKED_VIRTUAL:
+			return psprintf("Table \"%s\" has a virtual generated column.", table);
+		case UNTRACKED_GRANDCHILD:
+			return psprintf("Table \"%s\" is the child of a child.", table);
+		default:
+			return NULL;
+	}
+}
+
 /* Why a payload cannot be made ready. */
 static const char *
 detour_detail(const Request *request)
 {
+	if (request->detour == NO_DETOUR)
+		return "The transaction is read-only.";
 	switch (request->detour)
 	{
 		case DETOUR_NOT_STORED:
 			return "The study was registered without storing.";
 		case DETOUR_STORE_OFF:
 			return "The setting cell_binary.store_size is 0.";
-		case DETOUR_READ_ONLY:
-			return "The transaction is read-only.";
+		case DETOUR_STANDBY:
+			return "The server is in recovery.";
+		case DETOUR_SERIALIZABLE:
+			return "The transaction is serializable.";
 		case DETOUR_ROW_SECURITY:
 			return "Row level security applies to the current role.";
 		case DETOUR_UNTRACKED:
-			return "Not every table of its source has the triggers that notice changes.";
+			return untracked_detail(&request->view);
 		case DETOUR_WRITTEN:
 			return "The transaction itself has changed the source.";
 		default:
@@ -427,9 +478,9 @@ cell_make_ready(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 
 	begin_request(&request, fcinfo, false);
-	if (request.detour != NO_DETOUR)
+	if (request.detour != NO_DETOUR || request.read_only)
 		ReportNotStored(request.study, detour_detail(&request),
-						request.detour == DETOUR_UNTRACKED);
+						request.detour == DETOUR_UNTRACKED && request.view.untracked == UNTRACKED_TRIGGERS);
 	serve(&request, &result);
 	end_request(&request);
 
@@ -439,8 +490,12 @@ cell_make_ready(PG_FUNCTION_ARGS)
 		outcome = "packed";
 	else if (!request.storable)
 		outcome = "packed, not stored because its source was changed meanwhile";
-	else
+	else if (request.outcome == STORE_TOO_LARGE)
 		outcome = "packed, too large to be stored";
+	else if (request.outcome == STORE_FULL)
+		outcome = "packed, not stored because the store is full until VACUUM";
+	else
+		outcome = "packed, not stored because the server lacks the resources";
 
 	values[0] = CStringGetTextDatum(outcome);
 	values[1] = Int64GetDatum(result.head.cells);

@@ -95,10 +95,17 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 				   FeatureRecordValues(from) + i * sizeof(float8), sizeof(float8));
 }
 
+/* The cells that the result can have. */
+static uint64
+max_cells(const FeatureRecords *records)
+{
+	return (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+}
+
 void
 FeatureRecordsJoin(FeatureRecords *records)
 {
-	uint64		max_count = (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+	uint64		max_count = max_cells(records);
 	uint64		count = 0;
 
 	sort_records(records);
@@ -131,7 +138,7 @@ FeatureRecordsJoin(FeatureRecords *records)
 void
 FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
 {
-	Size		size;
+	uint64		size;
 
 	if (likely(records->count + more <= records->capacity))
 		return;
@@ -141,6 +148,9 @@ FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
 
 	records->capacity = Max(2 * records->capacity, records->count + more);
 	size = VARHDRSZ + records->capacity * records->width;
+	/* More than 32 bits can address, where they are all that there are. */
+	if (size > MaxAllocHugeSize)
+		ReportFeaturesTooLarge(max_cells(records));
 	records->buffer = repalloc_huge(records->buffer, size);
 	AdviseHugePages(records->buffer, size);
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "distributed.h"
 #include "errors.h"
 #include "miscadmin.h"
 #include "own_table.h"
@@ -73,17 +74,6 @@ array_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char **
 	return count;
 }
 
-/* The first string that is there twice, or NULL. */
-static const char *
-repeated(int count, const char **strings)
-{
-	for (int i = 0; i < count; i++)
-		for (int j = 0; j < i; j++)
-			if (strcmp(strings[i], strings[j]) == 0)
-				return strings[i];
-	return NULL;
-}
-
 /* The features, as a mask or as columns, and their names. */
 static void
 get_features(FunctionCallInfo fcinfo, Study *study)
@@ -112,14 +102,29 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 	/* Cells that are nothing but places have an empty list, not none. */
 	if (study->features == 0 && (study->phenotypes.name == NULL || PG_ARGISNULL(ARG_FEATURES)))
 		ReportNoFeatures();
-	if (repeated(study->feature_columns, columns) != NULL)
-		ReportRepeatedColumn(repeated(study->feature_columns, columns));
-	if (repeated(study->features, study->feature_names) != NULL)
-		ReportRepeatedFeature(repeated(study->features, study->feature_names));
+	if (RepeatedString(study->feature_columns, columns) != NULL)
+		ReportRepeatedColumn(RepeatedString(study->feature_columns, columns));
+	if (RepeatedString(study->features, study->feature_names) != NULL)
+		ReportRepeatedFeature(RepeatedString(study->features, study->feature_names));
 
 	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
 	for (int i = 0; i < study->feature_columns; i++)
 		study->feature[i].name = columns[i];
+}
+
+/* Why changes of a table, or of a part of it, cannot be noticed; NULL if they can. */
+static const char *
+unnoticed_changes(const Study *study)
+{
+	ListCell   *cell;
+
+	if (IsDistributed(study->source))
+		return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", get_rel_name(study->source));
+	foreach(cell, find_all_inheritors(study->source, NoLock, NULL))
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			return psprintf("Its part \"%s\" is a foreign table, which other servers change unnoticed.",
+							get_rel_name(lfirst_oid(cell)));
+	return NULL;
 }
 
 /*
@@ -129,10 +134,13 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 static bool
 is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 {
-	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) : PG_GETARG_BOOL(ARG_STORE);
+	const char *unnoticed = StudyHasTriggers(study) ? unnoticed_changes(study) : NULL;
+	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unnoticed == NULL : PG_GETARG_BOOL(ARG_STORE);
 
 	if (store && !OwnsRelation(study->source, GetUserId()))
 		ReportNotSourceOwner(study);
+	if (store && unnoticed != NULL)
+		ReportSourceUnnoticed(study, unnoticed);
 	return store;
 }
 
@@ -177,6 +185,19 @@ name_datum(const char *name)
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
+/* An id that no study has, whatever the sequence was set to. */
+static int32
+new_id(Oid schema)
+{
+	char	   *column;
+	int32		id;
+
+	do
+		id = (int32) nextval_internal(OwnRelation(schema, "cell_study_id"), false);
+	while (OidIsValid(StudySource(schema, id, &column)));
+	return id;
+}
+
 static void
 insert_study(const Study *study)
 {
@@ -189,7 +210,7 @@ insert_study(const Study *study)
 	values[STUDY_NAME - 1] = CStringGetTextDatum(study->name);
 	values[STUDY_SOURCE - 1] = ObjectIdGetDatum(study->source);
 	values[STUDY_STORE - 1] = BoolGetDatum(study->store);
-	values[STUDY_REGISTERED_BY - 1] = name_datum(study->registered_by);
+	values[STUDY_REGISTERED_BY - 1] = ObjectIdGetDatum(study->registered_by);
 	values[STUDY_SAMPLE - 1] = name_datum(study->sample.name);
 	values[STUDY_CELL_ID - 1] = name_datum(study->cell_id.name);
 	values[STUDY_X - 1] = name_datum(study->x.name);
@@ -236,7 +257,7 @@ insert_study(const Study *study)
  * Errors: 22004 a null, 42710 the study exists, 42P01, 42809, 42703, 42804 the
  * source or a column does not fit, 42701 and 22023 a feature is named twice or
  * there are none, 54023 more than 64, 42501 the caller may not read the source,
- * or store without owning it, 0A000 it is part of another table.
+ * or store without owning it, 0A000 it cannot be stored.
  */
 PG_FUNCTION_INFO_V1(cell_register_study);
 Datum
@@ -252,7 +273,7 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->schema = OwnSchema(fcinfo);
 	study->name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_STUDY));
 	study->source = PG_GETARG_OID(ARG_SOURCE);
-	study->registered_by = GetUserNameFromId(GetUserId(), false);
+	study->registered_by = GetUserId();
 	study->sample.name = name_argument(fcinfo, ARG_SAMPLE, "sample");
 	study->cell_id.name = name_argument(fcinfo, ARG_CELL_ID, "cell_id");
 	study->x.name = name_argument(fcinfo, ARG_X, "x");
@@ -265,20 +286,17 @@ cell_register_study(PG_FUNCTION_ARGS)
 			ReportIntensitiesOfNoFeature();
 	}
 
+	StudyLockName(study->schema, study->name);
+	if (StudyRead(study->schema, study->name, NULL) != NULL)
+		ReportStudyExists(study->name);
 	StudyLockSource(study);
 	StudyResolve(study);
 	if (study->intensities.name != NULL)
 		StudyResolveIntensities(study);
 	study->store = is_to_be_stored(fcinfo, study);
-	if (study->store && StudyHasTriggers(study) && has_superclass(study->source))
-		ReportSourceIsPart(study);
 	check_source(study);
 
-	/* One registers after the other, so that the name is found if it is taken. */
-	LockRelationOid(OwnRelation(study->schema, "cell_study"), ShareRowExclusiveLock);
-	if (StudyRead(study->schema, study->name, NULL) != NULL)
-		ReportStudyExists(study->name);
-	study->id = (int32) nextval_internal(OwnRelation(study->schema, "cell_study_id"), false);
+	study->id = new_id(study->schema);
 	insert_study(study);
 	CountStoreUse(study->schema, study->id, (StoreCounts) {0});
 	if (study->store && StudyHasTriggers(study))
@@ -290,9 +308,16 @@ cell_register_study(PG_FUNCTION_ARGS)
 static Study *
 own_study_argument(FunctionCallInfo fcinfo)
 {
+	Oid			schema = OwnSchema(fcinfo);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Study	   *study = StudyRead(OwnSchema(fcinfo), name, NULL);
+	Study	   *study = StudyRead(schema, name, NULL);
 
+	if (study == NULL)
+		ReportUnknownStudy(name);
+	/* Who may not change it does not hold its lock either. */
+	StudyCheckOwner(study);
+	StudyLockName(schema, name);
+	study = StudyRead(schema, name, NULL);
 	if (study == NULL)
 		ReportUnknownStudy(name);
 	StudyCheckOwner(study);

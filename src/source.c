@@ -3,7 +3,7 @@
  *		The source of a study as a caller may read it: queries, rights, state.
  *
  * The query that packs a sample also decides who may have the stored payload:
- * the executor's own check of its plan is made for each call, so that both ways
+ * the executor's own checks of its plan are made for each call, so that both ways
  * are open to the same roles.  The plan is made for the sample at hand: of a
  * partitioned table only those partitions count that the sample can be in.
  */
@@ -19,7 +19,9 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "distributed.h"
 #include "executor/executor.h"
+#include "jit/jit.h"
 #include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
@@ -86,6 +88,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 	/* The state depends on the plan, which is to be the same for everybody. */
 	set_for_query("plan_cache_mode", "auto");
 	set_for_query("enable_partition_pruning", "on");
+	set_for_query("client_min_messages", "error");
 
 	SPI_connect();
 	count = query_text(study, query, &text, types);
@@ -96,7 +99,8 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 	values[0] = sample;
 	if (count > 0)
 		values[count - 1] = CStringGetTextDatum(layout);
-	source->parameters = makeParamList(count);
+	/* A list without parameters is no list: Citus, for one, looks into it. */
+	source->parameters = count > 0 ? makeParamList(count) : NULL;
 	for (int i = 0; i < count; i++)
 	{
 		source->parameters->params[i].value = values[i];
@@ -170,21 +174,35 @@ scan_catalog(Relation catalog, Oid index, AttrNumber column, Oid relation)
 	return systable_beginscan(catalog, index, true, NULL, 1, &key);
 }
 
+/* Note the first reason why changes of a table are not all noticed. */
+static void
+note_untracked(SourceView *view, Untracked untracked, Oid table)
+{
+	if (view->untracked != TRACKED)
+		return;
+	view->untracked = untracked;
+	view->untracked_table = table;
+}
+
 /*
- * Look at what a relation is a partition or child of.  Statements that name a
- * table which is not part of the source change it unnoticed.
+ * Look at what a relation is a partition or child of.  Its triggers ask whether
+ * it is part of the source when they fire.  That cannot change while somebody
+ * writes to it, as attaching a partition locks all that is below it, and making
+ * a child locks the child; but not the child's own children.
  */
 static void
-inspect_parents(SourceView *view, Oid oid, const List *relations)
+inspect_parents(SourceView *view, const Study *study, Relation relation)
 {
+	Oid			oid = RelationGetRelid(relation);
 	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
 	SysScanDesc scan = scan_catalog(catalog, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, oid);
 	HeapTuple	row;
 
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
-		if (!list_member_oid(relations, ((Form_pg_inherits) GETSTRUCT(row))->inhparent))
-			view->tracked = false;
+		if (!relation->rd_rel->relispartition && oid != study->source &&
+			((Form_pg_inherits) GETSTRUCT(row))->inhparent != study->source)
+			note_untracked(view, UNTRACKED_GRANDCHILD, oid);
 		SourceAddCatalogRow(view, row);
 	}
 	systable_endscan(scan);
@@ -209,7 +227,7 @@ inspect_columns(SourceView *view, Oid oid)
 			SourceAddCatalogRow(view, row);
 		/* Its values are made when they are read. */
 		if (ColumnIsVirtual((Form_pg_attribute) GETSTRUCT(row)))
-			view->tracked = false;
+			note_untracked(view, UNTRACKED_VIRTUAL, oid);
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
@@ -217,7 +235,7 @@ inspect_columns(SourceView *view, Oid oid)
 
 /* Look at one of the relations that the plan reads, and which it has locked. */
 static void
-inspect_relation(SourceView *view, const Study *study, Oid oid, const List *relations)
+inspect_relation(SourceView *view, const Study *study, Oid oid)
 {
 	Relation	relation = relation_open(oid, NoLock);
 	char		kind = relation->rd_rel->relkind;
@@ -228,13 +246,38 @@ inspect_relation(SourceView *view, const Study *study, Oid oid, const List *rela
 	inspect_age(view, oid);
 	inspect_columns(view, oid);
 
-	if (!StudyHasTriggers(study) ||
-		(kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) ||
-		!TriggersComplete(relation, study, view))
-		view->tracked = false;
-	else
-		inspect_parents(view, oid, relations);
+	/* Of a view, nobody expects that its changes are noticed. */
+	if (StudyHasTriggers(study))
+	{
+		inspect_parents(view, study, relation);
+		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+			note_untracked(view, UNTRACKED_FOREIGN, oid);
+		else if (IsDistributed(oid))
+			note_untracked(view, UNTRACKED_DISTRIBUTED, oid);
+		else if (!TriggersComplete(relation, study, view))
+			note_untracked(view, UNTRACKED_TRIGGERS, oid);
+	}
 	relation_close(relation, NoLock);
+}
+
+/*
+ * Refuse who may not run a plan.  The executor checks relations and columns
+ * when it starts, and EXECUTE on functions when it prepares their expressions.
+ */
+static void
+check_rights(const PlannedStmt *plan, ParamListInfo parameters)
+{
+	PlannedStmt *started = palloc(sizeof(PlannedStmt));
+	QueryDesc  *query;
+
+	memcpy(started, plan, sizeof(PlannedStmt));
+	started->jitFlags = PGJIT_NONE;	/* nothing is to be compiled for it */
+	query = CreateQueryDesc(started, "", GetActiveSnapshot(), InvalidSnapshot,
+							None_Receiver, parameters, NULL, 0);
+	standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
+	standard_ExecutorEnd(query);
+	FreeQueryDesc(query);
+	pfree(started);
 }
 
 SourceView
@@ -243,11 +286,11 @@ SourceInspect(Source *source)
 	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(source->plan));
 	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
 	PlannedStmt *plan = linitial_node(PlannedStmt, cached->stmt_list);
-	SourceView	view = {.tracked = true};
+	SourceView	view = {.untracked = TRACKED};
 	List	   *relations = NIL;
 	ListCell   *cell;
 
-	CheckPlanPermissions(plan);
+	check_rights(plan, source->parameters);
 
 	/* Not plan->relationOids, which has constants of type regclass, too. */
 	foreach(cell, plan->rtable)
@@ -270,7 +313,7 @@ SourceInspect(Source *source)
 		ReportDroppedSource(source->study);
 
 	foreach(cell, relations)
-		inspect_relation(&view, source->study, lfirst_oid(cell), relations);
+		inspect_relation(&view, source->study, lfirst_oid(cell));
 
 	ReleaseCachedPlan(cached, NULL);
 	return view;

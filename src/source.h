@@ -30,6 +30,18 @@ typedef struct Source
 	int			settings;		/* the nesting level of those in force */
 } Source;
 
+/* Why changes of a source are not all noticed. */
+typedef enum Untracked
+{
+	TRACKED,					/* they are */
+	UNTRACKED_TRIGGERS,			/* a table lacks triggers, or they do not fire */
+	UNTRACKED_FOREIGN,			/* a foreign table is changed by other servers */
+	UNTRACKED_DISTRIBUTED,		/* Citus changes its shards */
+	UNTRACKED_VIRTUAL,			/* values are made when they are read */
+	UNTRACKED_GRANDCHILD		/* a child of a child can come and go while
+								 * somebody writes to it */
+} Untracked;
+
 /*
  * What the planner says of a query of the source.
  *
@@ -40,7 +52,8 @@ typedef struct Source
 typedef struct SourceView
 {
 	bool		restricted;		/* row level security applies to the caller */
-	bool		tracked;		/* every change is noticed */
+	Untracked	untracked;		/* why not every change is noticed */
+	Oid			untracked_table;
 	bool		newer;			/* the snapshot does not see how: the rows that
 								 * it sees may be those of before */
 	bool		written;		/* the transaction has locked it for writing */
@@ -52,15 +65,18 @@ typedef struct SourceView
  * sample's value and the layout, for SOURCE_PACK_ALL the layout.
  *
  * Until SourceClose, search_path is fixed: functions of a view must not see
- * other tables for one caller than for another.
+ * other tables for one caller than for another.  And no messages below an error
+ * go to the client: one that takes none would keep others waiting, who want the
+ * payload that is packed for him.
  */
 extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
 					   Datum sample, const char *layout);
 extern void SourceClose(Source *source);
 
 /*
- * An error unless the caller may run the query; then what it would read by the
- * active snapshot.
+ * An error unless the caller may run the query, which is started for that and
+ * not run: relations, columns and functions are what he needs rights on.  Then
+ * what it would read by the active snapshot.
  */
 extern SourceView SourceInspect(Source *source);
 

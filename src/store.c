@@ -12,6 +12,8 @@
 #include "miscadmin.h"
 #include "own_table.h"
 #include "settings.h"
+#include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "storage/lock.h"
 #include "store_count.h"
 #include "study_errors.h"
@@ -54,7 +56,8 @@ typedef struct PayloadRow
 	TimestampTz used_at;
 } PayloadRow;
 
-StaticAssertDecl(offsetof(PayloadRow, used_at) == 48, "PayloadRow is not laid out as the table is");
+StaticAssertDecl(offsetof(PayloadRow, used_at) == DOUBLEALIGN(sizeof(int32)) + 5 * sizeof(int64),
+				 "PayloadRow is not laid out as the table is");
 
 /*
  * Refuse a store that outlives a crash: an unlogged table, which does not, can
@@ -111,43 +114,59 @@ touch(SysScanDesc scan, HeapTuple row)
 }
 
 /*
- * Fetch a payload whose transaction is still in progress.  Should that one
- * abort meanwhile, its bytes may be vacuumed away under our hands: then there
- * is no payload.
+ * Do something in a subtransaction.  If it fails with an error that is expected,
+ * that is rolled back, and the error is returned; NULL if all went well.
  */
-static bool
-fetch_uncommitted(Datum stored, Datum *payload)
+static ErrorData *
+attempt(void (*action) (void *), void *argument, bool (*is_expected) (int sqlerrcode))
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool fetched = false;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		*payload = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored)));
-		fetched = true;
+		action(argument);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED)
+		if (!is_expected(error->sqlerrcode))
 			ReThrowError(error);
-		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	return fetched;
+	return error;
+}
+
+/* The bytes of a payload, to be fetched from where they are stored. */
+typedef struct Fetch
+{
+	Datum		stored;
+	Datum		payload;
+} Fetch;
+
+static void
+fetch(void *argument)
+{
+	Fetch	   *f = argument;
+
+	f->payload = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(f->stored)));
+}
+
+static bool
+is_lost_row(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_DATA_CORRUPTED;
 }
 
 bool
@@ -193,8 +212,20 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 bool
 StoreFetch(const StoredPayload *stored, Datum *payload)
 {
+	/*
+	 * Should the transaction that stored it abort meanwhile, its bytes may be
+	 * vacuumed away under our hands: then there is no payload.
+	 */
 	if (stored->is_uncommitted)
-		return fetch_uncommitted(stored->payload, payload);
+	{
+		Fetch		f = {stored->payload};
+		ErrorData  *error = attempt(fetch, &f, is_lost_row);
+
+		if (error != NULL)
+			FreeErrorData(error);
+		*payload = f.payload;
+		return error == NULL;
+	}
 	/* What a subtransaction stored is gone if that is rolled back. */
 	*payload = stored->is_own ?
 		PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored->payload))) : stored->payload;
@@ -271,21 +302,57 @@ make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
 	pfree(evictable);
 }
 
-bool
-StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
+/* What the store may have on disk beyond twice its size, for the sake of small ones. */
+#define DISK_SLACK (INT64CONST(64) * 1024 * 1024)
+
+/*
+ * The bytes on disk that are not free: those of payloads, and of deleted ones
+ * until VACUUM has come by.  Free space is what some pages say of all.
+ */
+static int64
+bytes_in_use(Relation table)
 {
-	int64		limit = cell_binary_store_size < 0 ? -1 : cell_binary_store_size * INT64CONST(1024) * 1024;
+	const BlockNumber looks = 1000;
+	Relation	toast = table_open(table->rd_rel->reltoastrelid, AccessShareLock);
+	BlockNumber pages = RelationGetNumberOfBlocks(toast);
+	BlockNumber step = Max(pages / looks, 1);
+	int64		in_use = 0;
+
+	for (BlockNumber page = 0; page < pages; page += step)
+		in_use += BLCKSZ - (int64) GetRecordedFreeSpace(toast, page);
+	table_close(toast, AccessShareLock);
+	return in_use * step + (int64) RelationGetNumberOfBlocks(table) * BLCKSZ;
+}
+
+/* A payload to be stored. */
+typedef struct Put
+{
+	const PayloadKey *key;
+	const PayloadHead *head;
+	bytea	   *payload;
+	int64		limit;			/* of the store, in bytes; -1 for none */
+	StoreOutcome outcome;
+} Put;
+
+static void
+put(void *argument)
+{
+	Put		   *p = argument;
+	const PayloadKey *key = p->key;
+	const PayloadHead *head = p->head;
 	Datum		values[PAYLOAD_COLUMNS];
 	bool		isnull[PAYLOAD_COLUMNS] = {false};
-	Relation	table;
+	Relation	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
 	HeapTuple	row;
 
-	if ((limit >= 0 && head->bytes > limit) || head->bytes > (int64) LARGEST_STORED)
-		return false;
-
-	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
 	check_unlogged(table);
-	make_room(table, key, head->bytes, limit);
+	if (p->limit >= 0 && bytes_in_use(table) + head->bytes > 2 * p->limit + DISK_SLACK)
+	{
+		p->outcome = STORE_FULL;
+		table_close(table, NoLock);
+		return;
+	}
+	make_room(table, key, head->bytes, p->limit);
 
 	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);
 	values[PAYLOAD_SAMPLE_HASH - 1] = Int64GetDatum(key->sample_hash);
@@ -299,14 +366,35 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload)
 	values[PAYLOAD_CODING - 1] = CStringGetTextDatum(key->coding);
 	values[PAYLOAD_ETAG - 1] = CStringGetTextDatum(head->etag);
 	values[PAYLOAD_AS_OF - 1] = head->packed.snapshot;
-	values[PAYLOAD_PAYLOAD - 1] = PointerGetDatum(payload);
+	values[PAYLOAD_PAYLOAD - 1] = PointerGetDatum(p->payload);
 	row = heap_form_tuple(RelationGetDescr(table), values, isnull);
 	CatalogTupleInsert(table, row);
 	heap_freetuple(row);
 	table_close(table, NoLock);
 	/* So that a later call in the same statement can delete it. */
 	CommandCounterIncrement();
-	return true;
+	p->outcome = STORE_DONE;
+}
+
+/* Such as a full disk, which keeps a payload from being stored, not from being served. */
+static bool
+is_lack_of_resources(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
+StoreOutcome
+StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorData **error)
+{
+	Put			p = {
+		.key = key, .head = head, .payload = payload,
+		.limit = cell_binary_store_size < 0 ? -1 : cell_binary_store_size * INT64CONST(1024) * 1024
+	};
+
+	if ((p.limit >= 0 && head->bytes > p.limit) || head->bytes > (int64) LARGEST_STORED)
+		return STORE_TOO_LARGE;
+	*error = attempt(put, &p, is_lack_of_resources);
+	return *error == NULL ? p.outcome : STORE_FAILED;
 }
 
 /*
@@ -345,4 +433,16 @@ UnlockPayload(const PayloadKey *key)
 	LOCKTAG		tag = payload_lock(key);
 
 	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+bool
+WaitForPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+	bool		waited = LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
+
+	if (waited)
+		(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockRelease(&tag, ShareLock, false);
+	return waited;
 }

@@ -55,12 +55,23 @@ extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapsh
  */
 extern bool StoreFetch(const StoredPayload *stored, Datum *payload);
 
+/* What became of a payload that was to be stored. */
+typedef enum StoreOutcome
+{
+	STORE_DONE,
+	STORE_TOO_LARGE,			/* for cell_binary.store_size, or for a row */
+	STORE_FULL,					/* of deleted payloads, until VACUUM comes by */
+	STORE_FAILED				/* the server lacks disk space or memory */
+} StoreOutcome;
+
 /*
  * Store a payload in the place of older ones, and evict those that were not
- * used for the longest time until all fit into cell_binary.store_size.  False
- * if this one alone does not, or is larger than a row can be.
+ * used for the longest time until all fit into cell_binary.store_size.  If the
+ * server lacks the resources for it nothing is stored or evicted, and *error
+ * says what is lacking.
  */
-extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload);
+extern StoreOutcome StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload,
+							 ErrorData **error);
 
 /*
  * Only one session makes a payload: wait for the lock.  True if another one had
@@ -68,5 +79,11 @@ extern bool StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payl
  */
 extern bool LockPayload(const PayloadKey *key);
 extern void UnlockPayload(const PayloadKey *key);
+
+/*
+ * Wait for the session that makes a payload, if there is one; true if there
+ * was.  For those who cannot store one themselves, and so do not take the lock.
+ */
+extern bool WaitForPayload(const PayloadKey *key);
 
 #endif							/* CELL_BINARY_STORE_H */

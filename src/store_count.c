@@ -19,7 +19,7 @@ typedef struct CountRow
 	StoreCounts counts;
 } CountRow;
 
-StaticAssertDecl(offsetof(CountRow, counts) == 8, "CountRow is not laid out as the table is");
+StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)), "CountRow is not laid out as the table is");
 
 void
 CountStoreUse(Oid schema, int32 study, StoreCounts counts)

@@ -19,9 +19,11 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
+#include "distributed.h"
 #include "miscadmin.h"
 #include "own_table.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "study_errors.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -30,14 +32,66 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-/* A name in a row of the registry, NULL if it is null. */
+/* A row of the registry, while a study is made of it. */
+typedef struct RegistryRow
+{
+	Study	   *study;
+	HeapTuple	tuple;
+	TupleDesc	columns;
+} RegistryRow;
+
+/* Note what is wrong with a row. */
+static void
+note_fault(RegistryRow *row, const char *fault)
+{
+	if (row->study->fault == NULL)
+		row->study->fault = fault;
+}
+
 static const char *
-registry_name(Relation registry, HeapTuple tuple, int column)
+column_name(const RegistryRow *row, int column)
+{
+	return NameStr(TupleDescAttr(row->columns, column - 1)->attname);
+}
+
+/* A value in a row of the registry; false if it is null. */
+static bool
+registry_value(const RegistryRow *row, int column, Datum *value)
 {
 	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, RelationGetDescr(registry), &isnull);
 
-	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+	*value = heap_getattr(row->tuple, column, row->columns, &isnull);
+	return !isnull;
+}
+
+/* One that must not be null; 0 if it is. */
+static Datum
+required_value(RegistryRow *row, int column)
+{
+	Datum		value;
+
+	if (registry_value(row, column, &value))
+		return value;
+	note_fault(row, psprintf("Column \"%s\" is null.", column_name(row, column)));
+	return (Datum) 0;
+}
+
+/* A name, NULL if it is null. */
+static const char *
+optional_name(const RegistryRow *row, int column)
+{
+	Datum		value;
+
+	return registry_value(row, column, &value) ? pstrdup(NameStr(*DatumGetName(value))) : NULL;
+}
+
+/* A name that must not be null; empty if it is. */
+static const char *
+required_name(RegistryRow *row, int column)
+{
+	Datum		value = required_value(row, column);
+
+	return value == (Datum) 0 ? "" : pstrdup(NameStr(*DatumGetName(value)));
 }
 
 int
@@ -60,15 +114,54 @@ ArrayStrings(ArrayType *array, const char ***strings)
 	return count;
 }
 
-/* An array in a row of the registry as strings; the count is returned. */
-static int
-registry_array(Relation registry, HeapTuple tuple, int column, const char ***strings)
+const char *
+RepeatedString(int count, const char **strings)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, RelationGetDescr(registry), &isnull);
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < i; j++)
+			if (strcmp(strings[i], strings[j]) == 0)
+				return strings[i];
+	return NULL;
+}
+
+/* What is wrong with a list of features, or NULL. */
+static const char *
+list_fault(ArrayType *list, const char *column)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(list), ARR_DIMS(list));
+
+	if (ARR_NDIM(list) > 1)
+		return psprintf("Column \"%s\" has %d dimensions.", column, ARR_NDIM(list));
+	if (count > MAX_FEATURES)
+		return psprintf("Column \"%s\" has %d elements, more than %d.", column, count, MAX_FEATURES);
+	if (array_contains_nulls(list))
+		return psprintf("Column \"%s\" has a null element.", column);
+	return NULL;
+}
+
+/* A list of features as strings; the count is returned, 0 if it has a fault. */
+static int
+registry_list(RegistryRow *row, int column, const char ***strings)
+{
+	const char *fault;
+	const char *repeated;
+	Datum		value;
+	int			count;
 
 	*strings = NULL;
-	return isnull ? 0 : ArrayStrings(DatumGetArrayTypeP(value), strings);
+	if (!registry_value(row, column, &value))
+		return 0;
+	fault = list_fault(DatumGetArrayTypeP(value), column_name(row, column));
+	if (fault != NULL)
+	{
+		note_fault(row, fault);
+		return 0;
+	}
+	count = ArrayStrings(DatumGetArrayTypeP(value), strings);
+	repeated = RepeatedString(count, *strings);
+	if (repeated != NULL)
+		note_fault(row, psprintf("Column \"%s\" has \"%s\" twice.", column_name(row, column), repeated));
+	return count;
 }
 
 /* A copy of the row that a unique index has for a key, NULL if there is none. */
@@ -94,54 +187,76 @@ registry_row_of_id(Relation registry, Oid schema, int32 id)
 	return registry_row(registry, schema, "cell_study_pkey", &key, NULL);
 }
 
+/* The features of a study: a column with the mask, or one for each, and names. */
+static void
+read_features(RegistryRow *row)
+{
+	Study	   *study = row->study;
+	const char **columns;
+
+	study->phenotypes.name = optional_name(row, STUDY_PHENOTYPES);
+	study->feature_columns = registry_list(row, STUDY_FEATURE_COLUMNS, &columns);
+	(void) required_value(row, STUDY_FEATURES);
+	study->features = registry_list(row, STUDY_FEATURES, &study->feature_names);
+	study->intensities.name = optional_name(row, STUDY_INTENSITIES);
+	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
+	for (int i = 0; i < study->feature_columns; i++)
+		study->feature[i].name = columns[i];
+
+	if ((study->phenotypes.name != NULL) == (study->feature_columns > 0))
+		note_fault(row, "Features must be in one column with a mask, or in a column each.");
+	if (study->feature_columns > 0 && study->features != study->feature_columns)
+		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features, study->feature_columns));
+	if (study->intensities.name != NULL && study->features == 0)
+		note_fault(row, "A study without features has no intensities.");
+}
+
 Study *
 StudyRead(Oid schema, const char *name, Snapshot snapshot)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
-	Study	   *study = NULL;
+	RegistryRow row = {.columns = RelationGetDescr(registry)};
 	ScanKeyData key;
-	HeapTuple	tuple;
 
 	ScanKeyInit(&key, STUDY_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	tuple = registry_row(registry, schema, "cell_study_name", &key, snapshot);
-	if (HeapTupleIsValid(tuple))
+	row.tuple = registry_row(registry, schema, "cell_study_name", &key, snapshot);
+	if (HeapTupleIsValid(row.tuple))
 	{
-		const char **columns;
-		bool		isnull;
+		Study	   *study = palloc0(sizeof(*study));
 
-		study = palloc0(sizeof(*study));
+		row.study = study;
 		study->schema = schema;
 		study->name = pstrdup(name);
-		study->id = DatumGetInt32(heap_getattr(tuple, STUDY_ID, RelationGetDescr(registry), &isnull));
-		study->source = DatumGetObjectId(heap_getattr(tuple, STUDY_SOURCE, RelationGetDescr(registry), &isnull));
-		study->store = DatumGetBool(heap_getattr(tuple, STUDY_STORE, RelationGetDescr(registry), &isnull));
-		study->registered_by = registry_name(registry, tuple, STUDY_REGISTERED_BY);
-		study->sample.name = registry_name(registry, tuple, STUDY_SAMPLE);
-		study->cell_id.name = registry_name(registry, tuple, STUDY_CELL_ID);
-		study->x.name = registry_name(registry, tuple, STUDY_X);
-		study->y.name = registry_name(registry, tuple, STUDY_Y);
-		study->phenotypes.name = registry_name(registry, tuple, STUDY_PHENOTYPES);
-		study->feature_columns = registry_array(registry, tuple, STUDY_FEATURE_COLUMNS, &columns);
-		study->feature = palloc0(study->feature_columns * sizeof(SourceColumn));
-		for (int i = 0; i < study->feature_columns; i++)
-			study->feature[i].name = columns[i];
-		study->features = registry_array(registry, tuple, STUDY_FEATURES, &study->feature_names);
-		study->intensities.name = registry_name(registry, tuple, STUDY_INTENSITIES);
+		study->id = DatumGetInt32(required_value(&row, STUDY_ID));
+		study->source = DatumGetObjectId(required_value(&row, STUDY_SOURCE));
+		study->store = DatumGetBool(required_value(&row, STUDY_STORE));
+		study->registered_by = DatumGetObjectId(required_value(&row, STUDY_REGISTERED_BY));
+		study->sample.name = required_name(&row, STUDY_SAMPLE);
+		study->cell_id.name = required_name(&row, STUDY_CELL_ID);
+		study->x.name = required_name(&row, STUDY_X);
+		study->y.name = required_name(&row, STUDY_Y);
+		read_features(&row);
 	}
 	table_close(registry, AccessShareLock);
-	return study;
+	return row.study;
 }
 
 Oid
-StudySource(Oid schema, int32 id)
+StudySource(Oid schema, int32 id, char **sample_column)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
-	HeapTuple	tuple = registry_row_of_id(registry, schema, id);
+	RegistryRow row = {.tuple = registry_row_of_id(registry, schema, id), .columns = RelationGetDescr(registry)};
 	Oid			source = InvalidOid;
-	bool		isnull;
+	Datum		value;
 
-	if (HeapTupleIsValid(tuple))
-		source = DatumGetObjectId(heap_getattr(tuple, STUDY_SOURCE, RelationGetDescr(registry), &isnull));
+	/* A writer has no part in a row that is not valid, nor may it stop him. */
+	if (HeapTupleIsValid(row.tuple) && registry_value(&row, STUDY_SOURCE, &value))
+	{
+		source = DatumGetObjectId(value);
+		*sample_column = (char *) optional_name(&row, STUDY_SAMPLE);
+		if (*sample_column == NULL)
+			source = InvalidOid;
+	}
 	table_close(registry, AccessShareLock);
 	return source;
 }
@@ -167,6 +282,45 @@ StudyNamed(Oid schema, const char *name, Snapshot snapshot)
 	StudyLockSource(study);
 	StudyResolve(study);
 	return study;
+}
+
+/* Of the space of advisory locks, like that of a payload. */
+#define NAME_LOCK_KIND 0xCC
+
+void
+StudyLockName(Oid schema, const char *name)
+{
+	LOCKTAG		tag;
+	uint64		hash = hash_combine64((uint64) SampleHash(name, strlen(name)), schema);
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, NAME_LOCK_KIND);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Whether the caller may read a column of the source. */
+static bool
+may_read(const Study *study, const SourceColumn *column)
+{
+	AttrNumber	number = get_attnum(study->source, column->name);
+
+	return number != InvalidAttrNumber &&
+		pg_attribute_aclcheck(study->source, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+void
+StudyCheckReadable(const Study *study)
+{
+	bool		readable;
+
+	if (pg_class_aclcheck(study->source, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return;
+	readable = may_read(study, &study->sample) && may_read(study, &study->cell_id) &&
+		may_read(study, &study->x) && may_read(study, &study->y) &&
+		(study->phenotypes.name == NULL || may_read(study, &study->phenotypes));
+	for (int i = 0; readable && i < study->feature_columns; i++)
+		readable = may_read(study, &study->feature[i]);
+	if (!readable)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(study->source_kind), get_rel_name(study->source));
 }
 
 void
@@ -261,6 +415,8 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 void
 StudyResolve(Study *study)
 {
+	if (study->fault != NULL)
+		ReportInvalidRegistryRow(study);
 	study->source_kind = get_rel_relkind(study->source);
 	switch (study->source_kind)
 	{
@@ -326,7 +482,8 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 		append_column(query, &study->phenotypes, "int8");
 	else
 	{
-		appendStringInfo(query, "%s.cell_phenotypes(", schema);
+		/* VARIADIC and the type leave no choice of another function. */
+		appendStringInfo(query, "%s.cell_phenotypes(VARIADIC ARRAY[", schema);
 		for (int i = 0; i < study->feature_columns; i++)
 		{
 			bool		is_boolean = study->feature[i].type == BOOLOID;
@@ -338,7 +495,7 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 			if (!is_boolean)
 				appendStringInfoChar(query, ')');
 		}
-		appendStringInfoChar(query, ')');
+		appendStringInfoString(query, "]::pg_catalog._bool)");
 	}
 	appendStringInfo(query, ", $%d)", layout);
 }
@@ -389,9 +546,13 @@ has_sample_index(const Study *study)
 	Relation	source;
 	ListCell   *cell;
 
-	/* Children of a plain table have indexes of their own, or none. */
-	if (study->source_kind != RELKIND_PARTITIONED_TABLE &&
-		(study->source_kind != RELKIND_RELATION || has_subclass(study->source)))
+	/*
+	 * Children of a plain table have indexes of their own, or none.  Citus takes
+	 * no recursive query of a distributed table.
+	 */
+	if (IsDistributed(study->source) ||
+		(study->source_kind != RELKIND_PARTITIONED_TABLE &&
+		 (study->source_kind != RELKIND_RELATION || has_subclass(study->source))))
 		return false;
 
 	source = table_open(study->source, NoLock);
@@ -540,10 +701,10 @@ void
 StudyCheckOwner(const Study *study)
 {
 	Oid			role = GetUserId();
-	Oid			registrar = get_role_oid(study->registered_by, true);
 	Oid			extension = get_extension_oid("cell_binary", false);
+	bool		registrar_exists = SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(study->registered_by));
 
-	if ((OidIsValid(registrar) && has_privs_of_role(role, registrar)) ||
+	if ((registrar_exists && has_privs_of_role(role, study->registered_by)) ||
 		(get_rel_relkind(study->source) != '\0' && OwnsRelation(study->source, role)) ||
 		OwnsExtension(extension, role))
 		return;

@@ -46,7 +46,7 @@ typedef struct Study
 	Oid			source;
 	char		source_kind;	/* a relkind */
 	bool		store;			/* payloads are to be stored */
-	const char *registered_by;
+	Oid			registered_by;	/* a role, which may have been dropped */
 	SourceColumn sample;
 	SourceColumn cell_id;
 	SourceColumn x;
@@ -57,25 +57,40 @@ typedef struct Study
 	int			features;
 	const char **feature_names;
 	SourceColumn intensities;	/* without a name if there are none */
+	const char *fault;			/* why it is not registered correctly, or NULL */
 } Study;
 
 /*
  * The study of that name, as a snapshot has it; its source and columns are
  * checked.  An error if there is none, or the source is not what it was.
+ *
+ * A row of the registry is input like any other: the owner of the extension, a
+ * restore or a publication can have written it.  It is validated whenever it is
+ * read, and gives nobody a right that he would not have without it.
  */
 extern Study *StudyNamed(Oid schema, const char *name, Snapshot snapshot);
 
-/* The same without a look at the source; NULL if there is none. */
+/*
+ * The same without a look at the source, and whether or not the row is valid,
+ * as one that is not can be dropped; NULL if there is none.
+ */
 extern Study *StudyRead(Oid schema, const char *name, Snapshot snapshot);
 
 /*
- * The source of the study with that id, or InvalidOid if there is none.  As of
- * now: a writer's own snapshot may be older than the study.
+ * The source of the study with that id, and the name of the column that has the
+ * samples; InvalidOid if there is none.  As of now: a writer's own snapshot may
+ * be older than the study.
  */
-extern Oid	StudySource(Oid schema, int32 id);
+extern Oid	StudySource(Oid schema, int32 id, char **sample_column);
 
 /* Delete the study's row; nothing else. */
 extern void StudyDelete(const Study *study);
+
+/*
+ * Take the lock of a study's name until the transaction ends: registering,
+ * dropping and tracking it happen one after the other.  Nobody else waits.
+ */
+extern void StudyLockName(Oid schema, const char *name);
 
 /*
  * Keep the source from being dropped, renamed or altered until the transaction
@@ -84,7 +99,10 @@ extern void StudyDelete(const Study *study);
  */
 extern void StudyLockSource(Study *study);
 
-/* Find source and columns; an error if something is missing or does not fit. */
+/*
+ * Find source and columns; an error if something is missing or does not fit, or
+ * the study is not registered correctly.
+ */
 extern void StudyResolve(Study *study);
 
 /*
@@ -92,6 +110,13 @@ extern void StudyResolve(Study *study);
  * need; an error also if there is none.
  */
 extern void StudyResolveIntensities(Study *study);
+
+/*
+ * An error unless the caller may read all columns of the study.  This is what
+ * the executor would find for the source of a query; but no query is planned,
+ * which can run code of the source's owner.
+ */
+extern void StudyCheckReadable(const Study *study);
 
 /* Whether changes of the source can be noticed by triggers. */
 extern bool StudyHasTriggers(const Study *study);
@@ -127,6 +152,9 @@ extern int64 SampleHash(const char *name, int length);
  * the count is returned.
  */
 extern int	ArrayStrings(ArrayType *array, const char ***strings);
+
+/* The first string that is there twice, or NULL. */
+extern const char *RepeatedString(int count, const char **strings);
 
 /* Only who registered a study, owns its source or the extension may go on. */
 extern void StudyCheckOwner(const Study *study);

@@ -4,6 +4,7 @@
  */
 #include "study_errors.h"
 
+#include "miscadmin.h"
 #include "settings.h"
 #include "utils/lsyscache.h"
 
@@ -23,6 +24,16 @@ ReportStudyExists(const char *name)
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
 			 errmsg("study \"%s\" already exists", name),
 			 errhint("To register it anew, drop it first with cell_drop_study(), in the same transaction.")));
+}
+
+void
+ReportInvalidRegistryRow(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("study \"%s\" is not registered correctly", study->name),
+			 errdetail_internal("%s", study->fault),
+			 errhint("Drop the study with cell_drop_study(), and register it anew.")));
 }
 
 void
@@ -54,13 +65,13 @@ ReportSourceKind(const Study *study)
 }
 
 void
-ReportSourceIsPart(const Study *study)
+ReportSourceUnnoticed(const Study *study, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("payloads of \"%s\" cannot be stored", get_rel_name(study->source)),
-			 errdetail("It is a partition or child of another table, through which it could change unnoticed."),
-			 errhint("Register that table; or this one with store => false.")));
+			 errdetail_internal("%s", detail),
+			 errhint("Register it with store => false: payloads are then packed at each call.")));
 }
 
 void
@@ -161,10 +172,13 @@ ReportNotSourceOwner(const Study *study)
 void
 ReportNotStudyOwner(const Study *study)
 {
+	char	   *registrar = GetUserNameFromId(study->registered_by, true);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for study \"%s\"", study->name),
-			 errdetail("It was registered by \"%s\".", study->registered_by),
+			 registrar != NULL ? errdetail("It was registered by \"%s\".", registrar) :
+			 errdetail("It was registered by a role that was dropped."),
 			 errhint("Who registered it can do this, the owner of its source, and the owner of the extension.")));
 }
 
@@ -186,6 +200,34 @@ ReportNotTracked(const Study *study)
 			 errmsg("study \"%s\" has no triggers", study->name),
 			 errdetail("Only a study of a table whose payloads are stored has triggers."),
 			 errhint("Stored payloads of other sources are made unusable with cell_invalidate().")));
+}
+
+void
+ReportCapturedTriggers(const Study *study, Oid table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_FUNCTION),
+			 errmsg("triggers of study \"%s\" on table \"%s\" call a function that is not part of the extension",
+					study->name, get_rel_name(table)),
+			 errhint("Drop the function cell_first_touch() in schema \"%s\" that has arguments of the type of the sample.",
+					 get_namespace_name(study->schema))));
+}
+
+void
+ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("payload of sample \"%s\" of study \"%s\" could not be stored", sample, study->name),
+			 errdetail_internal("%s", error->message)));
+}
+
+void
+ReportTriggersLeft(const Study *study, Oid table)
+{
+	ereport(NOTICE,
+			(errmsg("triggers of study \"%s\" on table \"%s\" are left", study->name, get_rel_name(table)),
+			 errdetail("Only the owner of the table can drop them.  Without the study they do nothing.")));
 }
 
 void
@@ -269,6 +311,15 @@ ReportChunkSize(int chunk_bytes)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("chunk size %d is out of range", chunk_bytes),
 			 errdetail("A chunk must have at least one byte.")));
+}
+
+void
+ReportChunkCount(int64 bytes, int chunk_bytes)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("number of chunks is out of range for " INT64_FORMAT " bytes in chunks of %d", bytes, chunk_bytes),
+			 errdetail("It must be between 0 and %d.", PG_INT32_MAX)));
 }
 
 void

@@ -2,7 +2,7 @@
  * study_errors.h
  *		The errors that studies can cause, each with its SQLSTATE, in one place.
  *
- * None of these functions returns.
+ * None of those that are declared so returns.
  */
 #ifndef CELL_BINARY_STUDY_ERRORS_H
 #define CELL_BINARY_STUDY_ERRORS_H
@@ -15,6 +15,9 @@
 pg_noreturn extern void ReportUnknownStudy(const char *name);
 pg_noreturn extern void ReportStudyExists(const char *name);
 
+/* A row of the registry is not as cell_register_study() makes it. */
+pg_noreturn extern void ReportInvalidRegistryRow(const Study *study);
+
 /* The study has no cells in that sample. */
 pg_noreturn extern void ReportUnknownSample(const Study *study, const char *sample);
 
@@ -22,8 +25,8 @@ pg_noreturn extern void ReportUnknownSample(const Study *study, const char *samp
 pg_noreturn extern void ReportDroppedSource(const Study *study);
 pg_noreturn extern void ReportSourceKind(const Study *study);
 
-/* The source is a partition or child of another table. */
-pg_noreturn extern void ReportSourceIsPart(const Study *study);
+/* Changes of a part of the source cannot be noticed, for the reason in the detail. */
+pg_noreturn extern void ReportSourceUnnoticed(const Study *study, const char *detail);
 
 /* A column of the source is missing, of a wrong type, or named twice. */
 pg_noreturn extern void ReportMissingColumn(const Study *study, const char *column);
@@ -49,6 +52,15 @@ pg_noreturn extern void ReportNotStored(const Study *study, const char *detail, 
 /* The study has no triggers to be made. */
 pg_noreturn extern void ReportNotTracked(const Study *study);
 
+/* A trigger was made, but does not call the functions of the extension. */
+pg_noreturn extern void ReportCapturedTriggers(const Study *study, Oid table);
+
+/* A warning: what was packed is served, but not stored. */
+extern void ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error);
+
+/* A notice: the triggers of a table stay. */
+extern void ReportTriggersLeft(const Study *study, Oid table);
+
 /* An integer column of a feature has another value than 0 and 1. */
 pg_noreturn extern void ReportNotPositive(int64 value);
 
@@ -73,6 +85,9 @@ pg_noreturn extern void ReportSourceUnsteady(const Study *study);
 
 /* A chunk has no bytes, or fewer. */
 pg_noreturn extern void ReportChunkSize(int chunk_bytes);
+
+/* Bytes are fewer than none, or more than can be counted in chunks of that size. */
+pg_noreturn extern void ReportChunkCount(int64 bytes, int chunk_bytes);
 
 /* A table of the extension was made logged or unlogged, which it must not be. */
 pg_noreturn extern void ReportPersistence(const char *table, const char *persistence);

@@ -17,42 +17,41 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-/* A study whose source the caller may read, and a query of it. */
+/* The study of the first argument, as the active snapshot has it. */
 static Study *
-open_study(FunctionCallInfo fcinfo, Source *source, SourceQuery query, const char *layout)
+study_argument(FunctionCallInfo fcinfo)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Study	   *study;
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
-	SourceOpen(source, study, query, (Datum) 0, layout);
-	(void) SourceInspect(source);
-	return study;
+	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
 }
 
+/* Run a query of a study by the active snapshot, and call a function for each row. */
 static void
-close_study(Source *source)
+read_study(const Study *study, SourceQuery query, const char *layout, SourceRow function, void *argument)
 {
-	SourceClose(source);
-	PopActiveSnapshot();
+	Source		source;
+
+	SourceOpen(&source, study, query, (Datum) 0, layout);
+	(void) SourceInspect(&source);
+	SourceRun(&source, function, argument);
+	SourceClose(&source);
 }
 
 /*
  * cell_feature_names(study text) -> setof (bit integer, feature text); strict
  *
- * Errors: as of cell_data, without P0002.
+ * For who may read all columns of the study; nothing is planned or run.  Errors:
+ * as of cell_data, without P0002.
  */
 PG_FUNCTION_INFO_V1(cell_feature_names);
 Datum
 cell_feature_names(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Source		source;
 	Study	   *study;
 
 	InitMaterializedSRF(fcinfo, 0);
-	study = open_study(fcinfo, &source, SOURCE_PACK_ALL, "compact");
+	study = study_argument(fcinfo);
+	StudyCheckReadable(study);
 	for (int i = 0; i < study->features; i++)
 	{
 		Datum		values[2] = {Int32GetDatum(i), CStringGetTextDatum(study->feature_names[i])};
@@ -60,7 +59,6 @@ cell_feature_names(PG_FUNCTION_ARGS)
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
-	close_study(&source);
 	return (Datum) 0;
 }
 
@@ -92,12 +90,9 @@ Datum
 cell_samples(PG_FUNCTION_ARGS)
 {
 	ResultRows	rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
-	Source		source;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	(void) open_study(fcinfo, &source, SOURCE_SAMPLES, NULL);
-	SourceRun(&source, put_sample, &rows);
-	close_study(&source);
+	read_study(study_argument(fcinfo), SOURCE_SAMPLES, NULL, put_sample, &rows);
 	return (Datum) 0;
 }
 
@@ -138,13 +133,13 @@ cell_data_samples(PG_FUNCTION_ARGS)
 		.layout = GetLayoutArgument(fcinfo, 1),
 		.coding = GetCodingArgument(fcinfo, 2),
 	};
-	Source		source;
 
 	InitMaterializedSRF(fcinfo, 0);
 	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
-	(void) open_study(fcinfo, &source, SOURCE_PACK_ALL, rows.layout->name);
-	SourceRun(&source, put_payload, &rows);
-	close_study(&source);
+	/* By a snapshot of its own, as a statement in a volatile function has. */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	read_study(study_argument(fcinfo), SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
+	PopActiveSnapshot();
 	MemoryContextDelete(rows.per_row);
 	return (Datum) 0;
 }

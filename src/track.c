@@ -2,14 +2,20 @@
  * track.c
  *		The triggers by which changes of a study's source are noticed.
  *
- * A statement fires the statement-level triggers of the table that it names
- * only, so each partition and child has them, too.  They fire ALWAYS, also when
- * session_replication_role is "replica".  The worker that applies changes of
- * logical replication fires none of them: for it there is a trigger for each
- * row, which fires in that role only.  TRUNCATE needs none, as it gives a table a
- * new file, which SourceInspect sees.
+ * PostgreSQL fires the row triggers of a table for each row of it that any
+ * statement changes: one that names a parent or a view, one that moves the row
+ * to another partition, the action of a foreign key, a worker of logical
+ * replication.  Transition tables show less: rows that MERGE moves are missing,
+ * and so is a column that a partition generates.  Partitions get the row
+ * triggers of their parents by themselves.
  *
- * A trigger's arguments are the study's id and the column with the sample.
+ * A condition keeps the triggers cheap.  It lets one row of each sample through,
+ * so that a statement queues an event for a sample and not for a row.
+ *
+ * The triggers fire ALWAYS, also when session_replication_role is "replica".
+ * TRUNCATE needs none, as it gives a table a new file, which SourceInspect sees.
+ *
+ * A trigger's argument is the study's id.
  */
 #include "track.h"
 
@@ -27,7 +33,10 @@
 #include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "study_errors.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -38,30 +47,46 @@
 typedef struct TriggerKind
 {
 	const char *name;
-	int16		events;
-	bool		for_each_row;
-	char		fires;
-	const char *old_table;		/* transition tables */
-	const char *new_table;
+	int16		event;
+	bool		sees_old;		/* the condition looks at the row before, */
+	bool		sees_new;		/* and at the row after the change */
 } TriggerKind;
 
 static const TriggerKind kinds[] = {
-	{"insert", TRIGGER_TYPE_INSERT, false, TRIGGER_FIRES_ALWAYS, NULL, "new_cells"},
-	{"update", TRIGGER_TYPE_UPDATE, false, TRIGGER_FIRES_ALWAYS, "old_cells", "new_cells"},
-	{"delete", TRIGGER_TYPE_DELETE, false, TRIGGER_FIRES_ALWAYS, "old_cells", NULL},
-	{"replica", TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, true, TRIGGER_FIRES_ON_REPLICA, NULL, NULL},
+	{"insert", TRIGGER_TYPE_INSERT, false, true},
+	{"update", TRIGGER_TYPE_UPDATE, true, true},
+	{"delete", TRIGGER_TYPE_DELETE, true, false},
 };
 
 #define ALL_KINDS ((1 << lengthof(kinds)) - 1)
 
-static Oid
-trigger_function(const Study *study)
+/* The functions of the triggers. */
+typedef struct TriggerFunctions
 {
-	oidvector  *no_arguments = buildoidvector(NULL, 0);
+	Oid			trigger;		/* cell_source_changed() */
+	Oid			one_row;		/* cell_first_touch(sample) */
+	Oid			two_rows;		/* cell_first_touch(old sample, new sample) */
+} TriggerFunctions;
 
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum("cell_source_changed"),
-						   PointerGetDatum(no_arguments), ObjectIdGetDatum(study->schema));
+static Oid
+own_function(const Study *study, const char *name, int arguments)
+{
+	const Oid	types[] = {ANYOID, ANYOID};
+
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(types, arguments)),
+						   ObjectIdGetDatum(study->schema));
+}
+
+static TriggerFunctions
+trigger_functions(const Study *study)
+{
+	return (TriggerFunctions)
+	{
+		own_function(study, "cell_source_changed", 0),
+			own_function(study, "cell_first_touch", 1),
+			own_function(study, "cell_first_touch", 2)
+	};
 }
 
 /* A scan of the triggers of a table; it is the caller's to end. */
@@ -74,37 +99,65 @@ scan_triggers(Relation triggers, Oid table)
 	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
 }
 
-/* Whether a transition table of a trigger has a name, or is none if that is NULL. */
+/* Whether an expression is a column of the old or the new row. */
 static bool
-is_transition_table(Relation triggers, HeapTuple tuple, int column, const char *name)
+is_column(const Node *expression, int row, AttrNumber column)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, RelationGetDescr(triggers), &isnull);
+	const Var  *var = (const Var *) expression;
 
-	return name == NULL ? isnull : !isnull && strcmp(NameStr(*DatumGetName(value)), name) == 0;
+	return IsA(expression, Var) && var->varno == row && var->varattno == column;
 }
 
-/* The kind of a study's trigger, as an index; -1 for other triggers. */
-static int
-kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *study)
+/* Whether a trigger has the condition of a kind, and no other. */
+static bool
+has_condition(Relation triggers, HeapTuple tuple, const TriggerKind *kind,
+			  const TriggerFunctions *functions, AttrNumber sample)
+{
+	bool		isnull;
+	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers), &isnull);
+	bool		both = kind->sees_old && kind->sees_new;
+	FuncExpr   *call;
+
+	if (isnull)
+		return false;
+	call = stringToNode(TextDatumGetCString(condition));
+	return IsA(call, FuncExpr) &&
+		call->funcid == (both ? functions->two_rows : functions->one_row) &&
+		list_length(call->args) == (both ? 2 : 1) &&
+		is_column(linitial(call->args), kind->sees_old ? PRS2_OLD_VARNO : PRS2_NEW_VARNO, sample) &&
+		is_column(llast(call->args), kind->sees_new ? PRS2_NEW_VARNO : PRS2_OLD_VARNO, sample);
+}
+
+/* Whether a trigger calls our function for a study. */
+static bool
+is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool		isnull;
-	Datum		arguments;
-	bytea	   *bytes;
+	bytea	   *arguments;
 
-	if (trigger->tgfoid != function || trigger->tgnargs != 2 ||
-		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers)))
-		return -1;
-	arguments = fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull);
-	bytes = DatumGetByteaPP(arguments);
-	if (strtol(VARDATA_ANY(bytes), NULL, 10) != study->id ||
-		strcmp(VARDATA_ANY(bytes) + strlen(VARDATA_ANY(bytes)) + 1, study->sample.name) != 0)
+	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
+		return false;
+	arguments = DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull));
+	return strcmp(VARDATA_ANY(arguments), psprintf("%d", study->id)) == 0;
+}
+
+/*
+ * The kind of a study's trigger, as an index; -1 for other triggers, and for
+ * those that somebody made which do not fire for every row that they must.
+ */
+static int
+kind_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
+				const Study *study, AttrNumber sample)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+	if (!is_of_study(triggers, tuple, functions, study) ||
+		trigger->tgattr.dim1 != 0 || trigger->tgdeferrable)
 		return -1;
 	for (size_t i = 0; i < lengthof(kinds); i++)
-		if (trigger->tgtype == (kinds[i].events | (kinds[i].for_each_row ? TRIGGER_TYPE_ROW : 0)) &&
-			is_transition_table(triggers, tuple, Anum_pg_trigger_tgoldtable, kinds[i].old_table) &&
-			is_transition_table(triggers, tuple, Anum_pg_trigger_tgnewtable, kinds[i].new_table))
+		if (trigger->tgtype == (TRIGGER_TYPE_ROW | kinds[i].event) &&
+			has_condition(triggers, tuple, &kinds[i], functions, sample))
 			return (int) i;
 	return -1;
 }
@@ -112,24 +165,24 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, Oid function, const Study *s
 bool
 TriggersComplete(Relation table, const Study *study, SourceView *view)
 {
+	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
+	TriggerFunctions functions;
 	Relation	triggers;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Oid			function;
 	int			found = 0;
 
 	if (!table->rd_rel->relhastriggers)
 		return false;
 
-	function = trigger_function(study);
+	functions = trigger_functions(study);
 	triggers = table_open(TriggerRelationId, AccessShareLock);
 	scan = scan_triggers(triggers, RelationGetRelid(table));
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-		int			kind = kind_of_trigger(triggers, tuple, function, study);
+		int			kind = kind_of_trigger(triggers, tuple, &functions, study, sample);
 
-		if (kind >= 0 && trigger->tgenabled == kinds[kind].fires)
+		if (kind >= 0 && ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS)
 		{
 			found |= 1 << kind;
 			SourceAddCatalogRow(view, tuple);
@@ -140,39 +193,39 @@ TriggersComplete(Relation table, const Study *study, SourceView *view)
 	return found == ALL_KINDS;
 }
 
-/* A transition table of a trigger to be created. */
-static TriggerTransition *
-transition_table(const char *name, bool is_new)
+/* The sample of the old or the new row, in the condition of a trigger. */
+static Node *
+sample_of(const Study *study, const char *row)
 {
-	TriggerTransition *table = makeNode(TriggerTransition);
+	ColumnRef  *column = makeNode(ColumnRef);
 
-	table->name = pstrdup(name);
-	table->isNew = is_new;
-	table->isTable = true;
-	return table;
+	column->fields = list_make2(makeString(pstrdup(row)), makeString(pstrdup(study->sample.name)));
+	column->location = -1;
+	return (Node *) column;
 }
 
 static void
 create_trigger(const Study *study, Oid table, Oid function, const TriggerKind *kind)
 {
+	char	   *schema = get_namespace_name(study->schema);
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+	List	   *samples = NIL;
 
+	if (kind->sees_old)
+		samples = lappend(samples, sample_of(study, "old"));
+	if (kind->sees_new)
+		samples = lappend(samples, sample_of(study, "new"));
 	statement->trigname = psprintf("cell_binary_%d_%s", study->id, kind->name);
 	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);
-	statement->funcname = list_make2(makeString(get_namespace_name(study->schema)),
-									 makeString(pstrdup("cell_source_changed")));
-	statement->args = list_make2(makeString(psprintf("%d", study->id)),
-								 makeString(pstrdup(study->sample.name)));
-	statement->row = kind->for_each_row;
+	statement->funcname = list_make2(makeString(schema), makeString(pstrdup("cell_source_changed")));
+	statement->args = list_make1(makeString(psprintf("%d", study->id)));
+	statement->row = true;
 	statement->timing = TRIGGER_TYPE_AFTER;
-	statement->events = kind->events;
-	if (kind->old_table != NULL)
-		statement->transitionRels = lappend(statement->transitionRels, transition_table(kind->old_table, false));
-	if (kind->new_table != NULL)
-		statement->transitionRels = lappend(statement->transitionRels, transition_table(kind->new_table, true));
-
+	statement->events = kind->event;
+	statement->whenClause = (Node *) makeFuncCall(list_make2(makeString(schema), makeString(pstrdup("cell_first_touch"))),
+												  samples, COERCE_EXPLICIT_CALL, -1);
 	CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid,
-						  function, InvalidOid, NULL, false, false, kind->fires);
+						  function, InvalidOid, NULL, false, false, TRIGGER_FIRES_ALWAYS);
 	CommandCounterIncrement();
 }
 
@@ -181,8 +234,9 @@ create_trigger(const Study *study, Oid table, Oid function, const TriggerKind *k
  * disabled, or enabled in another way, are made to fire as they must.
  */
 static int
-repair_triggers(const Study *study, Oid table, Oid function)
+repair_triggers(const Study *study, Oid table, const TriggerFunctions *functions)
 {
+	AttrNumber	sample = get_attnum(table, study->sample.name);
 	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
 	SysScanDesc scan = scan_triggers(triggers, table);
 	HeapTuple	tuple;
@@ -190,16 +244,16 @@ repair_triggers(const Study *study, Oid table, Oid function)
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		int			kind = kind_of_trigger(triggers, tuple, function, study);
+		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
 
 		if (kind < 0)
 			continue;
 		found |= 1 << kind;
-		if (((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled != kinds[kind].fires)
+		if (((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled != TRIGGER_FIRES_ALWAYS)
 		{
 			HeapTuple	repaired = heap_copytuple(tuple);
 
-			((Form_pg_trigger) GETSTRUCT(repaired))->tgenabled = kinds[kind].fires;
+			((Form_pg_trigger) GETSTRUCT(repaired))->tgenabled = TRIGGER_FIRES_ALWAYS;
 			CatalogTupleUpdate(triggers, &repaired->t_self, repaired);
 			CacheInvalidateRelcacheByRelid(table);
 		}
@@ -210,10 +264,43 @@ repair_triggers(const Study *study, Oid table, Oid function)
 	return found;
 }
 
+/*
+ * Drop the triggers of a study that a table has: all, or those that are of no
+ * kind.  Those of a partition go with those of its parent.
+ */
+static void
+drop_triggers(const Study *study, Oid table, const TriggerFunctions *functions, bool all)
+{
+	AttrNumber	sample = get_attnum(table, study->sample.name);
+	ObjectAddresses *unwanted = new_object_addresses();
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = scan_triggers(triggers, table);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (!OidIsValid(trigger->tgparentid) && is_of_study(triggers, tuple, functions, study) &&
+			(all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0))
+		{
+			ObjectAddress address;
+
+			ObjectAddressSet(address, TriggerRelationId, trigger->oid);
+			add_exact_object_address(&address, unwanted);
+		}
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	performMultipleDeletions(unwanted, DROP_RESTRICT, 0);
+	free_object_addresses(unwanted);
+	CommandCounterIncrement();
+}
+
 void
 TriggersCreate(const Study *study)
 {
-	Oid			function = trigger_function(study);
+	TriggerFunctions functions = trigger_functions(study);
 	ListCell   *cell;
 
 	/* Wait for those that write without the triggers, parents first as they do. */
@@ -222,70 +309,121 @@ TriggersCreate(const Study *study)
 	{
 		Oid			table = lfirst_oid(cell);
 		char		kind = get_rel_relkind(table);
-		int			found;
+		int			missing;
 
-		/* A foreign table cannot be watched: its samples are not stored. */
+		/* Changes of a foreign table that other servers make are not to be seen here. */
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
-		found = repair_triggers(study, table, function);
+		drop_triggers(study, table, &functions, false);
+		missing = ALL_KINDS & ~repair_triggers(study, table, &functions);
 		for (size_t i = 0; i < lengthof(kinds); i++)
-			if (!(found & (1 << i)))
-				create_trigger(study, table, function, &kinds[i]);
+			if (missing & (1 << i))
+				create_trigger(study, table, functions.trigger, &kinds[i]);
+		if (missing != 0 && repair_triggers(study, table, &functions) != ALL_KINDS)
+			ReportCapturedTriggers(study, table);
 	}
 }
 
-/* Add a trigger to those that are to be dropped, if it is the study's. */
-static void
-add_unwanted(const Study *study, Relation triggers, Oid function, Oid oid, ObjectAddresses *unwanted)
+/*
+ * The tables that have triggers of a study, found by their function; partitions
+ * have those of their parents.
+ */
+static List *
+tables_with_triggers(const Study *study, const TriggerFunctions *functions)
 {
-	ScanKeyData key;
+	List	   *tables = NIL;
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
-	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
-	/* The one of a partition goes with that of its parent. */
-	if (HeapTupleIsValid(tuple = systable_getnext(scan)) &&
-		kind_of_trigger(triggers, tuple, function, study) >= 0 &&
-		!OidIsValid(((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid))
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(functions->trigger));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		ObjectAddress address;
+		Form_pg_depend dependency = (Form_pg_depend) GETSTRUCT(tuple);
+		ScanKeyData key;
+		SysScanDesc trigger_scan;
+		HeapTuple	trigger;
 
-		ObjectAddressSet(address, TriggerRelationId, oid);
-		add_exact_object_address(&address, unwanted);
+		if (dependency->classid != TriggerRelationId)
+			continue;
+		ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dependency->objid));
+		trigger_scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+		if (HeapTupleIsValid(trigger = systable_getnext(trigger_scan)) &&
+			!OidIsValid(((Form_pg_trigger) GETSTRUCT(trigger))->tgparentid) &&
+			is_of_study(triggers, trigger, functions, study))
+			tables = list_append_unique_oid(tables, ((Form_pg_trigger) GETSTRUCT(trigger))->tgrelid);
+		systable_endscan(trigger_scan);
 	}
 	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	table_close(depend, AccessShareLock);
+	return tables;
+}
+
+/* The owner of a relation, InvalidOid if it is gone. */
+static Oid
+relation_owner(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Lock tables so that their triggers can be dropped: only those whose owner the
+ * caller is, as the row of the registry may name a table that he may not even
+ * read; parents first, as readers and writers do.  A stranger, who may have put
+ * a trigger of the study on a table of his own, is not waited for.
+ */
+static List *
+lock_tables(const Study *study, List *tables)
+{
+	Oid			owner = relation_owner(study->source);
+	List	   *parts = OidIsValid(owner) ? find_all_inheritors(study->source, NoLock, NULL) : NIL;
+	List	   *locked = NIL;
+	ListCell   *cell;
+
+	if (!OidIsValid(owner))
+		owner = GetUserId();
+	list_sort(tables, list_oid_cmp);
+	foreach(cell, list_concat_unique_oid(list_copy(parts), tables))
+	{
+		Oid			table = lfirst_oid(cell);
+
+		if (!list_member_oid(tables, table) ||
+			(!list_member_oid(parts, table) && relation_owner(table) != owner))
+			continue;
+		if (!OwnsRelation(table, GetUserId()))
+		{
+			ReportTriggersLeft(study, table);
+			continue;
+		}
+		LockRelationOid(table, AccessExclusiveLock);
+		if (!OidIsValid(relation_owner(table)))
+			continue;
+		if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE)
+			(void) find_all_inheritors(table, AccessExclusiveLock, NULL);
+		locked = lappend_oid(locked, table);
+	}
+	return locked;
 }
 
 void
 TriggersDrop(const Study *study)
 {
-	Oid			function = trigger_function(study);
-	ObjectAddresses *unwanted = new_object_addresses();
-	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	TriggerFunctions functions = trigger_functions(study);
+	ListCell   *cell;
 
-	/* Parents first, as readers and writers do. */
-	LockRelationOid(study->source, AccessExclusiveLock);
-	if (get_rel_relkind(study->source) != '\0')
-		(void) find_all_inheritors(study->source, AccessExclusiveLock, NULL);
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(function));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend dependency = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (dependency->classid == TriggerRelationId)
-			add_unwanted(study, triggers, function, dependency->objid, unwanted);
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	table_close(triggers, AccessShareLock);
-	performMultipleDeletions(unwanted, DROP_RESTRICT, 0);
-	free_object_addresses(unwanted);
+	foreach(cell, lock_tables(study, tables_with_triggers(study, &functions)))
+		drop_triggers(study, lfirst_oid(cell), &functions, true);
 }
