@@ -589,6 +589,21 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_source_changed() IS
 'trigger that makes payloads of changed samples unusable; cell_register_study makes it';
 
+CREATE FUNCTION cell_keep_local()
+RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_keep_local() IS
+'trigger that leaves out what logical replication brings from another cluster';
+
+-- Studies and changes are of this cluster: what a publication FOR ALL TABLES
+-- brings would name other studies, and transactions that nobody here knows.
+CREATE TRIGGER cell_study_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_study
+FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
+ALTER TABLE @extschema@.cell_study ENABLE REPLICA TRIGGER cell_study_local;
+CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_change
+FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
+ALTER TABLE @extschema@.cell_change ENABLE REPLICA TRIGGER cell_change_local;
+
 CREATE FUNCTION cell_first_touch(sample pg_catalog."any")
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -63,6 +63,17 @@ is_seen(FullTransactionId id, PackedAt packed)
 											FullTransactionIdGetDatum(id), packed.snapshot));
 }
 
+/*
+ * Whether an id is one that this cluster has not yet assigned.  Its row comes
+ * from elsewhere, as by a publication of all tables, or from before the counter
+ * was set back.
+ */
+static bool
+is_foreign(FullTransactionId id)
+{
+	return FullTransactionIdFollowsOrEquals(id, ReadNextFullTransactionId());
+}
+
 bool
 IsNoLater(PackedAt packed, Snapshot snapshot)
 {
@@ -175,6 +186,9 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;
 
+		/* It says nothing of what happened here, and no payload will ever see it. */
+		if (is_foreign(changed_by))
+			continue;
 		all = !FullTransactionIdEquals(changed_by, packed.packed_by) && is_seen(changed_by, packed);
 	}
 	OwnScanEnd(&scan);
@@ -184,6 +198,7 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 bool
 HasAllChanges(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
 {
-	return has_changes_of(schema, study, sample_hash, snapshot, packed) &&
+	return !is_foreign(packed.packed_by) &&
+		has_changes_of(schema, study, sample_hash, snapshot, packed) &&
 		has_changes_of(schema, study, EVERY_SAMPLE, snapshot, packed);
 }

@@ -226,6 +226,29 @@ cell_source_changed(PG_FUNCTION_ARGS)
 }
 
 /*
+ * cell_keep_local() -> trigger
+ *
+ * BEFORE INSERT, UPDATE or DELETE, for each row: leaves out what a worker of
+ * logical replication brings.  Studies and changes of another cluster say
+ * nothing of this one.
+ */
+PG_FUNCTION_INFO_V1(cell_keep_local);
+Datum
+cell_keep_local(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"cell_keep_local\" must be called as a trigger before a change, for each row")));
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		return PointerGetDatum(NULL);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
+}
+
+/*
  * cell_invalidate(study text, sample text) -> void; not strict
  *
  * sample NULL stands for every sample.  Errors: 42704, 42501.

@@ -40,12 +40,9 @@ SELECT state FROM error_of($$SELECT cell_data('part', 'A')$$);
 SELECT s, how, same FROM unnest('{B,C,D}'::text[]) s, served('part', 'part', s);
 INSERT INTO part_a SELECT 'A', i, i, i, i FROM generate_series(1, 100) i;
 SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
--- a new partition is not tracked until it has triggers; others are not concerned
+-- a new partition has triggers from the start; others are not concerned
 CREATE TABLE part_e PARTITION OF part FOR VALUES IN ('E');
 INSERT INTO part_e SELECT 'E', i, i, i, i FROM generate_series(1, 100) i;
-SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
-SELECT * FROM error_of($$SELECT cell_make_ready('part', 'E', 'compact', 'identity')$$);
-SELECT cell_track_study('part');
 SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
 UPDATE part_e SET x = 0 WHERE cell_id = 1;
 SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
@@ -96,11 +93,36 @@ SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s
 SELECT cell_track_study('parent');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
 
--- a part of another table can change through that one
-SELECT * FROM error_of($$SELECT cell_register_study('child', 'child', phenotypes => 'phenotypes', features => '{a}')$$);
-SELECT cell_register_study('child', 'child', phenotypes => 'phenotypes', features => '{a}', store => false);
+-- a part of another table changes through that one, too
+SELECT cell_register_study('child', 'child', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('child', 'child', s);
 UPDATE parent SET y = y + 1;
-SELECT s, how, same FROM unnest('{A}'::text[]) s, served('child', 'child', s);
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('child', 'child', s);
+SELECT cell_drop_study('child');
+SELECT cell_register_study('leaf', 'part_a', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('leaf', 'part_a', s);
+UPDATE part SET y = y + 1 WHERE sample = 'A';
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('leaf', 'part_a', s);
+SELECT cell_drop_study('leaf');
+-- the child of a child can come while somebody writes to it
+CREATE TABLE grandchild () INHERITS (child);
+SELECT cell_track_study('parent');
+INSERT INTO grandchild VALUES ('A', 77, 1, 1, 1);
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
+SELECT * FROM error_of($$SELECT cell_make_ready('parent', 'A', 'compact', 'identity')$$);
+DROP TABLE grandchild;
+-- made the child of a table without columns for a while, and changed through that
+CREATE TABLE lone (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
+INSERT INTO lone SELECT 'A', i, i, i, i FROM generate_series(1, 10) i;
+SELECT cell_register_study('lone', 'lone', phenotypes => 'phenotypes', features => '{a}');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('lone', 'lone', s);
+CREATE TABLE without_columns ();
+BEGIN;
+ALTER TABLE lone INHERIT without_columns;
+DELETE FROM without_columns WHERE ctid >= '(0,5)';
+ALTER TABLE lone NO INHERIT without_columns;
+COMMIT;
+SELECT s, how, same, cells FROM unnest('{A,A}'::text[]) s, served('lone', 'lone', s), cell_data_head('lone', s);
 CREATE TABLE grown (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
 INSERT INTO grown VALUES ('A', 1, 1, 1, 1);
 SELECT cell_register_study('grown', 'grown', phenotypes => 'phenotypes', features => '{a}');
@@ -117,26 +139,39 @@ ALTER TABLE child NO INHERIT parent;
 UPDATE child SET x = x + 100;
 ALTER TABLE child INHERIT parent;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
--- triggers that look like ours: for a column, under a condition, of another function
+-- triggers that look like ours: for a column, under another condition, of another function
 CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 SELECT tgname AS ours, split_part(tgname, '_', 3) AS id FROM pg_trigger WHERE tgrelid = 'grown'::regclass AND tgname LIKE '%update' \gset
 DROP TRIGGER :ours ON grown;
-CREATE TRIGGER lookalike AFTER UPDATE OF y ON grown FOR EACH STATEMENT EXECUTE FUNCTION cell_source_changed(:'id', 'sample');
+CREATE TRIGGER lookalike AFTER UPDATE OF y ON grown FOR EACH ROW
+	WHEN (cell_first_touch(old.sample, new.sample)) EXECUTE FUNCTION cell_source_changed(:'id');
 ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
 UPDATE grown SET x = 3;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 DROP TRIGGER lookalike ON grown;
-CREATE TRIGGER lookalike AFTER UPDATE ON grown REFERENCING OLD TABLE AS old_cells NEW TABLE AS new_cells FOR EACH STATEMENT
-	WHEN (false) EXECUTE FUNCTION cell_source_changed(:'id', 'sample');
+CREATE TRIGGER lookalike AFTER UPDATE ON grown FOR EACH ROW WHEN (false) EXECUTE FUNCTION cell_source_changed(:'id');
 ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
 UPDATE grown SET x = 4;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 DROP TRIGGER lookalike ON grown;
-CREATE TRIGGER lookalike AFTER UPDATE ON grown REFERENCING OLD TABLE AS old_cells NEW TABLE AS new_cells FOR EACH STATEMENT
-	EXECUTE FUNCTION nothing(:'id', 'sample');
+CREATE TRIGGER lookalike AFTER UPDATE ON grown FOR EACH ROW
+	WHEN (cell_first_touch(new.sample, new.sample)) EXECUTE FUNCTION cell_source_changed(:'id');
 ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
 UPDATE grown SET x = 5;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
+DROP TRIGGER lookalike ON grown;
+CREATE TRIGGER lookalike AFTER UPDATE ON grown FOR EACH ROW
+	WHEN (cell_first_touch(old.sample, new.sample)) EXECUTE FUNCTION nothing(:'id');
+ALTER TABLE grown ENABLE ALWAYS TRIGGER lookalike;
+UPDATE grown SET x = 6;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
+DROP TRIGGER lookalike ON grown;
+CREATE TRIGGER :ours AFTER UPDATE ON grown FOR EACH ROW
+	WHEN (cell_first_touch(old.x, new.x)) EXECUTE FUNCTION cell_source_changed(:'id');
+ALTER TABLE grown ENABLE ALWAYS TRIGGER :ours;
+UPDATE grown SET y = 7;
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
+SELECT * FROM error_of($$SELECT cell_make_ready('grown', 'A', 'compact', 'identity')$$);
 SELECT cell_track_study('grown');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 
@@ -177,6 +212,30 @@ SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('frozen', 'frozen', s
 UPDATE child SET x = 5;
 REFRESH MATERIALIZED VIEW frozen;
 SELECT s, how, same FROM unnest('{A}'::text[]) s, served('frozen', 'frozen', s);
+
+-- foreign tables are changed by other servers
+CREATE FOREIGN DATA WRAPPER elsewhere;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER elsewhere;
+CREATE TABLE spread (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);
+CREATE TABLE spread_a PARTITION OF spread FOR VALUES IN ('A');
+CREATE FOREIGN TABLE spread_far PARTITION OF spread FOR VALUES IN ('far') SERVER elsewhere;
+INSERT INTO spread VALUES ('A', 1, 1, 1, 1);
+SELECT * FROM error_of($$SELECT cell_register_study('spread', 'spread', phenotypes => 'phenotypes', features => '{a}', store => true)$$);
+DROP FOREIGN TABLE spread_far;
+DROP FOREIGN DATA WRAPPER elsewhere CASCADE;
+
+-- so are tables that Citus distributes, which its catalog tells
+BEGIN;
+SELECT cell_register_study('stored', 'spread', phenotypes => 'phenotypes', features => '{a}');
+SET LOCAL allow_system_table_mods = on;
+CREATE TABLE pg_catalog.pg_dist_partition (partmethod "char", logicalrelid regclass);
+INSERT INTO pg_catalog.pg_dist_partition VALUES ('h', 'spread_a'), ('h', 'spread');
+SELECT * FROM error_of($$SELECT cell_register_study('spread', 'spread', phenotypes => 'phenotypes', features => '{a}', store => true)$$);
+SELECT cell_register_study('spread', 'spread', phenotypes => 'phenotypes', features => '{a}');
+SELECT study, store FROM cell_studies WHERE source = 'spread'::regclass;
+SELECT * FROM cell_samples('spread');
+SELECT * FROM error_of($$SELECT cell_make_ready('stored', 'A', 'compact', 'identity')$$);
+ROLLBACK;
 
 -- a table that is not to be stored has no triggers
 CREATE TABLE plain AS TABLE parent;

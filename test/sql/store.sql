@@ -191,6 +191,12 @@ SELECT count(*), string_agg(body, '' ORDER BY chunk) = '\x01020304' AS same FROM
 SELECT count(*), string_agg(body, '' ORDER BY chunk) = '\x0102030405' AS same FROM cell_chunks('\x0102030405', 4);
 SELECT count(*) FROM cell_chunks('\x', 4);
 SELECT count(*) FROM cell_chunks(NULL);
+SELECT * FROM error_of($$SELECT * FROM cell_chunks('\x01', NULL)$$);
+SELECT * FROM error_of($$SELECT * FROM cell_data_chunks('s', 'A', chunk_bytes => NULL)$$);
+SELECT * FROM error_of($$SELECT * FROM cell_chunks('\x01', 0)$$);
+SELECT cell_chunk_count(2147483647, 1), cell_chunk_count(1::bigint << 40, 1024);
+SELECT * FROM error_of($$SELECT cell_chunk_count(1::bigint << 40, 1)$$);
+SELECT * FROM error_of($$SELECT cell_chunk_count(-1, 1)$$);
 CREATE TABLE compressed AS SELECT decode(repeat('00', 100000), 'hex') AS payload;
 SELECT count(*), sum(octet_length(body)) FROM compressed, cell_chunks(payload, 4096);
 -- a range reads its chunks only
@@ -219,42 +225,41 @@ ROLLBACK;
 SET client_min_messages = warning;
 BEGIN READ ONLY;
 SELECT * FROM error_of($$SELECT cell_make_ready('s', 'A', 'compact', 'identity')$$);
--- read-only: neither read from the store, nor put into it
-SELECT * FROM served('s', 'cell', 'A');
-SELECT octet_length(cell_data('s', 'A'));
 COMMIT;
+-- a read-only transaction is served from the store, where it puts nothing
+SELECT how FROM served('s', 'cell', 'A');
+UPDATE cell_payload SET payload = '\x01' WHERE sample = 'A' AND layout = 'compact' AND coding = 'identity';
+BEGIN READ ONLY;
+SELECT cell_data('s', 'A') AS "from the store";
+COMMIT;
+BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ;
+SELECT cell_data('s', 'A') AS "from the store";
+COMMIT;
+-- where conflicts are found as rows are read, they are read
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT * FROM served('s', 'cell', 'A');
+COMMIT;
+DELETE FROM cell_payload WHERE sample = 'A';
+BEGIN READ ONLY;
+SELECT * FROM served('s', 'cell', 'A');
+SELECT * FROM served('s', 'cell', 'A', 'dense', 'gzip');
+COMMIT;
+SELECT count(*) AS stored FROM cell_payload WHERE sample = 'A';
 
--- the size of the store: the least recently used makes room
+-- a change with the id of another cluster's transaction says nothing
+SELECT * FROM served('s', 'cell', 'A');
+INSERT INTO cell_change SELECT p.study, p.sample_hash, '4611686018427387904' FROM cell_payload p WHERE sample = 'A' LIMIT 1;
+SELECT * FROM served('s', 'cell', 'A');
+UPDATE cell SET x = 4 WHERE sample = 'A' AND cell_id = 1;
+SELECT * FROM served('s', 'cell', 'A');
+SELECT * FROM served('s', 'cell', 'A');
+-- nor does a payload that claims to be packed by one
+UPDATE cell_payload SET packed_by = '4611686018427387904', payload = '\x02' WHERE sample = 'A';
+SELECT * FROM served('s', 'cell', 'A');
+
 SELECT cell_drop_study('s');
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 20000) i, unnest('{D,E,F,G}'::text[]) s;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');
-SET cell_binary.store_size = '1MB';   -- three of 320 kB
-SELECT how FROM served('s', 'cell', 'D');
-SELECT how FROM served('s', 'cell', 'E');
-SELECT how FROM served('s', 'cell', 'F');
-SELECT pg_sleep(1.1);
-SELECT how FROM served('s', 'cell', 'D');
-SELECT how FROM served('s', 'cell', 'G');   -- E makes room
-SELECT how FROM served('s', 'cell', 'D');
-SELECT how FROM served('s', 'cell', 'F');
-SELECT how FROM served('s', 'cell', 'E');
-SELECT evictions, stored_payloads, stored_bytes FROM cell_store_stats;
--- all in one statement, too
-SELECT cell_invalidate('s');
-SELECT count(*), bool_and(octet_length(cell_data('s', sample)) = 320004) FROM cell_samples('s') sample WHERE sample > 'C';
-SELECT stored_payloads, stored_bytes FROM cell_store_stats;
-SET cell_binary.store_size = 0;
-SELECT cell_invalidate('s');
-SELECT how, same FROM served('s', 'cell', 'D');
-SELECT how, same FROM served('s', 'cell', 'D');
-SET client_min_messages = notice;
-CALL cell_prepare('s', 'D');
-SET client_min_messages = warning;
-SET cell_binary.store_size = -1;
-SELECT how, same FROM served('s', 'cell', 'D');
-SELECT how, same FROM served('s', 'cell', 'D');
-RESET cell_binary.store_size;
-
 -- changes must outlive a crash, payloads must not
 ALTER TABLE cell_payload SET LOGGED;
 SELECT * FROM error_of($$SELECT cell_data('s', 'D')$$);

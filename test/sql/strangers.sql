@@ -1,0 +1,211 @@
+-- What roles can do to each other: nobody waits for a stranger, runs his code,
+-- or inherits what is another's
+CREATE SCHEMA test_strangers;
+SET search_path = test_strangers, public;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set served :abs_srcdir '/include/served.sql'
+\set error_of :abs_srcdir '/include/error_of.sql'
+\i :served
+\i :error_of
+\set VERBOSITY terse
+SET client_min_messages = warning;
+
+CREATE ROLE regress_cell_owner;
+CREATE ROLE regress_cell_reader;
+CREATE ROLE regress_cell_stranger;
+GRANT USAGE ON SCHEMA test_strangers TO PUBLIC;
+GRANT CREATE ON SCHEMA test_strangers TO regress_cell_owner;
+-- Locks of this session that keep others from reading or writing a relation
+CREATE VIEW strong_locks AS SELECT relation::regclass, mode FROM pg_locks
+WHERE pid = pg_backend_pid() AND relation IS NOT NULL AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+ORDER BY 1, 2;
+GRANT SELECT ON strong_locks TO PUBLIC;
+
+SET ROLE regress_cell_owner;
+CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
+INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 1000) i, unnest('{A,B}'::text[]) s;
+GRANT SELECT ON cell TO regress_cell_reader;
+
+-- to drop a study locks the tables that have its triggers, and no others
+SET ROLE regress_cell_reader;
+BEGIN;
+SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
+SELECT cell_drop_study('m');
+SELECT * FROM strong_locks;
+COMMIT;
+SET ROLE regress_cell_stranger;
+BEGIN;
+SELECT cell_register_study('m', 'pg_database', 'encoding', 'datconnlimit', 'encoding', 'encoding', feature_columns => '{datistemplate}', store => false);
+SELECT cell_drop_study('m');
+SELECT cell_register_study('m', 'pg_attribute', 'attrelid', 'attnum', 'attnum', 'attnum', feature_columns => '{attisdropped}', store => false);
+ROLLBACK;
+BEGIN;
+SELECT cell_register_study('m', 'pg_attribute', 'attnum', 'attnum', 'attnum', 'attnum', feature_columns => '{attisdropped}', store => false);
+SELECT cell_drop_study('m');
+SELECT * FROM strong_locks;
+COMMIT;
+-- which the row of the registry does not decide
+RESET ROLE;
+BEGIN;
+INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features)
+VALUES (-1, 'm', 'pg_authid', true, 'regress_cell_owner', 'a', 'b', 'c', 'd', 'e', '{f}');
+SELECT cell_drop_study('m');
+SELECT * FROM strong_locks;
+COMMIT;
+SET ROLE regress_cell_owner;
+BEGIN;
+SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
+COMMIT;
+BEGIN;
+SELECT cell_drop_study('m');
+SELECT * FROM strong_locks;
+COMMIT;
+-- a role that is not their owner leaves the triggers, which do nothing then
+SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
+RESET ROLE;
+ALTER TABLE cell OWNER TO regress_cell_reader;
+GRANT SELECT ON cell TO regress_cell_owner;
+SET ROLE regress_cell_owner;
+BEGIN;
+SET client_min_messages = notice;
+SELECT cell_drop_study('m');
+SET client_min_messages = warning;
+SELECT * FROM strong_locks;
+COMMIT;
+SET ROLE regress_cell_reader;
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'cell'::regclass;
+INSERT INTO cell VALUES ('C', 1, 1, 1, 1);
+DELETE FROM cell WHERE sample = 'C';
+RESET ROLE;
+SELECT count(*) AS changes FROM cell_change;
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'cell'::regclass LOOP
+		EXECUTE format('DROP TRIGGER %I ON cell', name);
+	END LOOP;
+END $$;
+ALTER TABLE cell OWNER TO regress_cell_owner;
+GRANT SELECT ON cell TO regress_cell_reader;
+-- nor are those waited for who have put a trigger of the study on a table of their own
+SET ROLE regress_cell_owner;
+SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
+RESET ROLE;
+SELECT id FROM cell_study WHERE study = 'm' \gset
+CREATE TABLE lure (sample text);
+ALTER TABLE lure OWNER TO regress_cell_stranger;
+SET ROLE regress_cell_stranger;
+CREATE TRIGGER lure AFTER INSERT ON lure FOR EACH ROW EXECUTE FUNCTION cell_source_changed(:'id');
+RESET ROLE;
+BEGIN;
+SELECT cell_drop_study('m');
+SELECT * FROM strong_locks;
+COMMIT;
+DROP TABLE lure;
+
+-- who may make triggers on the source makes no change of each cell
+SET ROLE regress_cell_owner;
+SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}');
+GRANT TRIGGER ON cell TO regress_cell_stranger;
+RESET ROLE;
+SELECT id FROM cell_study WHERE study = 's' \gset
+SET ROLE regress_cell_stranger;
+CREATE TRIGGER each_cell AFTER INSERT OR UPDATE OR DELETE ON test_strangers.cell FOR EACH ROW EXECUTE FUNCTION cell_source_changed(:'id');
+SELECT * FROM error_of($$CREATE TRIGGER by_id AFTER INSERT ON test_strangers.cell FOR EACH ROW EXECUTE FUNCTION cell_source_changed('1', 'cell_id');
+	SET ROLE regress_cell_owner; INSERT INTO cell VALUES ('A', 5000, 1, 1, 1)$$);
+SET ROLE regress_cell_owner;
+UPDATE cell SET x = x + 1;
+SELECT * FROM served('s', 'cell', 'A');
+SELECT * FROM served('s', 'cell', 'A');
+RESET ROLE;
+SELECT count(*) AS changes FROM cell_change WHERE study = :id;
+DROP TRIGGER each_cell ON cell;
+-- a call of the triggers' condition elsewhere hides nothing
+SET ROLE regress_cell_owner;
+SELECT bool_or(cell_first_touch('A'::text)) FROM generate_series(1, 10);
+UPDATE cell SET x = x + 1 WHERE cell_first_touch(sample) OR cell_first_touch(sample, sample) OR sample = 'A';
+SELECT * FROM served('s', 'cell', 'A');
+SELECT cell_drop_study('s');
+
+-- a study is the role's that registered it, not that of its name
+SET ROLE regress_cell_reader;
+SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
+RESET ROLE;
+ALTER ROLE regress_cell_reader RENAME TO regress_cell_renamed;
+CREATE ROLE regress_cell_reader;
+GRANT SELECT ON cell TO regress_cell_reader;
+SET ROLE regress_cell_reader;
+SELECT * FROM error_of($$SELECT cell_drop_study('s')$$);
+SELECT * FROM error_of($$SELECT cell_invalidate('s')$$);
+SET ROLE regress_cell_renamed;
+SELECT cell_drop_study('s');
+SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
+RESET ROLE;
+DROP OWNED BY regress_cell_renamed;
+DROP ROLE regress_cell_renamed;
+SET ROLE regress_cell_reader;
+SELECT * FROM error_of($$SELECT cell_drop_study('s')$$);
+SET ROLE regress_cell_owner;
+SELECT cell_drop_study('s');
+
+-- EXECUTE on a view's functions is needed for a payload that is ready, too
+RESET ROLE;
+CREATE FUNCTION secret(x integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
+REVOKE EXECUTE ON FUNCTION secret FROM PUBLIC;
+CREATE VIEW calling AS SELECT sample, cell_id, secret(x) AS x, y, phenotypes FROM cell;
+GRANT SELECT ON calling TO regress_cell_reader;
+SELECT cell_register_study('v', 'calling', phenotypes => 'phenotypes', features => '{a}', store => true);
+SELECT how FROM served('v', 'calling', 'A');
+SELECT how FROM served('v', 'calling', 'A');
+SET ROLE regress_cell_reader;
+SELECT * FROM error_of($$SELECT * FROM calling$$);
+SELECT s, error_of.* FROM unnest('{A,B}'::text[]) s, error_of(format($$SELECT cell_data('v', %L)$$, s));
+SELECT error_of.* FROM error_of($$SELECT cell_data_head('v', 'A')$$);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION secret TO regress_cell_reader;
+SET ROLE regress_cell_reader;
+SELECT how FROM served('v', 'calling', 'A');
+RESET ROLE;
+SELECT cell_drop_study('v');
+
+-- the names of features are told without planning a query, which runs code of the table's owner
+SET ROLE regress_cell_owner;
+CREATE FUNCTION trap() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	PERFORM set_config('test.ran_as', current_user, false);
+	RETURN 1;
+END $$;
+CREATE INDEX trap ON cell ((trap()));
+SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}');
+\c -
+SET search_path = test_strangers, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET test.ran_as = '';
+SELECT * FROM cell_feature_names('s');
+SELECT cell_feature_names_json('s');
+SELECT study, source FROM cell_studies;
+SELECT cell_invalidate('s');
+SELECT current_setting('test.ran_as') AS "run by naming features";
+EXPLAIN (COSTS off) SELECT FROM cell;
+SELECT current_setting('test.ran_as') = current_user AS "run by planning any query";
+SET ROLE regress_cell_owner;
+DROP INDEX trap;
+
+-- nothing that a query says on its way goes to a client, which might not take it
+RESET ROLE;
+CREATE FUNCTION chatter(x integer) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE WARNING 'x is %', x;
+	RETURN x;
+END $$;
+CREATE VIEW chatting AS SELECT sample, cell_id, chatter(x) AS x, y, phenotypes FROM cell WHERE cell_id = 1;
+SELECT cell_register_study('v', 'chatting', phenotypes => 'phenotypes', features => '{a}', store => true);
+SELECT octet_length(cell_data('v', 'A'));
+SELECT current_setting('client_min_messages');
+SELECT cell_drop_study('v');
+
+SELECT cell_drop_study('s');
+DROP SCHEMA test_strangers CASCADE;
+DROP ROLE regress_cell_owner, regress_cell_reader, regress_cell_stranger;
