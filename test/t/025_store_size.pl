@@ -1,0 +1,107 @@
+# cell_binary.store_size: what makes room, who may set it, and what it bounds.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('store_size');
+$node->safe_psql('postgres', q{
+	CREATE ROLE reader LOGIN;
+	CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, PRIMARY KEY (sample, cell_id));
+	INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 20000) i, unnest('{D,E,F,G}'::text[]) s;
+	GRANT SELECT ON cell TO reader;
+	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}')});
+
+sub set_store_size
+{
+	my ($size) = @_;
+	$node->safe_psql('postgres', "LOAD 'cell_binary'; ALTER SYSTEM SET cell_binary.store_size = '$size'; SELECT pg_reload_conf()");
+	$node->poll_query_until('postgres', "SELECT current_setting('cell_binary.store_size', true) = '$size'") or die "no $size";
+}
+
+# How payloads of samples are served: ready, or made.
+sub served
+{
+	return join ' ', map {
+		my $ready = $node->safe_psql('postgres', qq{
+			SELECT hits AS before FROM cell_store_stats \\gset
+			SELECT octet_length(cell_data('s', '$_')) = 320004;
+			SELECT CASE WHEN hits > :before THEN 'ready' ELSE 'made' END FROM cell_store_stats}) =~ s/\n/ /r;
+		$ready =~ s/^t //r
+	} @_;
+}
+my $counts = 'SELECT stored_payloads, stored_bytes FROM cell_store_stats';
+
+# Three of 320 kB: the least recently used makes room.
+set_store_size('1MB');
+is(served(qw(D E F)), 'made made made', 'three fit');
+$node->safe_psql('postgres', 'SELECT pg_sleep(1.1)');
+is(served('D'), 'ready', 'the first one is used again');
+is(served('G'), 'made', 'the fourth does not fit');
+is(served(qw(D F E)), 'ready ready made', 'the one that was not used for the longest time made room');
+is($node->safe_psql('postgres', 'SELECT evictions, stored_payloads, stored_bytes FROM cell_store_stats'), '2|3|960012', 'evicted');
+is($node->safe_psql('postgres', qq{
+	SELECT cell_invalidate('s');
+	SELECT count(*), bool_and(octet_length(cell_data('s', sample)) = 320004) FROM cell_samples('s') sample;
+	$counts}), "\n4|t\n3|960012", 'all in one statement, too');
+# A transaction that only reads uses them as well.
+$node->safe_psql('postgres', 'SELECT pg_sleep(1.1)');
+my ($oldest) = split /\n/, $node->safe_psql('postgres', 'SELECT sample FROM cell_payload ORDER BY used_at LIMIT 1');
+$node->safe_psql('postgres', "BEGIN READ ONLY; SELECT length(cell_data('s', '$oldest')); COMMIT");
+my ($missing) = grep { $node->safe_psql('postgres', "SELECT count(*) FROM cell_payload WHERE sample = '$_'") eq '0' } qw(D E F G);
+is(served($missing, $oldest), 'made ready', 'what a read-only transaction used does not make room');
+
+# One transaction of a role that may only read: what it stores and evicts in turn
+# stays on disk until VACUUM comes by, which is bounded.
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
+$node->reload;
+my $size = q{SELECT pg_total_relation_size('cell_payload')};
+$node->safe_psql('postgres', q{SET ROLE reader; BEGIN;
+	SELECT count(length(cell_data('s', sample, layout))) FROM generate_series(1, 40) i, cell_samples('s') sample, unnest('{compact,spt,arrow,dense}'::text[]) layout;
+	COMMIT});
+cmp_ok($node->safe_psql('postgres', $size), '<', 70 * 1024 * 1024, 'the disk holds at most twice the size, and 64 MB');
+my $notice;
+foreach (1 .. 10)
+{
+	(undef, undef, $notice) = $node->psql('postgres', q{SELECT cell_invalidate('s'); CALL cell_prepare('s', 'D')});
+	last if $notice =~ /not stored/;
+}
+like($notice, qr/packed, not stored because the store is full until VACUUM/, 'cell_prepare says so');
+is($node->safe_psql('postgres', q{SELECT cell_data('s', 'D') = (SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell WHERE sample = 'D')}), 't', 'and what is served is right');
+$node->safe_psql('postgres', 'VACUUM cell_payload');
+is(served(qw(D D)), 'made ready', 'after VACUUM payloads are stored again');
+$node->safe_psql('postgres', q{SELECT count(length(cell_data('s', sample, layout))) FROM generate_series(1, 5) i, cell_samples('s') sample, unnest('{compact,spt,arrow,dense}'::text[]) layout});
+cmp_ok($node->safe_psql('postgres', $size), '<', 70 * 1024 * 1024, 'where there were others');
+
+# Nothing is stored, or there is no limit.
+set_store_size('0');
+$node->safe_psql('postgres', q{SELECT cell_invalidate('s')});
+is(served(qw(D D)), 'made made', '0 stores nothing');
+my (undef, undef, $errors) = $node->psql('postgres', q{CALL cell_prepare('s', 'D')});
+like($errors, qr/payloads of study "s" cannot be stored\nDETAIL:  The setting cell_binary.store_size is 0/, 'and cell_prepare is an error');
+set_store_size('-1');
+is(served(qw(D E F G D E F G)), 'made made made made ready ready ready ready', '-1 sets no limit');
+
+# It is everybody's: no session, role or database sets it for itself.
+sub fails
+{
+	my ($sql, $role, $options) = @_;
+	local %ENV = (%ENV, defined $options ? (PGOPTIONS => $options) : ());
+	my (undef, undef, $output) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql", extra_params => [ '-U', $role ]);
+	return ($output =~ /ERROR:  (\w{5})/)[0];
+}
+my $data = q{SELECT length(cell_data('s', 'D'))};
+is(fails("LOAD 'cell_binary'; SET cell_binary.store_size = '1GB'", 'postgres'), '55P02', 'SET');
+is(fails("LOAD 'cell_binary'; ALTER ROLE reader SET cell_binary.store_size = '1GB'", 'postgres'), '55P02', 'ALTER ROLE');
+is(fails($data, $_, '-c cell_binary.store_size=1MB'), '55P02', "a connection option, $_") foreach qw(reader postgres);
+is($node->safe_psql('postgres', "SET cell_binary.store_size = '1MB'; $data; SHOW cell_binary.store_size"), "320004\n-1", 'SET before the first use is discarded');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET cell_binary.store_size = 1');
+is(fails($data, 'reader'), '55P02', 'on a database, set before the library was known');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET cell_binary.store_size');
+is(fails($data, 'reader', '-c cell_binary.max_payload_size=1GB'), '42501', 'a limit that a role may not set is not pushed aside by an option');
+is(fails($data, 'postgres', '-c cell_binary.max_payload_size=1GB'), undef, 'a superuser may set it');
+
+$node->stop;
+done_testing();
