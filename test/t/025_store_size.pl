@@ -58,9 +58,13 @@ is(served($missing, $oldest), 'made ready', 'what a read-only transaction used d
 $node->append_conf('postgresql.conf', "autovacuum = off\n");
 $node->reload;
 my $size = q{SELECT pg_total_relation_size('cell_payload')};
-$node->safe_psql('postgres', q{SET ROLE reader; BEGIN;
-	SELECT count(length(cell_data('s', sample, layout))) FROM generate_series(1, 40) i, cell_samples('s') sample, unnest('{compact,spt,arrow,dense}'::text[]) layout;
-	COMMIT});
+my $in_turn = q{DO $$
+	BEGIN
+		FOR i IN 1 .. 40 LOOP
+			PERFORM length(cell_data('s', sample, layout)) FROM cell_samples('s') sample, unnest('{compact,spt,arrow,dense}'::text[]) layout;
+		END LOOP;
+	END $$};
+$node->safe_psql('postgres', "SET ROLE reader; $in_turn");
 cmp_ok($node->safe_psql('postgres', $size), '<', 70 * 1024 * 1024, 'the disk holds at most twice the size, and 64 MB');
 my $notice;
 foreach (1 .. 10)
@@ -72,7 +76,7 @@ like($notice, qr/packed, not stored because the store is full until VACUUM/, 'ce
 is($node->safe_psql('postgres', q{SELECT cell_data('s', 'D') = (SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell WHERE sample = 'D')}), 't', 'and what is served is right');
 $node->safe_psql('postgres', 'VACUUM cell_payload');
 is(served(qw(D D)), 'made ready', 'after VACUUM payloads are stored again');
-$node->safe_psql('postgres', q{SELECT count(length(cell_data('s', sample, layout))) FROM generate_series(1, 5) i, cell_samples('s') sample, unnest('{compact,spt,arrow,dense}'::text[]) layout});
+$node->safe_psql('postgres', $in_turn);
 cmp_ok($node->safe_psql('postgres', $size), '<', 70 * 1024 * 1024, 'where there were others');
 
 # Nothing is stored, or there is no limit.
