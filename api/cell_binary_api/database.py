@@ -148,8 +148,10 @@ async def download(payload: Payload):
         async def body(start: int, stop: int) -> AsyncIterator[bytes]:
             cursor = connection.cursor()
             cursor.adapters.register_loader("bytea", View)
+            # Not cell_data_chunks, whose rows PostgreSQL collects before it sends the first one.
             async with aclosing(cursor.stream(
-                    "SELECT byte_offset, body FROM cell_data_chunks(%s, %s, %s, %s, %s) WHERE chunk BETWEEN %s AND %s",
+                    "SELECT byte_offset, body FROM (SELECT cell_data(%s, %s, %s, %s) OFFSET 0) AS p (payload), cell_chunks(payload, %s)"
+                    " WHERE chunk BETWEEN %s AND %s",
                     (*payload, CHUNK_BYTES, start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES), binary=True)) as rows:
                 async for offset, chunk in rows:
                     yield chunk[max(start - offset, 0):stop - offset]

@@ -111,10 +111,10 @@ def test_client_gone_while_it_is_packed(service, connection, slow):
 def test_client_gone_during_a_download(service, connection):
     service.data(sample="large", layout="compact", method="HEAD")
     client = ask(service, data_path("lab", "large", "compact"))
-    until(lambda: queries(connection, "cell_data_chunks") == 1)
+    until(lambda: queries(connection, "cell_chunks") == 1)
     before = cancelled()
     client.close()
-    until(lambda: queries(connection, "cell_data_chunks") == 0)
+    until(lambda: queries(connection, "cell_chunks") == 0)
     assert cancelled() == before + 1
     assert connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'").fetchone()[0] == 0
     assert service.data(sample="large", layout="compact", method="HEAD").status == 200
@@ -124,20 +124,20 @@ def test_slow_clients_cost_little_memory(service, connection):
     service.data(sample="large", layout="compact")
     before = service.rss()
     clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(8)]
-    until(lambda: queries(connection, "cell_data_chunks") == 8)
+    until(lambda: queries(connection, "cell_chunks") == 8)
     time.sleep(0.5)   # to read on, if it would
     assert service.rss() - before < 8 * 2.5e6   # of 16 MB each
     assert service.request("/health").status == 200
     for client in clients:
         client.close()
-    until(lambda: queries(connection, "cell_data_chunks") == 0)
+    until(lambda: queries(connection, "cell_chunks") == 0)
 
 
 def test_no_connection_left(connection, role, slow, tmp_path):
     with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_DOWNLOADS="2") as service:
         service.data(sample="large", layout="compact", method="HEAD")
         clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(2)]
-        until(lambda: queries(connection, "cell_data_chunks") == 2)
+        until(lambda: queries(connection, "cell_chunks") == 2)
         answer = service.data(sample="small", layout="compact")
         assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
         assert answer.headers["Content-Type"] == "application/problem+json" and "busy" in json.loads(answer.body)["detail"]
@@ -167,11 +167,11 @@ def test_no_connection_is_lost(connection, role, tmp_path):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(leave, range(8)))
         clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(12)]   # more than there are connections
-        until(lambda: queries(connection, "cell_data_chunks") == 0)
+        until(lambda: queries(connection, "cell_chunks") == 0)
         for client in clients:
             client.close()
         clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(4)]
-        until(lambda: queries(connection, "cell_data_chunks") == 4)
+        until(lambda: queries(connection, "cell_chunks") == 4)
         for client in clients:
             client.close()
 
@@ -180,8 +180,8 @@ def test_client_that_takes_nothing_is_given_up(connection, role, tmp_path):
     with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_STALL="1") as service:
         service.data(sample="large", layout="compact", method="HEAD")
         client = ask(service, data_path("lab", "large", "compact"))
-        until(lambda: queries(connection, "cell_data_chunks") == 1)
-        until(lambda: queries(connection, "cell_data_chunks") == 0)
+        until(lambda: queries(connection, "cell_chunks") == 1)
+        until(lambda: queries(connection, "cell_chunks") == 0)
         assert "takes nothing" in service.log.read_text()
         client.close()
 
@@ -193,7 +193,7 @@ def test_client_that_does_not_take_the_end(connection, role, tmp_path):
         for last in range(2_000_000, 4_000_000, 250_000):
             with contextlib.closing(ask(service, data_path("lab", "large", "compact"), f"Range: bytes=0-{last}\r\n")):
                 time.sleep(0.2)
-                until(lambda: connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state LIKE '%%transaction%%' OR query LIKE '%%cell_data_chunks(%%' AND state = 'active' AND pid <> pg_backend_pid()", (role,)).fetchone()[0] == 0)
+                until(lambda: connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state LIKE '%%transaction%%' OR query LIKE '%%cell_chunks(%%' AND state = 'active' AND pid <> pg_backend_pid()", (role,)).fetchone()[0] == 0)
 
 
 def test_writers_amid_downloads(service, connection):

@@ -106,7 +106,7 @@ $node->safe_psql('postgres', q{SELECT cell_register_study('not stored', 'cell', 
 $node->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', q{SELECT length(cell_data('not stored', 'A'))}), '3200004', 'standby: a study that is not stored');
 my (undef, undef, $errors) = $standby->psql('postgres', q{SELECT cell_make_ready('s', 'A', 'compact', 'identity')});
-like($errors, qr/payloads of study "s" cannot be stored\nDETAIL:  The transaction is read-only/, 'standby: stores nothing');
+like($errors, qr/payloads of study "s" cannot be stored\nDETAIL:  The server is in recovery/, 'standby: stores nothing');
 $node->safe_psql('postgres', q{BEGIN; UPDATE cell SET x = -2 WHERE sample = 'B'; PREPARE TRANSACTION 'change'});
 $node->wait_for_catchup($standby);
 $standby->promote;
@@ -150,6 +150,27 @@ foreach my $kind ('a table', 'a partitioned table')
 	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION cells');
 	$subscriber->safe_psql('postgres', 'DROP TABLE cell; DROP EXTENSION cell_binary');
 }
+
+# A publication of all tables has those of the extension, too: studies and changes
+# of the publisher, which are none here.
+$node->safe_psql('postgres', q{CREATE PUBLICATION everything FOR ALL TABLES});
+$subscriber->safe_psql('postgres', qq{
+	CREATE EXTENSION cell_binary;
+	$table;
+	SELECT cell_register_study('here', 'cell', phenotypes => 'phenotypes', features => '{a}');
+	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}');
+	CREATE TABLE other (i integer)});
+my $studies = q{SELECT string_agg(study, ' ' ORDER BY id) FROM cell_study};
+$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION everything CONNECTION '$publisher' PUBLICATION everything");
+$subscriber->poll_query_until('postgres', q{SELECT count(*) > 2 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel}) or die 'no initial copy';
+is($subscriber->safe_psql('postgres', $studies), 'here s', 'subscriber, all tables: studies are its own');
+my $foreign = q{SELECT count(*) FROM cell_change WHERE study NOT IN (SELECT id FROM cell_study) OR changed_by >= pg_snapshot_xmax(pg_current_snapshot())};
+is($subscriber->safe_psql('postgres', $foreign), '0', 'subscriber, all tables: changes are its own');
+$node->safe_psql('postgres', q{UPDATE cell SET x = x + 1 WHERE sample = 'A' AND cell_id = 1; SELECT cell_invalidate('s')});
+$node->wait_for_catchup('everything');
+is(differences($subscriber), 'none', 'subscriber, all tables: what is served is right');
+is($subscriber->safe_psql('postgres', $foreign), '0', 'and changes stay its own');
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION everything');
 $subscriber->stop;
 $node->stop;
 done_testing();

@@ -47,7 +47,7 @@ def cut_short(client: socket.socket) -> bool:
 
 
 def downloads(connection: psycopg.Connection) -> int:
-    return connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data_chunks(%' AND pid <> pg_backend_pid()").fetchone()[0]
+    return connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_chunks(%' AND pid <> pg_backend_pid()").fetchone()[0]
 
 
 def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int) -> dict[str, list[float]]:
