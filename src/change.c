@@ -122,8 +122,7 @@ overwrite_row(Relation table, HeapTuple row)
 	bool		done;
 
 	ExecForceStoreHeapTuple(row, slot, false);
-	done = table_tuple_update(table, &old, slot, GetCurrentCommandId(true), InvalidSnapshot,
-							  InvalidSnapshot, false, &failure, &lockmode, &update_indexes) == TM_Ok;
+	done = UpdateTupleIfFree(table, &old, slot, &failure, &lockmode, &update_indexes) == TM_Ok;
 	if (done && update_indexes)
 		insert_index_entries(table, slot);
 	ExecDropSingleTupleTableSlot(slot);

@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		Every difference between the supported PostgreSQL versions, 15 to 18.
+ *		Every difference between the supported PostgreSQL versions, 15 to 19.
  */
 #ifndef CELL_BINARY_COMPAT_H
 #define CELL_BINARY_COMPAT_H
@@ -87,6 +87,26 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 	str->maxlen = 0;
 	str->cursor = 0;
 }
+#endif
+
+/*
+ * Change or delete a row unless another transaction is at it.  19 has options
+ * for that, of which none is needed here.
+ */
+#if PG_VERSION_NUM >= 190000
+#define UpdateTupleIfFree(table, tid, slot, failure, lockmode, update_indexes) \
+	table_tuple_update(table, tid, slot, GetCurrentCommandId(true), 0, InvalidSnapshot, \
+					   InvalidSnapshot, false, failure, lockmode, update_indexes)
+#define DeleteTupleIfFree(table, tid, failure) \
+	table_tuple_delete(table, tid, GetCurrentCommandId(true), 0, GetActiveSnapshot(), \
+					   InvalidSnapshot, false, failure)
+#else
+#define UpdateTupleIfFree(table, tid, slot, failure, lockmode, update_indexes) \
+	table_tuple_update(table, tid, slot, GetCurrentCommandId(true), InvalidSnapshot, \
+					   InvalidSnapshot, false, failure, lockmode, update_indexes)
+#define DeleteTupleIfFree(table, tid, failure) \
+	table_tuple_delete(table, tid, GetCurrentCommandId(true), GetActiveSnapshot(), \
+					   InvalidSnapshot, false, failure, false)
 #endif
 
 /* 18 has generated columns whose values are made when they are read. */

@@ -84,8 +84,7 @@ DeleteIfFree(Relation table, ItemPointer tid)
 {
 	TM_FailureData failure;
 
-	return table_tuple_delete(table, tid, GetCurrentCommandId(true), GetActiveSnapshot(),
-							  InvalidSnapshot, false, &failure, false) == TM_Ok;
+	return DeleteTupleIfFree(table, tid, &failure) == TM_Ok;
 }
 
 void
