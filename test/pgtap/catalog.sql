@@ -1,7 +1,7 @@
 -- What every object of the extension must have.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
-SELECT plan(18);
+SELECT plan(19);
 
 CREATE TEMP VIEW member AS
 SELECT p.* FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
@@ -14,11 +14,15 @@ SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid,
 -- their arguments only.
 SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
 	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,
-		cell_source_changed,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_subsample,cell_subsample_metadata,cell_make_ready,cell_prepare}'::name[])$$,
+		cell_source_changed,cell_first_touch,cell_keep_local,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_subsample,cell_subsample_metadata,cell_make_ready,cell_prepare}'::name[])$$,
 	'all are parallel safe, but those of studies');
 SELECT set_eq('SELECT DISTINCT proname, provolatile::text FROM member WHERE provolatile <> ''i'' AND proparallel = ''s''',
-	$$VALUES ('cell_encode'::name, 's')$$, 'of these, all are immutable, but cell_encode');
+	$$VALUES ('cell_encode'::name, 's'), ('cell_chunks', 's')$$, 'of these, all are immutable, but cell_encode and cell_chunks');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proparallel <> ''s'' AND provolatile = ''i''', 'those of studies are not immutable');
+SELECT is_empty($$
+	SELECT m.oid::regprocedure, called.oid::regprocedure FROM member m, regexp_matches(m.prosqlbody::text, ':(?:funcid|aggfnoid) (\d+)', 'g') id
+	JOIN pg_proc called ON called.oid = id[1]::oid
+	WHERE position(called.provolatile IN 'isv') > position(m.provolatile IN 'isv')$$, 'none calls one that is more volatile');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proconfig IS NOT NULL', 'none needs a search_path: all names are qualified');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE prosecdef', 'none runs with its owner''s rights');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proretset AND prorows = 1000', 'set-returning ones say how many rows');

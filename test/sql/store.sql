@@ -246,6 +246,17 @@ SELECT * FROM served('s', 'cell', 'A', 'dense', 'gzip');
 COMMIT;
 SELECT count(*) AS stored FROM cell_payload WHERE sample = 'A';
 
+-- a function that is stable writes nothing: no transaction gets an id for it
+BEGIN;
+SELECT count(*) FROM cell_samples('s');
+SELECT count(*) FROM cell_feature_names('s');
+SELECT cell_feature_names_json('s');
+SELECT pg_current_xact_id_if_assigned() IS NULL AS "nothing written";
+SELECT count(*) FROM cell_data_chunks('s', 'A');
+SELECT pg_current_xact_id_if_assigned() IS NULL AS "nothing written";
+COMMIT;
+SELECT cell_invalidate('s', 'A');
+
 -- a change with the id of another cluster's transaction says nothing
 SELECT * FROM served('s', 'cell', 'A');
 INSERT INTO cell_change SELECT p.study, p.sample_hash, '4611686018427387904' FROM cell_payload p WHERE sample = 'A' LIMIT 1;
