@@ -36,15 +36,29 @@ typedef struct TouchedSamples
 	HTAB	   *noted;			/* hashes, once there are several */
 } TouchedSamples;
 
+/* The base type of an argument, InvalidOid if the caller does not tell. */
+static Oid
+argument_type(FmgrInfo *function, int argument)
+{
+	Oid			type = get_fn_expr_argtype(function, argument);
+
+	return OidIsValid(type) ? getBaseType(type) : InvalidOid;
+}
+
 static TouchedSamples *
-touched_samples(FmgrInfo *function)
+touched_samples(FmgrInfo *function, int arguments)
 {
 	TouchedSamples *samples = function->fn_extra;
 
 	if (samples == NULL)
 	{
 		samples = MemoryContextAllocZero(function->fn_mcxt, sizeof(*samples));
-		samples->type = getBaseType(get_fn_expr_argtype(function, 0));
+		samples->type = argument_type(function, 0);
+		if (!IsSampleType(samples->type) || samples->type != argument_type(function, arguments - 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("arguments of function \"cell_first_touch\" must be samples of one type"),
+					 errhint("The function cell_register_study() makes the triggers that call it.")));
 		get_typlenbyval(samples->type, &samples->length, &samples->by_value);
 		samples->context = function->fn_mcxt;
 		samples->first = EVERY_SAMPLE;
@@ -103,13 +117,14 @@ is_repeated(TouchedSamples *samples, Datum value)
  * The condition of the triggers: whether a sample is not known from an earlier
  * row of the same statement and table.  A row without a sample belongs to none.
  * What is remembered belongs to the expression that calls the function: a call
- * elsewhere has no effect on a trigger.
+ * elsewhere has no effect on a trigger.  Errors: 42804 the arguments are no
+ * samples, or of two types.
  */
 PG_FUNCTION_INFO_V1(cell_first_touch);
 Datum
 cell_first_touch(PG_FUNCTION_ARGS)
 {
-	TouchedSamples *samples = touched_samples(fcinfo->flinfo);
+	TouchedSamples *samples = touched_samples(fcinfo->flinfo, PG_NARGS());
 	bool		first = false;
 
 	for (int i = 0; i < PG_NARGS(); i++)
