@@ -232,6 +232,17 @@ BEGIN
 	END LOOP;
 END $$;
 
+CREATE FUNCTION is_partitioned(source text) RETURNS boolean LANGUAGE sql AS
+'SELECT relkind = ''p'' FROM pg_class WHERE oid = source::regclass';
+-- The partitions or children of a source, and theirs
+CREATE FUNCTION parts_of(source text) RETURNS TABLE (part text, parent text, bound text) LANGUAGE sql AS $$
+	WITH RECURSIVE below AS (
+		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhparent = source::regclass
+		UNION ALL SELECT i.inhrelid, i.inhparent FROM pg_inherits i JOIN below ON i.inhparent = below.inhrelid
+	)
+	SELECT inhrelid::regclass::text, inhparent::regclass::text, pg_get_expr(relpartbound, oid) FROM below JOIN pg_class ON oid = inhrelid ORDER BY 1
+$$;
+
 -- Cells for each sample of a source; a family has some in the child, too.
 CREATE FUNCTION fill(study text, cells integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

@@ -33,16 +33,6 @@ BEGIN
 	RETURN replace(template, '{slides}', coalesce(s.slides, ''));
 END $$;
 
-CREATE FUNCTION is_partitioned(source text) RETURNS boolean LANGUAGE sql AS
-'SELECT relkind = ''p'' FROM pg_class WHERE oid = source::regclass';
--- What a source consists of besides itself
-CREATE FUNCTION parts_of(source text) RETURNS TABLE (part text, parent text, bound text) LANGUAGE sql AS $$
-	WITH RECURSIVE below AS (
-		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhparent = source::regclass
-		UNION ALL SELECT i.inhrelid, i.inhparent FROM pg_inherits i JOIN below ON i.inhparent = below.inhrelid
-	)
-	SELECT inhrelid::regclass::text, inhparent::regclass::text, pg_get_expr(relpartbound, oid) FROM below JOIN pg_class ON oid = inhrelid ORDER BY 1
-$$;
 CREATE FUNCTION has_parts(source text) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM parts_of(source))';
 
 CREATE PROCEDURE execute_on(s shape, template text) LANGUAGE plpgsql AS $$
@@ -85,7 +75,7 @@ BEGIN
 	FOR st IN SELECT * FROM statement ORDER BY number LOOP
 		EXECUTE format('SELECT array_agg(study ORDER BY study) FROM shape WHERE %s', st.shapes) INTO studies;
 		FOR s IN SELECT * FROM shape WHERE study = ANY (studies) LOOP
-			PERFORM begin_with(s);
+			PERFORM begin_with(s), cell_track_study(s.study);
 			COMMIT;
 			PERFORM make_ready(s);
 			COMMIT;
@@ -121,6 +111,9 @@ INSERT INTO statement (name, shapes, template) VALUES
 ('WITH several', 'true', 'WITH updated AS (UPDATE {t} SET x = 7 WHERE sample = {1}), deleted AS (DELETE FROM {t} WHERE sample = {2} RETURNING cell_id)
 	INSERT INTO {t} ({columns}, cell_id) SELECT {k3}, 1, 1, {f}, cell_id FROM deleted'),
 ('TRUNCATE', 'true', 'TRUNCATE {t}'),
+('RENAME', $$study <> 'viewed'$$, 'ALTER TABLE {t} RENAME x TO z; ALTER TABLE {t} RENAME y TO x; ALTER TABLE {t} RENAME z TO y'),
+('RENAME as it was', $$study <> 'viewed'$$, 'ALTER TABLE {t} RENAME x TO z; ALTER TABLE {t} RENAME y TO x; ALTER TABLE {t} RENAME z TO y'),
+('UPDATE without triggers', 'true', 'ALTER TABLE {t} DISABLE TRIGGER USER; UPDATE {t} SET x = x + 1 WHERE sample = {1}; ALTER TABLE {t} ENABLE TRIGGER USER'),
 ('ALTER TYPE USING', $$study <> 'viewed'$$, 'ALTER TABLE {t} ALTER y TYPE integer USING y + 1');
 
 -- MERGE: what is done with rows of two samples, and with some that are not there
@@ -178,7 +171,7 @@ INSERT INTO statement (name, shapes, template) VALUES
 ('DELETE by a rule', $$study = 'viewed'$$, $$DELETE FROM viewed_ruled WHERE sample = 'S1'$$),
 ('deferred trigger', $$study = 'triggered'$$, $$INSERT INTO triggered_event VALUES ('S1'), ('S3')$$),
 ('triggers of rows', $$study = 'triggered'$$, $$UPDATE triggered SET x = x + 7 WHERE sample = 'S3'$$),
-('WHERE CURRENT OF, moving', 'true', $$DO $d$
+('WHERE CURRENT OF, moving', $$study <> 'virtual'$$, $$DO $d$
 	DECLARE cells CURSOR FOR SELECT FROM {t} WHERE x > 2 FOR UPDATE;
 	BEGIN
 		OPEN cells;
@@ -215,8 +208,8 @@ SELECT name, shapes, template FROM (VALUES
 	WHEN MATCHED THEN UPDATE SET sample = 'S3'$$),
 (170000, 'MERGE INSTEAD OF, moving', $$study = 'viewed'$$, $$MERGE INTO viewed_instead t USING (VALUES ('S1')) v (sample) ON t.sample = v.sample
 	WHEN MATCHED AND x % 2 = 0 THEN UPDATE SET sample = 'S3' WHEN MATCHED THEN DELETE$$),
-(170000, 'SET EXPRESSION', $$key = 'label'$$, $$ALTER TABLE {t} ALTER sample SET EXPRESSION AS (split_part(label, '/', 2));
-	ALTER TABLE {t} ALTER sample SET EXPRESSION AS (split_part(label, '/', 1) || '')$$),
+(170000, 'SET EXPRESSION', $$key = 'label'$$, $$ALTER TABLE {t} ALTER sample SET EXPRESSION AS (split_part(label, '/', 2))$$),
+(170000, 'SET EXPRESSION as it was', $$key = 'label'$$, $$ALTER TABLE {t} ALTER sample SET EXPRESSION AS (split_part(label, '/', 1))$$),
 (180000, 'UPDATE RETURNING old, moving', 'true', 'UPDATE {t} SET {key} = {k3} WHERE sample = {1} RETURNING old.sample, new.sample'),
 (190000, 'UPDATE FOR PORTION OF, moving', $$study = 'temporal'$$, 'UPDATE {t} FOR PORTION OF valid FROM 2 TO 4 SET sample = {3} WHERE sample = {1}'),
 (190000, 'DELETE FOR PORTION OF', $$study = 'temporal'$$, 'DELETE FROM {t} FOR PORTION OF valid FROM 2 TO 4 WHERE sample = {3}')
@@ -271,6 +264,16 @@ COPY viewed_instead (sample, x, y, phenotypes) FROM stdin;
 S1	1	2	3
 S3	1	2	3
 \.
+SELECT * FROM stale;
+BEGIN;
+TRUNCATE plain, listed_2;
+COPY plain (sample, x, y, phenotypes) FROM stdin (FREEZE);
+S1	1	2	3
+\.
+COPY listed_2 (sample, x, y, phenotypes) FROM stdin (FREEZE);
+S3	1	2	3
+\.
+COMMIT;
 SELECT * FROM stale;
 
 -- parts of transactions that are kept, and that are not
