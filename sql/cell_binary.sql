@@ -392,8 +392,10 @@ CREATE SEQUENCE cell_study_id AS integer;
 COMMENT ON SEQUENCE cell_study_id IS
 'ids of registered studies; none is used twice';
 
+-- Indexes that C opens have names of their own: were one made up for them, somebody
+-- could have taken the first choice before.
 CREATE TABLE cell_study (
-	id integer PRIMARY KEY,
+	id integer CONSTRAINT cell_study_pkey PRIMARY KEY,
 	study pg_catalog.text COLLATE pg_catalog."C" NOT NULL CONSTRAINT cell_study_name UNIQUE,
 	source pg_catalog.regclass NOT NULL,
 	store boolean NOT NULL,
@@ -604,17 +606,58 @@ CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_change ENABLE REPLICA TRIGGER cell_change_local;
 
-CREATE FUNCTION cell_first_touch(sample pg_catalog."any")
+-- The condition of the triggers (src/change_trigger.c), for each type that a sample
+-- can have: with an exact match nobody can make a better one.
+CREATE FUNCTION cell_first_touch(sample pg_catalog.text)
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_first_touch(pg_catalog."any") IS
-'condition of a trigger that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
-
-CREATE FUNCTION cell_first_touch(old_sample pg_catalog."any", new_sample pg_catalog."any")
+CREATE FUNCTION cell_first_touch(old_sample pg_catalog.text, new_sample pg_catalog.text)
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_first_touch(pg_catalog."any", pg_catalog."any") IS
-'condition of a trigger that cell_register_study makes: true for the first row of each sample that a statement updates';
+CREATE FUNCTION cell_first_touch(sample smallint)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(old_sample smallint, new_sample smallint)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(sample integer)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(old_sample integer, new_sample integer)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(sample bigint)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(old_sample bigint, new_sample bigint)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(sample pg_catalog.uuid)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION cell_first_touch(old_sample pg_catalog.uuid, new_sample pg_catalog.uuid)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_first_touch(pg_catalog.text) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+COMMENT ON FUNCTION cell_first_touch(pg_catalog.text, pg_catalog.text) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+COMMENT ON FUNCTION cell_first_touch(smallint) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+COMMENT ON FUNCTION cell_first_touch(smallint, smallint) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+COMMENT ON FUNCTION cell_first_touch(integer) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+COMMENT ON FUNCTION cell_first_touch(integer, integer) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+COMMENT ON FUNCTION cell_first_touch(bigint) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+COMMENT ON FUNCTION cell_first_touch(bigint, bigint) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid, pg_catalog.uuid) IS
+'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
 
 CREATE FUNCTION cell_invalidate(study pg_catalog.text, sample pg_catalog.text DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'

@@ -36,29 +36,19 @@ typedef struct TouchedSamples
 	HTAB	   *noted;			/* hashes, once there are several */
 } TouchedSamples;
 
-/* The base type of an argument, InvalidOid if the caller does not tell. */
-static Oid
-argument_type(FmgrInfo *function, int argument)
-{
-	Oid			type = get_fn_expr_argtype(function, argument);
-
-	return OidIsValid(type) ? getBaseType(type) : InvalidOid;
-}
-
 static TouchedSamples *
-touched_samples(FmgrInfo *function, int arguments)
+touched_samples(FmgrInfo *function)
 {
 	TouchedSamples *samples = function->fn_extra;
 
 	if (samples == NULL)
 	{
+		Oid		   *types;
+		int			arguments;
+
 		samples = MemoryContextAllocZero(function->fn_mcxt, sizeof(*samples));
-		samples->type = argument_type(function, 0);
-		if (!IsSampleType(samples->type) || samples->type != argument_type(function, arguments - 1))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("arguments of function \"cell_first_touch\" must be samples of one type"),
-					 errhint("The function cell_register_study() makes the triggers that call it.")));
+		(void) get_func_signature(function->fn_oid, &types, &arguments);
+		samples->type = types[0];
 		get_typlenbyval(samples->type, &samples->length, &samples->by_value);
 		samples->context = function->fn_mcxt;
 		samples->first = EVERY_SAMPLE;
@@ -111,20 +101,21 @@ is_repeated(TouchedSamples *samples, Datum value)
 }
 
 /*
- * cell_first_touch(sample "any") -> boolean
- * cell_first_touch(old_sample "any", new_sample "any") -> boolean; not strict
+ * cell_first_touch(sample) -> boolean
+ * cell_first_touch(old_sample, new_sample) -> boolean; not strict
+ *
+ * For each type that a sample can have.
  *
  * The condition of the triggers: whether a sample is not known from an earlier
  * row of the same statement and table.  A row without a sample belongs to none.
  * What is remembered belongs to the expression that calls the function: a call
- * elsewhere has no effect on a trigger.  Errors: 42804 the arguments are no
- * samples, or of two types.
+ * elsewhere has no effect on a trigger.
  */
 PG_FUNCTION_INFO_V1(cell_first_touch);
 Datum
 cell_first_touch(PG_FUNCTION_ARGS)
 {
-	TouchedSamples *samples = touched_samples(fcinfo->flinfo, PG_NARGS());
+	TouchedSamples *samples = touched_samples(fcinfo->flinfo);
 	bool		first = false;
 
 	for (int i = 0; i < PG_NARGS(); i++)

@@ -359,8 +359,8 @@ is_coordinate(Oid type)
 	return is_integer(type) || type == FLOAT4OID || type == FLOAT8OID || type == NUMERICOID;
 }
 
-bool
-IsSampleType(Oid type)
+static bool
+is_sample(Oid type)
 {
 	return is_integer(type) || type == TEXTOID || type == VARCHAROID || type == UUIDOID;
 }
@@ -383,7 +383,7 @@ is_intensities(Oid type)
 	return type == FLOAT4ARRAYOID || type == FLOAT8ARRAYOID;
 }
 
-static const ColumnRule sample_rule = {"a sample", "text, character varying, smallint, integer, bigint or uuid", IsSampleType};
+static const ColumnRule sample_rule = {"a sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
 static const ColumnRule cell_id_rule = {"a cell_id", "smallint, integer or bigint", is_integer};
 static const ColumnRule coordinate_rule = {"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
 static const ColumnRule mask_rule = {"a phenotypes", "bigint", is_mask};

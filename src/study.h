@@ -141,9 +141,6 @@ extern Datum StudySampleValue(const Study *study, const char *given, const char 
 /* The type of the query's first parameter. */
 extern Oid	StudySampleType(const Study *study);
 
-/* Whether a column of a base type can have the samples of a study. */
-extern bool IsSampleType(Oid type);
-
 /* The same name from a value of the column; its length is returned. */
 extern const char *SampleName(Oid type, Datum value, int *length);
 

@@ -203,17 +203,6 @@ ReportNotTracked(const Study *study)
 }
 
 void
-ReportCapturedTriggers(const Study *study, Oid table)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DUPLICATE_FUNCTION),
-			 errmsg("triggers of study \"%s\" on table \"%s\" call a function that is not part of the extension",
-					study->name, get_rel_name(table)),
-			 errhint("Drop the function cell_first_touch() in schema \"%s\" that has arguments of the type of the sample.",
-					 get_namespace_name(study->schema))));
-}
-
-void
 ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error)
 {
 	ereport(WARNING,

@@ -52,9 +52,6 @@ pg_noreturn extern void ReportNotStored(const Study *study, const char *detail, 
 /* The study has no triggers to be made. */
 pg_noreturn extern void ReportNotTracked(const Study *study);
 
-/* A trigger was made, but does not call the functions of the extension. */
-pg_noreturn extern void ReportCapturedTriggers(const Study *study, Oid table);
-
 /* A warning: what was packed is served, but not stored. */
 extern void ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error);
 

@@ -30,10 +30,12 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "nodes/makefuncs.h"
-#include "nodes/parsenodes.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "study_errors.h"
 #include "utils/acl.h"
@@ -60,18 +62,19 @@ static const TriggerKind kinds[] = {
 
 #define ALL_KINDS ((1 << lengthof(kinds)) - 1)
 
-/* The functions of the triggers. */
+/* The functions of the triggers, and the column that they look at. */
 typedef struct TriggerFunctions
 {
 	Oid			trigger;		/* cell_source_changed() */
+	Oid			sample_type;	/* text for character varying, and no domain */
 	Oid			one_row;		/* cell_first_touch(sample) */
 	Oid			two_rows;		/* cell_first_touch(old sample, new sample) */
 } TriggerFunctions;
 
 static Oid
-own_function(const Study *study, const char *name, int arguments)
+own_function(const Study *study, const char *name, Oid type, int arguments)
 {
-	const Oid	types[] = {ANYOID, ANYOID};
+	const Oid	types[] = {type, type};
 
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
 						   PointerGetDatum(buildoidvector(types, arguments)),
@@ -81,11 +84,13 @@ own_function(const Study *study, const char *name, int arguments)
 static TriggerFunctions
 trigger_functions(const Study *study)
 {
+	Oid			type = StudySampleType(study);
+
 	return (TriggerFunctions)
 	{
-		own_function(study, "cell_source_changed", 0),
-			own_function(study, "cell_first_touch", 1),
-			own_function(study, "cell_first_touch", 2)
+		own_function(study, "cell_source_changed", InvalidOid, 0), type,
+			own_function(study, "cell_first_touch", type, 1),
+			own_function(study, "cell_first_touch", type, 2)
 	};
 }
 
@@ -99,13 +104,15 @@ scan_triggers(Relation triggers, Oid table)
 	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
 }
 
-/* Whether an expression is a column of the old or the new row. */
+/* Whether an expression is a column of the old or the new row, perhaps as its base type. */
 static bool
 is_column(const Node *expression, int row, AttrNumber column)
 {
 	const Var  *var = (const Var *) expression;
 
-	return IsA(expression, Var) && var->varno == row && var->varattno == column;
+	if (IsA(expression, RelabelType))
+		var = (const Var *) ((const RelabelType *) expression)->arg;
+	return IsA(var, Var) && var->varno == row && var->varattno == column;
 }
 
 /* Whether a trigger has the condition of a kind, and no other. */
@@ -193,39 +200,61 @@ TriggersComplete(Relation table, const Study *study, SourceView *view)
 	return found == ALL_KINDS;
 }
 
-/* The sample of the old or the new row, in the condition of a trigger. */
-static Node *
-sample_of(const Study *study, const char *row)
+/*
+ * The sample of the old or the new row, in the condition of a trigger.  A cast is
+ * explicit, so that pg_dump writes it down: then the function with that very type
+ * is found again, whatever other functions somebody has made.
+ */
+static Expr *
+sample_of(Oid table, AttrNumber sample, int row, Oid type)
 {
-	ColumnRef  *column = makeNode(ColumnRef);
+	Oid			column_type;
+	int32		typmod;
+	Oid			collation;
+	Expr	   *column;
 
-	column->fields = list_make2(makeString(pstrdup(row)), makeString(pstrdup(study->sample.name)));
-	column->location = -1;
-	return (Node *) column;
+	get_atttypetypmodcoll(table, sample, &column_type, &typmod, &collation);
+	column = (Expr *) makeVar(row, sample, column_type, typmod, collation, 0);
+	return column_type == type ? column :
+		(Expr *) makeRelabelType(column, type, -1, collation, COERCE_EXPLICIT_CAST);
 }
 
+/*
+ * The condition is made of the functions themselves, not of their names.  So
+ * PostgreSQL leaves it to us to note what it depends on.
+ */
 static void
-create_trigger(const Study *study, Oid table, Oid function, const TriggerKind *kind)
+create_trigger(const Study *study, Oid table, const TriggerFunctions *functions, const TriggerKind *kind)
 {
-	char	   *schema = get_namespace_name(study->schema);
+	AttrNumber	sample = get_attnum(table, study->sample.name);
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
 	List	   *samples = NIL;
+	Oid			condition;
+	ObjectAddress trigger;
+	ObjectAddress needed;
 
 	if (kind->sees_old)
-		samples = lappend(samples, sample_of(study, "old"));
+		samples = lappend(samples, sample_of(table, sample, PRS2_OLD_VARNO, functions->sample_type));
 	if (kind->sees_new)
-		samples = lappend(samples, sample_of(study, "new"));
+		samples = lappend(samples, sample_of(table, sample, PRS2_NEW_VARNO, functions->sample_type));
+	condition = list_length(samples) == 2 ? functions->two_rows : functions->one_row;
+
 	statement->trigname = psprintf("cell_binary_%d_%s", study->id, kind->name);
 	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);
-	statement->funcname = list_make2(makeString(schema), makeString(pstrdup("cell_source_changed")));
+	statement->funcname = list_make2(makeString(get_namespace_name(study->schema)),
+									 makeString(pstrdup("cell_source_changed")));
 	statement->args = list_make1(makeString(psprintf("%d", study->id)));
 	statement->row = true;
 	statement->timing = TRIGGER_TYPE_AFTER;
 	statement->events = kind->event;
-	statement->whenClause = (Node *) makeFuncCall(list_make2(makeString(schema), makeString(pstrdup("cell_first_touch"))),
-												  samples, COERCE_EXPLICIT_CALL, -1);
-	CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid,
-						  function, InvalidOid, NULL, false, false, TRIGGER_FIRES_ALWAYS);
+	trigger = CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid, functions->trigger, InvalidOid,
+									(Node *) makeFuncExpr(condition, BOOLOID, samples, InvalidOid,
+														  exprCollation(linitial(samples)), COERCE_EXPLICIT_CALL),
+									false, false, TRIGGER_FIRES_ALWAYS);
+	ObjectAddressSubSet(needed, RelationRelationId, table, sample);
+	recordDependencyOn(&trigger, &needed, DEPENDENCY_NORMAL);
+	ObjectAddressSet(needed, ProcedureRelationId, condition);
+	recordDependencyOn(&trigger, &needed, DEPENDENCY_NORMAL);
 	CommandCounterIncrement();
 }
 
@@ -318,9 +347,7 @@ TriggersCreate(const Study *study)
 		missing = ALL_KINDS & ~repair_triggers(study, table, &functions);
 		for (size_t i = 0; i < lengthof(kinds); i++)
 			if (missing & (1 << i))
-				create_trigger(study, table, functions.trigger, &kinds[i]);
-		if (missing != 0 && repair_triggers(study, table, &functions) != ALL_KINDS)
-			ReportCapturedTriggers(study, table);
+				create_trigger(study, table, &functions, &kinds[i]);
 	}
 }
 

@@ -124,8 +124,6 @@ DROP TRIGGER each_cell ON cell;
 -- a call of the triggers' condition elsewhere hides nothing
 SET ROLE regress_cell_owner;
 SELECT bool_or(cell_first_touch('A'::text)) FROM generate_series(1, 10);
-SELECT call, error_of.* FROM unnest(ARRAY[$$cell_first_touch('A'::text, 1)$$, $$cell_first_touch(1, 'A'::text)$$, $$cell_first_touch(1::bigint, 1)$$, 'cell_first_touch(NULL)',
-	'cell_first_touch(ROW(1))', 'cell_first_touch(1.5)']) call, error_of('SELECT ' || call);
 UPDATE cell SET x = x + 1 WHERE cell_first_touch(sample) OR cell_first_touch(sample, sample) OR sample = 'A';
 SELECT * FROM served('s', 'cell', 'A');
 SELECT cell_drop_study('s');
