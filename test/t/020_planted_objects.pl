@@ -122,7 +122,7 @@ S4	101	3	4	f	t
 	SELECT imaging.cell_invalidate('seen'::pg_catalog.text, 'S1'::pg_catalog.text), imaging.cell_invalidate('flags'::pg_catalog.text, NULL::pg_catalog.text);
 	CREATE TABLE tissue.masks_3 PARTITION OF tissue.masks FOR VALUES IN (3);
 	INSERT INTO tissue.masks VALUES (3, 200, 1, 2, 3, '{0.1,0.2,0.3}');
-	SELECT imaging.cell_track_study('masks'::pg_catalog.text)};
+	SELECT imaging.cell_track_study('masks'::pg_catalog.text), imaging.cell_first_touch('S1'::pg_catalog.text)};
 
 my $monitoring = q{
 	SELECT study, hits, misses, waits, direct, packings, packing_time IS NOT NULL, served_bytes, evictions, stored_payloads, stored_bytes
