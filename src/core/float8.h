@@ -13,7 +13,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define CB_FLOAT8_SCALE (1.0 / 251.0)
+/*
+ * A variable, as the steps below are: where a processor computes with more bits
+ * than a double has, it must round each one as others do.
+ */
+static const double cb_float8_scale = 1.0 / 251.0;
 
 /* Bits of a double's fraction behind the 5 that are kept. */
 #define CB_FLOAT8_SHIFT (52 - 5)
@@ -28,7 +32,8 @@
 static inline uint8_t
 cb_float8_encode(double value)
 {
-	double		shifted = 1.0 + value / CB_FLOAT8_SCALE;
+	const double steps = value / cb_float8_scale;
+	const double shifted = 1.0 + steps;
 	uint64_t	bits;
 
 	if (!(shifted >= 1.0))
@@ -45,9 +50,11 @@ cb_float8_decode(uint8_t code)
 {
 	uint64_t	bits = (CB_FLOAT8_ONE + code) << CB_FLOAT8_SHIFT;
 	double		shifted;
+	double		number;
 
 	memcpy(&shifted, &bits, sizeof(shifted));
-	return (shifted - 1.0) * CB_FLOAT8_SCALE;
+	number = (shifted - 1.0) * cb_float8_scale;
+	return number;
 }
 
 #endif							/* CB_FLOAT8_H */
