@@ -111,7 +111,7 @@ SELECT n, i, hashint8(i + 1000 * n) AS x, hashint8(-i) AS y, hashint8extended(i,
 FROM generate_series(1, 150) n, generate_series(1::bigint, n) i;
 ALTER TABLE wide SET (parallel_workers = 2);
 ANALYZE wide;
-SET work_mem = '4GB';   -- for hashing 150 samples at what the planner takes for their size
+SET work_mem = '2000MB';   -- for hashing 150 samples at what the planner takes for their size
 SELECT plan_nodes('SELECT cell_pack(i, x, y, phenotypes) FROM wide GROUP BY n');
 CREATE TABLE by_worker AS
 SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
