@@ -188,27 +188,10 @@ CREATE CONSTRAINT TRIGGER change_at_commit AFTER INSERT ON triggered_event DEFER
 	FOR EACH ROW EXECUTE FUNCTION change_at_commit();
 
 -- values that are made when they are read
-SELECT current_setting('server_version_num')::integer >= 180000 AS is_18, current_setting('server_version_num')::integer >= 190000 AS is_19 \gset
-\if :is_18
+SELECT current_setting('server_version_num')::integer >= 180000 AS has_virtual_columns \gset
+\if :has_virtual_columns
 CREATE TABLE virtual (LIKE cell INCLUDING DEFAULTS, shifted integer GENERATED ALWAYS AS (x + 1) VIRTUAL, UNIQUE (sample, cell_id));
 INSERT INTO shape (study) VALUES ('virtual');
-\endif
-
--- rows of which statements split off parts, each with an id of its own
-\if :is_19
-CREATE TABLE temporal (LIKE cell INCLUDING DEFAULTS, valid int4range DEFAULT '[0,8)', UNIQUE (sample, cell_id)) PARTITION BY LIST (sample);
-CREATE TABLE temporal_1 PARTITION OF temporal FOR VALUES IN ('S1', 'S2');
-CREATE TABLE temporal_2 (:shuffled, sample text, valid int4range DEFAULT '[0,8)');
-ALTER TABLE temporal_2 DROP dropped;
-ALTER TABLE temporal ATTACH PARTITION temporal_2 FOR VALUES IN ('S3');
-CREATE TABLE temporal_rest PARTITION OF temporal DEFAULT;
-CREATE FUNCTION give_id() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	NEW.cell_id := nextval('cell_ids');
-	RETURN NEW;
-END $$;
-CREATE TRIGGER give_id BEFORE INSERT ON temporal FOR EACH ROW EXECUTE FUNCTION give_id();
-INSERT INTO shape (study, places) VALUES ('temporal', true);
 \endif
 
 -- for a while the parents of sources that are no partitioned tables

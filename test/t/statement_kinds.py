@@ -141,10 +141,6 @@ def writes_past_the_source():
             yield Kind(f'MERGE into {view}', [f'''MERGE INTO {view} t USING (VALUES ({{s1}}), ({{s2}})) v (of) ON t.sample = v.of
                 WHEN MATCHED AND x % 3 = 0 THEN UPDATE SET {{move}} WHEN MATCHED AND x % 3 = 1 THEN DELETE
                 WHEN NOT MATCHED THEN INSERT ({{columns}}) VALUES (v.of, 1, 1, {{feature}})'''], viewed, weight=1, since=170000)
-    yield Kind('UPDATE FOR PORTION OF', ['UPDATE {table} FOR PORTION OF valid FROM 2 TO 5 SET {change} WHERE {some}'],
-               lambda shape: shape.study == 'temporal', weight=1, since=190000)
-    yield Kind('DELETE FOR PORTION OF', ['DELETE FROM {table} FOR PORTION OF valid FROM 2 TO 5 WHERE {some}'],
-               lambda shape: shape.study == 'temporal', weight=1, since=190000)
 
 
 def all_kinds():

@@ -30,7 +30,7 @@ WAYS = ['directly in a part', 'RELEASE a savepoint', 'ROLLBACK TO a savepoint', 
 LAYOUTS = [('compact', 'identity')] * 8 + [('spt', 'identity'), ('dense', 'zstd')]
 
 # What befalls one of several writers: serialization failures, locks not had in time, violations of unique and foreign
-# keys and of partitions' bounds, a cursor without a row, rows that a statement or its triggers would change twice.
+# keys and of partitions' bounds, also by a trigger, a cursor without a row, rows that would be changed twice.
 EXPECTED_ERRORS = {'40001', '40P01', '55P03', '23505', '23503', '23514', '0A000', '24000', '21000', '27000'}
 
 
@@ -81,7 +81,7 @@ class Run:
         """The first time that a shape is served wrong is told with what was written to it last."""
         if shape.study in self.stale:
             return
-        transactions = [f'  writer {writer.number}: {transcript(steps, shape)}' for writer in self.writers for steps in writer.last[shape.study]]
+        transactions = [f'  writer {writer.number}: {transcript(steps, shape)}' for writer in self.writers for steps in list(writer.last[shape.study])]
         self.stale[shape.study] = '\n'.join([f'{shape.study}, after {self.seconds():.1f} s and {self.counts["compared"]} comparisons: {what}', *transactions])
 
 
@@ -89,7 +89,8 @@ class Writer:
     def __init__(self, run, number):
         self.shared, self.number, self.random = run, number, random.Random(f'{run.seed} writer {number}')
         self.last = collections.defaultdict(lambda: collections.deque(maxlen=3))   # transactions on each shape: (shape or None, statement)
-        self.kinds, self.shapes, self.transactions = [], collections.defaultdict(list), 0
+        self.kinds, self.shapes = [], collections.defaultdict(list)                # to be dealt
+        self.steps, self.transactions = [], 0
 
     def shuffled(self, things):
         return self.random.sample(things, len(things))
@@ -251,6 +252,7 @@ def main():
     comparisons = int(os.environ.get('STATEMENTS_COMPARISONS', 0))
     connection = connect()
     run = Run(connection, seed)
+    threading.excepthook = lambda failure: run.reader_errors.append(f'a thread ended: {failure.exc_value!r}')
     # On a busy machine longer: until all has been done.
     while run.seconds() < seconds or run.counts['compared'] < comparisons or run.never_done() and run.seconds() < 10 * seconds:
         play_round(run, connection, max(1, min(ROUND_SECONDS, seconds - run.seconds())))
