@@ -390,7 +390,7 @@ COMMENT ON FUNCTION cell_chunks(pg_catalog.bytea, integer) IS
 
 CREATE SEQUENCE cell_study_id AS integer;
 COMMENT ON SEQUENCE cell_study_id IS
-'ids of registered studies; none is used twice';
+'ids of registered studies';
 
 -- Indexes that C opens have names of their own: were one made up for them, somebody
 -- could have taken the first choice before.
@@ -602,6 +602,14 @@ COMMENT ON FUNCTION cell_keep_local() IS
 CREATE TRIGGER cell_study_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_study
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_study ENABLE REPLICA TRIGGER cell_study_local;
+CREATE FUNCTION cell_check_store()
+RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_check_store() IS
+'trigger that stores nothing of a study whose row was inserted by a role that does not own its source';
+CREATE TRIGGER cell_study_store BEFORE INSERT ON @extschema@.cell_study
+FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_check_store();
+
 CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_change
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_change ENABLE REPLICA TRIGGER cell_change_local;

@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "commands/trigger.h"
 #include "distributed.h"
 #include "errors.h"
 #include "miscadmin.h"
@@ -370,4 +371,42 @@ cell_track_study(PG_FUNCTION_ARGS)
 		ReportNotSourceOwner(study);
 	TriggersCreate(study);
 	PG_RETURN_VOID();
+}
+
+/*
+ * cell_check_store() -> trigger
+ *
+ * BEFORE INSERT on the registry, for each row.  The owner of the extension can
+ * insert rows, as pg_restore does for him.  Payloads of a source are stored only
+ * if the role that inserts the row owns it, as in cell_register_study(): others
+ * cannot say that all its readers see the same rows.
+ */
+PG_FUNCTION_INFO_V1(cell_check_store);
+Datum
+cell_check_store(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	columns;
+	HeapTuple	row;
+	Datum		store = BoolGetDatum(false);
+	Oid			source;
+	bool		isnull;
+	int			column = STUDY_STORE;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != OwnRelation(OwnSchema(fcinfo), "cell_study"))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"cell_check_store\" must be called as a trigger of the table cell_study before an insertion, for each row")));
+
+	columns = RelationGetDescr(trigger->tg_relation);
+	row = trigger->tg_trigtuple;
+	source = DatumGetObjectId(heap_getattr(row, STUDY_SOURCE, columns, &isnull));
+	if (isnull || get_rel_relkind(source) == '\0' || OwnsRelation(source, GetUserId()) ||
+		!DatumGetBool(heap_getattr(row, STUDY_STORE, columns, &isnull)) || isnull)
+		return PointerGetDatum(row);
+	ReportStoreRefused(get_rel_name(source));
+	isnull = false;
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));
 }

@@ -212,6 +212,16 @@ ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error
 }
 
 void
+ReportStoreRefused(const char *source)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("payloads of \"%s\" will not be stored", source),
+			 errdetail("The role that inserts the study into the table cell_study does not own its source."),
+			 errhint("The owner of the source can drop the study, and register it anew.")));
+}
+
+void
 ReportTriggersLeft(const Study *study, Oid table)
 {
 	ereport(NOTICE,

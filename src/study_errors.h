@@ -55,6 +55,9 @@ pg_noreturn extern void ReportNotTracked(const Study *study);
 /* A warning: what was packed is served, but not stored. */
 extern void ReportStoreFailed(const Study *study, const char *sample, const ErrorData *error);
 
+/* A warning: a study that was inserted into the registry is not stored. */
+extern void ReportStoreRefused(const char *source);
+
 /* A notice: the triggers of a table stay. */
 extern void ReportTriggersLeft(const Study *study, Oid table);
 

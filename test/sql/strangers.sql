@@ -149,6 +149,23 @@ SELECT * FROM error_of($$SELECT cell_drop_study('s')$$);
 SET ROLE regress_cell_owner;
 SELECT cell_drop_study('s');
 
+-- a row of the registry that a role inserts stores nothing of a source that is not the role's:
+-- here each reader sees other rows
+SET ROLE regress_cell_owner;
+CREATE VIEW mine AS SELECT sample, cell_id, x, y, length(current_user)::bigint AS phenotypes FROM cell WHERE cell_id = 1;
+GRANT SELECT ON mine TO regress_cell_reader, regress_cell_stranger;
+RESET ROLE;
+GRANT INSERT ON cell_study TO regress_cell_stranger;
+SET ROLE regress_cell_stranger;
+INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features)
+VALUES (-1, 'v', 'test_strangers.mine', true, 'regress_cell_owner', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a}');
+SELECT how FROM served('v', 'mine', 'A');
+SET ROLE regress_cell_reader;
+SELECT * FROM served('v', 'mine', 'A');
+RESET ROLE;
+REVOKE INSERT ON cell_study FROM regress_cell_stranger;
+SELECT cell_drop_study('v');
+
 -- EXECUTE on a view's functions is needed for a payload that is ready, too
 RESET ROLE;
 CREATE FUNCTION secret(x integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
