@@ -489,6 +489,12 @@ LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
 COMMENT ON FUNCTION cell_samples(pg_catalog.text) IS
 'samples of a study, in order';
 
+CREATE FUNCTION cell_samples_now(study pg_catalog.text)
+RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
+COMMENT ON FUNCTION cell_samples_now(pg_catalog.text) IS
+'support function of cell_prepare: samples that are committed when the source can be read';
+
 CREATE FUNCTION cell_positive(value bigint)
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -601,7 +607,7 @@ COMMENT ON FUNCTION cell_keep_local() IS
 -- brings would name other studies, and transactions that nobody here knows.
 CREATE TRIGGER cell_study_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_study
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
-ALTER TABLE @extschema@.cell_study ENABLE REPLICA TRIGGER cell_study_local;
+ALTER TABLE @extschema@.cell_study ENABLE ALWAYS TRIGGER cell_study_local;
 CREATE FUNCTION cell_check_store()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -612,7 +618,7 @@ FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_check_store();
 
 CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_change
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
-ALTER TABLE @extschema@.cell_change ENABLE REPLICA TRIGGER cell_change_local;
+ALTER TABLE @extschema@.cell_change ENABLE ALWAYS TRIGGER cell_change_local;
 
 -- The condition of the triggers (src/change_trigger.c), for each type that a sample
 -- can have: with an exact match nobody can make a better one.
@@ -750,7 +756,7 @@ BEGIN
 	END IF;
 	COMMIT;   -- An error in a transaction block, before anything is packed
 
-	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples(study)) ELSE ARRAY[sample] END;
+	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples_now(study)) ELSE ARRAY[sample] END;
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
 		BEGIN
 			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);

@@ -7,18 +7,17 @@
 
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "own_table.h"
+#include "replication/logicalworker.h"
 #include "study_errors.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 /*
  * The samples that a statement has touched in a table: what cell_first_touch
@@ -249,7 +248,7 @@ cell_keep_local(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"cell_keep_local\" must be called as a trigger before a change, for each row")));
-	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+	if (IsLogicalWorker())
 		return PointerGetDatum(NULL);
 	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
 }

@@ -45,20 +45,28 @@ typedef bool TU_UpdateIndexes;
 
 /* 16 keeps the permissions that a plan needs in a list of their own. */
 #if PG_VERSION_NUM >= 160000
+#define CheckPlanPermissions(plan) \
+	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
 #define PlanCheckAsUser(plan, entry) \
 	((entry)->perminfoindex != 0 ? \
 	 getRTEPermissionInfo((plan)->permInfos, entry)->checkAsUser : InvalidOid)
 #else
+#define CheckPlanPermissions(plan) \
+	((void) ExecCheckRTPerms((plan)->rtable, true))
 #define PlanCheckAsUser(plan, entry) ((entry)->checkAsUser)
 #endif
 
-/* 16 has one function for the owners of all kinds of objects. */
+/* 16 has one function for the rights on, and owners of, all kinds of objects. */
 #if PG_VERSION_NUM >= 160000
+#define MayExecute(function, role) \
+	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #define OwnsRelation(relation, role) \
 	object_ownercheck(RelationRelationId, relation, role)
 #define OwnsExtension(extension, role) \
 	object_ownercheck(ExtensionRelationId, extension, role)
 #else
+#define MayExecute(function, role) \
+	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #define OwnsRelation(relation, role) pg_class_ownercheck(relation, role)
 #define OwnsExtension(extension, role) pg_extension_ownercheck(extension, role)
 #endif

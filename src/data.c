@@ -5,8 +5,8 @@
  *
  * What is served is always what the caller's own query would pack:
  *
- *	- Who may not run that query gets its error, and where row level security
- *	  restricts it, the store is not touched.
+ *	- Who has no right on a relation, column or function of that query gets its
+ *	  error, and where row level security restricts it, the store is not touched.
  *	- A read-only transaction is served what is ready, and stores nothing.
  *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
  *	  function has: a payload serves it if it has all changes that this
@@ -63,7 +63,7 @@ typedef struct Request
 	const CbLayout *layout;
 	const Coding *coding;
 	MemoryContext context;		/* for what is given */
-	Snapshot	snapshot;		/* taken when the call began */
+	Snapshot	snapshot;		/* taken when all that is read was locked */
 	SourceView	view;			/* the source when the call began */
 	Detour		detour;
 	bool		read_only;		/* the transaction is */
@@ -118,8 +118,8 @@ begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 	request->wants_payload = wants_payload;
 	request->context = CurrentMemoryContext;
 
-	request->snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	request->study = StudyNamed(request->schema, name, request->snapshot);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	request->study = StudyNamed(request->schema, name, GetActiveSnapshot());
 	value = StudySampleValue(request->study, sample, &request->key.sample);
 	request->key.schema = request->schema;
 	request->key.study = request->study->id;
@@ -127,9 +127,10 @@ begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 	request->key.layout = request->layout->name;
 	request->key.coding = request->coding->name;
 
-	PushActiveSnapshot(request->snapshot);
 	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
 	request->view = SourceInspect(&request->source);
+	SourceRenewSnapshot();
+	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	request->detour = detour_of(request);
 	request->read_only = XactReadOnly;
 	request->storable = request->detour == NO_DETOUR && !request->read_only;
@@ -313,25 +314,25 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	request->made = true;
 	if (coding->encode == NULL)
 	{
-		/* With what was committed until now, if that is to be seen. */
-		if (!IsolationUsesXactSnapshot())
-		{
-			PopActiveSnapshot();
-			PushActiveSnapshot(GetTransactionSnapshot());
-		}
+		SourceRenewSnapshot();	/* the payload's lock was waited for */
 		pack(request, result);
 	}
 	else
 	{
 		serve_from_store(request, CodingAt(0), true, result);
+		request->stored = false;	/* as it is now, it is not */
 		encode(coding, result);
 	}
 	request->storable = request->storable && is_of_use(request, result);
 	describe(result, request->storable || !request->wants_payload);
 	if (request->storable)
 	{
-		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload), &request->error);
+		ErrorData  *error = NULL;
+
+		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload), &error);
 		request->stored = request->outcome == STORE_DONE;
+		if (request->error == NULL)
+			request->error = error;
 	}
 	if (locked)
 		UnlockPayload(&key);
@@ -424,7 +425,7 @@ untracked_detail(const SourceView *view)
 		case UNTRACKED_VIRTUAL:
 			return psprintf("Table \"%s\" has a virtual generated column.", table);
 		case UNTRACKED_GRANDCHILD:
-			return psprintf("Table \"%s\" is the child of a child.", table);
+			return psprintf("Table \"%s\" is the child of a child of the source.", table);
 		default:
 			return NULL;
 	}

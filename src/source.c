@@ -21,12 +21,15 @@
 #include "common/hashfn.h"
 #include "distributed.h"
 #include "executor/executor.h"
-#include "jit/jit.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
+#include "own_table.h"
 #include "parser/parse_relation.h"
 #include "storage/lmgr.h"
 #include "study_errors.h"
 #include "track.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -188,7 +191,8 @@ note_untracked(SourceView *view, Untracked untracked, Oid table)
  * Look at what a relation is a partition or child of.  Its triggers ask whether
  * it is part of the source when they fire.  That cannot change while somebody
  * writes to it, as attaching a partition locks all that is below it, and making
- * a child locks the child; but not the child's own children.
+ * a child locks the child; but not the child's own children, which are part of
+ * the source by way of it alone.
  */
 static void
 inspect_parents(SourceView *view, const Study *study, Relation relation)
@@ -196,15 +200,16 @@ inspect_parents(SourceView *view, const Study *study, Relation relation)
 	Oid			oid = RelationGetRelid(relation);
 	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
 	SysScanDesc scan = scan_catalog(catalog, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, oid);
+	bool		is_near = relation->rd_rel->relispartition || oid == study->source;
 	HeapTuple	row;
 
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
-		if (!relation->rd_rel->relispartition && oid != study->source &&
-			((Form_pg_inherits) GETSTRUCT(row))->inhparent != study->source)
-			note_untracked(view, UNTRACKED_GRANDCHILD, oid);
+		is_near |= ((Form_pg_inherits) GETSTRUCT(row))->inhparent == study->source;
 		SourceAddCatalogRow(view, row);
 	}
+	if (!is_near)
+		note_untracked(view, UNTRACKED_GRANDCHILD, oid);
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 }
@@ -235,7 +240,7 @@ inspect_columns(SourceView *view, Oid oid)
 
 /* Look at one of the relations that the plan reads, and which it has locked. */
 static void
-inspect_relation(SourceView *view, const Study *study, Oid oid)
+inspect_relation(SourceView *view, const Study *study, TriggerFunctions *functions, Oid oid)
 {
 	Relation	relation = relation_open(oid, NoLock);
 	char		kind = relation->rd_rel->relkind;
@@ -254,30 +259,41 @@ inspect_relation(SourceView *view, const Study *study, Oid oid)
 			note_untracked(view, UNTRACKED_FOREIGN, oid);
 		else if (IsDistributed(oid))
 			note_untracked(view, UNTRACKED_DISTRIBUTED, oid);
-		else if (!TriggersComplete(relation, study, view))
+		else if (!TriggersComplete(relation, study, functions, view))
 			note_untracked(view, UNTRACKED_TRIGGERS, oid);
 	}
 	relation_close(relation, NoLock);
 }
 
-/*
- * Refuse who may not run a plan.  The executor checks relations and columns
- * when it starts, and EXECUTE on functions when it prepares their expressions.
- */
+/* A record of changes that is truncated, or rewritten, vouches for nothing. */
 static void
-check_rights(const PlannedStmt *plan, ParamListInfo parameters)
+inspect_changes(SourceView *view, const Study *study)
 {
-	PlannedStmt *started = palloc(sizeof(PlannedStmt));
-	QueryDesc  *query;
+	Relation	changes = table_open(OwnRelation(study->schema, "cell_change"), AccessShareLock);
 
-	memcpy(started, plan, sizeof(PlannedStmt));
-	started->jitFlags = PGJIT_NONE;	/* nothing is to be compiled for it */
-	query = CreateQueryDesc(started, "", GetActiveSnapshot(), InvalidSnapshot,
-							None_Receiver, parameters, NULL, 0);
-	standard_ExecutorStart(query, EXEC_FLAG_EXPLAIN_ONLY);
-	standard_ExecutorEnd(query);
-	FreeQueryDesc(query);
-	pfree(started);
+	add_to_state(view, &changes->rd_rel->relfilenode, sizeof(changes->rd_rel->relfilenode));
+	table_close(changes, NoLock);
+}
+
+/* Refuse who may not execute a function. */
+static bool
+check_function(Oid function, void *context pg_attribute_unused())
+{
+	if (!MayExecute(function, GetUserId()))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
+	return false;
+}
+
+/* The same for all functions of a query; for expression_tree_walker. */
+static bool
+check_functions(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_functions, context, 0);
+	(void) check_functions_in_node(node, check_function, context);
+	return expression_tree_walker(node, check_functions, context);
 }
 
 SourceView
@@ -288,9 +304,16 @@ SourceInspect(Source *source)
 	PlannedStmt *plan = linitial_node(PlannedStmt, cached->stmt_list);
 	SourceView	view = {.untracked = TRACKED};
 	List	   *relations = NIL;
+	TriggerFunctions functions;
 	ListCell   *cell;
 
-	check_rights(plan, source->parameters);
+	/*
+	 * What the executor checks when the query is run, whether it is run or not:
+	 * relations and columns, with the rights of a view's owner below the view,
+	 * and functions.
+	 */
+	CheckPlanPermissions(plan);
+	(void) check_functions((Node *) prepared->query_list, NULL);
 
 	/* Not plan->relationOids, which has constants of type regclass, too. */
 	foreach(cell, plan->rtable)
@@ -312,11 +335,22 @@ SourceInspect(Source *source)
 	if (!list_member_oid(relations, source->study->source))
 		ReportDroppedSource(source->study);
 
+	functions = TriggerFunctionsOf(source->study);
 	foreach(cell, relations)
-		inspect_relation(&view, source->study, lfirst_oid(cell));
+		inspect_relation(&view, source->study, &functions, lfirst_oid(cell));
+	inspect_changes(&view, source->study);
 
 	ReleaseCachedPlan(cached, NULL);
 	return view;
+}
+
+void
+SourceRenewSnapshot(void)
+{
+	if (IsolationUsesXactSnapshot())
+		return;
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
 /* A receiver of rows that calls a function for each. */

@@ -74,14 +74,20 @@ extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
 extern void SourceClose(Source *source);
 
 /*
- * An error unless the caller may run the query, which is started for that and
- * not run: relations, columns and functions are what he needs rights on.  Then
- * what it would read by the active snapshot.
+ * An error unless the caller may run the query: relations, columns and functions
+ * are what he needs rights on.  Then what it would read, which is locked.
  */
 extern SourceView SourceInspect(Source *source);
 
 /* Add to a view a row of a catalog on which it depends. */
 extern void SourceAddCatalogRow(SourceView *view, HeapTuple row);
+
+/*
+ * Make the active snapshot one that sees what was committed until now, as a
+ * statement of its own would have: whoever held up the locks on what is to be
+ * read may have changed it.  Not in a transaction that has one snapshot for all.
+ */
+extern void SourceRenewSnapshot(void);
 
 /*
  * Run the query by the active snapshot, and call a function for each row; what

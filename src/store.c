@@ -7,6 +7,7 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "attempt.h"
 #include "catalog/indexing.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -20,7 +21,6 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -113,41 +113,6 @@ touch(SysScanDesc scan, HeapTuple row)
 	UnlockTupleInPlace(scan);
 }
 
-/*
- * Do something in a subtransaction.  If it fails with an error that is expected,
- * that is rolled back, and the error is returned; NULL if all went well.
- */
-static ErrorData *
-attempt(void (*action) (void *), void *argument, bool (*is_expected) (int sqlerrcode))
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		action(argument);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (!is_expected(error->sqlerrcode))
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
 /* The bytes of a payload, to be fetched from where they are stored. */
 typedef struct Fetch
 {
@@ -219,7 +184,7 @@ StoreFetch(const StoredPayload *stored, Datum *payload)
 	if (stored->is_uncommitted)
 	{
 		Fetch		f = {stored->payload};
-		ErrorData  *error = attempt(fetch, &f, is_lost_row);
+		ErrorData  *error = Attempt(fetch, &f, is_lost_row);
 
 		if (error != NULL)
 			FreeErrorData(error);
@@ -376,13 +341,6 @@ put(void *argument)
 	p->outcome = STORE_DONE;
 }
 
-/* Such as a full disk, which keeps a payload from being stored, not from being served. */
-static bool
-is_lack_of_resources(int sqlerrcode)
-{
-	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
-}
-
 StoreOutcome
 StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorData **error)
 {
@@ -393,7 +351,8 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorDa
 
 	if ((p.limit >= 0 && head->bytes > p.limit) || head->bytes > (int64) LARGEST_STORED)
 		return STORE_TOO_LARGE;
-	*error = attempt(put, &p, is_lack_of_resources);
+	/* A full disk keeps a payload from being stored, not from being served. */
+	*error = Attempt(put, &p, IsLackOfResources);
 	return *error == NULL ? p.outcome : STORE_FAILED;
 }
 

@@ -5,6 +5,7 @@
 #include "store_count.h"
 
 #include "access/htup_details.h"
+#include "attempt.h"
 #include "catalog/indexing.h"
 #include "own_table.h"
 #include "utils/fmgroids.h"
@@ -20,6 +21,30 @@ typedef struct CountRow
 } CountRow;
 
 StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)), "CountRow is not laid out as the table is");
+
+/* A row that a study does not have yet. */
+typedef struct FirstCount
+{
+	Relation	table;
+	int32		study;
+	const int64 *counters;
+} FirstCount;
+
+static void
+insert_row(void *argument)
+{
+	FirstCount *first = argument;
+	Datum		values[1 + COUNTERS];
+	bool		isnull[1 + COUNTERS] = {false};
+	HeapTuple	row;
+
+	values[0] = Int32GetDatum(first->study);
+	for (int i = 0; i < COUNTERS; i++)
+		values[1 + i] = Int64GetDatum(first->counters[i]);
+	row = heap_form_tuple(RelationGetDescr(first->table), values, isnull);
+	CatalogTupleInsert(first->table, row);
+	heap_freetuple(row);
+}
 
 void
 CountStoreUse(Oid schema, int32 study, StoreCounts counts)
@@ -47,17 +72,17 @@ CountStoreUse(Oid schema, int32 study, StoreCounts counts)
 	}
 	else
 	{
-		/* The first use of the study, or after a crash, which empties the table. */
-		Datum		values[1 + COUNTERS];
-		bool		isnull[1 + COUNTERS] = {false};
+		/*
+		 * The first use of the study, or after a crash, which empties the table.
+		 * What cannot be counted is served all the same.
+		 */
+		FirstCount	first = {table, study, more};
+		ErrorData  *error;
 
 		systable_endscan(scan);
-		values[0] = Int32GetDatum(study);
-		for (int i = 0; i < COUNTERS; i++)
-			values[1 + i] = Int64GetDatum(more[i]);
-		row = heap_form_tuple(RelationGetDescr(table), values, isnull);
-		CatalogTupleInsert(table, row);
-		heap_freetuple(row);
+		error = Attempt(insert_row, &first, IsLackOfResources);
+		if (error != NULL)
+			FreeErrorData(error);
 	}
 	table_close(table, NoLock);
 }

@@ -222,6 +222,14 @@ ReportStoreRefused(const char *source)
 }
 
 void
+ReportTriggersNotMade(const Study *study, Oid table)
+{
+	ereport(NOTICE,
+			(errmsg("table \"%s\" gets no triggers of study \"%s\"", get_rel_name(table), study->name),
+			 errdetail("Only its owner can make them.  Until then payloads are packed at each call.")));
+}
+
+void
 ReportTriggersLeft(const Study *study, Oid table)
 {
 	ereport(NOTICE,

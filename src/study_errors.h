@@ -58,6 +58,9 @@ extern void ReportStoreFailed(const Study *study, const char *sample, const Erro
 /* A warning: a study that was inserted into the registry is not stored. */
 extern void ReportStoreRefused(const char *source);
 
+/* A notice: a table gets no triggers. */
+extern void ReportTriggersNotMade(const Study *study, Oid table);
+
 /* A notice: the triggers of a table stay. */
 extern void ReportTriggersLeft(const Study *study, Oid table);
 

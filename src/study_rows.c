@@ -24,14 +24,23 @@ study_argument(FunctionCallInfo fcinfo)
 	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
 }
 
-/* Run a query of a study by the active snapshot, and call a function for each row. */
+/* How a function that is volatile, or stable, reads rows. */
+typedef enum Reading
+{
+	BY_SNAPSHOT_OF_NOW,
+	BY_SNAPSHOT_OF_STATEMENT
+} Reading;
+
+/* Run a query of a study, and call a function for each row. */
 static void
-read_study(const Study *study, SourceQuery query, const char *layout, SourceRow function, void *argument)
+read_study(const Study *study, Reading reading, SourceQuery query, const char *layout, SourceRow function, void *argument)
 {
 	Source		source;
 
 	SourceOpen(&source, study, query, (Datum) 0, layout);
 	(void) SourceInspect(&source);
+	if (reading == BY_SNAPSHOT_OF_NOW)
+		SourceRenewSnapshot();
 	SourceRun(&source, function, argument);
 	SourceClose(&source);
 }
@@ -82,17 +91,36 @@ put_sample(TupleTableSlot *row, void *argument)
 
 /*
  * cell_samples(study text) -> setof text; strict
+ * cell_samples_now(study text) -> setof text; strict
  *
- * In the order of the source's column.  Errors: as of cell_data, without P0002.
+ * In the order of the source's column: by the snapshot of the statement that
+ * calls, or by one that sees what was committed while the source was waited for.
+ * Errors: as of cell_data, without P0002.
  */
-PG_FUNCTION_INFO_V1(cell_samples);
-Datum
-cell_samples(PG_FUNCTION_ARGS)
+static void
+put_samples(FunctionCallInfo fcinfo, Reading reading)
 {
 	ResultRows	rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	read_study(study_argument(fcinfo), SOURCE_SAMPLES, NULL, put_sample, &rows);
+	read_study(study_argument(fcinfo), reading, SOURCE_SAMPLES, NULL, put_sample, &rows);
+}
+
+PG_FUNCTION_INFO_V1(cell_samples);
+Datum
+cell_samples(PG_FUNCTION_ARGS)
+{
+	put_samples(fcinfo, BY_SNAPSHOT_OF_STATEMENT);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(cell_samples_now);
+Datum
+cell_samples_now(PG_FUNCTION_ARGS)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	put_samples(fcinfo, BY_SNAPSHOT_OF_NOW);
+	PopActiveSnapshot();
 	return (Datum) 0;
 }
 
@@ -136,9 +164,8 @@ cell_data_samples(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
-	/* By a snapshot of its own, as a statement in a volatile function has. */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	read_study(study_argument(fcinfo), SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
+	read_study(study_argument(fcinfo), BY_SNAPSHOT_OF_NOW, SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
 	PopActiveSnapshot();
 	MemoryContextDelete(rows.per_row);
 	return (Datum) 0;

@@ -54,22 +54,13 @@ typedef struct TriggerKind
 	bool		sees_new;		/* and at the row after the change */
 } TriggerKind;
 
-static const TriggerKind kinds[] = {
+static const TriggerKind kinds[TRIGGER_KINDS] = {
 	{"insert", TRIGGER_TYPE_INSERT, false, true},
 	{"update", TRIGGER_TYPE_UPDATE, true, true},
 	{"delete", TRIGGER_TYPE_DELETE, true, false},
 };
 
-#define ALL_KINDS ((1 << lengthof(kinds)) - 1)
-
-/* The functions of the triggers, and the column that they look at. */
-typedef struct TriggerFunctions
-{
-	Oid			trigger;		/* cell_source_changed() */
-	Oid			sample_type;	/* text for character varying, and no domain */
-	Oid			one_row;		/* cell_first_touch(sample) */
-	Oid			two_rows;		/* cell_first_touch(old sample, new sample) */
-} TriggerFunctions;
+#define ALL_KINDS ((1 << TRIGGER_KINDS) - 1)
 
 static Oid
 own_function(const Study *study, const char *name, Oid type, int arguments)
@@ -81,16 +72,17 @@ own_function(const Study *study, const char *name, Oid type, int arguments)
 						   ObjectIdGetDatum(study->schema));
 }
 
-static TriggerFunctions
-trigger_functions(const Study *study)
+TriggerFunctions
+TriggerFunctionsOf(const Study *study)
 {
 	Oid			type = StudySampleType(study);
 
 	return (TriggerFunctions)
 	{
-		own_function(study, "cell_source_changed", InvalidOid, 0), type,
-			own_function(study, "cell_first_touch", type, 1),
-			own_function(study, "cell_first_touch", type, 2)
+		.trigger = own_function(study, "cell_source_changed", InvalidOid, 0),
+			.sample_type = type,
+			.one_row = own_function(study, "cell_first_touch", type, 1),
+			.two_rows = own_function(study, "cell_first_touch", type, 2)
 	};
 }
 
@@ -117,22 +109,36 @@ is_column(const Node *expression, int row, AttrNumber column)
 
 /* Whether a trigger has the condition of a kind, and no other. */
 static bool
-has_condition(Relation triggers, HeapTuple tuple, const TriggerKind *kind,
-			  const TriggerFunctions *functions, AttrNumber sample)
+has_condition(Relation triggers, HeapTuple tuple, int number,
+			  TriggerFunctions *functions, AttrNumber sample)
 {
+	const TriggerKind *kind = &kinds[number];
 	bool		isnull;
 	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers), &isnull);
 	bool		both = kind->sees_old && kind->sees_new;
+	bool		fits;
+	char	   *condition_text;
 	FuncExpr   *call;
 
 	if (isnull)
 		return false;
-	call = stringToNode(TextDatumGetCString(condition));
-	return IsA(call, FuncExpr) &&
+	condition_text = TextDatumGetCString(condition);
+	if (functions->known[number] != NULL && functions->known_sample[number] == sample &&
+		strcmp(functions->known[number], condition_text) == 0)
+		return true;
+
+	call = stringToNode(condition_text);
+	fits = IsA(call, FuncExpr) &&
 		call->funcid == (both ? functions->two_rows : functions->one_row) &&
 		list_length(call->args) == (both ? 2 : 1) &&
 		is_column(linitial(call->args), kind->sees_old ? PRS2_OLD_VARNO : PRS2_NEW_VARNO, sample) &&
 		is_column(llast(call->args), kind->sees_new ? PRS2_NEW_VARNO : PRS2_OLD_VARNO, sample);
+	if (fits)
+	{
+		functions->known[number] = condition_text;
+		functions->known_sample[number] = sample;
+	}
+	return fits;
 }
 
 /* Whether a trigger calls our function for a study. */
@@ -154,7 +160,7 @@ is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *function
  * those that somebody made which do not fire for every row that they must.
  */
 static int
-kind_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
+kind_of_trigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
 				const Study *study, AttrNumber sample)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
@@ -162,18 +168,17 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *func
 	if (!is_of_study(triggers, tuple, functions, study) ||
 		trigger->tgattr.dim1 != 0 || trigger->tgdeferrable)
 		return -1;
-	for (size_t i = 0; i < lengthof(kinds); i++)
+	for (int i = 0; i < TRIGGER_KINDS; i++)
 		if (trigger->tgtype == (TRIGGER_TYPE_ROW | kinds[i].event) &&
-			has_condition(triggers, tuple, &kinds[i], functions, sample))
-			return (int) i;
+			has_condition(triggers, tuple, i, functions, sample))
+			return i;
 	return -1;
 }
 
 bool
-TriggersComplete(Relation table, const Study *study, SourceView *view)
+TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, SourceView *view)
 {
 	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
-	TriggerFunctions functions;
 	Relation	triggers;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -182,12 +187,11 @@ TriggersComplete(Relation table, const Study *study, SourceView *view)
 	if (!table->rd_rel->relhastriggers)
 		return false;
 
-	functions = trigger_functions(study);
 	triggers = table_open(TriggerRelationId, AccessShareLock);
 	scan = scan_triggers(triggers, RelationGetRelid(table));
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		int			kind = kind_of_trigger(triggers, tuple, &functions, study, sample);
+		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
 
 		if (kind >= 0 && ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS)
 		{
@@ -263,7 +267,7 @@ create_trigger(const Study *study, Oid table, const TriggerFunctions *functions,
  * disabled, or enabled in another way, are made to fire as they must.
  */
 static int
-repair_triggers(const Study *study, Oid table, const TriggerFunctions *functions)
+repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 {
 	AttrNumber	sample = get_attnum(table, study->sample.name);
 	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
@@ -298,7 +302,7 @@ repair_triggers(const Study *study, Oid table, const TriggerFunctions *functions
  * kind.  Those of a partition go with those of its parent.
  */
 static void
-drop_triggers(const Study *study, Oid table, const TriggerFunctions *functions, bool all)
+drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool all)
 {
 	AttrNumber	sample = get_attnum(table, study->sample.name);
 	ObjectAddresses *unwanted = new_object_addresses();
@@ -329,7 +333,7 @@ drop_triggers(const Study *study, Oid table, const TriggerFunctions *functions, 
 void
 TriggersCreate(const Study *study)
 {
-	TriggerFunctions functions = trigger_functions(study);
+	TriggerFunctions functions = TriggerFunctionsOf(study);
 	ListCell   *cell;
 
 	/* Wait for those that write without the triggers, parents first as they do. */
@@ -343,9 +347,15 @@ TriggersCreate(const Study *study)
 		/* Changes of a foreign table that other servers make are not to be seen here. */
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
+		/* Partitions have the triggers of their parents, children their own. */
+		if (!get_rel_relispartition(table) && !OwnsRelation(table, GetUserId()))
+		{
+			ReportTriggersNotMade(study, table);
+			continue;
+		}
 		drop_triggers(study, table, &functions, false);
 		missing = ALL_KINDS & ~repair_triggers(study, table, &functions);
-		for (size_t i = 0; i < lengthof(kinds); i++)
+		for (int i = 0; i < TRIGGER_KINDS; i++)
 			if (missing & (1 << i))
 				create_trigger(study, table, &functions, &kinds[i]);
 	}
@@ -448,7 +458,7 @@ lock_tables(const Study *study, List *tables)
 void
 TriggersDrop(const Study *study)
 {
-	TriggerFunctions functions = trigger_functions(study);
+	TriggerFunctions functions = TriggerFunctionsOf(study);
 	ListCell   *cell;
 
 	foreach(cell, lock_tables(study, tables_with_triggers(study, &functions)))

@@ -13,7 +13,7 @@ SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid,
 -- Functions of studies touch the registry or the store; the others depend on
 -- their arguments only.
 SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
-	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,
+	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_samples_now,
 		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_subsample,cell_subsample_metadata,cell_make_ready,cell_prepare}'::name[])$$,
 	'all are parallel safe, but those of studies');
 SELECT set_eq('SELECT DISTINCT proname, provolatile::text FROM member WHERE provolatile <> ''i'' AND proparallel = ''s''',

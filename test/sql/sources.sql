@@ -111,6 +111,15 @@ INSERT INTO grandchild VALUES ('A', 77, 1, 1, 1);
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
 SELECT * FROM error_of($$SELECT cell_make_ready('parent', 'A', 'compact', 'identity')$$);
 DROP TABLE grandchild;
+-- a child of the source may have other parents
+CREATE TABLE elsewhere (note text);
+CREATE TABLE of_both () INHERITS (parent, elsewhere);
+SELECT cell_track_study('parent');
+INSERT INTO of_both VALUES ('A', 78, 1, 1, 1, 'two parents');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
+UPDATE elsewhere SET note = '';
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
+DROP TABLE elsewhere CASCADE;
 -- made the child of a table without columns for a while, and changed through that
 CREATE TABLE lone (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
 INSERT INTO lone SELECT 'A', i, i, i, i FROM generate_series(1, 10) i;

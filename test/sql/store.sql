@@ -268,6 +268,20 @@ SELECT * FROM served('s', 'cell', 'A');
 UPDATE cell_payload SET packed_by = '4611686018427387904', payload = '\x02' WHERE sample = 'A';
 SELECT * FROM served('s', 'cell', 'A');
 
+-- a record of changes that is emptied vouches for nothing
+SELECT * FROM served('s', 'cell', 'A');
+UPDATE cell SET x = 5 WHERE sample = 'A' AND cell_id = 1;
+TRUNCATE cell_change;
+SELECT * FROM served('s', 'cell', 'A');
+SELECT * FROM served('s', 'cell', 'A');
+-- rows of the registry that are restored without triggers and foreign keys are there
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features)
+SELECT -1, 'restored', source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features FROM cell_study WHERE study = 's';
+SELECT count(*) AS restored FROM cell_study WHERE study = 'restored';
+ROLLBACK;
+
 SELECT cell_drop_study('s');
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 20000) i, unnest('{D,E,F,G}'::text[]) s;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');

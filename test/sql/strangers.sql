@@ -128,6 +128,25 @@ UPDATE cell SET x = x + 1 WHERE cell_first_touch(sample) OR cell_first_touch(sam
 SELECT * FROM served('s', 'cell', 'A');
 SELECT cell_drop_study('s');
 
+-- triggers of a child that belongs to another role are that role's to make
+RESET ROLE;
+CREATE TABLE parent (LIKE cell);
+CREATE TABLE child () INHERITS (parent);
+ALTER TABLE parent OWNER TO regress_cell_owner;
+ALTER TABLE child OWNER TO regress_cell_reader;
+SET ROLE regress_cell_owner;
+SET client_min_messages = notice;
+SELECT cell_register_study('p', 'parent', phenotypes => 'phenotypes', features => '{a}');
+SELECT cell_track_study('p');
+SET client_min_messages = warning;
+RESET ROLE;
+SELECT tgrelid::regclass, count(*) AS triggers FROM pg_trigger WHERE tgrelid IN ('parent'::regclass, 'child'::regclass) GROUP BY 1;
+INSERT INTO child VALUES ('A', 1, 1, 1, 1);
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('p', 'parent', s);
+SELECT cell_track_study('p');
+SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('p', 'parent', s);
+SELECT cell_drop_study('p');
+
 -- a study is the role's that registered it, not that of its name
 SET ROLE regress_cell_reader;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
@@ -180,6 +199,15 @@ SELECT * FROM error_of($$SELECT * FROM calling$$);
 SELECT s, error_of.* FROM unnest('{A,B}'::text[]) s, error_of(format($$SELECT cell_data('v', %L)$$, s));
 SELECT error_of.* FROM error_of($$SELECT cell_data_head('v', 'A')$$);
 RESET ROLE;
+-- also where the executor looks at them row by row
+CREATE VIEW listing AS SELECT v.* FROM (VALUES ('A', 1, secret(1), 1, 1::bigint), ('A', 2, secret(2), 2, 2)) v (sample, cell_id, x, y, phenotypes);
+GRANT SELECT ON listing TO regress_cell_reader;
+SELECT cell_register_study('l', 'listing', phenotypes => 'phenotypes', features => '{a}', store => true);
+SELECT how FROM served('l', 'listing', 'A');
+SET ROLE regress_cell_reader;
+SELECT layout, error_of.* FROM unnest('{compact,dense}'::text[]) layout, error_of(format($$SELECT cell_data('l', 'A', %L)$$, layout));
+RESET ROLE;
+SELECT cell_drop_study('l');
 GRANT EXECUTE ON FUNCTION secret TO regress_cell_reader;
 SET ROLE regress_cell_reader;
 SELECT how FROM served('v', 'calling', 'A');
