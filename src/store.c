@@ -183,7 +183,7 @@ StoreFetch(const StoredPayload *stored, Datum *payload)
 	 */
 	if (stored->is_uncommitted)
 	{
-		Fetch		f = {stored->payload};
+		Fetch		f = {.stored = stored->payload};
 		ErrorData  *error = Attempt(fetch, &f, is_lost_row);
 
 		if (error != NULL)
