@@ -1,6 +1,6 @@
 # The server dies while payloads are packed and stored and while cells are
 # changed; and changes that the triggers of a statement don't see by themselves:
-# prepared transactions, a standby, logical replication.
+# prepared transactions, a standby, logical replication. CRASHES is how often it dies.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -47,10 +47,10 @@ sub start_sessions
 		q{UPDATE cell SET x = x + 1 WHERE sample = (ARRAY['A', 'B', 'C', 'D'])[1 + floor(4 * random())] AND cell_id < 1 + 1000 * random();});
 }
 
-foreach my $round (1 .. 8)
+foreach my $round (1 .. $ENV{CRASHES} // 8)
 {
 	my @sessions = start_sessions();
-	sleep 0.2 + 0.13 * $round;
+	sleep 0.3 + rand;
 	my $payloads = $node->safe_psql('postgres', 'SELECT count(*) FROM cell_payload');
 	my $postmaster = $node->{_pid};
 	if ($round % 2)
