@@ -755,6 +755,8 @@ BEGIN
 		RAISE null_value_not_allowed USING MESSAGE = 'study, layout and coding must not be null';
 	END IF;
 	COMMIT;   -- An error in a transaction block, before anything is packed
+	-- So are a layout and a coding that nobody knows.
+	PERFORM @extschema@.cell_encode(@extschema@.cell_empty(layout), coding, NULL::pg_catalog.int4);
 
 	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples_now(study)) ELSE ARRAY[sample] END;
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
@@ -773,8 +775,13 @@ BEGIN
 				IF sample IS NOT NULL THEN
 					RAISE;
 				END IF;
+				GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL, remedy = PG_EXCEPTION_HINT;
+				reason := pg_catalog.btrim(pg_catalog.concat_ws(' ', reason, remedy));
+				IF pg_catalog.length(reason) OPERATOR(pg_catalog.=) 0 THEN
+					reason := 'SQLSTATE ' OPERATOR(pg_catalog.||) SQLSTATE;
+				END IF;
 				RAISE WARNING 'sample "%" (% of %): %', samples[i], i, pg_catalog.cardinality(samples), SQLERRM
-					USING ERRCODE = SQLSTATE;
+					USING ERRCODE = SQLSTATE, DETAIL = reason;
 				failed := pg_catalog.array_append(failed, i);
 		END;
 		COMMIT;
@@ -782,7 +789,7 @@ BEGIN
 	IF failed IS NOT NULL THEN
 		RAISE data_exception USING MESSAGE = pg_catalog.format('%s of %s samples of study "%s" could not be made ready',
 			pg_catalog.cardinality(failed), pg_catalog.cardinality(samples), study),
-			DETAIL = 'The warnings say why; the others are ready.';
+			DETAIL = 'The warnings say why. Other samples, if there are any, are ready.';
 	END IF;
 END
 $$;

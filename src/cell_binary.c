@@ -36,7 +36,7 @@ refuse_option(const char *name, GucContext context)
 		ereport(ERROR,
 				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
 				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection", name),
-				 errhint("Set it in the configuration of the server, and reconnect without it.")));
+				 errhint("Remove it with ALTER DATABASE ... RESET, ALTER ROLE ... RESET or from the options of the connection, and set it in the configuration of the server.")));
 	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
 		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
 		ereport(ERROR,

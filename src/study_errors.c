@@ -234,7 +234,8 @@ ReportTriggersLeft(const Study *study, Oid table)
 {
 	ereport(NOTICE,
 			(errmsg("triggers of study \"%s\" on table \"%s\" are left", study->name, get_rel_name(table)),
-			 errdetail("Only the owner of the table can drop them.  Without the study they do nothing.")));
+			 errdetail("Without the study they record nothing, but the type of the column with the sample cannot be altered."),
+			 errhint("The owner of the table drops them with DROP TRIGGER, or by registering a study of it.")));
 }
 
 void

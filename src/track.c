@@ -155,6 +155,25 @@ is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *function
 	return strcmp(VARDATA_ANY(arguments), psprintf("%d", study->id)) == 0;
 }
 
+/* Whether a trigger calls our function for a study that is not registered (any more). */
+static bool
+is_of_no_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool		isnull;
+	char	   *column;
+	char	   *id;
+	char	   *end;
+	long		number;
+
+	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
+		return false;
+	id = VARDATA_ANY(DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull)));
+	number = strtol(id, &end, 10);
+	return end != id && *end == '\0' && number == (int32) number &&
+		!OidIsValid(StudySource(study->schema, (int32) number, &column));
+}
+
 /*
  * The kind of a study's trigger, as an index; -1 for other triggers, and for
  * those that somebody made which do not fire for every row that they must.
@@ -299,7 +318,8 @@ repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 
 /*
  * Drop the triggers of a study that a table has: all, or those that are of no
- * kind.  Those of a partition go with those of its parent.
+ * kind, and those that another study left.  Those of a partition go with those of
+ * its parent.
  */
 static void
 drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool all)
@@ -314,8 +334,10 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (!OidIsValid(trigger->tgparentid) && is_of_study(triggers, tuple, functions, study) &&
-			(all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0))
+		if (!OidIsValid(trigger->tgparentid) &&
+			(is_of_study(triggers, tuple, functions, study) ?
+			 (all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0) :
+			 (!all && is_of_no_study(triggers, tuple, functions, study))))
 		{
 			ObjectAddress address;
 
@@ -328,6 +350,18 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 	performMultipleDeletions(unwanted, DROP_RESTRICT, 0);
 	free_object_addresses(unwanted);
 	CommandCounterIncrement();
+}
+
+/* Whether a table, which is locked, has all triggers of a study. */
+static bool
+has_triggers(const Study *study, Oid table, TriggerFunctions *functions)
+{
+	Relation	relation = table_open(table, NoLock);
+	SourceView	view = {.untracked = TRACKED};
+	bool		complete = TriggersComplete(relation, study, functions, &view);
+
+	table_close(relation, NoLock);
+	return complete;
 }
 
 void
@@ -350,7 +384,8 @@ TriggersCreate(const Study *study)
 		/* Partitions have the triggers of their parents, children their own. */
 		if (!get_rel_relispartition(table) && !OwnsRelation(table, GetUserId()))
 		{
-			ReportTriggersNotMade(study, table);
+			if (!has_triggers(study, table, &functions))
+				ReportTriggersNotMade(study, table);
 			continue;
 		}
 		drop_triggers(study, table, &functions, false);

@@ -78,14 +78,13 @@ INSERT INTO cell VALUES ('C', 1, 1, 1, 1);
 DELETE FROM cell WHERE sample = 'C';
 RESET ROLE;
 SELECT count(*) AS changes FROM cell_change;
-DO $$
-DECLARE
-	name text;
-BEGIN
-	FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'cell'::regclass LOOP
-		EXECUTE format('DROP TRIGGER %I ON cell', name);
-	END LOOP;
-END $$;
+-- until the owner registers a study of the table
+SET ROLE regress_cell_reader;
+SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'cell'::regclass;
+SELECT cell_drop_study('m');
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'cell'::regclass;
+RESET ROLE;
 ALTER TABLE cell OWNER TO regress_cell_owner;
 GRANT SELECT ON cell TO regress_cell_reader;
 -- nor are those waited for who have put a trigger of the study on a table of their own
