@@ -748,8 +748,10 @@ AS $$
 -- in it, no operator either.
 DECLARE
 	samples pg_catalog.text[];
-	done pg_catalog.record;
+	done record;
 	failed pg_catalog.int4[];
+	reason pg_catalog.text;
+	remedy pg_catalog.text;
 BEGIN
 	IF study IS NULL OR layout IS NULL OR coding IS NULL THEN
 		RAISE null_value_not_allowed USING MESSAGE = 'study, layout and coding must not be null';
