@@ -128,8 +128,7 @@ begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 	request->key.coding = request->coding->name;
 
 	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
-	request->view = SourceInspect(&request->source);
-	SourceRenewSnapshot();
+	request->view = SourceInspect(&request->source, RENEW_SNAPSHOT);
 	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	request->detour = detour_of(request);
 	request->read_only = XactReadOnly;
@@ -210,7 +209,7 @@ pack(Request *request, Served *result)
 
 	if (request->storable)
 	{
-		SourceView	after = SourceInspect(&request->source);
+		SourceView	after = SourceInspect(&request->source, KEEP_SNAPSHOT);
 
 		/* What it read is locked, and still what it was. */
 		request->storable = after.state == request->view.state && !after.newer && !after.written;

@@ -153,7 +153,7 @@ check_query(const Study *study, SourceQuery query, const char *layout)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SourceOpen(&source, study, query, (Datum) 0, layout);
-	(void) SourceInspect(&source);
+	(void) SourceInspect(&source, KEEP_SNAPSHOT);
 	SourceClose(&source);
 	PopActiveSnapshot();
 }

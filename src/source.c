@@ -297,8 +297,17 @@ check_functions(Node *node, void *context)
 	return expression_tree_walker(node, check_functions, context);
 }
 
+void
+SourceRenewSnapshot(void)
+{
+	if (IsolationUsesXactSnapshot())
+		return;
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
 SourceView
-SourceInspect(Source *source)
+SourceInspect(Source *source, SnapshotChoice choice)
 {
 	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(source->plan));
 	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
@@ -336,6 +345,8 @@ SourceInspect(Source *source)
 	if (!list_member_oid(relations, source->study->source))
 		ReportDroppedSource(source->study);
 
+	if (choice == RENEW_SNAPSHOT)
+		SourceRenewSnapshot();
 	functions = TriggerFunctionsOf(source->study);
 	foreach(cell, relations)
 		inspect_relation(&view, source->study, &functions, lfirst_oid(cell));
@@ -343,15 +354,6 @@ SourceInspect(Source *source)
 
 	ReleaseCachedPlan(cached, NULL);
 	return view;
-}
-
-void
-SourceRenewSnapshot(void)
-{
-	if (IsolationUsesXactSnapshot())
-		return;
-	PopActiveSnapshot();
-	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
 /* A receiver of rows that calls a function for each. */

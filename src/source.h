@@ -73,19 +73,29 @@ extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
 					   Datum sample, const char *layout);
 extern void SourceClose(Source *source);
 
+/* Whether the active snapshot stays, or becomes one that sees what is committed by now. */
+typedef enum SnapshotChoice
+{
+	KEEP_SNAPSHOT,
+	RENEW_SNAPSHOT
+} SnapshotChoice;
+
 /*
  * An error unless the caller may run the query: relations, columns and functions
  * are what he needs rights on.  Then what it would read, which is locked.
+ *
+ * The snapshot is renewed when the locks are there, as whoever held them up may
+ * have changed what is to be read; and before it is looked at how changes are
+ * noticed, as none may escape between the two.
  */
-extern SourceView SourceInspect(Source *source);
+extern SourceView SourceInspect(Source *source, SnapshotChoice choice);
 
 /* Add to a view a row of a catalog on which it depends. */
 extern void SourceAddCatalogRow(SourceView *view, HeapTuple row);
 
 /*
- * Make the active snapshot one that sees what was committed until now, as a
- * statement of its own would have: whoever held up the locks on what is to be
- * read may have changed it.  Not in a transaction that has one snapshot for all.
+ * Make the active snapshot one that sees what was committed until now; not in a
+ * transaction that has one for all statements.
  */
 extern void SourceRenewSnapshot(void);
 

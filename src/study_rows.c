@@ -24,23 +24,14 @@ study_argument(FunctionCallInfo fcinfo)
 	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
 }
 
-/* How a function that is volatile, or stable, reads rows. */
-typedef enum Reading
-{
-	BY_SNAPSHOT_OF_NOW,
-	BY_SNAPSHOT_OF_STATEMENT
-} Reading;
-
 /* Run a query of a study, and call a function for each row. */
 static void
-read_study(const Study *study, Reading reading, SourceQuery query, const char *layout, SourceRow function, void *argument)
+read_study(const Study *study, SnapshotChoice choice, SourceQuery query, const char *layout, SourceRow function, void *argument)
 {
 	Source		source;
 
 	SourceOpen(&source, study, query, (Datum) 0, layout);
-	(void) SourceInspect(&source);
-	if (reading == BY_SNAPSHOT_OF_NOW)
-		SourceRenewSnapshot();
+	(void) SourceInspect(&source, choice);
 	SourceRun(&source, function, argument);
 	SourceClose(&source);
 }
@@ -98,19 +89,19 @@ put_sample(TupleTableSlot *row, void *argument)
  * Errors: as of cell_data, without P0002.
  */
 static void
-put_samples(FunctionCallInfo fcinfo, Reading reading)
+put_samples(FunctionCallInfo fcinfo, SnapshotChoice choice)
 {
 	ResultRows	rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	read_study(study_argument(fcinfo), reading, SOURCE_SAMPLES, NULL, put_sample, &rows);
+	read_study(study_argument(fcinfo), choice, SOURCE_SAMPLES, NULL, put_sample, &rows);
 }
 
 PG_FUNCTION_INFO_V1(cell_samples);
 Datum
 cell_samples(PG_FUNCTION_ARGS)
 {
-	put_samples(fcinfo, BY_SNAPSHOT_OF_STATEMENT);
+	put_samples(fcinfo, KEEP_SNAPSHOT);
 	return (Datum) 0;
 }
 
@@ -119,7 +110,7 @@ Datum
 cell_samples_now(PG_FUNCTION_ARGS)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
-	put_samples(fcinfo, BY_SNAPSHOT_OF_NOW);
+	put_samples(fcinfo, RENEW_SNAPSHOT);
 	PopActiveSnapshot();
 	return (Datum) 0;
 }
@@ -165,7 +156,7 @@ cell_data_samples(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	read_study(study_argument(fcinfo), BY_SNAPSHOT_OF_NOW, SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
+	read_study(study_argument(fcinfo), RENEW_SNAPSHOT, SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
 	PopActiveSnapshot();
 	MemoryContextDelete(rows.per_row);
 	return (Datum) 0;

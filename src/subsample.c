@@ -134,7 +134,7 @@ read_source(Subsample *subsample, SourceQuery query, SourceRow function)
 	ErrorContextCallback context = {.callback = add_context, .arg = subsample, .previous = error_context_stack};
 
 	SourceOpen(&subsample->source, subsample->study, query, (Datum) 0, NULL);
-	(void) SourceInspect(&subsample->source);
+	(void) SourceInspect(&subsample->source, KEEP_SNAPSHOT);
 	error_context_stack = &context;
 	SourceRun(&subsample->source, function, subsample);
 	error_context_stack = context.previous;
