@@ -5,8 +5,9 @@
  *
  * What is served is always what the caller's own query would pack:
  *
- *	- Who has no right on a relation, column or function of that query gets its
- *	  error, and where row level security restricts it, the store is not touched.
+ *	- A caller without a right on a relation, column or function of that query
+ *	  gets its error.  A caller subject to row-level security is not served from
+ *	  the store.
  *	- A read-only transaction is served what is ready, and stores nothing.
  *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
  *	  function has: a payload serves it if it has all changes that this
@@ -36,7 +37,6 @@
 #include "store_count.h"
 #include "study_errors.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 /* Why a payload is not taken from the store, nor put into it. */
@@ -300,7 +300,7 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 			break;
 		else if (request->read_only)
 		{
-			(void) WaitForPayload(&key);
+			WaitForPayload(&key);
 			waited = true;
 		}
 		else
@@ -407,29 +407,6 @@ cell_data_head(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
 }
 
-/* Why changes of a source are not all noticed. */
-static const char *
-untracked_detail(const SourceView *view)
-{
-	const char *table = get_rel_name(view->untracked_table);
-
-	switch (view->untracked)
-	{
-		case UNTRACKED_TRIGGERS:
-			return psprintf("Table \"%s\" does not have the triggers that notice changes.", table);
-		case UNTRACKED_FOREIGN:
-			return psprintf("Table \"%s\" is a foreign table, which other servers change unnoticed.", table);
-		case UNTRACKED_DISTRIBUTED:
-			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", table);
-		case UNTRACKED_VIRTUAL:
-			return psprintf("Table \"%s\" has a virtual generated column.", table);
-		case UNTRACKED_GRANDCHILD:
-			return psprintf("Table \"%s\" is the child of a child of the source.", table);
-		default:
-			return NULL;
-	}
-}
-
 /* Why a payload cannot be made ready. */
 static const char *
 detour_detail(const Request *request)
@@ -449,7 +426,7 @@ detour_detail(const Request *request)
 		case DETOUR_ROW_SECURITY:
 			return "Row level security applies to the current role.";
 		case DETOUR_UNTRACKED:
-			return untracked_detail(&request->view);
+			return UntrackedDetail(request->view.untracked, request->view.untracked_table);
 		case DETOUR_WRITTEN:
 			return "The transaction itself has changed the source.";
 		default:

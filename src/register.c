@@ -120,11 +120,10 @@ unnoticed_changes(const Study *study)
 	ListCell   *cell;
 
 	if (IsDistributed(study->source))
-		return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", get_rel_name(study->source));
+		return UntrackedDetail(UNTRACKED_DISTRIBUTED, study->source);
 	foreach(cell, find_all_inheritors(study->source, NoLock, NULL))
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
-			return psprintf("Its part \"%s\" is a foreign table, which other servers change unnoticed.",
-							get_rel_name(lfirst_oid(cell)));
+			return UntrackedDetail(UNTRACKED_FOREIGN, lfirst_oid(cell));
 	return NULL;
 }
 
@@ -315,7 +314,7 @@ own_study_argument(FunctionCallInfo fcinfo)
 
 	if (study == NULL)
 		ReportUnknownStudy(name);
-	/* Who may not change it does not hold its lock either. */
+	/* A role that may not change the study must not hold its lock either. */
 	StudyCheckOwner(study);
 	StudyLockName(schema, name);
 	study = StudyRead(schema, name, NULL);

@@ -178,6 +178,29 @@ scan_catalog(Relation catalog, Oid index, AttrNumber column, Oid relation)
 	return systable_beginscan(catalog, index, true, NULL, 1, &key);
 }
 
+const char *
+UntrackedDetail(Untracked untracked, Oid table)
+{
+	const char *name = get_rel_name(table);
+
+	switch (untracked)
+	{
+		case TRACKED:
+			break;
+		case UNTRACKED_TRIGGERS:
+			return psprintf("Table \"%s\" does not have the triggers that notice changes.", name);
+		case UNTRACKED_FOREIGN:
+			return psprintf("Table \"%s\" is a foreign table, which other servers change unnoticed.", name);
+		case UNTRACKED_DISTRIBUTED:
+			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", name);
+		case UNTRACKED_VIRTUAL:
+			return psprintf("Table \"%s\" has a virtual generated column.", name);
+		case UNTRACKED_GRANDCHILD:
+			return psprintf("Table \"%s\" is the child of a child of the source.", name);
+	}
+	return NULL;
+}
+
 /* Note the first reason why changes of a table are not all noticed. */
 static void
 note_untracked(SourceView *view, Untracked untracked, Oid table)
@@ -252,7 +275,7 @@ inspect_relation(SourceView *view, const Study *study, TriggerFunctions *functio
 	inspect_age(view, oid);
 	inspect_columns(view, oid);
 
-	/* Of a view, nobody expects that its changes are noticed. */
+	/* A view has no triggers: its owner calls cell_invalidate(). */
 	if (StudyHasTriggers(study))
 	{
 		inspect_parents(view, study, relation);
@@ -276,7 +299,7 @@ inspect_changes(SourceView *view, const Study *study)
 	table_close(changes, NoLock);
 }
 
-/* Refuse who may not execute a function. */
+/* Raise an error unless the caller has EXECUTE on a function. */
 static bool
 check_function(Oid function, void *context pg_attribute_unused())
 {

@@ -42,6 +42,9 @@ typedef enum Untracked
 								 * somebody writes to it */
 } Untracked;
 
+/* The detail of an error that says so, of the table for which it is so. */
+extern const char *UntrackedDetail(Untracked untracked, Oid table);
+
 /*
  * What the planner says of a query of the source.
  *
@@ -84,9 +87,9 @@ typedef enum SnapshotChoice
  * An error unless the caller may run the query: relations, columns and functions
  * are what he needs rights on.  Then what it would read, which is locked.
  *
- * The snapshot is renewed when the locks are there, as whoever held them up may
- * have changed what is to be read; and before it is looked at how changes are
- * noticed, as none may escape between the two.
+ * The snapshot is renewed once the locks are held, because the transaction that
+ * held them before may have changed the rows; and before the state is read,
+ * because a change between the two would escape.
  */
 extern SourceView SourceInspect(Source *source, SnapshotChoice choice);
 

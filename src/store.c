@@ -394,14 +394,11 @@ UnlockPayload(const PayloadKey *key)
 	(void) LockRelease(&tag, ExclusiveLock, false);
 }
 
-bool
+void
 WaitForPayload(const PayloadKey *key)
 {
 	LOCKTAG		tag = payload_lock(key);
-	bool		waited = LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
 
-	if (waited)
-		(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockAcquire(&tag, ShareLock, false, false);
 	(void) LockRelease(&tag, ShareLock, false);
-	return waited;
 }

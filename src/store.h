@@ -81,9 +81,9 @@ extern bool LockPayload(const PayloadKey *key);
 extern void UnlockPayload(const PayloadKey *key);
 
 /*
- * Wait for the session that makes a payload, if there is one; true if there
- * was.  For those who cannot store one themselves, and so do not take the lock.
+ * Wait for the session that makes a payload, if there is one.  A read-only
+ * transaction does so, which cannot store a payload and does not take the lock.
  */
-extern bool WaitForPayload(const PayloadKey *key);
+extern void WaitForPayload(const PayloadKey *key);
 
 #endif							/* CELL_BINARY_STORE_H */

@@ -39,8 +39,8 @@ read_study(const Study *study, SnapshotChoice choice, SourceQuery query, const c
 /*
  * cell_feature_names(study text) -> setof (bit integer, feature text); strict
  *
- * For who may read all columns of the study; nothing is planned or run.  Errors:
- * as of cell_data, without P0002.
+ * The caller needs SELECT on all columns of the study.  No query is planned or
+ * run.  Errors: as of cell_data, without P0002.
  */
 PG_FUNCTION_INFO_V1(cell_feature_names);
 Datum

@@ -141,37 +141,40 @@ has_condition(Relation triggers, HeapTuple tuple, int number,
 	return fits;
 }
 
-/* Whether a trigger calls our function for a study. */
+/* The id of the study that a trigger calls our function for; false for other triggers. */
 static bool
-is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
+study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, int32 *study)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool		isnull;
-	bytea	   *arguments;
-
-	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
-		return false;
-	arguments = DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull));
-	return strcmp(VARDATA_ANY(arguments), psprintf("%d", study->id)) == 0;
-}
-
-/* Whether a trigger calls our function for a study that is not registered (any more). */
-static bool
-is_of_no_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
-{
-	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	bool		isnull;
-	char	   *column;
-	char	   *id;
+	char	   *argument;
 	char	   *end;
 	long		number;
 
 	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
 		return false;
-	id = VARDATA_ANY(DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull)));
-	number = strtol(id, &end, 10);
-	return end != id && *end == '\0' && number == (int32) number &&
-		!OidIsValid(StudySource(study->schema, (int32) number, &column));
+	argument = VARDATA_ANY(DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull)));
+	number = strtol(argument, &end, 10);
+	*study = (int32) number;
+	return end != argument && *end == '\0' && *study == number;
+}
+
+static bool
+is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
+{
+	int32		id;
+
+	return study_of_trigger(triggers, tuple, functions, &id) && id == study->id;
+}
+
+/* Whether a trigger is left of a study that is not registered any more. */
+static bool
+is_left_over(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, Oid schema)
+{
+	char	   *column;
+	int32		id;
+
+	return study_of_trigger(triggers, tuple, functions, &id) && !OidIsValid(StudySource(schema, id, &column));
 }
 
 /*
@@ -337,7 +340,7 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 		if (!OidIsValid(trigger->tgparentid) &&
 			(is_of_study(triggers, tuple, functions, study) ?
 			 (all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0) :
-			 (!all && is_of_no_study(triggers, tuple, functions, study))))
+			 (!all && is_left_over(triggers, tuple, functions, study->schema))))
 		{
 			ObjectAddress address;
 

@@ -59,7 +59,7 @@ is(($node->psql('postgres', q{SELECT cell_track_study('s')}))[0], 0, 'cell_track
 is(differences(), 'none', 'and it is served as before');
 
 (undef, undef, $errors) = $node->psql('postgres', q{SELECT cell_register_study('stored', 'cell', phenotypes => 'phenotypes', features => '{a}', store => true)});
-like($errors, qr/payloads of "cell" cannot be stored\nDETAIL:  Its part "cell_far" is a foreign table/, 'store => true is refused');
+like($errors, qr/payloads of "cell" cannot be stored\nDETAIL:  Table "cell_far" is a foreign table/, 'store => true is refused');
 is($node->safe_psql('postgres', q{
 	SELECT cell_register_study('default', 'cell', phenotypes => 'phenotypes', features => '{a}');
 	SELECT store FROM cell_studies WHERE study = 'default'}), "\nf", 'and is not the default');
