@@ -1,84 +1,86 @@
 """The endpoints. Those of the Spatial Profiling Toolbox (SPT) have its names and forms, so that its clients work."""
 
-import asyncio
 import os
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import psycopg
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from . import database, negotiation, problems
+from . import clients, database, negotiation, problems
 
-STALL = float(os.environ.get("CELL_BINARY_STALL", 60))   # seconds that a client may take nothing: a download holds a snapshot
+SMALL = 1 << 20   # bytes that are read at once and kept for a client that does not take them
 VARY = {"Vary": "Accept-Encoding"}
 VIEWER = Path(__file__).with_name("viewer")
 
 
-class CancelWhenClientGone:
-    """Cancel what is done for a client that has closed its connection, and with it the query."""
+class Part(NamedTuple):
+    """What of a payload is sent: the bytes from start to before stop."""
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    status: int
+    headers: dict[str, str]
+    start: int
+    stop: int
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-
-        async def cancel_when_gone() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            work.cancel()
-
-        work, watch = asyncio.create_task(self.app(scope, receive, send)), asyncio.create_task(cancel_when_gone())
-        try:
-            with suppress(asyncio.CancelledError):
-                await work
-        finally:
-            watch.cancel()
+    def is_large(self) -> bool:
+        return self.stop - self.start > SMALL
 
 
 class Download(Response):
-    """The bytes of a payload, row after row as the client takes them."""
+    """The bytes of a payload. No client keeps a connection that others need: what is small is read at once, and sent
+    when the connection is given back; what is large is read as the client takes it, over connections for that alone."""
 
-    def __init__(self, payload: database.Payload, request: Request):
+    def __init__(self, payload: database.Payload, head: database.Head, request: Request):
         super().__init__()
-        self.payload, self.request = payload, request
+        self.payload, self.head, self.request = payload, head, request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = self.request.headers
-        response, started = None, False
+        pace: clients.Pace = scope["pace"]
+        rest = self.part(self.head)
         try:
-            async with database.download(self.payload) as (head, body):
-                part = negotiation.byte_range(asked, head.etag, head.bytes) if self.payload.coding == "identity" else None
-                start, stop = part or (0, head.bytes)
-                if negotiation.is_refused(asked, head.etag):
-                    response = problems.problem(412, "The payload is another one now.", VARY)
-                elif start == stop:
-                    response = problems.problem(416, f"The payload has {head.bytes} bytes.", VARY | {"Content-Range": f"bytes */{head.bytes}"})
-                else:
-                    headers = headers_of(self.payload, head) | {"Content-Length": str(stop - start)} | (
-                        {"Content-Range": f"bytes {start}-{stop - 1}/{head.bytes}"} if part else {})
-                    await send({"type": "http.response.start", "status": 206 if part else 200,
-                                "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()]})
-                    started = True
-                    async with aclosing(body(start, stop)) as chunks:
-                        async for chunk in chunks:
-                            async with asyncio.timeout(STALL):
-                                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except (psycopg.Error, TimeoutError) as error:
-            if not started:
+            if isinstance(rest, Part) and not rest.is_large():
+                async with database.small_download(self.payload) as (head, body):
+                    rest = self.part(head)
+                    if isinstance(rest, Part) and not rest.is_large():
+                        rest = Response(b"".join([chunk async for chunk in body(rest.start, rest.stop)]), rest.status, rest.headers)
+            if isinstance(rest, Part):
+                async with database.large_download(self.payload, pace) as (head, body):
+                    rest = self.part(head)
+                    if isinstance(rest, Part):
+                        await self.stream(rest, body, send)
+        except psycopg.Error as error:
+            if not pace.started:
                 raise
-            # The status is sent: what tells the client is that the connection ends before Content-Length.
-            return problems.log.error("download of %s broken off: %s", self.payload, str(error) or "the client takes nothing")
+            return pace.break_off(str(error))
         # Without a connection to the database: a client may be slow to take the rest.
-        await (response(scope, receive, send) if response else send({"type": "http.response.body", "body": b""}))
+        await (rest(scope, receive, send) if isinstance(rest, Response) else send({"type": "http.response.body", "body": b""}))
+
+    def part(self, head: database.Head) -> Part | Response:
+        """What is asked for of a payload, or the problem with that."""
+        asked, headers = self.request.headers, headers_of(self.payload, head)
+        part = negotiation.byte_range(asked, head.etag, head.bytes) if self.payload.coding == "identity" else None
+        start, stop = part or (0, head.bytes)
+        if negotiation.is_refused(asked, head.etag):
+            return problems.problem(412, "The payload is another one now.", VARY)
+        if start == stop:
+            return problems.problem(416, f"The payload has {head.bytes} bytes.", VARY | {"Content-Range": f"bytes */{head.bytes}"})
+        headers |= {"Content-Length": str(stop - start)}
+        if part:
+            headers |= {"Content-Range": f"bytes {start}-{stop - 1}/{head.bytes}"}
+        return Part(206 if part else 200, headers, start, stop)
+
+    async def stream(self, part: Part, body: database.Body, send: Send) -> None:
+        await send({"type": "http.response.start", "status": part.status,
+                    "headers": [(name.lower().encode(), value.encode()) for name, value in part.headers.items()]})
+        async with aclosing(body(part.start, part.stop)) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 def headers_of(payload: database.Payload, head: database.Head) -> dict[str, str]:
@@ -88,12 +90,12 @@ def headers_of(payload: database.Payload, head: database.Head) -> dict[str, str]
 
 @asynccontextmanager
 async def lifespan(_: FastAPI):
-    async with database.answers, database.payloads:
+    async with database.answers, database.payloads, database.downloads:
         yield
 
 
 app = FastAPI(title="cell_binary", description=__doc__, lifespan=lifespan)
-app.add_middleware(CancelWhenClientGone)
+app.add_middleware(clients.WatchClients)
 if origins := os.environ.get("CELL_BINARY_CORS_ORIGINS"):
     app.add_middleware(CORSMiddleware, allow_origins=[origin.rstrip("/") for origin in origins.split()], allow_methods=["GET", "HEAD"], allow_headers=[
         "If-Match", "If-None-Match", "If-Range", "Range"], expose_headers=["Content-Encoding", "Content-Range", "ETag", "Retry-After"])
@@ -145,7 +147,7 @@ async def cell_data_binary(
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
         return Response(headers=headers | {"Content-Length": str(head.bytes)})
-    return Download(payload, request)
+    return Download(payload, head, request)
 
 
 @endpoint("/cell-data-binary-feature-names/")

@@ -5,7 +5,7 @@ The server, database and role are those of libpq's variables (PGHOST, PGSERVICE,
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from psycopg import AsyncConnection, IsolationLevel, OperationalError
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 from psycopg_pool import AsyncConnectionPool
+
+from .clients import Pace
 
 CHUNK_BYTES = 256 * 1024   # what a download holds is a few of these
 GRACE = 0.5   # seconds that a packing goes on when nobody waits for it: a proxy that gives up asks again at once
@@ -77,9 +79,12 @@ def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
     return made
 
 
-# Two, so that names and health are answered while every connection for payloads is busy.
+# Of each kind its own, so that none waits for what takes longer: names and health; packing, and what is small; large
+# downloads, which last as long as their clients take. Four processes fit into the 100 connections of PostgreSQL's default.
+DOWNLOADS = int(os.environ.get("CELL_BINARY_DOWNLOADS", 12))
 answers = pool("answers", 4, 2)
-payloads = pool("payloads", int(os.environ.get("CELL_BINARY_DOWNLOADS", 16)), 5)
+payloads = pool("payloads", int(os.environ.get("CELL_BINARY_PACKINGS", 8)), 5)
+downloads = pool("downloads", DOWNLOADS, 5)
 
 
 async def answer(query: str, *arguments: str) -> str | None:
@@ -141,19 +146,47 @@ async def head(payload: Payload) -> Head:
             return packing.task.result()
 
 
-@asynccontextmanager
-async def download(payload: Payload):
-    """Length and ETag of a payload, and a function that gives its bytes from one offset to another."""
-    async with payloads.connection() as connection, connection.transaction():
-        async def body(start: int, stop: int) -> AsyncIterator[bytes]:
-            cursor = connection.cursor()
-            cursor.adapters.register_loader("bytea", View)
-            # Not cell_data_chunks, whose rows PostgreSQL collects before it sends the first one.
-            async with aclosing(cursor.stream(
-                    "SELECT byte_offset, body FROM (SELECT cell_data(%s, %s, %s, %s) OFFSET 0) AS p (payload), cell_chunks(payload, %s)"
-                    " WHERE chunk BETWEEN %s AND %s",
-                    (*payload, CHUNK_BYTES, start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES), binary=True)) as rows:
-                async for offset, chunk in rows:
-                    yield chunk[max(start - offset, 0):stop - offset]
+Body = Callable[[int, int], AsyncIterator[bytes]]   # the bytes of a payload from one offset to another
 
+
+@asynccontextmanager
+async def small_download(payload: Payload) -> AsyncIterator[tuple[Head, Body]]:
+    """Length and ETag of a payload, and a function that gives its bytes, for as long as it takes to read some."""
+    async with payloads.connection() as connection, snapshot(connection, payload) as found:
+        yield found
+
+
+@asynccontextmanager
+async def large_download(payload: Payload, pace: Pace) -> AsyncIterator[tuple[Head, Body]]:
+    """The same for as long as a client takes them. If no connection is free, slow clients make way, down to half of them."""
+    async def make_way() -> None:
+        while True:
+            Pace.make_way(DOWNLOADS // 2)
+            await asyncio.sleep(0.1)
+
+    waiting = asyncio.create_task(make_way())
+    try:
+        async with downloads.connection() as connection:
+            waiting.cancel()
+            with pace.holds_connection():
+                async with snapshot(connection, payload) as found:
+                    yield found
+    finally:
+        waiting.cancel()
+
+
+@asynccontextmanager
+async def snapshot(connection: AsyncConnection, payload: Payload) -> AsyncIterator[tuple[Head, Body]]:
+    async def body(start: int, stop: int) -> AsyncIterator[bytes]:
+        cursor = connection.cursor()
+        cursor.adapters.register_loader("bytea", View)
+        # Not cell_data_chunks, whose rows PostgreSQL collects before it sends the first one.
+        async with aclosing(cursor.stream(
+                "SELECT byte_offset, body FROM (SELECT cell_data(%s, %s, %s, %s) OFFSET 0) AS p (payload), cell_chunks(payload, %s)"
+                " WHERE chunk BETWEEN %s AND %s",
+                (*payload, CHUNK_BYTES, start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES), binary=True)) as rows:
+            async for offset, chunk in rows:
+                yield chunk[max(start - offset, 0):stop - offset]
+
+    async with connection.transaction():
         yield await _head(connection, payload), body

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 API = Path(__file__).parents[1]
+sys.path.append(str(API))   # for what is tested by itself
 DATABASE = "cell_binary_api"
 
 
@@ -82,7 +83,7 @@ def serve(log: Path, **environment: str):
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "cell_binary_api:app", "--port", str(port), "--log-level", "warning",
+            [sys.executable, "-m", "cell_binary_api.server", "--port", str(port), "--log-level", "warning",
              "--timeout-graceful-shutdown", "3"], cwd=API,
             env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     service = Service(f"http://127.0.0.1:{port}", process, log)

@@ -1,5 +1,6 @@
 """What happens when many ask at once, clients go away, and the database fails."""
 
+import asyncio
 import contextlib
 import hashlib
 import http.client
@@ -7,15 +8,18 @@ import json
 import os
 import random
 import shutil
+import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+from cell_binary_api import clients
 from conftest import CELLS, DATABASE, data_path, serve, until
 from test_api import packed, packings
 
@@ -116,7 +120,7 @@ def test_client_gone_during_a_download(service, connection):
     client.close()
     until(lambda: queries(connection, "cell_chunks") == 0)
     assert cancelled() == before + 1
-    assert connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'").fetchone()[0] == 0
+    until(lambda: connection.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'").fetchone()[0] == 0)
     assert service.data(sample="large", layout="compact", method="HEAD").status == 200
 
 
@@ -134,21 +138,145 @@ def test_slow_clients_cost_little_memory(service, connection):
 
 
 def test_no_connection_left(connection, role, slow, tmp_path):
+    """One is busy with a packing that waits for a lock."""
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_PACKINGS="1") as service, ThreadPoolExecutor(16) as pool:
+        with psycopg.connect(dbname=DATABASE) as locker:
+            locker.execute("LOCK slow_cell")
+            waiting = pool.submit(service.data, slow, "S", "compact")
+            until(lambda: queries(connection, "cell_data_head") == 1)
+            answer = service.data(sample="small", layout="compact")
+            assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+            assert answer.headers["Content-Type"] == "application/problem+json" and "busy" in json.loads(answer.body)["detail"]
+            for path in "/health", "/samples/?study=lab", "/cell-data-binary-feature-names/?study=lab":
+                assert service.request(path).status == 200
+        assert waiting.result().status == 200
+        assert service.data(sample="small", layout="compact").status == 200
+        # Many for one payload need one connection while it is packed.
+        assert {answer.status for answer in pool.map(lambda _: service.data(slow, "S"), range(16))} == {200}
+
+
+def trickle(client: socket.socket) -> None:
+    """Take a byte a second, until the connection ends."""
+    with contextlib.suppress(OSError):
+        while client.recv(1):
+            time.sleep(1)
+
+
+STALLED = {
+    "take nothing of what is large": lambda service: ask(service, data_path("lab", "large", "compact")),
+    "take nothing of what is small": lambda service: ask(service, data_path("lab", "small", "compact")),
+    "take a byte a second": lambda service: [client := ask(service, data_path("lab", "large", "compact")), threading.Thread(target=trickle, args=[client], daemon=True).start()][0],
+    "send half a request": lambda service: send(service, b"GET /health HTTP/1.1\r\nHost: serv"),
+}
+
+
+@pytest.mark.parametrize("kind", STALLED)
+def test_stalled_clients_hinder_nobody(connection, role, tmp_path, kind):
+    """64 of them, several times what there are connections to the database; of the others all get what they want."""
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_DOWNLOADS="4", CELL_BINARY_PACKINGS="2") as service:
+        known = service.data(sample="large", layout="compact", method="HEAD").headers["ETag"]
+        stalled = [STALLED[kind](service) for _ in range(64)]
+        if "large" in kind:
+            until(lambda: queries(connection, "cell_chunks") == 4)
+        for _ in range(5):
+            assert service.data(sample="small", layout="compact").status == 200
+            assert service.data(sample="large", layout="compact", method="HEAD").status == 200
+            assert service.data(sample="large", layout="compact", If_None_Match=known).status == 304
+            assert service.data(sample="large", layout="compact", Range="bytes=8000000-8000099").status == 206
+            assert service.request("/samples/?study=lab").status == 200
+        if "large" in kind or "byte" in kind:   # those that wait in line before it get 503 after some seconds
+            until(lambda: service.data(sample="large", layout="compact").status == 200)
+        assert service.data(sample="large", layout="compact").status == 200
+        for client in stalled:
+            client.close()
+
+
+def test_slow_client_makes_way_only_when_others_wait(connection, role, tmp_path):
     with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_DOWNLOADS="2") as service:
         service.data(sample="large", layout="compact", method="HEAD")
-        clients = [ask(service, data_path("lab", "large", "compact")) for _ in range(2)]
+        slow = [ask(service, data_path("lab", "large", "compact")) for _ in range(2)]
         until(lambda: queries(connection, "cell_chunks") == 2)
-        answer = service.data(sample="small", layout="compact")
-        assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
-        assert answer.headers["Content-Type"] == "application/problem+json" and "busy" in json.loads(answer.body)["detail"]
-        for path in "/health", "/samples/?study=lab", "/cell-data-binary-feature-names/?study=lab":
-            assert service.request(path).status == 200
-        clients.pop().close()
-        assert service.data(sample="small", layout="compact").status == 200
-        clients.pop().close()
-        # Many for one payload need one connection while it is packed.
-        with ThreadPoolExecutor(16) as pool:
-            assert {answer.status for answer in pool.map(lambda _: service.data(slow, "S"), range(16))} == {200}
+        time.sleep(2)
+        assert "broken off" not in service.log.read_text()
+        for _ in range(3):   # half of the connections stay with slow ones
+            assert service.data(sample="large", layout="compact").status == 200
+        assert service.log.read_text().count("the client is slow") == 1 and queries(connection, "cell_chunks") == 1
+        slow += [ask(service, data_path("lab", "large", "compact")) for _ in range(3)]
+        until(lambda: service.log.read_text().count("the client is slow") == 3)   # all but the last two of five
+        for client in slow:
+            client.close()
+
+
+@pytest.mark.parametrize("least, given_up", [(10_000, False), (100_000, True)])
+def test_progress_over_time_counts(monkeypatch, least, given_up):
+    """Of a client that takes some 25 kB a second, in pieces that take a fifth of STALL each."""
+    monkeypatch.setattr(clients, "STALL", 0.2)
+    monkeypatch.setattr(clients, "LEAST", least)
+
+    async def send(_) -> None:
+        await asyncio.sleep(0.04)
+
+    async def download() -> None:
+        pace = clients.Pace(send, "download")
+        pace.work = asyncio.current_task()
+        for _ in range(20):
+            await pace({"type": "http.response.body", "body": bytes(1000)})
+    with pytest.raises(asyncio.CancelledError) if given_up else contextlib.nullcontext():
+        asyncio.run(download())
+
+
+def test_trickling_client_is_given_up(connection, role, tmp_path):
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_STALL="2") as service:
+        service.data(sample="large", layout="compact", method="HEAD")
+        client = STALLED["take a byte a second"](service)
+        until(lambda: queries(connection, "cell_chunks") == 1)
+        until(lambda: queries(connection, "cell_chunks") == 0)
+        assert "takes nothing, or too little" in service.log.read_text()
+        client.close()
+
+
+def send(service, start: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", service.port))
+    client.sendall(start)
+    return client
+
+
+def test_request_that_does_not_end(service):
+    """Its connection ends in seconds, whatever comes a byte at a time."""
+    starts = [b"", b"GET /", b"GET /health HTTP/1.1\r\nHost: a", b"GET /health HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"\r\n",
+              b"GET /health HTTP/1.1\r\n\r\nGET /health HTTP/1.1\r\n"]
+    clients = {send(service, start): start for start in starts}
+    end = time.monotonic() + 30
+    received = dict.fromkeys(starts, b"")
+    while clients:
+        assert time.monotonic() < end, clients.values()
+        for client in select.select(list(clients), [], [], 0.5)[0]:
+            data = b""
+            with contextlib.suppress(ConnectionError):
+                data = client.recv(65536)
+            received[clients[client]] += data
+            if not data:
+                del clients[client]
+                client.close()
+        for client, start in clients.items():
+            if start:
+                with contextlib.suppress(OSError):
+                    client.sendall({b"GET /health HTTP/1.1\r\nContent-Length: 9\r\n\r\n": b"", b"\r\n": b"\r\n"}.get(start, b"a"))
+    assert [answer.split(b"\r\n")[0] for answer in received.values()] == [
+        b"", *2 * [b"HTTP/1.1 408 Request Timeout"], b"HTTP/1.1 200 OK", b"", b"HTTP/1.1 200 OK"]
+
+
+def test_end_of_an_answer_is_not_kept_for_ever(connection, role, tmp_path):
+    with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, CELL_BINARY_STALL="1") as service:
+        def sockets() -> int:
+            return len(list(Path(f"/proc/{service.process.pid}/fd").iterdir()))
+        service.data(sample="large", layout="compact", method="HEAD")
+        before = sockets()
+        clients = [ask(service, data_path("lab", "large", "compact"), f"Range: bytes=0-999999\r\n{header}") for header in ("", "Connection: close\r\n")]
+        until(lambda: sockets() >= before + 2)
+        until(lambda: sockets() <= before + 1)   # and a connection to the database
+        for client in clients:
+            client.close()
 
 
 def test_no_connection_is_lost(connection, role, tmp_path):

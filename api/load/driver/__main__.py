@@ -13,7 +13,8 @@ import psycopg
 
 import faults
 import measures
-from programs import ROOT, uvicorn
+import stalled
+from programs import ROOT, asgi
 
 SLIDES = 8
 
@@ -56,10 +57,11 @@ def main() -> None:
     make_slides(connection, cells)
 
     figures: dict = {}
-    with uvicorn("cell_binary_api:app", ROOT / "api", scratch / "service.log", CELL_BINARY_STALL="20") as (service, process):
+    with asgi(["cell_binary_api.server"], ROOT / "api", scratch / "service.log", CELL_BINARY_STALL="20") as (service, process):
         parts = {
             "one": lambda: measures.one_client(connection, service, scratch, rounds),
             "stall": lambda: measures.stall(service, process, SLIDES, seconds),
+            "stalled": lambda: stalled.others(service, rounds, seconds),
             "proxy": lambda: measures.impatient_proxy(connection, service, scratch, SLIDES),
             "faults": lambda: faults.all(connection, service, scratch, rounds),
             "viewer": lambda: measures.viewer(service, rounds),
@@ -111,6 +113,13 @@ def report(figures: dict) -> None:
             ("what they got all together, MB/s", "", f"{stall['mb_per_second']:,.0f}"),
             ("memory of the service, peak in MB", "< 120", f"{stall['memory']:.0f}"),
         ]
+    if found := figures.get("stalled"):
+        times = found["times"]
+        for kind in stalled.KINDS[1:]:
+            rows.append((f"{stalled.CLIENTS} clients that {kind}: the others' p99 / with none; in ms", "<= 2", "; ".join(
+                f"{name} {statistics.median(a / b for a, b in zip(times[kind][name], none)):.2f} ({statistics.median(times[kind][name]):.0f} / {statistics.median(none):.0f})"
+                for name, none in times["none"].items())))
+        rows.append(("requests of these others that were refused", "0", str(found["refused"])))
     if proxy := figures.get("proxy"):
         rows += [
             (f"{SLIDES} downloads through a proxy that gives up after {proxy['patience_ms']} ms and tries again, tries of each", "", ", ".join(map(str, proxy["tries"]))),

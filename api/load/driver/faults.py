@@ -75,15 +75,6 @@ def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int
                 client.sendall(line)
         return since(time.monotonic(), lambda: answers(service))
 
-    def exhausted() -> float:
-        clients = [idle_client(service, "million") for _ in range(16)]
-        since(time.monotonic(), lambda: downloads(connection) == 16)
-        assert status(f"{service}/health") == 200
-        assert status(data_url(service, "small"), timeout=30) == 503
-        for client in clients:
-            client.close()
-        return since(time.monotonic(), lambda: answers(service))
-
     def killed() -> float:
         download = idle_client(service, "million")
         since(time.monotonic(), lambda: downloads(connection) == 1)
@@ -111,7 +102,6 @@ def all(connection: psycopg.Connection, service: str, scratch: Path, rounds: int
     fault("client gone during a download, until its query has ended", client_gone)
     fault("client gone while its slide is packed, until the packing has ended", client_gone_amid_packing)
     fault("malformed requests", malformed)
-    fault("16 clients that take nothing hold all connections, then leave", exhausted)
     fault("all backends killed during a download", killed)
     fault("database stopped during a download, and started again", stopped)
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 import cell_binary
 import psycopg
 from playwright.sync_api import sync_playwright
-from programs import curl, data_url, finished, memory, nginx, status, uvicorn
+from programs import asgi, curl, data_url, finished, memory, nginx, status
 
 
 def discarded(url: str, *options: str) -> tuple[float, int]:
@@ -38,7 +38,7 @@ def one_client(connection: psycopg.Connection, service: str, scratch: Path, roun
     (files / "slide").write_bytes(payload)
     times: dict[str, list] = {}
     with nginx(scratch / "static", f"root {files};") as (static, _), \
-            uvicorn("json_app:app", Path(__file__).parent, scratch / "json.log") as (json_service, json_process):
+            asgi(["uvicorn", "json_app:app"], Path(__file__).parent, scratch / "json.log") as (json_service, json_process):
         slide = data_url(service, "slide 1")
         ways = {
             "nginx": lambda: discarded(f"{static}/slide"), "service": lambda: discarded(slide),

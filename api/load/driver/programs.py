@@ -44,10 +44,10 @@ def running(command: list, port: int, log: Path, **options):
 
 
 @contextlib.contextmanager
-def uvicorn(app: str, directory: Path, log: Path, **environment: str):
-    """(address, process) of an ASGI application."""
+def asgi(module: list[str], directory: Path, log: Path, **environment: str):
+    """(address, process) of an ASGI application: of the service, or of one for uvicorn."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning"]
+    command = [sys.executable, "-m", *module, "--port", str(port), "--log-level", "warning"]
     with running(command, port, log, cwd=directory, env=os.environ | environment) as process:
         yield f"http://127.0.0.1:{port}", process
 
