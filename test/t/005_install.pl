@@ -83,5 +83,20 @@ foreach my $older (@older)
 	$node->safe_psql('postgres', 'DROP DATABASE upgraded; DROP DATABASE fresh');
 }
 
+# A sandbox on a machine where the extension is installed, by another user, has nothing of that.
+my $machine = PostgreSQL::Test::Utils::tempdir_short() . '/machine';
+my ($bindir, $sharedir, $pkglibdir) = map { my $path = scalar_of($ENV{PG_CONFIG}, $_); chomp $path; "$machine$path" } qw(--bindir --sharedir --pkglibdir);
+system_or_bail('cp', '-a', "$ENV{SANDBOX}/install", $machine);
+system_or_bail('ln', '-s', '/usr/include', "$machine/usr/include");
+mkdir "$pkglibdir/bitcode/cell_binary";
+append_to_file("$pkglibdir/$_", 'of the machine') for 'bitcode/cell_binary.index.bc', 'bitcode/cell_binary/planted.bc', 'cell_binary.so';
+append_to_file("$sharedir/extension/cell_binary--0.0.1.sql", 'of the machine');
+{
+	local $ENV{PG_CONFIG} = "$bindir/pg_config";
+	my $look = 'find -L "$SANDBOX/install" -path "*bitcode/cell_binary*" -o -name cell_binary--0.0.1.sql;'
+		. ' psql -XAqtc "CREATE EXTENSION cell_binary; SELECT cell_chunk_count(1, 1)"';
+	is(scalar_of('scripts/sandbox', 'bash', '-c', $look), "1\n", 'nothing of an installed extension is in a sandbox');
+}
+
 $node->stop;
 done_testing();

@@ -78,7 +78,7 @@ def others(service: str, rounds: int, seconds: int) -> dict:
         for kind in KINDS:
             with stalled(service, kind):
                 for names, start in (("small payload", "not modified", "feature names"), 0), (("slide",), SETTLE):
-                    time.sleep(start if kind != "none" else 0)
+                    time.sleep(min(start, seconds) if kind != "none" else 0)
                     taken: dict[str, list[float]] = {name: [] for name in names}
                     end = time.monotonic() + seconds / 3
                     while time.monotonic() < end:
