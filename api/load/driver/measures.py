@@ -59,6 +59,10 @@ def one_client(connection: psycopg.Connection, service: str, scratch: Path, roun
         return times | {"json_bytes": json_bytes, "json_memory": memory(json_process, "VmHWM")}
 
 
+def p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0]
+
+
 def probe(urls: dict[str, str], until: float) -> dict[str, dict[str, float]]:
     """Ask each address every 20 ms, and give percentiles of the time to answer in ms."""
     times: dict[str, list[float]] = {name: [] for name in urls}
@@ -68,8 +72,7 @@ def probe(urls: dict[str, str], until: float) -> dict[str, dict[str, float]]:
             assert status(url, timeout=30) == 200, f"{url} does not answer"
             times[name].append(1000 * (time.monotonic() - start))
         time.sleep(0.02)
-    return {name: {"p50": statistics.median(values), "p99": statistics.quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0],
-                   "most": max(values), "requests": len(values)} for name, values in times.items()}
+    return {name: {"p50": statistics.median(values), "p99": p99(values), "most": max(values), "requests": len(values)} for name, values in times.items()}
 
 
 def stall(service: str, process: subprocess.Popen, slides: int, seconds: int) -> dict:

@@ -3,7 +3,6 @@
 import contextlib
 import selectors
 import socket
-import statistics
 import threading
 import time
 import urllib.error
@@ -11,10 +10,12 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 
+from measures import p99
 from programs import data_url, status
 
 CLIENTS = 64
-SETTLE = 8   # seconds, until those that wait for a connection to the database have got one, or 503
+SETTLED = 2   # seconds, until their requests have come
+SERVED = 8   # seconds, until those that want a slide have got a connection to the database, or 503
 KINDS = ("none", "take nothing of a slide", "take nothing of what is small", "take a byte a second", "send half a request header")
 
 
@@ -77,7 +78,7 @@ def others(service: str, rounds: int, seconds: int) -> dict:
     for _ in range(rounds):
         for kind in KINDS:
             with stalled(service, kind):
-                for names, start in (("small payload", "not modified", "feature names"), 0), (("slide",), SETTLE):
+                for names, start in (("small payload", "not modified", "feature names"), SETTLED), (("slide",), SERVED):
                     time.sleep(min(start, seconds) if kind != "none" else 0)
                     taken: dict[str, list[float]] = {name: [] for name in names}
                     end = time.monotonic() + seconds / 3
@@ -88,5 +89,5 @@ def others(service: str, rounds: int, seconds: int) -> dict:
                             refused += ask() != expected
                             taken[name].append(1000 * (time.monotonic() - begun))
                     for name, values in taken.items():
-                        times[kind][name].append(statistics.quantiles(values, n=100, method="inclusive")[98])
+                        times[kind][name].append(p99(values))
     return {"times": times, "refused": refused}
