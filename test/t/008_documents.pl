@@ -89,7 +89,7 @@ foreach my $document ('README.md', sort glob 'docs/*.md')
 				is($output =~ s/\n+$/\n/r, $expected, "$document: $title: output") if defined $expected;
 			}
 		}
-		elsif ($language ne '')
+		elsif ($language ne '' && $language !~ /^(nginx|vcl)$/)   # which api/tests/test_proxies.py runs
 		{
 			fail("$document: a block of unknown language $language");
 		}
