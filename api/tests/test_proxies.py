@@ -213,7 +213,9 @@ def test_change_is_seen_while_an_earlier_request_is_answered(proxy, connection, 
     connection.execute("SELECT cell_drop_study('slow'); SELECT cell_register_study('slow', 'slow_view', phenotypes => 'phenotypes', features => '{A}', store => false)")
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(proxy.data, slow, "S", "compact")
-        until(lambda: queries(connection, "cell_chunks") == 1)   # in the snapshot of the first answer
+        # It was packed to know its tag. Now it is for the answer, in a snapshot, and no header is sent before that is done.
+        until(lambda: connection.execute("SELECT direct FROM cell_store_stats WHERE study = 'slow'").fetchone()[0] == 1
+              and queries(connection, "cell_data_head") == 1)
         connection.execute("UPDATE slow_cell SET x = 1")
         second = pool.submit(proxy.data, slow, "S", "compact")
         assert first.result().status == 200 and second.result().body == packed(connection, slow, "S")
