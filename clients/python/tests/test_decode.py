@@ -162,6 +162,27 @@ def test_arrow_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
         decode(EXAMPLE["arrow"], "arrow")
 
 
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("raise ImportError('numpy.core.multiarray failed to import')", "numpy.core.multiarray failed to import"),
+        ("import pyarrow.missing", "No module named 'pyarrow.missing'"),
+        ("import missing_of_pyarrow", "No module named 'missing_of_pyarrow'"),
+    ],
+)
+def test_arrow_with_a_pyarrow_that_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, text: str
+) -> None:
+    """pyarrow is there: installing it again would not help, so its own error is shown."""
+    (tmp_path / "pyarrow").mkdir()
+    (tmp_path / "pyarrow" / "__init__.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=f"^{re.escape(text)}$"):
+        decode(EXAMPLE["arrow"], "arrow")
+
+
 def arrow_stream(table: Any, max_chunksize: int = 1000) -> bytes:
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, table.schema) as writer:

@@ -22,7 +22,10 @@ def decode_arrow(data: NDArray[np.uint8]) -> Cells:
     try:
         import pyarrow
         import pyarrow.ipc
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        # A pyarrow that is there but fails, as one made for another numpy does, says why itself.
+        if error.name != "pyarrow":
+            raise
         raise ImportError('layout arrow needs pyarrow: pip install "cell-binary[arrow]"') from error
 
     # pyarrow's errors have no common ancestor but these.

@@ -35,7 +35,7 @@ def decode(payload: bytes | bytearray | memoryview | Buffer, layout: str = "comp
 
     Raises PayloadError if the bytes are not a payload of that layout,
     ValueError if there is no such layout, TypeError if payload is not a
-    contiguous buffer, and ImportError if layout arrow lacks pyarrow.
+    contiguous buffer, and ImportError if layout arrow cannot load pyarrow.
     """
     try:
         decode_layout = LAYOUTS[layout]
