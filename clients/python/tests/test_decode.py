@@ -273,6 +273,33 @@ def test_that_a_header_alone_takes_no_memory(vector: Vector) -> None:
         tracemalloc.stop()
 
 
+def widest_dense(cells: int) -> bytes:
+    """Planes of everything, and each feature but the first with a parent: what takes most memory."""
+    planes = np.random.default_rng(1).integers(0, 256, (1 + 32 + 32 + 64, cells // 8), np.uint8)
+    planes[:65, 0] &= 0xFE  # no gap and no difference before the first cell
+    header = struct.pack("<4sIIiiBBBBQQ", b"CBD\1", cells, 0, 0, 0, 1, 32 + 128, 32 + 128, 0, 0, 2**64 - 1)
+    return header + bytes([255, *range(63)]) + planes.tobytes()
+
+
+def memory_of(payload: bytes, layout: str) -> tuple[int, int]:
+    """The bytes that cells take, and those taken at the peak of decoding them."""
+    tracemalloc.start()
+    try:
+        cells = decode(payload, layout)
+        assert len(cells)
+        return tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_of_dense() -> None:
+    """The figures of README.md."""
+    cells = 2**18
+    kept, peak = memory_of(widest_dense(cells), "dense")
+    assert 20 * cells <= kept < 20.1 * cells
+    assert peak < 30 * cells
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_payloads_of_other_layouts(layout: str) -> None:
     for vector in VALID + MALFORMED:

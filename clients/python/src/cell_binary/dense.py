@@ -142,17 +142,18 @@ def uint32_of(planes: Bytes, cells: int) -> NDArray[np.uint32]:
 
 
 def decode_ids(planes: Bytes, cells: int, first: int) -> NDArray[np.uint32]:
-    ids = np.arange(first, first + cells, dtype=np.uint64)
-    if len(planes):
-        gaps = uint32_of(planes, cells)
-        if gaps[0]:
-            raise PayloadError("the first cell has a gap of cell_id, although there is none before it")
-        check_topmost(planes, "planes of cell_id")
-        ids += np.cumsum(gaps, dtype=np.uint64)
+    gaps = uint32_of(planes, cells)
+    if gaps[0]:
+        raise PayloadError("the first cell has a gap of cell_id, although there is none before it")
+    check_topmost(planes, "planes of cell_id")
     # Of 2^26 gaps below 2^32 the sum is far from overflow.
-    if ids[-1] >= 2**32:
-        raise PayloadError(f"the last cell_id would be {ids[-1]}, over {2**32 - 1}")
-    return ids.astype(np.uint32)
+    last = first + int(gaps.sum(dtype=np.uint64)) + cells - 1
+    if last >= 2**32:
+        raise PayloadError(f"the last cell_id would be {last}, over {2**32 - 1}")
+    steps = gaps
+    steps += np.uint32(1)
+    steps[0] = first
+    return np.cumsum(steps, dtype=np.uint32, out=steps)
 
 
 def decode_axis(axis: str, planes: Bytes, cells: int, differences: bool, base: int) -> NDArray[np.int32]:
@@ -201,5 +202,7 @@ def decode_masks(
             raise PayloadError(f"the cells don't need the header's features: all agree in feature {feature}")
 
     # A feature without a plane has the bit of the base.
-    masks = numbers_of([planes.get(feature) for feature in range(64)], cells, 8).view("<u8")[:, 0]
-    return masks.astype(np.uint64, copy=False) ^ np.uint64(base_mask)
+    numbers = numbers_of([planes.get(feature) for feature in range(64)], cells, 8).view("<u8")[:, 0]
+    masks = numbers.astype(np.uint64, copy=False)
+    masks ^= np.uint64(base_mask)
+    return masks
