@@ -183,9 +183,9 @@ def test_arrow_with_a_pyarrow_that_fails(
         decode(EXAMPLE["arrow"], "arrow")
 
 
-def arrow_stream(table: Any, max_chunksize: int = 1000) -> bytes:
+def arrow_stream(table: Any, max_chunksize: int = 1000, options: Any = None) -> bytes:
     sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+    with pyarrow.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table, max_chunksize=max_chunksize)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return, unused-ignore]
 
@@ -210,6 +210,162 @@ def test_other_arrow_streams() -> None:
     ]:
         with pytest.raises(PayloadError, match=text):
             decode(arrow_stream(other), "arrow")
+
+
+def hostile_batches() -> dict[str, bytes]:
+    """Streams of a few hundred bytes that would have pyarrow copy or allocate, as much as they like."""
+    table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
+    ipc = pyarrow.ipc
+    streams = {}
+    for codec, magic in ("lz4", "04224d18"), ("zstd", "28b52ffd"):
+        stream = arrow_stream(table, options=ipc.IpcWriteOptions(compression=codec))
+        before_frame = stream.index(bytes.fromhex(magic)) - 8
+        claims = stream[:before_frame] + struct.pack("<q", 2**33) + stream[before_frame + 8 :]
+        streams[codec] = stream
+        streams[f"{codec} of 8 GB"] = claims
+    categories = pyarrow.array(["a", "b"]).dictionary_encode()
+    with_dictionary = arrow_stream(
+        table.append_column("c", categories).slice(0, 1), options=ipc.IpcWriteOptions(compression="zstd")
+    )
+    streams["compressed dictionary"] = with_dictionary
+
+    batch = table.to_batches()[0]
+    sink = pyarrow.BufferOutputStream()
+    with ipc.new_stream(
+        sink, batch.schema, options=ipc.IpcWriteOptions(metadata_version=ipc.MetadataVersion.V4)
+    ) as writer:
+        writer.write_batch(batch, custom_metadata={"ARROW:experimental_compression": "zstd"})
+    streams["old"] = sink.getvalue().to_pybytes()
+
+    # The field endianness of the schema, which is left out, is put where a 1 stands.
+    swapped = bytearray(EXAMPLE["arrow"])
+    assert swapped[204:206] == b"\1\0"
+    swapped[48:50] = struct.pack("<H", 204 - 52)
+    streams["big-endian"] = bytes(swapped)
+
+    claims_cells = bytearray(EXAMPLE["arrow"])
+    for at in 344, 360, 376, 392, 408:
+        struct.pack_into("<q", claims_cells, at, 2**40)
+    streams["2^40 cells"] = bytes(claims_cells)
+    return streams
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lz4", "the Arrow stream is compressed: write it uncompressed, as the layout is"),
+        ("lz4 of 8 GB", "the Arrow stream is compressed"),
+        ("zstd", "the Arrow stream is compressed"),
+        ("zstd of 8 GB", "the Arrow stream is compressed"),
+        ("compressed dictionary", "the Arrow stream is compressed"),
+        ("old", "the Arrow stream is older than Arrow 1.0: write it with metadata version V5"),
+        ("big-endian", "the Arrow stream is big-endian: write it little-endian, as the layout is"),
+        ("2^40 cells", "not an Arrow stream: "),
+    ],
+)
+def test_arrow_streams_that_would_take_memory(name: str, text: str) -> None:
+    payload = hostile_batches()[name]
+    before = pyarrow.default_memory_pool().max_memory()
+    with pytest.raises(PayloadError, match=f"^{re.escape(text)}"):
+        decode(payload, "arrow", max_cells=None)
+    assert pyarrow.default_memory_pool().max_memory() - before < 100_000
+
+
+def test_other_columns_of_arrow() -> None:
+    table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
+    categories = pyarrow.array(["a", "b"]).dictionary_encode()
+    table = table.add_column(0, "category", categories).append_column("name", pyarrow.array(["c", None]))
+    for max_chunksize in 1000, 1:
+        cells = decode(arrow_stream(table, max_chunksize), "arrow")
+        assert cells.x.tolist() == [10, -4] and cells.phenotypes.tolist() == [5, 2**63 + 1]
+
+
+# ---- memory ----
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_max_cells(layout: str) -> None:
+    payload = named(f"{layout}: 9 cells")
+    for enough in 9, 10, None:
+        assert len(decode(payload, layout, max_cells=enough)) == 9
+    text = (
+        "the payload has 9 cells, more than the limit of 8: "
+        "to decode it, pass a larger max_cells, or None for no limit"
+    )
+    with pytest.raises(PayloadError, match=f"^{re.escape(text)}$"):
+        decode(payload, layout, max_cells=8)
+    assert len(decode(named(f"{layout}: 0 cells"), layout, max_cells=0)) == 0
+
+
+def test_max_cells_of_several_batches() -> None:
+    table = pyarrow.ipc.open_stream(named("arrow: 9 cells")).read_all()
+    payload = arrow_stream(table, max_chunksize=2)
+    assert len(decode(payload, "arrow", max_cells=9)) == 9
+    with pytest.raises(PayloadError, match="the payload has 9 cells, more than the limit of 8"):
+        decode(payload, "arrow", max_cells=8)
+
+
+def test_that_few_bytes_do_not_become_many_cells() -> None:
+    cells = 2**26 - 1
+    planes = bytes(cells // 8 + 1)  # x of each cell: one bit, 0
+    payload = struct.pack("<4sI13xB18x", b"CBD\1", cells, 1) + planes
+    tracemalloc.start()
+    try:
+        with pytest.raises(PayloadError, match="the payload has 67108863 cells, more than the limit of 16777216"):
+            decode(payload, "dense")
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def widest_dense(cells: int) -> bytes:
+    """Planes of everything, and each feature but the first with a parent: what takes most memory."""
+    planes = np.random.default_rng(1).integers(0, 256, (1 + 32 + 32 + 64, cells // 8), np.uint8)
+    planes[:65, 0] &= 0xFE  # no gap and no difference before the first cell
+    header = struct.pack("<4sIIiiBBBBQQ", b"CBD\1", cells, 0, 0, 0, 1, 32 + 128, 32 + 128, 0, 0, 2**64 - 1)
+    return header + bytes([255, *range(63)]) + planes.tobytes()
+
+
+def memory_of(payload: bytes, layout: str) -> tuple[int, int]:
+    """The bytes that cells take, and those taken at the peak of decoding them."""
+    tracemalloc.start()
+    try:
+        cells = decode(payload, layout)
+        assert len(cells)
+        return tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_of_dense() -> None:
+    """The figures of README.md."""
+    cells = 2**18
+    kept, peak = memory_of(widest_dense(cells), "dense")
+    assert 20 * cells <= kept < 20.1 * cells
+    assert peak < 30 * cells
+
+
+def test_memory_of_views() -> None:
+    cells = 2**18
+    compact = struct.pack("<I", cells) + bytes(16 * cells)
+    ids = np.arange(cells, dtype=">u4")
+    spt = struct.pack(">5I", cells, 0, 0, 0, 0) + np.stack([ids, *[np.zeros_like(ids)] * 4], axis=1).astype(">u4").tobytes()
+    columns = {name: np.zeros(cells, kind) for name, kind in [("x", np.int32), ("y", np.int32), ("phenotypes", np.uint64)]}
+    arrow = arrow_stream(pyarrow.table({"cell_id": np.arange(cells, dtype=np.uint32), **columns}), cells)
+    for layout, payload, transient in ("compact", compact, 0), ("spt", spt, 1), ("arrow", arrow, 0):
+        kept, peak = memory_of(payload, layout)
+        assert kept < 10_000
+        assert peak < transient * cells + 100_000
+
+
+def test_memory_of_many_batches() -> None:
+    """20 bytes a cell, and no more for each batch."""
+    table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
+    batches = 4000
+    payload = arrow_stream(pyarrow.concat_tables([table] * (batches // 2)), max_chunksize=1)
+    kept, peak = memory_of(payload, "arrow")
+    assert kept < 20 * batches + 10_000
+    assert peak < 20 * batches + 50_000
 
 
 # ---- hostile bytes ----
@@ -271,33 +427,6 @@ def test_that_a_header_alone_takes_no_memory(vector: Vector) -> None:
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
-
-
-def widest_dense(cells: int) -> bytes:
-    """Planes of everything, and each feature but the first with a parent: what takes most memory."""
-    planes = np.random.default_rng(1).integers(0, 256, (1 + 32 + 32 + 64, cells // 8), np.uint8)
-    planes[:65, 0] &= 0xFE  # no gap and no difference before the first cell
-    header = struct.pack("<4sIIiiBBBBQQ", b"CBD\1", cells, 0, 0, 0, 1, 32 + 128, 32 + 128, 0, 0, 2**64 - 1)
-    return header + bytes([255, *range(63)]) + planes.tobytes()
-
-
-def memory_of(payload: bytes, layout: str) -> tuple[int, int]:
-    """The bytes that cells take, and those taken at the peak of decoding them."""
-    tracemalloc.start()
-    try:
-        cells = decode(payload, layout)
-        assert len(cells)
-        return tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-
-def test_memory_of_dense() -> None:
-    """The figures of README.md."""
-    cells = 2**18
-    kept, peak = memory_of(widest_dense(cells), "dense")
-    assert 20 * cells <= kept < 20.1 * cells
-    assert peak < 30 * cells
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

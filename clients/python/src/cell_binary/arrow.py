@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,15 +11,24 @@ from numpy.typing import NDArray
 
 from .cells import Cells
 from .errors import PayloadError
+from .limit import check_number
 
 COLUMNS = {"cell_id": np.uint32, "x": np.int32, "y": np.int32, "phenotypes": np.uint64}
 
+# Fields of the tables in Arrow's Message.fbs and Schema.fbs, by their position.
+MESSAGE_HEADER = 2
+SCHEMA_ENDIANNESS = 0
+LITTLE_ENDIAN = 0
+DICTIONARY_BATCH_DATA = 1
+RECORD_BATCH_COMPRESSION = 3
 
-def decode_arrow(data: NDArray[np.uint8]) -> Cells:
-    """Any stream with these columns and no nulls is taken, by whoever wrote it.
 
-    The columns of one record batch are views of the payload, always read-only;
-    those of several are joined.
+def decode_arrow(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
+    """Any plain stream with these columns and no nulls is taken, by whoever wrote it.
+
+    The columns of one record batch are views of the payload, always read-only.
+    Those of several are copied, one batch after the other: a payload may have
+    so many batches that views of all of them would be larger than the cells.
     """
     try:
         import pyarrow
@@ -28,26 +39,93 @@ def decode_arrow(data: NDArray[np.uint8]) -> Cells:
             raise
         raise ImportError('layout arrow needs pyarrow: pip install "cell-binary[arrow]"') from error
 
+    payload = pyarrow.py_buffer(data)
     # pyarrow's errors have no common ancestor but these.
     try:
-        with pyarrow.ipc.open_stream(pyarrow.py_buffer(data)) as stream:
-            table = stream.read_all()
-        table.validate(full=True)
+        check_plain(pyarrow.ipc, payload)
+        cells = 0
+        columns = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
+        for columns in read_batches(pyarrow.ipc, payload):
+            cells += len(columns["x"])
+        check_number(cells, max_cells)
+        if cells > len(columns["x"]):
+            columns = {name: np.empty(cells, dtype) for name, dtype in COLUMNS.items()}
+            end = 0
+            for batch in read_batches(pyarrow.ipc, payload):
+                start, end = end, end + len(batch["x"])
+                for name in COLUMNS:
+                    columns[name][start:end] = batch[name]
+    except PayloadError:
+        raise
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise PayloadError(f"not an Arrow stream: {error}") from error
-    columns = {name: read_column(table, name) for name in COLUMNS}
     return Cells(columns["x"], columns["y"], columns["phenotypes"], columns["cell_id"])
 
 
-def read_column(table: Any, name: str) -> NDArray[Any]:
-    expected = np.dtype(COLUMNS[name])
-    positions = table.schema.get_all_field_indices(name)
+def check_plain(ipc: Any, payload: Any) -> None:
+    """Refuse a stream that pyarrow would copy, of which no header bounds the memory.
+
+    Compressed buffers can grow a thousandfold.  Columns of another byte order
+    are copied to swap it, and many columns may share the same bytes.
+    """
+    for message in ipc.MessageReader.open_stream(payload):
+        if message.metadata_version != ipc.MetadataVersion.V5:  # V4 had other ways to compress
+            raise PayloadError("the Arrow stream is older than Arrow 1.0: write it with metadata version V5")
+        # pyarrow has verified that all of a message's tables and fields lie in its metadata.
+        metadata = message.metadata
+        header = follow(metadata, field(metadata, follow(metadata, 0), MESSAGE_HEADER))
+        if message.type == "schema":
+            endianness = field(metadata, header, SCHEMA_ENDIANNESS)
+            if endianness and struct.unpack_from("<h", metadata, endianness) != (LITTLE_ENDIAN,):
+                raise PayloadError("the Arrow stream is big-endian: write it little-endian, as the layout is")
+        elif message.type in ("record batch", "dictionary"):
+            if message.type == "dictionary":
+                header = follow(metadata, field(metadata, header, DICTIONARY_BATCH_DATA))
+            if field(metadata, header, RECORD_BATCH_COMPRESSION):
+                raise PayloadError("the Arrow stream is compressed: write it uncompressed, as the layout is")
+
+
+def field(flatbuffer: Any, table: int, position: int) -> int:
+    """Where a flatbuffer has a field of a table; 0 if the field is left out."""
+    (to_vtable,) = struct.unpack_from("<i", flatbuffer, table)
+    vtable = table - to_vtable
+    (size,) = struct.unpack_from("<H", flatbuffer, vtable)
+    entry = 4 + 2 * position
+    (offset,) = struct.unpack_from("<H", flatbuffer, vtable + entry) if entry < size else (0,)
+    return table + offset if offset else 0
+
+
+def follow(flatbuffer: Any, at: int) -> int:
+    """Where the table is to which the offset at a place leads."""
+    (offset,) = struct.unpack_from("<I", flatbuffer, at)
+    return at + int(offset)
+
+
+def read_batches(ipc: Any, payload: Any) -> Iterator[dict[str, NDArray[Any]]]:
+    """The columns of each record batch that has cells, as views of the payload."""
+    with ipc.open_stream(payload) as stream:
+        positions = [position_of(stream.schema, name) for name in COLUMNS]
+    # Other columns are not even looked at: there may be many of them.
+    with ipc.open_stream(payload, options=ipc.IpcReadOptions(included_fields=positions)) as stream:
+        for batch in stream:
+            batch.validate(full=True)
+            if batch.num_rows:
+                yield {name: read_column(batch, name) for name in COLUMNS}
+
+
+def position_of(schema: Any, name: str) -> int:
+    positions = schema.get_all_field_indices(name)
     if len(positions) != 1:
         raise PayloadError(f'the Arrow stream has {len(positions)} columns "{name}" instead of one')
-    column = table.column(positions[0])
-    if str(column.type) != expected.name:
-        raise PayloadError(f'column "{name}" of the Arrow stream is {column.type}, not {expected.name}')
+    found, expected = str(schema.field(positions[0]).type), np.dtype(COLUMNS[name]).name
+    if found != expected:
+        raise PayloadError(f'column "{name}" of the Arrow stream is {found}, not {expected}')
+    return int(positions[0])
+
+
+def read_column(batch: Any, name: str) -> NDArray[Any]:
+    column = batch.column(name)
     if column.null_count:
         raise PayloadError(f'column "{name}" of the Arrow stream has {column.null_count} nulls')
-    chunks = [chunk.to_numpy(zero_copy_only=True) for chunk in column.chunks]
-    return chunks[0] if len(chunks) == 1 else np.concatenate([np.empty(0, expected), *chunks])
+    # to_numpy of older versions of pyarrow looks for pandas each time.
+    return np.frombuffer(column.buffers()[1], COLUMNS[name], len(column))

@@ -16,6 +16,7 @@ from .arrow import decode_arrow
 from .cells import Cells
 from .dense import decode_dense
 from .errors import PayloadError
+from .limit import MAX_CELLS, check_number
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -27,13 +28,20 @@ SPT_HEADER = 20
 SPT_CELL = np.dtype([("cell_id", ">u4"), ("x", ">u4"), ("y", ">u4"), ("phenotypes", "<u8")])
 
 
-def decode(payload: bytes | bytearray | memoryview | Buffer, layout: str = "compact") -> Cells:
+def decode(
+    payload: bytes | bytearray | memoryview | Buffer, layout: str = "compact", *, max_cells: int | None = MAX_CELLS
+) -> Cells:
     """The cells of a payload in layout compact, spt, dense or arrow.
 
     payload is any contiguous buffer.  Of compact, spt and arrow the arrays are
-    views of it: nothing is copied.  Of dense they are new.
+    views of it: nothing is copied.  (Only the record batches of arrow, if
+    there are several, are joined.)  Of dense they are new.
 
-    Raises PayloadError if the bytes are not a payload of that layout,
+    max_cells bounds the memory: a payload of more cells is refused before any
+    of it is taken.  None lifts the limit, for payloads that you trust.
+
+    Raises PayloadError if the bytes are not a payload of that layout, or have
+    more than max_cells cells,
     ValueError if there is no such layout, TypeError if payload is not a
     contiguous buffer, and ImportError if layout arrow cannot load pyarrow.
     """
@@ -44,10 +52,12 @@ def decode(payload: bytes | bytearray | memoryview | Buffer, layout: str = "comp
     view = memoryview(payload)
     if not view.c_contiguous:
         raise TypeError("payload must be contiguous bytes")
-    return decode_layout(np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8))
+    return decode_layout(np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8), max_cells)
 
 
-def read_cells(data: NDArray[np.uint8], header: int, byte_order: str, cell: np.dtype[np.void]) -> NDArray[np.void]:
+def read_cells(
+    data: NDArray[np.uint8], header: int, byte_order: str, cell: np.dtype[np.void], max_cells: int | None
+) -> NDArray[np.void]:
     """The cells behind a header that begins with their number."""
     if len(data) < header:
         raise PayloadError(f"a header takes {header} bytes, but the payload has {len(data)}")
@@ -58,16 +68,17 @@ def read_cells(data: NDArray[np.uint8], header: int, byte_order: str, cell: np.d
             f"by its header, which gives {cells} cells, the payload would have "
             f"{expected} bytes, but it has {len(data)}"
         )
+    check_number(cells, max_cells)
     return data[header:].view(cell)
 
 
-def decode_compact(data: NDArray[np.uint8]) -> Cells:
-    cells = read_cells(data, COMPACT_HEADER, "<", COMPACT_CELL)
+def decode_compact(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
+    cells = read_cells(data, COMPACT_HEADER, "<", COMPACT_CELL, max_cells)
     return Cells(cells["x"], cells["y"], cells["phenotypes"])
 
 
-def decode_spt(data: NDArray[np.uint8]) -> Cells:
-    cells = read_cells(data, SPT_HEADER, ">", SPT_CELL)
+def decode_spt(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
+    cells = read_cells(data, SPT_HEADER, ">", SPT_CELL, max_cells)
     ids = cells["cell_id"]
     descents = ids[1:] <= ids[:-1]
     if descents.any():

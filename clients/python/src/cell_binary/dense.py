@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .cells import Cells
 from .errors import PayloadError
+from .limit import check_number
 
 HEADER = 40
 MAGIC = b"CBD\x01"
@@ -23,7 +24,7 @@ NO_PARENT = 255
 Bytes = NDArray[np.uint8]
 
 
-def decode_dense(data: Bytes) -> Cells:
+def decode_dense(data: Bytes, max_cells: int | None) -> Cells:
     if len(data) < HEADER:
         raise PayloadError(f"a header takes {HEADER} bytes, but the payload has {len(data)}")
     header = data[:HEADER].tobytes()
@@ -55,6 +56,7 @@ def decode_dense(data: Bytes) -> Cells:
     first_plane = HEADER + len(features)
     plane_size = (cells + 7) // 8
     check_length(data, cells, first_plane + sum(counts) * plane_size)
+    check_number(cells, max_cells)
     parents = read_parents(data[HEADER:first_plane].tolist(), features)
 
     stored = data[first_plane:].reshape(-1, plane_size)
