@@ -1,8 +1,11 @@
 import { Cells, WORDS } from "./cells.js";
 import { PayloadError } from "./errors.js";
+import { checkNumber, MAX_CELLS, type DecodeOptions } from "./limit.js";
 
 /** What is used of a Vector of apache-arrow. */
 export interface ArrowColumn {
+    readonly length: number;
+    readonly type: { toString(): string };
     readonly nullCount: number;
     toArray(): unknown;
 }
@@ -18,15 +21,16 @@ export interface ArrowTable {
  * `fromArrow(tableFromIPC(bytes))`.
  *
  * Any table with the columns cell_id (uint32), x and y (int32) and phenotypes
- * (uint64) is taken, whoever wrote it.
+ * (uint64) is taken, whoever wrote it.  Other columns are not looked at.
  *
- * @throws PayloadError if a column is missing, of another type, or has nulls
+ * @throws PayloadError if a column is missing, of another type, or has nulls, or if there are more than maxCells rows
  */
-export function fromArrow(table: ArrowTable): Cells {
-    const ids = read<Uint32Array>(table, "cell_id", "Uint32Array");
-    const x = read<Int32Array>(table, "x", "Int32Array");
-    const y = read<Int32Array>(table, "y", "Int32Array");
-    const phenotypes = read<BigUint64Array>(table, "phenotypes", "BigUint64Array");
+export function fromArrow(table: ArrowTable, { maxCells = MAX_CELLS }: DecodeOptions = {}): Cells {
+    checkNumber(table.numRows, maxCells);
+    const ids = read<Uint32Array>(table, "cell_id", "Uint32");
+    const x = read<Int32Array>(table, "x", "Int32");
+    const y = read<Int32Array>(table, "y", "Int32");
+    const phenotypes = read<BigUint64Array>(table, "phenotypes", "Uint64");
 
     const cells = new Cells(new Int32Array(WORDS * table.numRows), ids);
     const { coordinates, masks } = cells;
@@ -46,12 +50,16 @@ function read<A extends { readonly length: number }>(table: ArrowTable, name: st
         throw new PayloadError(`the Arrow table has no column "${name}"`);
     if (column.nullCount > 0)
         throw new PayloadError(`column "${name}" of the Arrow table has ${column.nullCount} nulls`);
-    const values = column.toArray();
-    const found = Object.prototype.toString.call(values).slice("[object ".length, -1);
-    if (found !== type) throw new PayloadError(`column "${name}" of the Arrow table is ${found}, not ${type}`);
-    if ((values as A).length !== table.numRows)
-        throw new PayloadError(
-            `column "${name}" of the Arrow table has ${(values as A).length} values in ${table.numRows} rows`,
-        );
-    return values as A;
+    // Before toArray, which makes an object of each value of other types, and an array as long as the column says.
+    if (String(column.type) !== type)
+        throw new PayloadError(`column "${name}" of the Arrow table is ${column.type}, not ${type}`);
+    checkLength(table, name, column.length);
+    const values = column.toArray() as A;
+    checkLength(table, name, values.length);
+    return values;
+}
+
+function checkLength(table: ArrowTable, name: string, length: number): void {
+    if (length !== table.numRows)
+        throw new PayloadError(`column "${name}" of the Arrow table has ${length} values in ${table.numRows} rows`);
 }

@@ -1,6 +1,7 @@
 import { Cells, CELL, WORDS } from "./cells.js";
 import { decodeDense } from "./dense.js";
 import { PayloadError } from "./errors.js";
+import { checkNumber, MAX_CELLS, type DecodeOptions } from "./limit.js";
 
 /** The layouts that `decode` reads. */
 export type Layout = "compact" | "spt" | "dense";
@@ -15,19 +16,23 @@ export type Layout = "compact" | "spt" | "dense";
  * Lengths are compared before anything is allocated, so that a header cannot
  * ask for memory that its payload does not fill.
  *
- * @throws PayloadError if the bytes are not a payload of that layout
+ * @throws PayloadError if the bytes are not a payload of that layout, or have more than maxCells cells
  * @throws RangeError if there is no such layout
  * @throws TypeError if the payload is neither an ArrayBuffer nor a Uint8Array
  */
-export function decode(payload: ArrayBuffer | Uint8Array, layout: Layout = "compact"): Cells {
+export function decode(
+    payload: ArrayBuffer | Uint8Array,
+    layout: Layout = "compact",
+    { maxCells = MAX_CELLS }: DecodeOptions = {},
+): Cells {
     const bytes = bytesOf(payload);
     switch (layout) {
         case "compact":
-            return decodeCompact(bytes);
+            return decodeCompact(bytes, maxCells);
         case "spt":
-            return decodeSpt(bytes);
+            return decodeSpt(bytes, maxCells);
         case "dense":
-            return decodeDense(bytes);
+            return decodeDense(bytes, maxCells);
         default:
             if ((layout as string) === "arrow")
                 throw new RangeError('layout "arrow" is read by apache-arrow: fromArrow(tableFromIPC(bytes))');
@@ -46,7 +51,13 @@ function bytesOf(payload: ArrayBuffer | Uint8Array): Uint8Array {
 }
 
 /** The header of a layout in which the number of cells is first and the cells follow. */
-function readHeader(bytes: Uint8Array, size: number, cellSize: number, littleEndian: boolean): number {
+function readHeader(
+    bytes: Uint8Array,
+    size: number,
+    cellSize: number,
+    littleEndian: boolean,
+    maxCells: number,
+): number {
     if (bytes.length < size)
         throw new PayloadError(`a header takes ${size} bytes, but the payload has ${bytes.length}`);
     const cells = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, littleEndian);
@@ -56,20 +67,21 @@ function readHeader(bytes: Uint8Array, size: number, cellSize: number, littleEnd
             `by its header, which gives ${cells} cells, the payload would have ${expected} bytes, ` +
                 `but it has ${bytes.length}`,
         );
+    checkNumber(cells, maxCells);
     return cells;
 }
 
-function decodeCompact(bytes: Uint8Array): Cells {
+function decodeCompact(bytes: Uint8Array, maxCells: number): Cells {
     const header = 4;
-    const cells = readHeader(bytes, header, CELL, true);
+    const cells = readHeader(bytes, header, CELL, true, maxCells);
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
     return new Cells(new Int32Array(aligned.buffer, aligned.byteOffset + header, WORDS * cells));
 }
 
-function decodeSpt(bytes: Uint8Array): Cells {
+function decodeSpt(bytes: Uint8Array, maxCells: number): Cells {
     const header = 20;
     const cellSize = 20;
-    const cells = readHeader(bytes, header, cellSize, false);
+    const cells = readHeader(bytes, header, cellSize, false, maxCells);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const words = new Uint32Array(WORDS * cells);
     const ids = new Uint32Array(cells);

@@ -7,6 +7,7 @@
  */
 import { Cells, CELL, WORDS } from "./cells.js";
 import { PayloadError } from "./errors.js";
+import { checkNumber } from "./limit.js";
 
 const HEADER = 40;
 const MAGIC = [0x43, 0x42, 0x44, 1]; // CBD, version 1
@@ -16,7 +17,7 @@ const NO_PARENT = 255;
 const LARGEST_ID = 2 ** 32 - 1;
 const LARGEST_COORDINATE = 2 ** 31 - 1;
 
-export function decodeDense(bytes: Uint8Array): Cells {
+export function decodeDense(bytes: Uint8Array, maxCells: number): Cells {
     if (bytes.length < HEADER)
         throw new PayloadError(`a header takes ${HEADER} bytes, but the payload has ${bytes.length}`);
     const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER);
@@ -39,6 +40,7 @@ export function decodeDense(bytes: Uint8Array): Cells {
     const planeSize = Math.ceil(cells / 8);
     let next = HEADER + features.length;
     checkLength(bytes, cells, next + (gapPlanes + xPlanes + yPlanes + features.length) * planeSize);
+    checkNumber(cells, maxCells);
     const parents = bytes.subarray(HEADER, next);
     checkParents(parents, features);
 

@@ -3,6 +3,7 @@
  */
 export { Cells } from "./cells.js";
 export { decode, type Layout } from "./decode.js";
+export { type DecodeOptions } from "./limit.js";
 export { fromArrow, type ArrowColumn, type ArrowTable } from "./arrow.js";
 export { PayloadError } from "./errors.js";
 export { Features } from "./features.js";

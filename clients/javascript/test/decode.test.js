@@ -169,14 +169,20 @@ test("Arrow tables that are not cells", () => {
     };
     assert.deepEqual(rows(fromArrow(tableFromArrays(columns))), rows(decode(example("dense"), "dense")));
     const { x, ...withoutX } = columns;
-    const nulls = { numRows: 2, getChild: () => ({ nullCount: 1, toArray: () => x }) };
-    const short = { numRows: 3, getChild: () => ({ nullCount: 0, toArray: () => columns.cell_id }) };
+    const column = { length: 2, type: "Uint32", nullCount: 0, toArray: () => columns.cell_id };
+    const nulls = { numRows: 2, getChild: () => ({ ...column, nullCount: 1 }) };
+    const short = { numRows: 3, getChild: () => ({ ...column, length: 3 }) };
+    const toArray = () => assert.fail("read before it is checked");
+    const long = { numRows: 2, getChild: () => ({ ...column, length: 2 ** 40, toArray }) };
+    const lists = { numRows: 2, getChild: () => ({ ...column, type: "List<Int32>", toArray }) };
     for (const [table, message] of [
         [tableFromArrays(withoutX), 'the Arrow table has no column "x"'],
-        [tableFromArrays({ ...columns, x: Float64Array.of(1, 2) }), 'column "x" of the Arrow table is Float64Array, not Int32Array'],
-        [tableFromArrays({ ...columns, phenotypes: BigInt64Array.of(1n, 2n) }), 'column "phenotypes" of the Arrow table is BigInt64Array, not BigUint64Array'],
+        [tableFromArrays({ ...columns, x: Float64Array.of(1, 2) }), 'column "x" of the Arrow table is Float64, not Int32'],
+        [tableFromArrays({ ...columns, phenotypes: BigInt64Array.of(1n, 2n) }), 'column "phenotypes" of the Arrow table is Int64, not Uint64'],
         [nulls, 'column "cell_id" of the Arrow table has 1 nulls'],
         [short, 'column "cell_id" of the Arrow table has 2 values in 3 rows'],
+        [long, 'column "cell_id" of the Arrow table has 1099511627776 values in 2 rows'],
+        [lists, 'column "cell_id" of the Arrow table is List<Int32>, not Uint32'],
     ])
         assert.throws(() => fromArrow(table), { name: "PayloadError", message });
 });
@@ -187,6 +193,40 @@ test("an Arrow table of several batches", () => {
     assert.equal(joined.batches.length, 2);
     assert.deepEqual(rows(fromArrow(joined)), rows(fromArrow(table)));
     assert.deepEqual(rows(fromArrow(table.slice(3, 9))), rows(fromArrow(table)).slice(3, 9));
+});
+
+// ---- memory ----
+
+test("maxCells", () => {
+    const readers = Object.fromEntries(
+        layouts.map((layout) => [layout, (cells, options) => decode(named(`${layout}: ${cells} cells`), layout, options)]),
+    );
+    readers.arrow = (cells, options) => fromArrow(tableFromIPC(named(`arrow: ${cells} cells`)), options);
+    for (const read of Object.values(readers)) {
+        for (const maxCells of [9, 10, Infinity, undefined]) assert.equal(read(9, { maxCells }).length, 9);
+        for (const maxCells of [8, 0, NaN, null])
+            assert.throws(() => read(9, { maxCells }), {
+                name: "PayloadError",
+                message:
+                    `the payload has 9 cells, more than the limit of ${maxCells}: ` +
+                    "to decode it, pass a larger maxCells, or Infinity for no limit",
+            });
+        assert.equal(read(0, { maxCells: 0 }).length, 0);
+    }
+});
+
+test("few bytes do not become many cells", () => {
+    const cells = 2 ** 26 - 1;
+    const payload = new Uint8Array(40 + Math.ceil(cells / 8)); // x of each cell: one bit, 0
+    payload.set([67, 66, 68, 1, 255, 255, 255, 3]);
+    payload[21] = 1;
+    const taken = () => process.memoryUsage().arrayBuffers;
+    const before = taken();
+    const refused = { name: "PayloadError", message: /^the payload has 67108863 cells, more than the limit of 16777216: / };
+    assert.throws(() => decode(payload, "dense"), refused);
+    assert.ok(taken() - before < 100_000);
+    const none = () => assert.fail("read before it is checked");
+    assert.throws(() => fromArrow({ numRows: cells, getChild: none }), refused);
 });
 
 // ---- hostile bytes ----
