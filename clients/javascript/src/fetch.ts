@@ -1,5 +1,11 @@
 import { PayloadError } from "./errors.js";
 
+/** More than any payload of the default maxCells takes, which is at most 336 MB. */
+const MAX_BYTES = 2 ** 29;
+
+/** A problem document is a few sentences. */
+const MAX_PROBLEM_BYTES = 2 ** 16;
+
 /** The answer is not a payload but an error: its status is not 2xx. */
 export class HttpError extends Error {
     override name = "HttpError";
@@ -32,6 +38,12 @@ export interface FetchOptions {
      * asked where the answer's headers do not tell, as for a coded body.
      */
     total?: (firstBytes: Uint8Array) => number | undefined;
+    /**
+     * A longer body is refused: after its headers, if they tell its length, or
+     * when more bytes have come, counted after the browser has undone a content
+     * coding.  By default 2^29, which are 512 MiB; Infinity lifts the limit.
+     */
+    maxBytes?: number | undefined;
 }
 
 /** The length in bytes of a payload in layout compact, known from its first four bytes. */
@@ -48,34 +60,56 @@ export function compactLength(firstBytes: Uint8Array): number | undefined {
  * what has come.
  *
  * @throws HttpError if the status is not 2xx
- * @throws PayloadError if the body ends before the Content-Length
+ * @throws PayloadError if the body ends before the Content-Length, or is longer than maxBytes
  * @throws whatever fetch throws: TypeError if the network fails, the signal's reason
  */
 export async function fetchPayload(url: string | URL, options: FetchOptions = {}): Promise<Uint8Array> {
-    const { signal, headers, onProgress, total: totalOf } = options;
+    const { signal, headers, onProgress, total: totalOf, maxBytes = MAX_BYTES } = options;
     const response = await fetch(url, { ...(signal && { signal }), ...(headers && { headers }) });
     if (!response.ok) throw await httpError(response);
 
+    let total = contentLength(response);
+    return readBody(response, maxBytes, (parts, received) => {
+        total ??= totalOf?.(join(parts, Math.min(received, 64)));
+        onProgress?.(received, total);
+    });
+}
+
+/** The body of an answer of at most that length; onPart hears of each part. */
+async function readBody(
+    response: Response,
+    maxBytes: number,
+    onPart?: (parts: Uint8Array[], received: number) => void,
+): Promise<Uint8Array> {
     const announced = contentLength(response);
-    let total = announced;
     let received = 0;
     const parts: Uint8Array[] = [];
     const reader = response.body?.getReader();
     try {
+        checkLength(announced ?? 0, maxBytes);
         for (let part; reader && !(part = await reader.read()).done; ) {
-            parts.push(part.value);
             received += part.value.length;
-            total ??= totalOf?.(join(parts, Math.min(received, 64)));
-            onProgress?.(received, total);
+            checkLength(received, maxBytes);
+            parts.push(part.value);
+            onPart?.(parts, received);
         }
     } catch (error) {
-        // A callback may have thrown: then nobody wants the rest.
+        // It is too long, or a callback has thrown: nobody wants the rest.
         reader?.cancel().catch(() => {});
         throw error;
     }
     if (announced !== undefined && received < announced)
         throw new PayloadError(`the body ended after ${received} of ${announced} bytes`);
     return join(parts, received);
+}
+
+function checkLength(bytes: number, maxBytes: number): void {
+    // So, and not with ">", NaN refuses all.
+    if (!(bytes <= maxBytes))
+        throw new PayloadError(
+            `the body has at least ${bytes} bytes, more than the limit of ${maxBytes}: ` +
+                "to fetch it, pass a larger maxBytes, or Infinity for no limit",
+        );
 }
 
 /** The first bytes of parts, in a buffer of exactly that size. */
@@ -110,7 +144,9 @@ async function httpError(response: Response): Promise<HttpError> {
         await response.body?.cancel();
         return new HttpError(response.status);
     }
-    const problem: unknown = await response.json().catch(() => null);
+    const problem: unknown = await readBody(response, MAX_PROBLEM_BYTES)
+        .then((document) => JSON.parse(new TextDecoder().decode(document)))
+        .catch(() => null);
     const { detail, hint } = (problem ?? {}) as { detail?: unknown; hint?: unknown };
     const text = (value: unknown) => (typeof value === "string" ? value : undefined);
     return new HttpError(response.status, text(detail), text(hint));

@@ -122,6 +122,17 @@ describe("from a server", () => {
         checkProgress((await fetched("/gzip", { total: compactLength })).heard, payload.length);
     });
 
+    it("a coded body that grows over maxBytes", async () => {
+        answers["/bomb"] = (response) => {
+            response.setHeader("Content-Encoding", "gzip");
+            response.end(gzipSync(new Uint8Array(2 ** 24)));
+        };
+        await assert.rejects(fetched("/bomb", { maxBytes: 2 ** 20 }), {
+            name: "PayloadError",
+            message: /^the body has at least \d+ bytes, more than the limit of 1048576: /,
+        });
+    });
+
     it("total gets the first bytes, at most 64", async () => {
         const seen = [];
         await fetched("/chunked", { total: (first) => void seen.push(first.slice()) });
@@ -201,6 +212,62 @@ async function fetchedFrom(response, options) {
         globalThis.fetch = fetch;
     }
 }
+
+describe("limits", () => {
+    /** An answer that never ends, of which is known how much was read. */
+    function endless(headers, status = 200) {
+        const sent = { bytes: 0, cancelled: false };
+        const body = new ReadableStream({
+            pull(controller) {
+                assert.ok(sent.bytes < 2 ** 24, "somebody reads on and on");
+                controller.enqueue(new Uint8Array(1000));
+                sent.bytes += 1000;
+            },
+            cancel: () => void (sent.cancelled = true),
+        });
+        return { sent, response: new Response(body, { status, headers }) };
+    }
+
+    const refused = (atLeast, maxBytes) => ({
+        name: "PayloadError",
+        message:
+            `the body has at least ${atLeast} bytes, more than the limit of ${maxBytes}: ` +
+            "to fetch it, pass a larger maxBytes, or Infinity for no limit",
+    });
+
+    it("a body of maxBytes", async () => {
+        for (const maxBytes of [100, 101, Infinity, undefined])
+            assert.equal((await fetchedFrom(new Response(new Uint8Array(100)), { maxBytes })).bytes.length, 100);
+    });
+
+    it("a body that does not end", async () => {
+        const { sent, response } = endless();
+        await assert.rejects(fetchedFrom(response, { maxBytes: 5000 }), refused(6000, 5000));
+        assert.ok(sent.cancelled);
+        assert.ok(sent.bytes < 10_000);
+    });
+
+    it("a Content-Length over the limit: nothing is read", async () => {
+        for (const [length, maxBytes] of [[5001, 5000], [2 ** 29 + 1, undefined]]) {
+            const { sent, response } = endless({ "Content-Length": length });
+            await assert.rejects(fetchedFrom(response, { maxBytes }), refused(length, maxBytes ?? 2 ** 29));
+            assert.ok(sent.cancelled);
+            assert.ok(sent.bytes <= 1000); // what the stream itself has read ahead
+        }
+    });
+
+    it("maxBytes that is no number refuses all", async () => {
+        for (const maxBytes of [NaN, "x", null])
+            await assert.rejects(fetchedFrom(new Response(new Uint8Array(100)), { maxBytes }), PayloadError);
+    });
+
+    it("a problem document that does not end", async () => {
+        const { sent, response } = endless({ "Content-Type": "application/problem+json" }, 500);
+        await assert.rejects(fetchedFrom(response), { name: "HttpError", status: 500, detail: undefined });
+        assert.ok(sent.cancelled);
+        assert.ok(sent.bytes < 100_000);
+    });
+});
 
 describe("answers that no server of Node's gives", () => {
     it("a body that ends before the Content-Length", async () => {
