@@ -17,7 +17,7 @@ export interface ArrowTable {
 }
 
 /**
- * The cells of layout arrow, interleaved into new memory:
+ * The cells of layout arrow, interleaved into new memory, as are the ids:
  * `fromArrow(tableFromIPC(bytes))`.
  *
  * Any table with the columns cell_id (uint32), x and y (int32) and phenotypes
@@ -32,7 +32,7 @@ export function fromArrow(table: ArrowTable, { maxCells = MAX_CELLS }: DecodeOpt
     const y = read<Int32Array>(table, "y", "Int32");
     const phenotypes = read<BigUint64Array>(table, "phenotypes", "Uint64");
 
-    const cells = new Cells(new Int32Array(WORDS * table.numRows), ids);
+    const cells = new Cells(new Int32Array(WORDS * table.numRows), ids.slice());
     const { coordinates, masks } = cells;
     const halves = new Uint32Array(phenotypes.buffer, phenotypes.byteOffset, 2 * phenotypes.length);
     for (let i = 0, at = 0; i < cells.length; i++, at += WORDS) {

@@ -23,21 +23,24 @@ export const CELL = 4 * WORDS;
  * cell i has its x at `coordinates[4 * i]`, its y at `coordinates[4 * i + 1]`,
  * and its mask in `masks[4 * i + 2]` and `masks[4 * i + 3]`.  Positions are in
  * pixels.
+ *
+ * Memory is what the views are of: an ArrayBuffer, unless a payload in layout
+ * compact came in memory that is shared, or that TypeScript cannot tell from it.
  */
-export class Cells {
+export class Cells<Memory extends ArrayBufferLike = ArrayBuffer> {
     /** Number of cells. */
     readonly length: number;
     /** All words, of which x and y are read: signed, but unsigned in layout spt. */
-    readonly coordinates: Int32Array | Uint32Array;
+    readonly coordinates: Int32Array<Memory> | Uint32Array<Memory>;
     /** All words, of which the masks are read. */
-    readonly masks: Uint32Array;
+    readonly masks: Uint32Array<Memory>;
     /** All bytes, to be uploaded as they are. */
-    readonly bytes: Uint8Array;
+    readonly bytes: Uint8Array<Memory>;
     /** The cell_id of each cell, ascending; null for layout compact, which has no ids. */
-    readonly ids: Uint32Array | null;
+    readonly ids: Uint32Array<ArrayBuffer> | null;
 
     /** @param words four for each cell; they become the cells, and are not copied */
-    constructor(words: Int32Array | Uint32Array, ids: Uint32Array | null = null) {
+    constructor(words: Int32Array<Memory> | Uint32Array<Memory>, ids: Uint32Array<ArrayBuffer> | null = null) {
         this.length = words.length / WORDS;
         this.coordinates = words;
         this.masks = new Uint32Array(words.buffer, words.byteOffset, words.length);

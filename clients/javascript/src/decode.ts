@@ -13,18 +13,18 @@ export type Layout = "compact" | "spt" | "dense";
  * from its byte 4 on.  (Only a Uint8Array that does not begin at a multiple of
  * four of its buffer is.)  Of spt and dense the cells are new.
  *
- * Lengths are compared before anything is allocated, so that a header cannot
- * ask for memory that its payload does not fill.
+ * The length and maxCells are compared before anything is allocated, so that a
+ * header cannot ask for memory that its payload does not fill.
  *
  * @throws PayloadError if the bytes are not a payload of that layout, or have more than maxCells cells
  * @throws RangeError if there is no such layout
  * @throws TypeError if the payload is neither an ArrayBuffer nor a Uint8Array
  */
-export function decode(
-    payload: ArrayBuffer | Uint8Array,
+export function decode<Memory extends ArrayBufferLike>(
+    payload: Memory | Uint8Array<Memory>,
     layout: Layout = "compact",
     { maxCells = MAX_CELLS }: DecodeOptions = {},
-): Cells {
+): Cells<Memory | ArrayBuffer> {
     const bytes = bytesOf(payload);
     switch (layout) {
         case "compact":
@@ -40,7 +40,7 @@ export function decode(
     }
 }
 
-function bytesOf(payload: ArrayBuffer | Uint8Array): Uint8Array {
+function bytesOf<Memory extends ArrayBufferLike>(payload: Memory | Uint8Array<Memory>): Uint8Array<Memory> {
     if (ArrayBuffer.isView(payload))
         return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
     // By its tag: that of a frame or a worker is another class.
@@ -71,7 +71,10 @@ function readHeader(
     return cells;
 }
 
-function decodeCompact(bytes: Uint8Array, maxCells: number): Cells {
+function decodeCompact<Memory extends ArrayBufferLike>(
+    bytes: Uint8Array<Memory>,
+    maxCells: number,
+): Cells<Memory | ArrayBuffer> {
     const header = 4;
     const cells = readHeader(bytes, header, CELL, true, maxCells);
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();

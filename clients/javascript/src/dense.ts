@@ -159,7 +159,7 @@ function checkTopmost(planes: Uint8Array[], field: string): void {
         throw new PayloadError(`the cells don't need the header's ${field}: the topmost is all zero`);
 }
 
-function decodeIds(planes: Uint8Array[], cells: number, first: number): Uint32Array {
+function decodeIds(planes: Uint8Array[], cells: number, first: number): Uint32Array<ArrayBuffer> {
     checkEnds(planes, cells);
     const ids = new Uint32Array(cells); // at first, the gaps
     writeNumbers(planes, cells, new Uint8Array(ids.buffer), 0, 4);

@@ -27,17 +27,17 @@ export class HttpError extends Error {
 /** How to fetch a payload. */
 export interface FetchOptions {
     /** Ends the transfer when it is aborted; the promise is then rejected with its reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /** Headers of the request. */
-    headers?: Record<string, string>;
+    headers?: Record<string, string> | undefined;
     /** Hears after each part how many bytes of the payload have come, and of how many if that is known. */
-    onProgress?: (received: number, total: number | undefined) => void;
+    onProgress?: ((received: number, total: number | undefined) => void) | undefined;
     /**
      * Tells from the first bytes of a payload (64, or fewer as long as no more
      * have come) how long it is, or undefined; see `compactLength`.  It is
      * asked where the answer's headers do not tell, as for a coded body.
      */
-    total?: (firstBytes: Uint8Array) => number | undefined;
+    total?: ((firstBytes: Uint8Array<ArrayBuffer>) => number | undefined) | undefined;
     /**
      * A longer body is refused: after its headers, if they tell its length, or
      * when more bytes have come, counted after the browser has undone a content
@@ -63,7 +63,7 @@ export function compactLength(firstBytes: Uint8Array): number | undefined {
  * @throws PayloadError if the body ends before the Content-Length, or is longer than maxBytes
  * @throws whatever fetch throws: TypeError if the network fails, the signal's reason
  */
-export async function fetchPayload(url: string | URL, options: FetchOptions = {}): Promise<Uint8Array> {
+export async function fetchPayload(url: string | URL, options: FetchOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { signal, headers, onProgress, total: totalOf, maxBytes = MAX_BYTES } = options;
     const response = await fetch(url, { ...(signal && { signal }), ...(headers && { headers }) });
     if (!response.ok) throw await httpError(response);
@@ -80,7 +80,7 @@ async function readBody(
     response: Response,
     maxBytes: number,
     onPart?: (parts: Uint8Array[], received: number) => void,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
     const announced = contentLength(response);
     let received = 0;
     const parts: Uint8Array[] = [];
@@ -113,7 +113,7 @@ function checkLength(bytes: number, maxBytes: number): void {
 }
 
 /** The first bytes of parts, in a buffer of exactly that size. */
-function join(parts: Uint8Array[], size: number): Uint8Array {
+function join(parts: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
     const joined = new Uint8Array(size);
     let filled = 0;
     for (const part of parts) {

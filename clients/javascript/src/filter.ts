@@ -6,8 +6,8 @@ import { unsignedMask } from "./mask.js";
  * Masks of 64 bits, also as the signed bigint of SQL; left out, 0n.
  */
 export interface Rule {
-    allOf?: bigint;
-    noneOf?: bigint;
+    allOf?: bigint | undefined;
+    noneOf?: bigint | undefined;
 }
 
 /** Which bits of the two words of a mask are tested, and what they must be. */
@@ -37,7 +37,7 @@ function testOf(rule: Rule): Test | null {
 }
 
 /** The positions of the cells that match a rule, ascending. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
-export function positive(cells: Cells, rule: Rule): Uint32Array {
+export function positive(cells: Cells<ArrayBufferLike>, rule: Rule): Uint32Array<ArrayBuffer> {
     const test = testOf(rule);
     if (test === null) return new Uint32Array(0);
     const { low, high, wantedLow, wantedHigh } = test;
@@ -50,7 +50,7 @@ export function positive(cells: Cells, rule: Rule): Uint32Array {
 }
 
 /** How many cells match a rule. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
-export function count(cells: Cells, rule: Rule): number {
+export function count(cells: Cells<ArrayBufferLike>, rule: Rule): number {
     const test = testOf(rule);
     if (test === null) return 0;
     const { low, high, wantedLow, wantedHigh } = test;
@@ -70,7 +70,7 @@ export function count(cells: Cells, rule: Rule): number {
  * `accept` only about those that are nearer than what is found so far.
  */
 export function nearest(
-    cells: Cells,
+    cells: Cells<ArrayBufferLike>,
     x: number,
     y: number,
     radius: number,

@@ -1,6 +1,6 @@
 import { PayloadError } from "./errors.js";
 
-/** Over three times the cells of the largest slides, and 450 MiB at the most while they are decoded. */
+/** Over three times the cells of the largest slides, and less than 470 MiB while they are decoded. */
 export const MAX_CELLS = 2 ** 24;
 
 /** How to decode a payload. */

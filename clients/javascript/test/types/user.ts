@@ -1,0 +1,61 @@
+// Code of users, with the strictest options: it only has to compile; see types.test.js.
+import { tableFromIPC } from "apache-arrow";
+import {
+    type Cells,
+    compactLength,
+    count,
+    decode,
+    Features,
+    fetchPayload,
+    type FetchOptions,
+    fromArrow,
+    type Layout,
+    nearest,
+    positive,
+    type Rule,
+} from "cell-binary";
+
+declare const gl: WebGL2RenderingContext;
+declare const worker: Worker;
+declare const signal: AbortSignal | undefined;
+declare const maxBytes: number | undefined;
+declare const mask: bigint | undefined;
+declare const layout: Layout;
+
+/** What the Web takes only of memory that is not shared, or only by this type. */
+export async function toTheWeb(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    new Blob([bytes]);
+    new Response(bytes);
+    await crypto.subtle.digest("SHA-256", bytes);
+    await fetch("https://example.org", { method: "POST", body: bytes });
+    worker.postMessage(bytes, [bytes.buffer]);
+    gl.bufferData(gl.ARRAY_BUFFER, bytes, gl.STATIC_DRAW);
+}
+
+const options: FetchOptions = { signal, maxBytes, headers: {}, total: compactLength, onProgress: (received) => received };
+export const bytes: Uint8Array<ArrayBuffer> = await fetchPayload(new URL("https://example.org"), options);
+await toTheWeb(bytes);
+await fetchPayload("", { total: (first: Uint8Array<ArrayBuffer>) => (new Blob([first]), undefined) });
+
+for (const cells of [
+    decode(bytes),
+    decode(bytes.buffer),
+    decode(bytes, layout, { maxCells: maxBytes }),
+    fromArrow(tableFromIPC(bytes), { maxCells: 100 }),
+]) {
+    await toTheWeb(cells.bytes);
+    new Blob([cells.coordinates, cells.masks, cells.ids ?? ""]);
+}
+
+export const cells: Cells = decode(bytes, "dense");
+const rule: Rule = { allOf: mask, noneOf: new Features(["CD3"]).mask("CD3") };
+new Blob([positive(cells, rule)]);
+export const nearestMask: bigint = cells.phenotypes(nearest(cells, 1, 2, 3) + count(cells, rule));
+
+declare const unknownMemory: Uint8Array;
+declare const sharedMemory: SharedArrayBuffer;
+for (const shared of [decode(unknownMemory), decode(sharedMemory), decode(new Uint8Array(sharedMemory), "compact")]) {
+    gl.bufferData(gl.ARRAY_BUFFER, shared.bytes, gl.STATIC_DRAW);
+    new Blob([positive(shared, rule)]);
+    new Response(`${count(shared, rule)} ${nearest(shared, 1, 2, 3)} ${shared.x(0)}`);
+}
