@@ -3,7 +3,6 @@
 import concurrent.futures
 import itertools
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import options
 import psycopg
 import scratch
 import sources
-from errors import Interrupted, LoadError, Wrong
+from errors import Interrupted, LoadError, Wrong, unexpected
+from interrupts import INTERRUPTED, MESSAGE, Interrupts
 from job import Job, Settings
+from output import complain, prepare, say
 from progress import Progress, report
 from target import Loaded, Study, Target
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
+DONE, FAILED, WRONG_USE = 0, 1, 2
 MEMORY_OF_A_JOB = 64 << 20
 
 
@@ -27,7 +28,9 @@ def wanted_map(given) -> mapping.Map:
     return mapping.read(Path(given.map) if given.map else mapping.preset(given.preset))
 
 
-def load(given, folder: Path) -> int:
+def load(given, folder: Path, interrupts: Interrupts) -> int:
+    if wrong := [value for value in (given.name, given.server, given.table, given.study, *given.null) if value and not sources.is_text(value)]:
+        raise Wrong(f"{wrong[0]}: this is not in UTF-8")
     map = wanted_map(given)
     if not given.sources:
         raise Wrong("give a source, such as a folder with CellProfiler's CSV files")
@@ -39,38 +42,39 @@ def load(given, folder: Path) -> int:
     if twice := [one.given for one, other in itertools.combinations(found, 2) if one.where == other.where]:
         raise Wrong(f"{twice[0]} is given twice")
 
-    settings = Settings(map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, ["", "nan", "NaN", *given.null],
+    settings = Settings(map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, given.quotes, ["", "nan", "NaN", *given.null],
                         given.skip_invalid, given.replace, given.merge_samples)
     if given.check:
-        return ended([Job(each, settings, None, folder) for each in found], given, "cannot be")
+        return ended([Job(each, settings, None, folder) for each in found], given, interrupts, "cannot be")
     target = Target(given.server, given.table)
     try:
         target.prepare(map, given.replace)
         study = Study(target, given.study, map) if given.study else None
         jobs = [Job(each, settings, target, folder) for each in found]
-        status = ended(jobs, given, "are not")
+        status = ended(jobs, given, interrupts, "are not")
     finally:
         target.release()
     if any(job.done for job in jobs):
         if problem := target.finish():
-            print(f"cbload: {problem}", file=sys.stderr)
+            complain(problem)
         if study and not study.registered:
             study.register()
             if not given.quiet:
-                print(f"study {given.study}: table {given.table}, features {', '.join(map.features) or 'none'}")
+                say(f"study {given.study}: table {given.table}, features {', '.join(map.features) or 'none'}", sys.stdout)
     return status
 
 
-def ended(jobs: list[Job], given, what: str) -> int:
+def ended(jobs: list[Job], given, interrupts: Interrupts, what: str) -> int:
     """Run the jobs, and give the exit status."""
-    run(jobs, given)
+    interrupts.jobs = jobs
+    run(jobs, given, interrupts)
     failed = [job.source.display for job in jobs if not job.done]
     if len(jobs) > 1 and failed:
-        print(f"cbload: {len(failed)} of {len(jobs)} sources {what} loaded: {', '.join(failed)}", file=sys.stderr)
+        complain(f"{len(failed)} of {len(jobs)} sources {what} loaded: {', '.join(failed)}")
     return FAILED if failed else DONE
 
 
-def run(jobs: list[Job], given) -> None:
+def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
     with Progress(jobs, given.quiet) as progress, concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         running = {pool.submit(job.run): job for job in jobs}
 
@@ -84,6 +88,8 @@ def run(jobs: list[Job], given) -> None:
             while running:
                 reap(0.2)
         except BaseException:     # what is in the table by then is said, and nothing more gets there
+            if not interrupts.given:
+                interrupts.limit(FAILED)
             for future in [future for future in running if future.cancel()]:
                 del running[future]
             while running:
@@ -103,21 +109,19 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
     except Loaded as error:
         if given.skip_loaded:
             job.done = True
-            progress.say(job, f"{job.source.display}: left as it is: {error}")
+            progress.say(job, [f"{job.source.display}: left as it is: {error}"])
         else:
             progress.fail(job, f"{error}; --replace replaces it")
-    except LoadError as error:
+    except (LoadError, Wrong) as error:
         progress.fail(job, str(error))
-
-
-def interrupted(*_) -> None:
-    raise KeyboardInterrupt
+    except Exception as error:     # a mistake of cbload's, which does not keep the other sources out
+        progress.fail(job, unexpected(error))
 
 
 def main() -> int:
     given = options.parser().parse_args()
-    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:     # of which a shell's background commands ignore the first
-        signal.signal(number, interrupted)
+    interrupts = Interrupts()
+    prepare()
     try:
         if given.presets:
             print("\n".join(mapping.presets()))
@@ -125,23 +129,34 @@ def main() -> int:
         if given.show_preset:
             print(mapping.preset(given.show_preset).read_text(), end="")
             return DONE
-        with scratch.folder() as folder:
-            return load(given, folder)
-    except Wrong as error:
-        print(f"cbload: {error}", file=sys.stderr)
-        return WRONG_USE
-    except (LoadError, psycopg.Error) as error:
-        print(f"cbload: {str(error).strip()}", file=sys.stderr)
-        return FAILED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")     # nor at the end of the program
-        return FAILED
-    except OSError as error:
-        print(f"cbload: {error.filename}: {error.strerror}" if error.filename else f"cbload: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("cbload: interrupted; what is not reported above is not loaded", file=sys.stderr)
-        return INTERRUPTED
+        with scratch.folder() as interrupts.folder:
+            return load(given, interrupts.folder, interrupts)
+    except (KeyboardInterrupt, Exception) as error:
+        return failure(KeyboardInterrupt() if interrupts.given else error)
+
+
+def failure(error: BaseException) -> int:
+    """Say what kept the program from its work, and give the exit status."""
+    match error:
+        case KeyboardInterrupt():
+            complain(MESSAGE)
+            return INTERRUPTED
+        case Wrong():
+            for line in error.args:
+                complain(line)
+            return WRONG_USE
+        case BrokenPipeError():
+            sys.stdout = open(os.devnull, "w")     # nor at the end of the program
+        case LoadError() | psycopg.Error():
+            for line in str(error).strip().splitlines():
+                complain(line)
+        case OSError(filename=None):
+            complain(str(error))
+        case OSError():
+            complain(f"{error.filename}: {error.strerror}")
+        case _:
+            complain(unexpected(error))
+    return FAILED
 
 
 if __name__ == "__main__":

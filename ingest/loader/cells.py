@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 import duckdb
+from engine import JOINED, MADE, quoted, staged
 from errors import LoadError, explained
-from mapping import Map, quoted
+from mapping import Map
 
 # What is wrong with a cell that cannot be served, in the order in which it is looked for.
 INVALID = {
@@ -27,6 +28,7 @@ class Account:
     skipped: dict[str, int] = field(default_factory=dict)
     samples: int = 0
     positive: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)       # what is to be said of a table besides
 
     def tables(self) -> dict[str, dict[str, int]]:
         return {name: {"rows": rows} | ({"joined": self.joined[name], "left_out": rows - self.joined[name]} if name in self.joined else {}) for name, rows in self.rows.items()}
@@ -46,18 +48,18 @@ def make(engine: duckdb.DuckDBPyConnection, map: Map, account: Account, skip_inv
     """Make the table cell (sample, cell_id, x, y, phenotypes) and sum up the account."""
     try:
         account.joined = counted(engine, map, account.rows)
-        engine.execute(f"CREATE TABLE \"#made\" AS SELECT sample::VARCHAR AS sample, cell_id::BIGINT AS cell_id, x::DOUBLE AS x, y::DOUBLE AS y, {mask(map.features)} AS phenotypes FROM ({map.select})")
+        engine.execute(f"CREATE TABLE {MADE} AS SELECT sample::VARCHAR AS sample, cell_id::BIGINT AS cell_id, x::DOUBLE AS x, y::DOUBLE AS y, {mask(map.features)} AS phenotypes FROM ({map.select})")
     except duckdb.OutOfMemoryException as error:
         raise LoadError(explained(error)) from None
     except duckdb.Error as error:
         raise LoadError(f"in the SELECT of the map: {explained(error)}") from None
     for table in map.tables:
-        engine.execute(f"DROP TABLE {quoted(table.name)}")
+        engine.execute(f"DROP TABLE {staged(table.name)}")
     account.skipped = invalid(engine, skip_invalid)
-    account.cells = engine.execute('SELECT count(*) FROM "#made"').fetchone()[0]
+    account.cells = engine.execute(f"SELECT count(*) FROM {MADE}").fetchone()[0]
     if not account.cells and any(account.rows.values()) and not account.skipped:
         raise LoadError("no cell comes out: " + ", ".join(f"{name} has {counts['rows']:,} rows, {counts.get('joined', 0):,} joined" for name, counts in account.tables().items()))
-    if twice := engine.execute('SELECT sample, cell_id, count(*) FROM "#made" GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1').fetchone():
+    if twice := engine.execute(f"SELECT sample, cell_id, count(*) FROM {MADE} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1").fetchone():
         raise LoadError(f'cell {twice[1]} of sample "{twice[0]}" comes out {"twice" if twice[2] == 2 else f"{twice[2]} times"}: the SELECT of the map does not tell them apart, or its joins have several matches')
     summed_up(engine, map, account)
 
@@ -65,7 +67,7 @@ def make(engine: duckdb.DuckDBPyConnection, map: Map, account: Account, skip_inv
 def summed_up(engine: duckdb.DuckDBPyConnection, map: Map, account: Account) -> None:
     """What the cells are: how many samples, and of each feature the positive ones."""
     positive = "".join(f", count(*) FILTER (phenotypes & {value_of(bit)} <> 0)" for bit in range(len(map.features)))
-    account.samples, *counts = engine.execute(f'SELECT count(DISTINCT sample){positive} FROM "#made"').fetchone()
+    account.samples, *counts = engine.execute(f"SELECT count(DISTINCT sample){positive} FROM {MADE}").fetchone()
     account.positive = dict(zip(map.features, counts))
 
 
@@ -73,12 +75,12 @@ def counted(engine: duckdb.DuckDBPyConnection, map: Map, rows: dict[str, int]) -
     """Rows with a part in the result, by table; of one that the SELECT has under two names, the most."""
     if not map.accounting:
         return {table: rows[table] for table in map.joined.values()}
-    engine.execute(f'CREATE TABLE "#joined" AS {map.accounting}')
+    engine.execute(f"CREATE TABLE {JOINED} AS {map.accounting}")
     joined: dict[str, int] = {}
     for name, table in map.joined.items():     # one after the other, by what can go to disk: count(DISTINCT) cannot
-        count = engine.execute(f'SELECT count(*) FROM (SELECT {quoted(name)} FROM "#joined" WHERE {quoted(name)} IS NOT NULL GROUP BY 1)').fetchone()[0]
+        count = engine.execute(f"SELECT count(*) FROM (SELECT {quoted(name)} FROM {JOINED} WHERE {quoted(name)} IS NOT NULL GROUP BY 1)").fetchone()[0]
         joined[table] = max(count, joined.get(table, 0))
-    engine.execute('DROP TABLE "#joined"')
+    engine.execute(f"DROP TABLE {JOINED}")
     return joined
 
 
@@ -86,10 +88,10 @@ def invalid(engine: duckdb.DuckDBPyConnection, skip: bool) -> dict[str, int]:
     """Take out what cannot be served, if that is wanted; or else it is an error."""
     reason = "CASE " + " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in INVALID.items()) + " END"
     found = engine.execute(f"""SELECT {reason} AS reason, count(*), arg_min(concat_ws(' ', 'cell', cell_id, 'of sample', '"' || sample || '"'), rowid)
-        FROM "#made" GROUP BY reason HAVING reason IS NOT NULL ORDER BY reason""").fetchall()
+        FROM {MADE} GROUP BY reason HAVING reason IS NOT NULL ORDER BY reason""").fetchall()
     if found and not skip:
         parts = "; ".join(f"{count} with {reason} (first: {first})" for reason, count, first in found)
         raise LoadError(f"cells that cannot be loaded: {parts}. With --skip-invalid they are left out.")
     if found:
-        engine.execute(f'DELETE FROM "#made" WHERE {reason} IS NOT NULL')
+        engine.execute(f"DELETE FROM {MADE} WHERE {reason} IS NOT NULL")
     return {reason: count for reason, count, _ in found}

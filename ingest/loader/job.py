@@ -11,6 +11,7 @@ from pathlib import Path
 import cells
 import duckdb
 import engine as duck
+import lines
 import psycopg
 import pyarrow
 import sources
@@ -27,10 +28,15 @@ class Settings:
     memory: int             # bytes for DuckDB
     threads: int
     encoding: str
+    quotes: str | None
     nulls: list[str]
     skip_invalid: bool
     replace: bool
     merge_samples: bool
+
+
+# The table that it is of, where it is, what DuckDB was told of it, and its lines, if they are counted.
+CSVFile = tuple[str, sources.Origin, lines.Form, int | None]
 
 
 @dataclass
@@ -46,7 +52,6 @@ class Job:
     seconds: float = 0.0
     replaced: list[str] = field(default_factory=list)
     engine: duckdb.DuckDBPyConnection | None = None
-    connection: psycopg.Connection | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -54,8 +59,8 @@ class Job:
         folder = self.folder / f"{id(self)}"
         folder.mkdir()
         try:
-            with contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
-                self.load()
+            with contextlib.ExitStack() as files, contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
+                self.load(folder, files)
         except duckdb.Error as error:
             self.stop_if_cancelled()
             raise LoadError(explained(error)) from None
@@ -67,29 +72,28 @@ class Job:
         except pyarrow.ArrowException as error:
             raise LoadError(str(error).splitlines()[0]) from None
         finally:
-            self.engine = self.connection = None
+            self.engine = None
             self.seconds = time.monotonic() - start
             shutil.rmtree(folder, ignore_errors=True)
 
-    def load(self) -> None:
+    def load(self, folder: Path, files: contextlib.ExitStack) -> None:
         self.phase = "reading"
         if self.source.remote:
             duck.load_httpfs(self.engine)
-        origins = sources.origins(self.engine, self.source, self.settings.map)
+        origins = sources.origins(self.engine, self.source, self.settings.map, self.settings.encoding, files)
         with ThreadPoolExecutor(1) as beside, self.engine.cursor() as cursor:
-            hashed = beside.submit(sources.fingerprint, cursor, self.source, origins, self.stop_if_cancelled)
+            looked = beside.submit(sources.look, cursor, self.source, origins, self.stop_if_cancelled)
             if self.target and not self.settings.replace and self.target.is_known(self.source):
-                self.refuse(hashed.result())
-            reading = staging.Reading(self.settings.encoding, self.settings.nulls, self.stop_if_cancelled)
+                self.refuse(looked.result().fingerprint)
             try:
-                for table, origin in zip(self.settings.map.tables, origins):
-                    self.account.rows[table.name] = staging.stage(self.engine, table, origin, reading)
-                    self.stop_if_cancelled()
+                read = self.stage(origins, folder, files)
             except LoadError:
                 if any(origin.kind == "csv.gz" for origin in origins):
-                    hashed.result()      # of a damaged file that is what to say
+                    looked.result()      # of a damaged file that is what to say
                 raise
-            fingerprint = hashed.result()
+            seen = looked.result()
+        self.compare(read, seen.lines)
+        fingerprint = seen.fingerprint
         if not any(self.account.rows.values()):
             fingerprint += f" of {self.source.path}"      # files without a row are all the same
         if self.target and not self.settings.replace:
@@ -100,14 +104,35 @@ class Job:
         self.stop_if_cancelled()
         if self.target:
             self.phase = "loading"
-            self.replaced = self.target.load(self.engine, self.source, self.settings.map, fingerprint, self.account, self.settings.replace, self.settings.merge_samples,
-                                             self.progress, lambda connection: setattr(self, "connection", connection))
+            self.replaced = self.target.load(self.engine, self.source, self.settings.map, fingerprint, self.account, self.settings.replace, self.settings.merge_samples, self.progress)
+
+    def stage(self, origins: list[sources.Origin], folder: Path, files: contextlib.ExitStack) -> list[CSVFile]:
+        """Make the tables; gives the CSV files that they are of."""
+        reading = staging.Reading(self.settings.nulls, self.settings.quotes, self.stop_if_cancelled)
+        read = []
+        for number, (table, origin) in enumerate(zip(self.settings.map.tables, origins)):
+            counted = None
+            if self.source.remote and origin.kind == "csv":
+                origin, counted = lines.fetched(self.engine, origin, folder / f"fetched{number}", files, self.stop_if_cancelled)
+            staged = staging.stage(self.engine, table, origin, reading)
+            self.account.rows[table.name] = staged.rows
+            if staged.form:
+                read.append((table.name, origin, staged.form, counted))
+            self.stop_if_cancelled()
+        return read
+
+    def compare(self, files: list[CSVFile], counted: dict[str, int]) -> None:
+        for table, origin, form, number in files:
+            note = lines.compared(origin, form, self.account.rows[table], counted[origin.path] if number is None else number, self.settings.quotes, self.stop_if_cancelled)
+            if note:
+                self.account.notes[table] = note
 
     def refuse(self, fingerprint: str) -> None:
         if found := self.target.known(self.source, fingerprint, self.settings.map):
             raise Loaded(found[0])
 
-    def progress(self, rows: int) -> None:
+    def progress(self, phase: str, rows: int = 0) -> None:
+        self.phase = phase
         self.loaded += rows
         self.stop_if_cancelled()
 
@@ -120,5 +145,5 @@ class Job:
         self.cancelled.set()
         with contextlib.suppress(Exception):
             self.engine.interrupt()
-        with contextlib.suppress(Exception):
-            self.connection.cancel_safe()
+        if self.target:
+            self.target.cancel()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+from engine import quoted
 from errors import Wrong
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -20,6 +21,7 @@ PLACE = ("sample", "cell_id", "x", "y")
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 FRACTIONS = {"FLOAT", "DOUBLE"}
 MAX_FEATURES = 64
+LONGEST = 1 << 20       # characters of a map
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,32 @@ def preset(name: str) -> Path:
     return PRESETS / f"{name}.sql"
 
 
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def read(path: Path) -> Map:
     try:
-        return parse(path.read_text())
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise Wrong(f"it has more than {LONGEST:,} characters: is it a map?")
+        return parse(text)
     except OSError as error:
         raise Wrong(f"{path}: {error.strerror}") from None
     except (duckdb.Error, UnicodeDecodeError) as error:
-        raise Wrong(f"{path}: {error}") from None
+        first, *more = str(error).splitlines()
+        raise Wrong(f"{path}: {first}", *more) from None
     except Wrong as error:
         raise Wrong(f"{path}: {error}") from None
 
 
 def parse(text: str) -> Map:
-    with duckdb.connect(config={"enable_external_access": "false"}) as engine:
+    with duckdb.connect(config={"enable_external_access": "false", "python_enable_replacements": "false"}) as engine:
         engine.execute("SET VARIABLE source = ''")
-        select = None
+        select, tables = None, 0
         for statement in duckdb.extract_statements(text):
             if statement.type == duckdb.StatementType.CREATE and select is None:
                 engine.execute(statement)
-                if engine.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchone()[0]:
-                    raise Wrong("a map has no views, only CREATE TABLE statements and then one SELECT")
+                tables += 1
+                if engine.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'memory' AND schema_name = 'main'").fetchone()[0] != tables:
+                    raise Wrong("a map has no views, macros, types or schemas, only CREATE TABLE statements and then one SELECT")
             elif statement.type == duckdb.StatementType.SELECT and select is None:
                 select = without_comments(engine, statement.query)
             else:

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+from typing import NoReturn
 
-STATUSES = "exit status: 0 all sources are in the table (or, with --check, could be); 1 some are not; 2 wrong use; 130 interrupted"
+from output import harmless
+
+STATUSES = "exit status: 0 all sources are in the table (or, with --check, could be); 1 some are not; 2 wrong use; 130 interrupted, by whatever signal"
 
 EPILOG = f"""sources: a database of SQLite; a file of CSV (also .gz) or Parquet; a folder with a file for each table; an address
 (https://, s3://, gs:// ...) of a file, or of such a folder with / at the end; - for CSV or Parquet on standard input.
@@ -27,9 +30,14 @@ def from_one(text: str) -> int:
     return int(text)
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(harmless(message))
+
+
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="cbload", description="Load cells into PostgreSQL, from CellProfiler's tables or others.", epilog=EPILOG,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(prog="cbload", description="Load cells into PostgreSQL, from CellProfiler's tables or others.", epilog=EPILOG,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("sources", nargs="*", metavar="SOURCE", help="what is loaded, see below")
 
     what = made.add_argument_group("how cells are made of it").add_mutually_exclusive_group()
@@ -51,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     policy.add_argument("--skip-invalid", action="store_true", help="cells without a centroid, an id or a feature: leave them out, and count them (otherwise: an error)")
     policy.add_argument("--merge-samples", action="store_true", help="a sample that has cells of another source: give these ids of their own (otherwise: an error)")
     policy.add_argument("--null", metavar="TEXT", action="append", default=[], help="this text in CSV: no value, as nothing, nan and NaN are (may be repeated)")
+    policy.add_argument("--quotes", choices=["fields", "text"], help="quotation marks in CSV enclose fields, also over several lines, or are text (default: they enclose fields, but rows that they swallow are an error)")
     policy.add_argument("--encoding", default="utf-8", choices=["utf-8", "utf-16", "latin-1"], help="CSV in this encoding (default: utf-8)")
     policy.add_argument("--name", help="the one source: call it this, not after its file")
 

@@ -4,68 +4,83 @@ import contextlib
 import difflib
 import sqlite3
 from collections.abc import Callable, Iterator
-from csv import reader as csv_lines
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
+import lines
 import pyarrow
-from errors import KINDS, LoadError, explained
-from mapping import FRACTIONS, INTEGERS, Column, Table, quoted
-from sources import Origin
+from engine import literal, quoted, staged
+from errors import KINDS, Interrupted, LoadError, explained, is_vague
+from lines import Form
+from mapping import FRACTIONS, INTEGERS, Column, Table
+from sources import Origin, at, read_only
 
 ROWS_A_BATCH = 50_000     # of SQLite
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+STEPS = 100_000           # of SQLite's machine, some milliseconds
 
 
 @dataclass(frozen=True)
 class Reading:
     """How all sources are read."""
 
-    encoding: str
     nulls: list[str]
+    quotes: str | None
     go_on: Callable[[], None]     # raises what ends it
 
 
-def at(origin: Origin) -> str:
-    return f"{origin.label}: " if origin.label else ""
+@dataclass(frozen=True)
+class Rows:
+    """What a reader gives, once or for each batch. DuckDB has the columns of CSV and SQLite by their numbers, not by their
+    names, and so no name in a file can be one of those that are made here."""
+
+    rows: str                                   # where they are, in SQL
+    columns: dict[str, tuple[str, str]]         # of the source, those that are wanted at least: what they are called there, and their types
+    names: list[str]                            # of all columns of the source
+    number: str | None = None                   # the column with the number of the row
+    form: Form | None = None                    # of CSV
 
 
-def similar(missing: list[str], types: dict[str, str]) -> str:
-    names = [name for name in types if not name.startswith("#")]
+@dataclass(frozen=True)
+class Staged:
+    rows: int
+    form: Form | None
+
+
+def similar(missing: list[str], names: list[str]) -> str:
     found = [match for name in missing[:3] for match in difflib.get_close_matches(name, names, 2, 0.7)]
     return f"; there is {', '.join(dict.fromkeys(found))}" if found else ""
 
 
-# What a reader gives, once or for each batch: where the rows are, in SQL, and the types of their columns.
-Rows = Iterator[tuple[str, dict[str, str]]]
-
-
-def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> int:
+def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Staged:
     """Make the table, and say how many rows it has."""
-    made = f"CREATE TABLE {quoted(table.name)} AS"
+    made, part = f"CREATE TABLE {staged(table.name)} AS", None
     try:
-        for rows, types in {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind](engine, table, origin, reading):
-            row = '"#row"' if "#row" in types else None
-            names = {name.casefold(): name for name in types}
+        for part in {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind](engine, table, origin, reading):
+            names = {name.casefold(): name for name in part.columns}
             if missing := [column.name for column in table.columns if column.required and column.name.casefold() not in names]:
-                raise LoadError(f"{at(origin)}there is no column {', '.join(missing)}{similar(missing, types)}")
+                raise LoadError(f"{at(origin)}there is no column {', '.join(missing)}{similar(missing, part.names)}")
             columns = [
-                f"{value(column, name, types[name], row) if (name := names.get(column.name.casefold())) else f'CAST({column.default} AS {column.type})'} AS {quoted(column.name)}"
+                f"{value(column, *part.columns[name], part.number) if (name := names.get(column.name.casefold())) else f'CAST({column.default} AS {column.type})'} AS {quoted(column.name)}"
                 for column in table.columns
             ]
-            engine.execute(f"{made} SELECT {', '.join(columns)} FROM {rows}")
-            made = f"INSERT INTO {quoted(table.name)}"
+            engine.execute(f"{made} SELECT {', '.join(columns)} FROM {part.rows}")
+            made = f"INSERT INTO {staged(table.name)}"
     except duckdb.Error as error:
-        text = explained(error)
-        raise LoadError(text if origin.label and origin.label in text else f"{at(origin)}{text}") from None
+        raise LoadError(f"{at(origin)}{reason(error, origin, part, reading)}") from None
     except sqlite3.Error as error:
+        reading.go_on()
         raise LoadError(f"{at(origin)}{error}") from None
     check(engine, table, origin)
-    return engine.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()[0]
+    return Staged(engine.execute(f"SELECT count(*) FROM {staged(table.name)}").fetchone()[0], part.form)
+
+
+def reason(error: duckdb.Error, origin: Origin, part: Rows | None, reading: Reading) -> str:
+    """What DuckDB says, or where it names no line, what the lines themselves say."""
+    if part and part.form and is_vague(error):
+        reading.go_on()
+        if fault := lines.survey(origin, part.form, reading.go_on).fault(reading.quotes):
+            return fault
+    return explained(error, {called: name for name, (called, _) in part.columns.items()} if part else {}).replace(origin.path, origin.name)
 
 
 def once(names: list[str], table: Table, origin: Origin) -> None:
@@ -75,51 +90,60 @@ def once(names: list[str], table: Table, origin: Origin) -> None:
         raise LoadError(f"{at(origin)}column {twice[-1]} is there twice")
 
 
-def csv(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
+def csv(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Iterator[Rows]:
     """Numbers are read as such, so that DuckDB names the line of one that is none. Nothing is guessed of the dialect but the
-    delimiter, and that from the header: what DuckDB guesses depends on the rows, and it leaves out those that do not fit."""
-    form = f"auto_detect = false, encoding = {literal(reading.encoding)}, compression = '{'gzip' if origin.kind == 'csv.gz' else 'none'}'"
-    first = engine.execute(f"SELECT line FROM read_csv(?, {form}, header = false, delim = '\x01', quote = '', escape = '', columns = {{'line': 'VARCHAR'}}) LIMIT 1", [origin.path]).fetchone()
-    header = (first[0] or "" if first else "").lstrip("\ufeff")
+    delimiter: what DuckDB guesses depends on the rows, and it leaves out those that do not fit."""
+    form = lines.header(origin, [column.name for column in table.columns], reading.quotes != "text")
+    once(form.names, table, origin)
     wanted = {column.name.casefold(): column.type for column in table.columns}
-    names = {delimiter: next(csv_lines([header], delimiter=delimiter), []) for delimiter in ",\t;|"}
-    delimiter = max(names, key=lambda each: (sum(name.casefold() in wanted for name in names[each]), len(names[each])))
-    once(names[delimiter], table, origin)
-    types = {}
-    for position, name in enumerate(names[delimiter]):
-        type = wanted.get(name.casefold())
-        types[name if type else f"#{position}"] = "DOUBLE" if type in INTEGERS | FRACTIONS else "VARCHAR"
-    declared = ", ".join(f"{literal(name)}: {literal(type)}" for name, type in types.items())
+    types = ["DOUBLE" if wanted.get(name.casefold()) in INTEGERS | FRACTIONS else "VARCHAR" for name in form.names]
+    declared = ", ".join(f"'c{position}': '{type}'" for position, type in enumerate(types))
     nullstr = ", ".join(map(literal, reading.nulls))
-    yield f"read_csv({literal(origin.path)}, {form}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{declared}}}, nullstr = [{nullstr}])", types
+    columns = {name: (f"c{position}", type) for position, (name, type) in enumerate(zip(form.names, types))}
+    yield Rows(f"read_csv({literal(origin.path)}, {lines.dialect(origin, form.enclose)}, header = true, delim = {literal(form.delimiter)}, columns = {{{declared}}}, nullstr = [{nullstr}])",
+               columns, form.names, form=form)
 
 
-def parquet(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
-    rows = f"read_parquet({literal(origin.path)})"
-    columns = [(name, type) for name, type, *_ in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
-    once([name for (name,) in engine.execute("SELECT name FROM parquet_schema(?)", [origin.path]).fetchall()], table, origin)
-    yield rows, dict(columns)
+def parquet(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Iterator[Rows]:
+    """Of two columns of one name, DuckDB calls the second one by a name that the file does not have."""
+    rows = f"read_parquet({literal(origin.path)}, hive_partitioning = false)"
+    names = [name for (name,) in engine.execute("SELECT name FROM parquet_schema(?)", [origin.path]).fetchall()]
+    once(names, table, origin)
+    found = {name: type for name, type, *_ in engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall() if name in names}
+    yield Rows(rows, {name: (quoted(name), type) for name, type in found.items()}, list(found))
 
 
-def sqlite(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Rows:
+def sqlite(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Iterator[Rows]:
     """By Python's module: a column of SQLite may have values of several types, and DuckDB's extension either refuses them or
     makes text of 15 digits of them all. CellProfiler's tables are so wide that finding the columns takes most of the time."""
-    with contextlib.closing(sqlite3.connect(f"{Path(origin.path).as_uri()}?mode=ro", uri=True, check_same_thread=False)) as database:
-        there = {name.casefold(): name for _, name, *_ in database.execute(f"PRAGMA table_info({quoted(origin.table)})")}
-        columns = [(there[column.name.casefold()], column.type) for column in table.columns if column.name.casefold() in there]
-        types = {name: "DOUBLE" if type in INTEGERS | FRACTIONS else "VARCHAR" for name, type in columns}
+    with contextlib.closing(read_only(origin.path)) as database:
+        database.set_progress_handler(lambda: is_over(reading), STEPS)     # a view may go on for ever before its first row
+        names = [name for _, name, *_ in database.execute(f"PRAGMA table_info({quoted(origin.table)})")]
+        once(names, table, origin)
+        wanted = {column.name.casefold(): column.type for column in table.columns}
+        types = {name: "DOUBLE" if wanted[name.casefold()] in INTEGERS | FRACTIONS else "VARCHAR" for name in names if name.casefold() in wanted}
+        columns = {name: (f"c{position}", type) for position, (name, type) in enumerate(types.items())}
         rows = database.execute(f"SELECT {', '.join(map(quoted, types)) or 'NULL'} FROM {quoted(origin.table)}")
         first = 1
         while True:
             batch = rows.fetchmany(ROWS_A_BATCH)
             if not batch and first > 1:
-                return
+                break
             reading.go_on()
             arrays = [array(name, [row[position] for row in batch], types[name], first, origin) for position, name in enumerate(types)]
             numbers = pyarrow.array(range(first, first + len(batch)), pyarrow.int64())
-            engine.register("#batch", pyarrow.table([*arrays, numbers], [*types, "#row"]))
-            yield '"#batch"', types | {"#row": "BIGINT"}
+            engine.register("batch", pyarrow.table([*arrays, numbers], [*(called for called, _ in columns.values()), "number"]))
+            yield Rows("temp.main.batch", columns, names, "number")
             first += len(batch) or 1
+        engine.unregister("batch")     # the map may have a table of that name
+
+
+def is_over(reading: Reading) -> bool:
+    try:
+        reading.go_on()
+    except Interrupted:
+        return True
+    return False
 
 
 def as_csv(value: object) -> str | None:
@@ -146,11 +170,11 @@ def array(name: str, values: list, type: str, first: int, origin: Origin) -> pya
     return pyarrow.array(numbers, pyarrow.float64())
 
 
-def value(column: Column, name: str, type: str, row: str | None) -> str:
+def value(column: Column, source: str, type: str, row: str | None) -> str:
     """The expression that makes a column's value of the source's, or an error with that value. NaN is NULL: it is greater
     than any threshold to DuckDB."""
-    source = quoted(name)
     place = f"row ' || {row} || ', column" if row else "column"
+
     def checked(expression: str, condition: str, kind: str) -> str:
         return f"CASE WHEN {condition} THEN {expression} ELSE error('{place} ' || {literal(column.name)} || ': \"' || {source} || '\" is not {kind}') END"
 
@@ -175,7 +199,7 @@ def value(column: Column, name: str, type: str, row: str | None) -> str:
 
 def check(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin) -> None:
     """NOT NULL and PRIMARY KEY, as declared. Not by an index, which would not fit into the memory that is allowed."""
-    name = quoted(table.name)
+    name = staged(table.name)
     for column in table.columns:
         if column.not_null and (row := engine.execute(f"SELECT rowid + 1 FROM {name} WHERE {quoted(column.name)} IS NULL LIMIT 1").fetchone()):
             raise LoadError(f"{at(origin)}row {row[0]} has no {column.name}")

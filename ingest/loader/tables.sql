@@ -1,5 +1,6 @@
--- What cbload loads into: {cells} has the cells of all sources, {sources} what
--- is loaded, {samples} which source gave which cells of a sample.
+-- What cbload loads into: the table of all sources' cells, one of what is loaded,
+-- and one of which source gave which cells of a sample. Names are put into
+-- statements only: a newline in one would end a comment.
 
 CREATE TABLE IF NOT EXISTS {sources} (
 	source integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

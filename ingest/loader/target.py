@@ -1,6 +1,8 @@
 """Where cells go: a table of PostgreSQL, beside it one of sources and one of samples; and the study that they are."""
 
+import contextlib
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import duckdb
 import psycopg
 import pyarrow
 from cells import Account
+from engine import MADE
 from errors import LoadError
 from mapping import Map
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -24,18 +27,39 @@ class Loaded(Exception):
 
 class Target:
     def __init__(self, conninfo: str, table: str) -> None:
-        """The table by its name, with or without a schema, written as in SQL."""
+        """The table by its name, with or without a schema, written as in SQL. The user's search path says where it is, or is made;
+        from then on it is always called with its schema."""
         self.conninfo = conninfo
+        self.connections: weakref.WeakSet[psycopg.Connection] = weakref.WeakSet()
+        self.guard: psycopg.Connection | None = None
+        self.display = table
+        self.path: list[str] = []
         with self.connect() as connection:
             *schema, name = connection.execute("SELECT parse_ident(%s)", [table]).fetchone()[0]
-        self.display = table
+            if not schema:
+                found = [each for each in self.path if connection.execute("SELECT to_regclass(%s) IS NOT NULL", [sql.Identifier(each, name).as_string()]).fetchone()[0]]
+                schema = (found or self.path)[:1]
+        if not schema:
+            raise LoadError(f"{table}: no schema in the search path is there")
         self.names = {"cells": sql.Identifier(*schema, name), "sources": sql.Identifier(*schema, f"{name}_source"),
                       "samples": sql.Identifier(*schema, f"{name}_sample"), "samples_source": sql.Identifier(f"{name}_sample_source")}
-        self.guard: psycopg.Connection | None = None
 
     def connect(self) -> psycopg.Connection:
-        """In UTF-8, as the rows are that are copied."""
-        return psycopg.connect(self.conninfo, fallback_application_name="cbload", client_encoding="utf8")
+        """In UTF-8, as the rows are that are copied. Nothing is looked for in schemas where others may have put a function that
+        fits better than PostgreSQL's."""
+        connection = psycopg.connect(self.conninfo, fallback_application_name="cbload", client_encoding="utf8", autocommit=True)
+        self.connections.add(connection)
+        self.path = self.path or connection.execute("SELECT pg_catalog.current_schemas(false)").fetchone()[0]
+        connection.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)")
+        connection.autocommit = False
+        return connection
+
+    def cancel(self) -> None:
+        """From another thread: whatever a connection waits for ends with an error."""
+        with contextlib.suppress(Exception):
+            for connection in list(self.connections):
+                if not connection.closed:
+                    connection.cancel_safe(timeout=1)
 
     def query(self, text: str) -> sql.Composed:
         return sql.SQL(text).format(**self.names)
@@ -96,10 +120,9 @@ class Target:
                 for number, same_path, same_content, same_map, name, path, cells, at in rows]
 
     def load(self, engine: duckdb.DuckDBPyConnection, source: Source, map: Map, fingerprint: str, account: Account, replace: bool, merge: bool,
-             progress: Callable[[int], None], connected: Callable[[psycopg.Connection], None]) -> list[str]:
+             progress: Callable[..., None]) -> list[str]:
         """All of it in one transaction, or nothing. Says what was replaced."""
         with self.connect() as connection:
-            connected(connection)
             if found := self.found(connection, source, fingerprint, map):
                 if not replace:
                     raise Loaded(found[0][1])
@@ -113,6 +136,7 @@ class Target:
                 raise Loaded("it was loaded by another cbload in the meantime")
             self.take_ids(connection, engine, row[0], merge)
             self.copy(connection, engine, row[0], progress)
+            progress("committing")
         self.release()
         return [what for _, what in found]
 
@@ -122,10 +146,10 @@ class Target:
         connection.execute(self.query("DELETE FROM {sources} WHERE source = ANY(%s)"), [numbers])
 
     def take_ids(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, merge: bool) -> None:
-        """Of each sample the ids that the source's cells get, as table "#ids": those of the source, or if others have cells of
+        """Of each sample the ids that the source's cells get, as table ids: those of the source, or if others have cells of
         the sample, those after theirs. Who does so at the same time waits until this transaction has ended: at the lock, or
         at the primary key, where all take the samples in one order."""
-        given = engine.execute('SELECT sample, max(cell_id), count(*) FROM "#made" GROUP BY sample').fetchall()
+        given = engine.execute(f"SELECT sample, max(cell_id), count(*) FROM {MADE} GROUP BY sample").fetchall()
         names, lasts, counts = [list(column) for column in zip(*given)] if given else ([], [], [])
         if merge:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('cbload merges ' || to_regclass(%s)::oid, 0))", self.quoted("samples"))
@@ -143,17 +167,18 @@ class Target:
         if len(taken) < len(names):
             raise LoadError("another cbload has loaded cells of the same samples in the meantime")
         names, firsts = zip(*taken) if taken else ((), ())
-        engine.register("#ids", pyarrow.table({"sample": pyarrow.array(names, pyarrow.string()), "first_id": pyarrow.array(firsts, pyarrow.int64())}))
+        engine.register("ids", pyarrow.table({"sample": pyarrow.array(names, pyarrow.string()), "first_id": pyarrow.array(firsts, pyarrow.int64())}))
 
-    def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[[int], None]) -> None:
+    def copy(self, connection: psycopg.Connection, engine: duckdb.DuckDBPyConnection, number: int, progress: Callable[..., None]) -> None:
         """In the order of the primary key: the server makes it in half the time then, and finds the cells of a sample side by side."""
-        batches = engine.execute('SELECT sample, cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM "#made" JOIN "#ids" USING (sample) ORDER BY sample, "#made".cell_id', [number]).to_arrow_reader(ROWS_A_BATCH)
+        batches = engine.execute(f"""SELECT made.sample, made.cell_id + first_id AS cell_id, x, y, phenotypes, ?::INTEGER AS source FROM {MADE} made JOIN temp.main.ids ids ON ids.sample = made.sample
+            ORDER BY made.sample, made.cell_id""", [number]).to_arrow_reader(ROWS_A_BATCH)
         encoder = ArrowToPostgresBinaryEncoder(batches.schema)
         with connection.cursor() as cursor, cursor.copy(self.query("COPY {cells} (sample, cell_id, x, y, phenotypes, source) FROM STDIN WITH (FORMAT binary)")) as copy:
             copy.write(encoder.write_header())
             for batch in batches:
                 copy.write(encoder.write_batch(batch))
-                progress(batch.num_rows)
+                progress("loading", batch.num_rows)
             copy.write(encoder.finish())
 
     def finish(self) -> str | None:

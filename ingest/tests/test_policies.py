@@ -99,7 +99,7 @@ def test_other_features_in_one_table(cbload, db, map, slide, tmp_path):
 def test_a_table_of_others(cbload, db, map, slide):
     db.execute("CREATE TABLE cells (a integer)")
     refused = cbload(slide, "--map", map)
-    assert refused.status == 1 and 'there is a table "cells", but no "cells_s' in refused.err and "--table" in refused.err
+    assert refused.status == 1 and 'there is a table "made"."cells", but no "made"."cells_s' in refused.err and "--table" in refused.err
     assert db.execute("SELECT count(*) FROM pg_class WHERE relnamespace = 'made'::regnamespace").fetchone() == (1,)
 
 
@@ -245,3 +245,42 @@ def test_who_may_only_load(cbload, db, map, slide, tmp_path):
         assert sources(db) == [("slide", 80), ("more", 40)]
     finally:
         db.execute("DROP OWNED BY loader; DROP ROLE loader")
+
+
+def test_what_others_have_planted(cbload, db, map, slide, tmp_path, monkeypatch):
+    """Where the search path finds it before PostgreSQL's own, or it fits better: functions, operators, types and tables."""
+    functions = ["hashtextextended(text, integer)", "hashtextextended(text, bigint)", "to_regclass(text)", "pg_advisory_lock(bigint)", "pg_advisory_xact_lock(bigint)", "parse_ident(text, boolean)",
+                 "to_char(timestamptz, text)", "now()", "current_schemas(boolean)", "set_config(text, text, boolean)", "unnest(text[])", "int8(integer)"]
+    operators = [("||", "text", "oid"), ("||", "text", "text"), ("=", "text", "text"), ("=", "text[]", "text[]"), ("<>", "text[]", "text[]"), ("=", "integer", "integer"), ("=", "oid", "regclass"), ("=", "regclass", "regclass")]
+    body = "LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted'; END $$"
+    for function in functions:
+        db.execute(f"CREATE FUNCTION made.{function} RETURNS integer {body}")
+    for number, (name, left, right) in enumerate(operators):
+        db.execute(f"CREATE FUNCTION made.planted{number}({left}, {right}) RETURNS boolean {body}; CREATE OPERATOR made.{name} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = made.planted{number})")
+    for name in "pg_index", "pg_extension", "pg_namespace":
+        db.execute(f"CREATE TABLE made.{name} (wrong integer)")
+    for name in "text", "jsonb", "name", "timestamptz":
+        db.execute(f"CREATE DOMAIN made.{name} AS pg_catalog.{name} CHECK (made.now() IS NULL)")
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=made,pg_catalog,packed")
+    ended = cbload(slide, "--map", map, "--study", "lab")
+    assert (ended.status, ended.err) == (0, "")
+    more = write(tmp_path / "more.csv", Experiment(images=2, seed=2).objects)
+    assert cbload(more, "--map", map, "--study", "lab", "--merge-samples").status == 0 and cbload(more, "--map", map, "--replace", "--table", "cells").status == 0
+    assert "it was loaded on" in cbload(more, "--map", map).err
+    assert db.execute("SELECT count(*) FROM made.cells").fetchone() == (160,)
+
+
+def test_the_search_path_says_where_the_table_is(cbload, db, map, slide, tmp_path, monkeypatch):
+    """In the first schema that has it, or else in the first one that is there."""
+    db.execute("CREATE SCHEMA elsewhere")
+    try:
+        monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere,made,elsewhere")
+        assert cbload(slide, "--map", map, "--table", "elsewhere.cells").status == 0
+        more = write(tmp_path / "more.csv", Experiment(images=2, seed=2).objects)
+        assert cbload(more, "--map", map).status == 0 and len(loaded(db, "elsewhere.cells")) == 160
+        assert cbload(more, "--map", map, "--table", "other").status == 0 and len(loaded(db, "made.other")) == 80
+        monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
+        ended = cbload(more, "--map", map)
+        assert ended.status == 1 and "no schema in the search path is there" in ended.err
+    finally:
+        db.execute("DROP SCHEMA elsewhere CASCADE")

@@ -161,6 +161,21 @@ def test_addresses(cbload, db, tmp_path, web):
         assert ended.status == 1 and message in ended.err, ended.err
 
 
+def test_lines_at_an_address(cbload, db, tmp_path, web):
+    """They are the file's, and all of them: DuckDB leaves out a last line that is longer than its buffer."""
+    folder, address = web
+    (tmp_path / "map.sql").write_text("CREATE TABLE r (i BIGINT, t VARCHAR); SELECT 's' AS sample, i AS cell_id, i AS x, 1 AS y FROM r")
+    text = 'i,t\n1,ü\n\n2,"a\nb"\n'
+    for number, (content, encoding) in enumerate([(text, "utf-8"), (text, "utf-8-sig"), (text[:-1], "utf-8"), (text.replace("\n", "\r\n"), "utf-8"), (text[:-1].replace("\n", "\r\n"), "latin-1"), (text, "utf-16")]):
+        (folder / f"{number}.csv").write_bytes(content.encode(encoding))
+        ended = cbload(f"{address}/{number}.csv", "--map", tmp_path / "map.sql", "--encoding", encoding.removesuffix("-sig"), "--table", f"t{number}")
+        assert ended.status == 0 and "2 rows, 2 joined" in ended.out and "the first from line 4 to 5" in ended.out, (number, ended)
+    for content, message in ('i,t\n1,"a\n2,b\n3,c"\n4,d\n', "line 2: a quotation mark begins a field that ends in line 4"), (f"i,t\n1,b\n2,{'u' * (33 << 20)}", "its lines cannot be read whole; fetch it first"):
+        (folder / "wrong.csv").write_text(content)
+        ended = cbload(f"{address}/wrong.csv", "--map", tmp_path / "map.sql")
+        assert ended.status == 1 and message in ended.err and len(ended.err) < 400
+
+
 def test_bucket(cbload, db, tmp_path, web, monkeypatch):
     """By a secret of DuckDB's, as the manual says; the server here does not look at signatures."""
     folder, address = web
