@@ -102,8 +102,6 @@ def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
 def settle(job: Job, future: concurrent.futures.Future, progress: Progress, given) -> None:
     try:
         future.result()
-        job.done = True
-        progress.say(job, report(job))
     except Interrupted:
         pass
     except Loaded as error:
@@ -116,6 +114,9 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
         progress.fail(job, str(error))
     except Exception as error:     # a mistake of cbload's, which does not keep the other sources out
         progress.fail(job, unexpected(error))
+    else:
+        job.done = True
+        progress.say(job, report(job))
 
 
 def main() -> int:

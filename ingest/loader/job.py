@@ -61,16 +61,9 @@ class Job:
         try:
             with contextlib.ExitStack() as files, contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
                 self.load(folder, files)
-        except duckdb.Error as error:
-            self.stop_if_cancelled()
-            raise LoadError(explained(error)) from None
-        except psycopg.Error as error:
-            self.stop_if_cancelled()
-            raise LoadError(" ".join(filter(None, [str(error.diag.message_primary or error).strip(), error.diag.message_detail]))) from None
-        except OSError as error:
-            raise LoadError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
-        except pyarrow.ArrowException as error:
-            raise LoadError(str(error).splitlines()[0]) from None
+        except Exception as error:
+            self.stop_if_cancelled()     # by which any error may have come about
+            raise said(error) from None
         finally:
             self.engine = None
             self.seconds = time.monotonic() - start
@@ -147,3 +140,17 @@ class Job:
             self.engine.interrupt()
         if self.target:
             self.target.cancel()
+
+
+def said(error: Exception) -> Exception:
+    """What a library raises, as an error of the source; what is one already, or nobody expects, as it is."""
+    match error:
+        case duckdb.Error():
+            return LoadError(explained(error))
+        case psycopg.Error():
+            return LoadError(" ".join(filter(None, [str(error.diag.message_primary or error).strip(), error.diag.message_detail])))
+        case OSError():
+            return LoadError(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        case pyarrow.ArrowException():
+            return LoadError(str(error).splitlines()[0])
+    return error

@@ -127,9 +127,9 @@ def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
                 continue
             if not inside:
                 first, whole = number, 0
-            if form.enclose:
+            before, inside = inside, fields(content, form, opening, inside)[1] if form.enclose and '"' in content else inside
+            if before or inside:
                 whole += fields(content, form, opening, False)[0] == len(form.names)
-                inside = fields(content, form, opening, inside)[1]
             if inside:
                 continue
             found.rows += 1

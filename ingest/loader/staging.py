@@ -68,7 +68,6 @@ def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, readi
     except duckdb.Error as error:
         raise LoadError(f"{at(origin)}{reason(error, origin, part, reading)}") from None
     except sqlite3.Error as error:
-        reading.go_on()
         raise LoadError(f"{at(origin)}{error}") from None
     check(engine, table, origin)
     return Staged(engine.execute(f"SELECT count(*) FROM {staged(table.name)}").fetchone()[0], part.form)
@@ -77,7 +76,6 @@ def stage(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, readi
 def reason(error: duckdb.Error, origin: Origin, part: Rows | None, reading: Reading) -> str:
     """What DuckDB says, or where it names no line, what the lines themselves say."""
     if part and part.form and is_vague(error):
-        reading.go_on()
         if fault := lines.survey(origin, part.form, reading.go_on).fault(reading.quotes):
             return fault
     return explained(error, {called: name for name, (called, _) in part.columns.items()} if part else {}).replace(origin.path, origin.name)

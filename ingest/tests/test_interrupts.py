@@ -112,3 +112,12 @@ def test_a_server_that_stops(started, cbload, db, tmp_path):
         finally:
             os.kill(pid, signal.SIGCONT)
     assert no_sessions(db) and nothing_loaded(db)
+
+
+def test_a_reader_that_leaves(process, db, tmp_path):
+    """As head does: no fault of the source, which is loaded."""
+    (tmp_path / "map.sql").write_text(MAP)
+    made = process(write(tmp_path / "a.csv", [{"i": 1, "x": 2}]), "--map", tmp_path / "map.sql")
+    made.stdout.close()
+    assert made.stderr.read() == "" and made.wait(20) == 1
+    assert db.execute("SELECT count(*) FROM cells").fetchone() == (1,)
