@@ -1,8 +1,8 @@
 """Payloads of each layout as cells.
 
-docs/format.md of the extension is the specification.  Lengths are compared
-before anything is allocated, so that a header cannot ask for memory that its
-payload does not fill.
+docs/format.md of the extension is the specification.  Lengths and max_cells are
+compared before anything is allocated, so that a header cannot ask for memory
+that its payload does not fill.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import PayloadError
 
-# Over three times the cells of the largest slides, and 450 MiB at the most while they are decoded.
+# Over three times the cells of the largest slides, and less than 450 MiB while they are decoded.
 MAX_CELLS = 2**24
 
 
