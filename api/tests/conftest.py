@@ -75,14 +75,14 @@ def until(condition, seconds: float = 20, interval: float = 0.02):
 
 
 @contextlib.contextmanager
-def serve(log: Path, **environment: str):
+def serve(log: Path, app: str = "cell_binary_api:app", **environment: str):
     """Start the service, and look at the end that its log has no traceback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "cell_binary_api:app", "--port", str(port), "--log-level", "warning",
+            [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning",
              "--timeout-graceful-shutdown", "3"], cwd=API,
             env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     service = Service(f"http://127.0.0.1:{port}", process, log)
