@@ -26,15 +26,17 @@ METADATA = {"Content-Type", "Content-Encoding", "Accept-Ranges"}   # of a repres
 
 
 class Service(FastAPI):
-    """Forbids browsers, in every answer, to take it for another type; its documentation is complete."""
+    """Adds to every answer what browsers and caches are to be told; its documentation is complete."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_header(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")   # what has no ETag can only be asked for again
             await send(message)
 
-        await super().__call__(scope, receive, send_with_header)
+        await super().__call__(scope, receive, send_with_headers)
 
     def openapi(self) -> dict:
         if self.openapi_schema is None:
@@ -172,7 +174,7 @@ async def to_slash(request: Request) -> Response:
 
 async def json(query: str, *arguments: str) -> Response:
     """What the database made, as it is."""
-    return Response(await database.answer(query, *arguments), media_type="application/json", headers={"Cache-Control": "no-cache"})
+    return Response(await database.answer(query, *arguments), media_type="application/json")
 
 
 @endpoint("/cell-data-binary/", **documentation.payload(206, 304, 400, 403, 404, 406, 412, 413, 416))

@@ -54,7 +54,7 @@ def fields(required: bool, **descriptions: str) -> dict:
             for name, text in descriptions.items()}
 
 
-EVERY = fields(True, Cache_Control="`no-cache`: a cache asks anew before it uses the answer.", X_Content_Type_Options="`nosniff`")
+EVERY = fields(True, Cache_Control="`no-cache` with an ETag: a cache asks anew before it uses the answer. `no-store` without.", X_Content_Type_Options="`nosniff`")
 CHOSEN = fields(True, Vary="`Accept-Encoding`; and `Origin`, if pages of other origins may read the answers.")
 TAGGED = CHOSEN | fields(True, ETag="A strong tag: the SHA-256 of the payload in this coding.")
 RANGE = fields(True, Accept_Ranges="`bytes`", Content_Range="The first byte and the last, and the length of the whole.")

@@ -56,7 +56,7 @@ def status_of(request: Request, error: psycopg.Error) -> int:
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: str) -> Response:
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, {"Cache-Control": "no-cache"} | (headers or {}), "application/problem+json")
+    return JSONResponse(body, status, headers, "application/problem+json")
 
 
 async def of_database(request: Request, error: psycopg.Error) -> Response:

@@ -145,3 +145,17 @@ def role(connection, study):
 def service(role, tmp_path_factory):
     with serve(tmp_path_factory.mktemp("service") / "log", PGDATABASE=DATABASE, PGUSER=role) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def raising(connection, role):
+    """A function that makes a sample of the study "raising", which is called after an SQLSTATE and raises it."""
+    connection.execute("""
+        CREATE FUNCTION raise(state text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'deliberate' USING ERRCODE = state; END $$;
+        CREATE TABLE raising_cell (state text, cell_id bigint);
+        CREATE VIEW raising AS SELECT state AS sample, cell_id, raise(state) AS x, 1 AS y, 1::bigint AS phenotypes FROM raising_cell;
+        SELECT cell_register_study('raising', 'raising', phenotypes => 'phenotypes', features => '{A}')""")
+
+    def make(state: str) -> None:
+        connection.execute("INSERT INTO raising_cell VALUES (%s, 1)", (state,))
+    return make

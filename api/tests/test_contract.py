@@ -16,6 +16,12 @@ needs_viewer = pytest.mark.skipif(not VIEWER.is_dir(), reason="the viewer is not
 
 # ---- Every answer
 
+@pytest.mark.parametrize("path", ["/health", "/samples/?study=lab", "/samples/", "/samples", "/nowhere", "/docs", "/openapi.json", data_path("lab", "nowhere")])
+def test_what_has_no_tag_is_not_kept(service, path):
+    answer = service.request(path)
+    assert "ETag" not in answer.headers and answer.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", [
     data_path("lab", "small"), data_path("lab", "nowhere"), "/samples/", "/samples?study=lab", "/health", "/openapi.json", "/docs", "/", "/nowhere", "/viewer/"])
 def test_no_sniffing(service, path):

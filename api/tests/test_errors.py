@@ -73,27 +73,18 @@ RAISED = {
 }
 
 
-@pytest.fixture(scope="module")
-def raising(connection, role):
-    """A study whose samples are called after SQLSTATEs, and raise them."""
-    connection.execute("""
-        CREATE FUNCTION raise(state text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'deliberate' USING ERRCODE = state; END $$""")
-    connection.execute("CREATE TABLE raising_cell (state text, cell_id bigint)")
-    connection.cursor().executemany("INSERT INTO raising_cell VALUES (%s, 1)", [(state,) for state in RAISED])
-    connection.execute("CREATE VIEW raising AS SELECT state AS sample, cell_id, raise(state) AS x, 1 AS y, 1::bigint AS phenotypes FROM raising_cell")
-    register(connection, "raising")
-    connection.execute("CREATE VIEW cast_sample AS SELECT state::integer AS sample, cell_id, 1 AS x, 1 AS y, 1::bigint AS phenotypes FROM raising_cell")
-    register(connection, "cast_sample")
-
-
 @pytest.mark.parametrize("state", RAISED)
 def test_raised_by_a_view(service, raising, state):
+    raising(state)
     is_problem(service.data("raising", state), RAISED[state], "deliberate" if RAISED[state] < 500 else "")
     assert service.data("raising", state, method="HEAD").status == RAISED[state]
 
 
-def test_view_that_cannot_be_read(service, raising):
+def test_view_that_cannot_be_read(service, connection):
     """Its cast fails, whatever sample is asked for."""
+    connection.execute("CREATE TABLE no_number (name text); INSERT INTO no_number VALUES ('x');"
+                       " CREATE VIEW cast_sample AS SELECT name::integer AS sample, 1 AS cell_id, 1 AS x, 1 AS y, 1::bigint AS phenotypes FROM no_number")
+    register(connection, "cast_sample")
     is_problem(service.data("cast_sample", "7"), 500)
     is_problem(service.request("/samples/?study=cast_sample"), 500)
 
