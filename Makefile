@@ -62,7 +62,7 @@ api:
 # The slide viewer as the service serves it, and what the tests of the decoder need.
 VIEWER = api/cell_binary_api/viewer/index.html
 viewer: $(VIEWER)
-$(VIEWER): $(wildcard api/viewer/*.* api/viewer/src/*.* clients/javascript/src/*.*)
+$(VIEWER): $(wildcard api/viewer/*.* api/viewer/public/*.* api/viewer/src/*.* clients/javascript/src/*.*)
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix api/viewer
 	npm run --silent build --prefix api/viewer
 

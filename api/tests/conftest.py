@@ -76,14 +76,14 @@ def until(condition, seconds: float = 20, interval: float = 0.02):
 
 
 @contextlib.contextmanager
-def serve(log: Path, **environment: str):
+def serve(log: Path, *module: str, **environment: str):
     """Start the service, and look at the end that its log has no traceback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cell_binary_api.server", "--port", str(port), "--log-level", "warning",
+            [sys.executable, "-m", *(module or ["cell_binary_api.server"]), "--port", str(port), "--log-level", "warning",
              "--timeout-graceful-shutdown", "3"], cwd=API,
             env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     service = Service(f"http://127.0.0.1:{port}", process, log)
@@ -146,3 +146,17 @@ def role(connection, study):
 def service(role, tmp_path_factory):
     with serve(tmp_path_factory.mktemp("service") / "log", PGDATABASE=DATABASE, PGUSER=role) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def raising(connection, role):
+    """A function that makes a sample of the study "raising", which is called after an SQLSTATE and raises it."""
+    connection.execute("""
+        CREATE FUNCTION raise(state text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'deliberate' USING ERRCODE = state; END $$;
+        CREATE TABLE raising_cell (state text, cell_id bigint);
+        CREATE VIEW raising AS SELECT state AS sample, cell_id, raise(state) AS x, 1 AS y, 1::bigint AS phenotypes FROM raising_cell;
+        SELECT cell_register_study('raising', 'raising', phenotypes => 'phenotypes', features => '{A}')""")
+
+    def make(state: str) -> None:
+        connection.execute("INSERT INTO raising_cell VALUES (%s, 1)", (state,))
+    return make

@@ -1,12 +1,31 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig } from "vitest/config";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Writes beside each file its codings, which the service sends as they are, if they are smaller. Both at their best level. */
+const codings = {
+  name: "codings",
+  apply: "build" as const,
+  writeBundle(_: object, bundle: object): void {
+    for (const name of Object.keys(bundle)) {
+      const file = path(`../cell_binary_api/viewer/${name}`), body = readFileSync(file);
+      for (const [suffix, coded] of [[".br", brotliCompressSync(body)], [".gz", gzipSync(body, { level: 9 })]] as const) {
+        if (coded.length < body.length) {
+          writeFileSync(file + suffix, coded);
+        }
+      }
+    }
+  },
+};
 
 export default defineConfig(({ command }) => ({
   // The page asks the API relative to itself, so that it works behind any prefix. `npm run dev` serves it at
   // /viewer/ too, and hands what is not below on to the API.
   base: command === "serve" ? "/viewer/" : "./",
+  plugins: [codings],
   resolve: { alias: { "cell-binary": path("../../clients/javascript/src/index.ts") } },
   build: {
     outDir: path("../cell_binary_api/viewer"),

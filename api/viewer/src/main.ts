@@ -15,6 +15,11 @@ import { forget, measure, summary } from "./timing.ts";
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const number = (value: number) => value.toLocaleString("en");
 
+// Without the style, which takes it out of the flow, the notice that a part did not arrive is true.
+if (getComputedStyle(element("missing")).position === "fixed") {
+  element("missing").remove();
+}
+
 const messages = new Messages(element("messages"));
 addEventListener("error", (event) => event.error && messages.failure(event.error));
 addEventListener("unhandledrejection", (event) => messages.failure(event.reason));
