@@ -121,19 +121,23 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
 
 def main() -> int:
     given = options.parser().parse_args()
-    interrupts = Interrupts()
     prepare()
-    try:
-        if given.presets:
-            print("\n".join(mapping.presets()))
-            return DONE
-        if given.show_preset:
-            print(mapping.preset(given.show_preset).read_text(), end="")
-            return DONE
-        with scratch.folder() as interrupts.folder:
-            return load(given, interrupts.folder, interrupts)
-    except (KeyboardInterrupt, Exception) as error:
-        return failure(KeyboardInterrupt() if interrupts.given else error)
+    with Interrupts() as interrupts:
+        try:
+            return asked(given, interrupts)
+        except (KeyboardInterrupt, Exception) as error:
+            return failure(KeyboardInterrupt() if interrupts.given else error)
+
+
+def asked(given, interrupts: Interrupts) -> int:
+    if given.presets:
+        print("\n".join(mapping.presets()))
+        return DONE
+    if given.show_preset:
+        print(mapping.preset(given.show_preset).read_text(), end="")
+        return DONE
+    with scratch.folder() as interrupts.folder:
+        return load(given, interrupts.folder, interrupts)
 
 
 def failure(error: BaseException) -> int:

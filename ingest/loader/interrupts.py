@@ -5,10 +5,12 @@ with the process: what the server has of an open transaction ends with its conne
 """
 
 import os
+import queue
 import shutil
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from output import complain
@@ -20,12 +22,23 @@ MESSAGE = "interrupted; what is not reported above is not loaded"
 
 
 class Interrupts:
+    """While it is entered, signals raise KeyboardInterrupt in the main thread."""
+
     def __init__(self) -> None:
         self.given = False
         self.folder: Path | None = None     # goes, however the program ends
         self.jobs: list = []                # those that a sudden end must be said of
+        self.limits: queue.SimpleQueue[int | None] = queue.SimpleQueue()     # of all ways to wake a thread the one that a signal's handler may use
+
+    def __enter__(self) -> "Interrupts":
+        threading.Thread(target=self.watch, daemon=True).start()
         for number in SIGNALS:
             signal.signal(number, self.take)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if not self.given:
+            self.limits.put(None)
 
     def take(self, *_) -> None:
         """The first signal counts: a second one would only disturb the end."""
@@ -35,19 +48,25 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def limit(self, status: int) -> None:
-        timer = threading.Timer(GRACE, self.end, [status])
-        timer.daemon = True
-        timer.start()
+        """The program ends with this status, if it has not ended by itself before."""
+        self.limits.put(status)
 
-    def end(self, status: int) -> None:
+    def watch(self) -> None:
+        status = self.limits.get()
+        if status is None:
+            return
+        time.sleep(GRACE)
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        try:
-            for job in self.jobs:
-                if job.phase == "committing" and not job.done:
-                    complain(f"{job.source.display}: its transaction was being committed: it may be loaded")
-            if status == INTERRUPTED:
-                complain(MESSAGE)
-            sys.stdout.flush()
-        finally:
-            os._exit(status)
+        words = threading.Thread(target=self.last_words, args=[status], daemon=True)     # who reads them may not answer either
+        words.start()
+        words.join(1)
+        os._exit(status)
+
+    def last_words(self, status: int) -> None:
+        for job in self.jobs:
+            if job.phase == "committing" and not job.done:
+                complain(f"{job.source.display}: its transaction was being committed: it may be loaded")
+        if status == INTERRUPTED:
+            complain(MESSAGE)
+        sys.stdout.flush()
