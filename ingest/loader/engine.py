@@ -41,6 +41,6 @@ def load_httpfs(engine: duckdb.DuckDBPyConnection) -> None:
     """The extension for addresses, from the package of Python that brings it: nothing is fetched while cells are loaded."""
     try:
         import duckdb_extension_httpfs as package
-    except ImportError:
+    except ModuleNotFoundError:
         raise Wrong(f"addresses need DuckDB's extension httpfs: install the Python package duckdb-extension-httpfs of version {duckdb.__version__}") from None
     engine.execute(f"LOAD {literal(f'{Path(package.__file__).parent}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension')}")
