@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import posixpath
 from urllib.parse import urljoin
 
@@ -32,7 +33,8 @@ def test_no_sniffing(service, path):
 def test_no_sniffing_when_the_service_has_a_fault(study, role, tmp_path):
     (tmp_path / "faulty.py").write_text('from cell_binary_api import app\n\n@app.get("/fault")\nasync def fault():\n    raise RuntimeError("deliberate")\n')
     with pytest.raises(AssertionError, match="deliberate"):   # for the log has it
-        with serve(tmp_path / "log", "uvicorn", "faulty:app", PYTHONPATH=f"{tmp_path}:{API}:{__import__('os').environ['PYTHONPATH']}", PGDATABASE=DATABASE, PGUSER=role) as service:
+        with serve(tmp_path / "log", "uvicorn", "faulty:app", PGDATABASE=DATABASE, PGUSER=role,
+                   PYTHONPATH=f"{tmp_path}:{API}:{os.environ['PYTHONPATH']}") as service:
             answer = service.request("/fault")
             assert answer.status == 500 and json.loads(answer.body)["detail"] == "The service has a fault; its log tells which."
             assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]

@@ -126,8 +126,8 @@ def test_source_that_changes(service, connection, role, change, data, samples):
     ("cell_binary.max_payload_size=1kB", 403),   # a setting of the role that it may not have
 ])
 def test_settings_of_the_role(connection, study, role, tmp_path, setting, status):
-    connection.execute(f"CREATE VIEW slowly AS SELECT 'S' AS sample, i AS cell_id, i AS x, i AS y, i::bigint AS phenotypes"
-                       f" FROM generate_series(1, 500) i WHERE pg_sleep(0.001) IS NOT NULL")
+    connection.execute("CREATE VIEW slowly AS SELECT 'S' AS sample, i AS cell_id, i AS x, i AS y, i::bigint AS phenotypes"
+                       " FROM generate_series(1, 500) i WHERE pg_sleep(0.001) IS NOT NULL")
     register(connection, "slowly")
     try:
         with serve(tmp_path / "log", PGDATABASE=DATABASE, PGUSER=role, PGOPTIONS=f"-c {setting}") as service:
