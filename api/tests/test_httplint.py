@@ -63,10 +63,10 @@ CASES = {
     "preflight of another method": (400, PAYLOAD, {"method": "OPTIONS", "Origin": "https://lab.example", "Access_Control_Request_Method": "PUT"}),
 }
 VIEWER_CASES = {
-    f"{kind}, {coding}": (status, path, {"Accept_Encoding": coding} | more)
+    f"{kind}, {coding}, {what}": (status, path, {"Accept_Encoding": coding} | more)
     for coding in ("identity", "gzip", "br") for kind, path in {
         "page": "", "icon": "favicon.svg", **{file.suffix: f"assets/{file.name}" for file in VIEWER.glob("assets/*") if file.suffix in (".js", ".css")}}.items()
-    for status, more in ((200, {}), (200, {"method": "HEAD"}), (304, {"If_None_Match": "*"}))
+    for what, status, more in (("whole", 200, {}), ("head", 200, {"method": "HEAD"}), ("not modified", 304, {"If_None_Match": "*"}))
 }
 
 
@@ -93,7 +93,10 @@ def test_viewer(service):
         got, said = notes(service, f"/viewer/{path}", **asked)
         assert got == status
         assert {note: text for note, text in said.items() if note not in REASONS} == {}, name
-    assert notes(service, "/viewer")[0] == 307
+
+
+def test_way_to_the_viewer(service):
+    assert notes(service, "/viewer") == (307, {})
 
 
 @pytest.mark.parametrize("status, state", [(413, "54000"), (500, "XX001"), (503, "57014")])
