@@ -1,12 +1,9 @@
-"""The service on uvicorn, with limits for clients that uvicorn does not have: the command cell-binary-api.
-
-Its options are those of uvicorn.
-"""
+"""The service on uvicorn, with limits for clients that uvicorn does not have: the command cell-binary-api."""
 
 import asyncio
 import socket
-import sys
 
+import click
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -73,10 +70,12 @@ class Connection(HttpToolsProtocol):
                 limit.cancel()
 
 
-def main() -> None:
-    uvicorn.main(["cell_binary_api:app", "--http", "cell_binary_api.server:Connection", "--limit-concurrency", str(CONNECTIONS), *sys.argv[1:]],
-                 prog_name="cell-binary-api")
+def run(limit_concurrency: int | None, **options) -> None:
+    uvicorn.main.callback(app="cell_binary_api:app", http="cell_binary_api.server:Connection", limit_concurrency=limit_concurrency or CONNECTIONS, **options)
 
+
+main = click.Command("cell-binary-api", callback=run, help="Serve what studies of cell_binary have, over HTTP, from the database that libpq's variables name.",
+                     params=[parameter for parameter in uvicorn.main.params if parameter.name not in ("app", "http")])
 
 if __name__ == "__main__":
     main()
