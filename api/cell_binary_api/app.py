@@ -4,7 +4,7 @@ import os
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import RedirectResponse
@@ -56,6 +56,13 @@ if ORIGINS:
 problems.register(app)
 
 
+def once(request: Request) -> None:
+    """A proxy that decides by the study who may read must not see another one than the database."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if twice := [name for name in ("study", "sample", "layout") if names.count(name) > 1]:
+        raise HTTPException(400, f"query.{twice[0]}: There are several.")
+
+
 def text(value: str) -> str:
     if "\0" in value:
         raise PydanticCustomError("nul", "A name cannot have a NUL character.")
@@ -81,8 +88,8 @@ def endpoint(path: str, **documented):
     def register(function):
         if path.endswith("/"):
             page(path[:-1])(to_slash)
-        app.head(path, include_in_schema=False)(function)
-        return app.get(path, response_class=Response, **documented)(function)
+        app.head(path, include_in_schema=False, dependencies=[Depends(once)])(function)
+        return app.get(path, response_class=Response, dependencies=[Depends(once)], **documented)(function)
     return register
 
 

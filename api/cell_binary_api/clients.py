@@ -45,7 +45,7 @@ class Pace:
 
     async def __call__(self, message: Message) -> None:
         self.since, self.started = self.loop.time(), True
-        limit = self.loop.call_at(self.since + STALL - self.least.seconds, self.break_off, "the client takes nothing, or too little")
+        limit = self.loop.call_at(self.since + STALL - self.least.seconds, self.give_up, self.since)
         try:
             await self.send(message)
         finally:
@@ -57,6 +57,13 @@ class Pace:
     def slowness(self) -> float:
         """The seconds that the client owes above PATIENCE, while it is waited for."""
         return 0 if self.since is None else self.brisk.after(self.loop.time() - self.since) - PATIENCE
+
+    def give_up(self, since: float) -> None:
+        def unless_it_has_taken() -> None:
+            if self.since == since:
+                self.break_off("the client takes nothing, or too little")
+
+        self.loop.call_later(0.1, unless_it_has_taken)   # this process may have been stopped all the while
 
     def break_off(self, why: str) -> None:
         """The status is sent: what tells the client is that the connection ends before Content-Length."""
@@ -73,10 +80,10 @@ class Pace:
             self.holding.discard(self)
 
     @classmethod
-    def make_way(cls, most: int) -> None:
-        """Break off the slowest of the downloads that hold a connection, if more than so many are slow."""
+    def make_way(cls, connections: int) -> None:
+        """If all of so many connections are held, and more than half of them by slow clients, break off the slowest."""
         slow = [pace for pace in cls.holding if pace.slowness() > 0]
-        if len(slow) > most:
+        if len(cls.holding) == connections and len(slow) > connections // 2:
             max(slow, key=cls.slowness).break_off("the client is slow, and others wait for its connection to the database")
 
 
@@ -95,7 +102,7 @@ class WatchClients:
                 pass
             work.cancel()
 
-        pace = scope["pace"] = Pace(send, f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}")
+        pace = scope["pace"] = Pace(send, f"{scope['method']} {scope['raw_path'].decode()}?{scope['query_string'].decode()}")
         work = pace.work = asyncio.create_task(self.app(scope, receive, pace))
         watch = asyncio.create_task(cancel_when_gone())
         try:

@@ -79,8 +79,8 @@ def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
     return made
 
 
-# Of each kind its own, so that none waits for what takes longer: names and health; packing, and what is small; large
-# downloads, which last as long as their clients take. Four processes fit into the 100 connections of PostgreSQL's default.
+# Of each kind its own: names and health; tags, packing, and what is small; large downloads, which last as long as their
+# clients take. Four processes fit into the 100 connections of PostgreSQL's default.
 DOWNLOADS = int(os.environ.get("CELL_BINARY_DOWNLOADS", 12))
 answers = pool("answers", 4, 2)
 payloads = pool("payloads", int(os.environ.get("CELL_BINARY_PACKINGS", 8)), 5)
@@ -161,8 +161,8 @@ async def large_download(payload: Payload, pace: Pace) -> AsyncIterator[tuple[He
     """The same for as long as a client takes them. If no connection is free, slow clients make way, down to half of them."""
     async def make_way() -> None:
         while True:
-            Pace.make_way(DOWNLOADS // 2)
             await asyncio.sleep(0.1)
+            Pace.make_way(DOWNLOADS)
 
     waiting = asyncio.create_task(make_way())
     try:

@@ -45,7 +45,7 @@ def status_of(request: Request, error: psycopg.Error) -> int:
     state = error.sqlstate
     if state is None:   # no answer of the database: the connection is lost, or none was to be had
         return 503 if isinstance(error, psycopg.OperationalError) else 500
-    if "sample" not in request.query_params:
+    if request.scope["route"].path != "/cell-data-binary/":
         mended = OF_STUDY
     elif 'sample "' in (error.diag.context or ""):   # cell_data says so if it is in the cells: a NaN coordinate is a 22003, too
         mended = OF_CELLS

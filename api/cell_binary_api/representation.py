@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import clients, database, negotiation, problems
 
-SMALL = 1 << 20   # bytes that are read at once and kept for a client that does not take them
+SMALL = database.CHUNK_BYTES   # bytes that are read at once and kept for a client that does not take them
 VARY = {"Vary": "Accept-Encoding"}
 METADATA = {"Content-Type", "Content-Encoding", "Accept-Ranges"}   # of a representation, not in 304 (RFC 9110, 15.4.5)
 REFUSED = "If-Match does not have the current ETag."

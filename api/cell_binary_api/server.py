@@ -23,31 +23,51 @@ class Connection(HttpToolsProtocol):
         self.respond, self.app = self.app, self.respond_and_limit_the_end
         self.request_limit: asyncio.TimerHandle | None = None
         self.end_limit: asyncio.TimerHandle | None = None
+        self.in_head = False   # of a request
 
     def connection_made(self, transport):
         super().connection_made(transport)
-        # Otherwise the kernel takes megabytes for a client that takes nothing, and asks for more when a third of them is gone.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+        if len(self.connections) > CONNECTIONS:   # which leaves files for connections to the database
+            return transport.abort()
+        client = transport.get_extra_info("socket")
+        if client.family != socket.AF_UNIX:
+            # Otherwise the kernel takes megabytes for a client that takes nothing, and asks for more when a third of them is gone.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         self.limit_request()
 
-    def data_received(self, data):
+    def limit_request(self) -> None:
         if self.request_limit is None:
-            self.limit_request()
+            self.request_limit = self.loop.call_later(REQUEST_SECONDS, self.give_up_request)
+
+    def unlimit_request(self) -> None:
+        if self.request_limit:
+            self.request_limit.cancel()
+            self.request_limit = None
+
+    def data_received(self, data):
+        self.limit_request()   # also of what is no request yet
         super().data_received(data)
 
-    def limit_request(self) -> None:
-        self.request_limit = self.loop.call_later(REQUEST_SECONDS, self.give_up_request)
+    def on_message_begin(self):
+        super().on_message_begin()
+        self.in_head = True
+        self.limit_request()   # of the next one in the same data
+
+    def on_headers_complete(self):
+        super().on_headers_complete()
+        self.in_head = False
 
     def on_message_complete(self):
         super().on_message_complete()
-        self.request_limit.cancel()
-        self.request_limit = None
+        self.unlimit_request()
 
     def give_up_request(self) -> None:
+        self.request_limit = None
         if self.cycle and not self.cycle.response_complete:   # the next one, behind one that is being answered
             return self.limit_request()
-        if self.headers is not None:   # of nothing, nothing is said
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        if self.in_head:
+            headers = [*self.server_state.default_headers, (b"content-length", b"0"), (b"connection", b"close")]
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n")
         self.transport.close()
 
     async def respond_and_limit_the_end(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +77,8 @@ class Connection(HttpToolsProtocol):
         try:
             await self.respond(scope, receive, send)
         finally:
-            self.end_limit = self.loop.call_later(STALL, self.give_up_end)
+            if self.transport.get_write_buffer_size():
+                self.end_limit = self.loop.call_later(STALL, self.give_up_end)
 
     def give_up_end(self) -> None:
         if self.transport.get_write_buffer_size():
@@ -65,13 +86,13 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc):
         super().connection_lost(exc)
-        for limit in self.request_limit, self.end_limit:
-            if limit:
-                limit.cancel()
+        self.unlimit_request()
+        if self.end_limit:
+            self.end_limit.cancel()
 
 
-def run(limit_concurrency: int | None, **options) -> None:
-    uvicorn.main.callback(app="cell_binary_api:app", http="cell_binary_api.server:Connection", limit_concurrency=limit_concurrency or CONNECTIONS, **options)
+def run(**options) -> None:
+    uvicorn.main.callback(app="cell_binary_api:app", http="cell_binary_api.server:Connection", **options)
 
 
 main = click.Command("cell-binary-api", callback=run, help="Serve what studies of cell_binary have, over HTTP, from the database that libpq's variables name.",

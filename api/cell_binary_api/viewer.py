@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).with_name("viewer")
+mimetypes.add_type("text/javascript", ".js")   # for Python before 3.12, where the machine has no table of types
 SUFFIXES = {"br": ".br", "gzip": ".gz"}
 FOR_EVER = "public, max-age=31536000, immutable"   # the name has a hash of the contents
 

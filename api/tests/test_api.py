@@ -207,6 +207,8 @@ def numbered(connection):
     (data_path("lab", "\0"), 400, "NUL"),
     (data_path("lab", "'; DROP TABLE cell; --"), 404, "has no cells"),
     ("/cell-data-binary/?study=lab", 400, "query.sample: Field required"),
+    (data_path("lab", "small") + "&study=secret", 400, "query.study: There are several."),
+    ("/samples/?study=secret&study=lab", 400, "query.study: There are several."),
     ("/cell-data-binary/", 400, "query.study: Field required; query.sample: Field required"),
     ("/cell-data-binary/?study=%ff&sample=small", 404, "does not exist"),
     ("/samples/?study=nowhere", 404, 'study "nowhere" does not exist'),

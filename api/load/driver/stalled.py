@@ -24,9 +24,9 @@ def stalled(service: str, kind: str) -> Iterator[None]:
     if kind == "none":
         yield
         return
-    sample = "small" if "small" in kind else "million"
-    address = urllib.parse.urlsplit(data_url(service, sample))
-    request = f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
+    part = "Range: bytes=0-262143\r\n" if "small" in kind else ""
+    address = urllib.parse.urlsplit(data_url(service, "million"))
+    request = f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\n{part}\r\n".encode()
     with contextlib.ExitStack() as clients:
         selector = clients.enter_context(selectors.DefaultSelector())
         for _ in range(CLIENTS):
