@@ -156,16 +156,38 @@ def ask(proxy: Proxy, path: str) -> ssl.SSLSocket:
     return client
 
 
+GATE = 815   # of advisory locks
+
+
 @pytest.fixture
 def slow(connection, role):
-    """A study of which one sample, of 200 cells, takes a fifth of a second to pack; each test's own."""
+    """A study of one sample, of which each packing passes a gate of its own; each test's own."""
     connection.execute(f"""
         CREATE TABLE slow_cell {CELLS};
         INSERT INTO slow_cell SELECT 'S', i, 0, i, i FROM generate_series(1, 200) i;
-        CREATE VIEW slow_view AS SELECT * FROM slow_cell WHERE pg_sleep(0.001) IS NOT NULL;
+        CREATE SEQUENCE slow_gate; GRANT USAGE ON SEQUENCE slow_gate TO {role};
+        CREATE VIEW slow_view AS SELECT * FROM slow_cell WHERE (SELECT pg_advisory_xact_lock_shared({GATE}, nextval('slow_gate')::integer)::text) = '';
         SELECT cell_register_study('slow', 'slow_view', phenotypes => 'phenotypes', features => '{{A}}', store => true)""")
     yield "slow"
-    connection.execute("SELECT cell_drop_study('slow'); DROP VIEW slow_view; DROP TABLE slow_cell")
+    connection.execute("SELECT cell_drop_study('slow'); DROP VIEW slow_view; DROP TABLE slow_cell; DROP SEQUENCE slow_gate")
+
+
+@contextlib.contextmanager
+def closed_gate(connection, ahead: int = 0):
+    """The next packing has to wait, or the one that comes so many later."""
+    number = connection.execute("SELECT last_value + is_called::integer FROM slow_gate").fetchone()[0] + ahead
+    connection.execute("SELECT pg_advisory_lock(%s, %s::integer)", (GATE, number))
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s, %s::integer)", (GATE, number))
+
+
+WAITING = f"pg_locks WHERE locktype = 'advisory' AND classid = {GATE} AND NOT granted"
+
+
+def is_waiting(connection) -> bool:
+    return connection.execute(f"SELECT EXISTS (SELECT FROM {WAITING})").fetchone()[0]
 
 
 CODINGS = "zstd", "br", "gzip", "identity"
@@ -211,12 +233,13 @@ def test_change_is_seen_by_the_next_request(proxy, connection):
 def test_change_is_seen_while_an_earlier_request_is_answered(proxy, connection, slow):
     connection.execute("SELECT cell_drop_study('slow'); SELECT cell_register_study('slow', 'slow_view', phenotypes => 'phenotypes', features => '{A}', store => false)")
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(proxy.data, slow, "S", "compact")
-        # It was packed to know its tag. Now it is for the answer, in a snapshot, and no header is sent before that is done.
-        until(lambda: connection.execute("SELECT direct FROM cell_store_stats WHERE study = 'slow'").fetchone()[0] == 1
-              and queries(connection, "cell_data_head") == 1)
-        connection.execute("UPDATE slow_cell SET x = 1")
-        second = pool.submit(proxy.data, slow, "S", "compact")
+        # It is packed to know its tag, and then for the answer, in a snapshot; no header is sent before that is done.
+        with closed_gate(connection, ahead=1):
+            first = pool.submit(proxy.data, slow, "S", "compact")
+            until(lambda: is_waiting(connection))
+            connection.execute("UPDATE slow_cell SET x = 1")
+            second = pool.submit(proxy.data, slow, "S", "compact")
+            until(lambda: second.done() or proxy.name == "nginx")   # which lets it wait
         assert first.result().status == 200 and second.result().body == packed(connection, slow, "S")
 
 
@@ -264,10 +287,10 @@ def test_errors_are_not_kept_and_nothing_kept_takes_their_place(proxy, connectio
 
     assert proxy.data(slow, "S").status == 200
     connection.execute("SELECT cell_invalidate('slow', 'S')")
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, closed_gate(connection):
         answer = pool.submit(proxy.data, slow, "S")
-        until(lambda: queries(connection, "cell_data_head") == 1)
-        connection.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%cell_data_head(%' AND pid <> pg_backend_pid()")
+        until(lambda: is_waiting(connection))
+        connection.execute(f"SELECT pg_cancel_backend(pid) FROM {WAITING}")
         assert answer.result().status == 503 and answer.result().headers["Retry-After"] == "1"
     assert proxy.data(slow, "S").status == 200
 
@@ -275,7 +298,10 @@ def test_errors_are_not_kept_and_nothing_kept_takes_their_place(proxy, connectio
 def test_many_ask_for_what_is_not_packed(proxy, connection, slow):
     before = served(connection)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: proxy.data(slow, "S", "dense"), range(8)))
+        with closed_gate(connection):
+            asking = [pool.submit(proxy.data, slow, "S", "dense") for _ in range(8)]
+            until(lambda: is_waiting(connection))
+        answers = [answer.result() for answer in asking]
     assert {answer.body for answer in answers} == {packed(connection, slow, "S", "dense")} and packings(connection, slow) == 1
     if proxy.name == "nginx":   # one of them fetches it
         assert served(connection) - before == 2 * len(answers[0].body)   # with what is compared
