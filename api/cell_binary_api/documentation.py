@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ABOUT = """PostgreSQL makes the payloads; this service adds what HTTP needs. Every error is a problem of RFC 9457. A method
+ABOUT = """PostgreSQL makes the payloads; this service adds what HTTP needs. Its errors are problems of RFC 9457. A method
 other than GET and HEAD gets 405, with the header Allow."""
 
 

@@ -342,7 +342,7 @@ def test_memory_of_dense() -> None:
     cells = 2**18
     kept, peak = memory_of(widest_dense(cells), "dense")
     assert 20 * cells <= kept < 20.1 * cells
-    assert peak < 30 * cells
+    assert peak < 28.1 * cells
 
 
 def test_memory_of_views() -> None:
