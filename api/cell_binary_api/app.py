@@ -1,6 +1,5 @@
 """The endpoints. Those of the Spatial Profiling Toolbox (SPT) have its names and forms, so that its clients work."""
 
-import os
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -15,8 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from . import clients, database, documentation, negotiation, problems, viewer
 from .representation import VARY, Download, headers_of, without_body
+from .settings import ORIGINS
 
-ORIGINS = [origin.rstrip("/") for origin in os.environ.get("CELL_BINARY_CORS_ORIGINS", "").split()]   # of pages that may read the answers
 VIEWER = viewer.read(viewer.FOLDER)
 VIEWER_POLICY = viewer.policy(ORIGINS)
 

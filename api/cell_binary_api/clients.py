@@ -5,15 +5,14 @@ progress over time counts: neither a pause nor a byte now and then changes much.
 """
 
 import asyncio
-import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import log
+from .settings import STALL   # seconds that a client may owe at the rate LEAST, before it is given up
 
-STALL = float(os.environ.get("CELL_BINARY_STALL", 60))   # seconds that a client may owe at the rate LEAST, before it is given up
 LEAST = 16_000   # bytes a second
 PATIENCE = 1.0   # seconds that a client may owe at the rate BRISK; beyond, it is slow, and makes way when others wait
 BRISK = 1_000_000

@@ -15,6 +15,7 @@ from psycopg.pq import Format
 from psycopg_pool import AsyncConnectionPool
 
 from .clients import Pace
+from .settings import DOWNLOADS, PACKINGS
 
 CHUNK_BYTES = 256 * 1024   # what a download holds is a few of these
 GRACE = 0.5   # seconds that a packing goes on when nobody waits for it: a proxy that gives up asks again at once
@@ -81,9 +82,8 @@ def pool(name: str, connections: int, patience: float) -> AsyncConnectionPool:
 
 # Of each kind its own: names and health; tags, packing, and what is small; large downloads, which last as long as their
 # clients take. Four processes fit into the 100 connections of PostgreSQL's default.
-DOWNLOADS = int(os.environ.get("CELL_BINARY_DOWNLOADS", 12))
 answers = pool("answers", 4, 2)
-payloads = pool("payloads", int(os.environ.get("CELL_BINARY_PACKINGS", 8)), 5)
+payloads = pool("payloads", PACKINGS, 5)
 downloads = pool("downloads", DOWNLOADS, 5)
 
 

@@ -8,7 +8,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .clients import STALL
+from .settings import STALL
 
 REQUEST_SECONDS = 10   # from a request's first byte, or the connection, to the request's end
 UNSENT = 256 * 1024   # bytes that the kernel has not sent yet when it takes more
@@ -96,7 +96,8 @@ def run(**options) -> None:
 
 
 main = click.Command("cell-binary-api", callback=run, help="Serve what studies of cell_binary have, over HTTP, from the database that libpq's variables name.",
-                     params=[parameter for parameter in uvicorn.main.params if parameter.name not in ("app", "http")])
+                     params=[parameter for parameter in uvicorn.main.params if parameter.name not in ("app", "http")],
+                     context_settings={"default_map": {"timeout_worker_healthcheck": 60}})   # a slow machine takes longer than 5 s to start one
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import posixpath
+import subprocess
+import sys
 from urllib.parse import urljoin
 
 import pytest
@@ -38,6 +40,16 @@ def test_no_sniffing_when_the_service_has_a_fault(study, role, tmp_path):
             answer = service.request("/fault")
             assert answer.status == 500 and json.loads(answer.body)["detail"] == "The service has a fault; its log tells which."
             assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+
+
+# ---- Settings
+
+@pytest.mark.parametrize("name, value", [
+    ("CELL_BINARY_DOWNLOADS", "abc"), ("CELL_BINARY_DOWNLOADS", "0"), ("CELL_BINARY_PACKINGS", "-1"), ("CELL_BINARY_STALL", "nan"), ("CELL_BINARY_STALL", "inf"),
+    ("CELL_BINARY_STALL", "0"), ("CELL_BINARY_CORS_ORIGINS", "lab.example"), ("CELL_BINARY_CORS_ORIGINS", "https://lab.example/viewer")])
+def test_setting_that_makes_no_sense(name, value):
+    ended = subprocess.run([sys.executable, "-m", "cell_binary_api.server", "--port", "0"], cwd=API, env=os.environ | {name: value}, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and ended.stderr.startswith(f"{name} ") and value in ended.stderr and ended.stderr.count("\n") == 1
 
 
 # ---- Conditions and ranges

@@ -243,6 +243,15 @@ def test_change_is_seen_while_an_earlier_request_is_answered(proxy, connection, 
         assert first.result().status == 200 and second.result().body == packed(connection, slow, "S")
 
 
+def test_only_payloads_are_kept(proxy):
+    """On disk, where names of samples would stay; Varnish keeps nothing else for longer than a millisecond."""
+    proxy.request("/samples/?study=lab")
+    proxy.data(layout="compact")
+    if proxy.name == "nginx":
+        kept = b"".join(path.read_bytes() for path in (proxy.log.parent / "cache").rglob("*") if path.is_file())
+        assert b"/cells/cell-data-binary/" in kept and b"/cells/samples/" not in kept
+
+
 def test_conditions_of_the_client(proxy, connection):
     etag = proxy.data(layout="compact").headers["ETag"]
     for method in "GET", "HEAD":

@@ -9,6 +9,7 @@ order of the bits. getvariable('source') is the name of the source: that of its 
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,6 +145,8 @@ def without_comments(engine: duckdb.DuckDBPyConnection, select: str) -> str:
     tree = syntax_tree(engine, select)
     if tree["error"]:
         raise Wrong(tree["error_message"])
+    if position := re.search(r'"class": "POSITIONAL_REFERENCE".*?"index": (\d+)', json.dumps(tree)):     # in a text the marks are escaped
+        raise Wrong(f'#{position[1]} is what DuckDB calls the column at that position; write "#{position[1]}" for the column of that name')
     return written(engine, tree)
 
 

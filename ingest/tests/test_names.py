@@ -107,6 +107,16 @@ def test_a_table_is_the_one_that_is_named(form, cbload, db, tmp_path):
     assert ended.status == 0 and [row[4] for row in loaded(db)] == [(1 << len(tables)) - 1] * 2, ended.err
 
 
+def test_a_column_is_not_called_by_its_position(cbload, db, tmp_path):
+    (tmp_path / "a.csv").write_text("x,#1\n10,1\n11,2\n")
+    map = "CREATE TABLE t (x DOUBLE, \"#1\" BIGINT); SELECT '\"class\": \"POSITIONAL_REFERENCE\" #7' AS sample, {} AS cell_id, x, 1 AS y FROM t"
+    (tmp_path / "map.sql").write_text(map.format("#1"))
+    ended = cbload(tmp_path / "a.csv", "--map", tmp_path / "map.sql")
+    assert ended.status == 2 and 'write "#1" for the column of that name' in ended.err
+    (tmp_path / "map.sql").write_text(map.format('"#1"'))
+    assert cbload(tmp_path / "a.csv", "--map", tmp_path / "map.sql").status == 0 and [row[1] for row in loaded(db)] == [1, 2]
+
+
 def test_a_number_that_is_none_is_reported_by_its_column(cbload, db, tmp_path):
     (tmp_path / "a.csv").write_text("c1,c0\n1,2\n3,x\n")
     (tmp_path / "map.sql").write_text("CREATE TABLE t (c0 DOUBLE, c1 BIGINT); SELECT 's' AS sample, c1 AS cell_id, c0 AS x, 1 AS y FROM t")
