@@ -57,15 +57,19 @@ def beginning(file: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def header(origin: Origin, wanted: Iterable[str], enclose: bool) -> Form:
+def header(origin: Origin, wanted: Iterable[str], quotes: str | None) -> Form:
     """The delimiter is the one that gives most of the columns that are wanted: what DuckDB guesses depends on the rows."""
+    enclose = quotes != "text"
     with text(origin) as file:
         copies = itertools.tee(beginning(file), len(DELIMITERS))
         forms = [header_of(copy, delimiter, enclose) for delimiter, copy in zip(DELIMITERS, copies)]
     wanted = {name.casefold() for name in wanted}
     form = max(forms, key=lambda form: (sum(name.casefold() in wanted for name in form.names), len(form.names)))
     if sum(map(len, form.names)) > LONGEST_LINE:
-        raise LoadError(f"{at(origin)}its header has more than {LONGEST_LINE:,} characters")
+        hint = "; --quotes text takes quotation marks as text" if form.lines > 1 else ""
+        raise LoadError(f"{at(origin)}its header has more than {LONGEST_LINE:,} characters{hint}")
+    if form.lines > 1 and (fault := survey_header(origin, form).fault(quotes)):
+        raise LoadError(f"{at(origin)}{fault}")
     return form
 
 
@@ -111,7 +115,7 @@ class Survey:
 def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
     """The rows are counted as DuckDB should: blank lines are none, but where there is one column."""
     found, inside, first, whole, ending = Survey(), False, 0, 0, ""
-    opening = re.compile(f'(?:^|{re.escape(form.delimiter)}) *"')
+    opening = opening_in(form)
     with text(origin) as file:
         for number in itertools.count(1):
             line = file.readline(LONGEST_LINE + 1)
@@ -143,6 +147,24 @@ def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
                     found.swallowed = first, number
     found.unclosed = first if inside else None
     return found
+
+
+def survey_header(origin: Origin, form: Form) -> Survey:
+    """A mark in the header can swallow the first rows. A row can have more fields than the names that the mark leaves."""
+    inside, whole, opening = False, 0, opening_in(form)
+    with text(origin) as file:
+        for line in itertools.islice(beginning(file), form.lines):
+            content = line.rstrip("\r\n")
+            whole += fields(content, form, opening, False)[0] >= len(form.names)
+            inside = fields(content, form, opening, inside)[1]
+    if inside:
+        return Survey(unclosed=1)
+    return Survey(swallowed=(1, form.lines) if len(form.names) > 1 and 2 * whole > form.lines else None)
+
+
+def opening_in(form: Form) -> re.Pattern:
+    """What a field in quotation marks begins with."""
+    return re.compile(f'(?:^|{re.escape(form.delimiter)}) *"')
 
 
 def fields(line: str, form: Form, opening: re.Pattern, inside: bool) -> tuple[int, bool]:

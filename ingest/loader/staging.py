@@ -91,7 +91,7 @@ def once(names: list[str], table: Table, origin: Origin) -> None:
 def csv(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading) -> Iterator[Rows]:
     """Numbers are read as such, so that DuckDB names the line of one that is none. Nothing is guessed of the dialect but the
     delimiter: what DuckDB guesses depends on the rows, and it leaves out those that do not fit."""
-    form = lines.header(origin, [column.name for column in table.columns], reading.quotes != "text")
+    form = lines.header(origin, [column.name for column in table.columns], reading.quotes)
     once(form.names, table, origin)
     wanted = {column.name.casefold(): column.type for column in table.columns}
     types = ["DOUBLE" if wanted.get(name.casefold()) in INTEGERS | FRACTIONS else "VARCHAR" for name in form.names]

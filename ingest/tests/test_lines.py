@@ -72,6 +72,37 @@ def test_a_header_with_a_newline(cbload, db, tmp_path):
     assert ended.status == 0 and loaded(db) == [("s", 1, 10.0, 20.0, 0), ("s", 2, 11.0, 21.0, 0)], ended.err
 
 
+def test_a_header_with_a_newline_of_a_lab(cbload, db):
+    path = shared("..", "tables", "header_newline", "objects.csv")
+    ended = cbload(path, "--map", path.with_name("map.sql"))
+    assert ended.status == 0 and loaded(db) == [("objects", 1, 10.0, 20.0, 1), ("objects", 2, 11.0, 21.0, 0)], ended.err
+
+
+@pytest.mark.parametrize("name, ending", [("objects.csv", "\n"), ("objects.csv", "\r"), ("objects.csv.gz", "\r\n")])
+@pytest.mark.parametrize("lines, last", [
+    (['id,x,y,"name', "1,10,20,a", '2,11,21,b"', "3,12,22,c"], 3),
+    (['id,x,y,"name', '1,10,20,a"', "2,11,21,b", "3,12,22,c"], 2),
+    (['id,x,y,"name,m', "1,10,20,a,2", "2,11,21,b,0", '3,12,22,c,0"'], 4),     # all rows, with more fields than the header is left with
+])
+def test_a_quotation_mark_in_the_header_swallows_no_rows(lines, last, name, ending, read, cbload, db, tmp_path):
+    content = ending.join([*lines, ""])
+    (tmp_path / "three.sql").write_text("CREATE TABLE objects (id BIGINT, x DOUBLE, y DOUBLE); SELECT 's' AS sample, id AS cell_id, x, y FROM objects")
+    read(content, name=name)
+    for option in ["--check"], []:
+        ended = cbload(tmp_path / name, "--map", tmp_path / "three.sql", *option)
+        assert ended.status == 1 and f"line 1: a quotation mark begins a field that ends in line {last}" in ended.err and "--quotes text" in ended.err and nothing_loaded(db), ended
+    assert cbload(tmp_path / name, "--map", tmp_path / "three.sql", "--quotes", "text").status == 0 and len(loaded(db)) == 3
+    ended = cbload(tmp_path / name, "--map", tmp_path / "three.sql", "--quotes", "fields", "--table", "fields")
+    assert ended.status == 0 and f"{4 - last} rows, {4 - last} joined" in ended.out
+
+
+@pytest.mark.parametrize("rows", [3, 200_000])
+def test_a_quotation_mark_in_the_header_that_nothing_ends(rows, read, db):
+    ended = read('id,x,y,name,"m\n' + "".join(f"{number},10,20,aaaaaaaaaa,2\n" for number in range(rows)))
+    assert ended.status == 1 and "--quotes text takes quotation marks as text" in ended.err and nothing_loaded(db), ended
+    assert ("line 1: a field begins with a quotation mark, and none ends it" in ended.err) == (rows == 3)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_lines_of_other_encodings(encoding, read, db):
     """Of which a line feed may be half of a letter: Ċ."""
