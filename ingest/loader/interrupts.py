@@ -33,7 +33,8 @@ class Interrupts:
     def __enter__(self) -> "Interrupts":
         threading.Thread(target=self.watch, daemon=True).start()
         for number in SIGNALS:
-            signal.signal(number, self.take)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:     # nohup ignores it
+                signal.signal(number, self.take)
         return self
 
     def __exit__(self, *_) -> None:

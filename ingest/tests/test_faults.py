@@ -270,12 +270,21 @@ def test_killed_loader(gate, process, db, map, objects, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals(number, gate, process, db, map, objects, tmp_path):
-    started = process(write(tmp_path / "s.csv", objects), "--map", map, env=os.environ | {"TMPDIR": str(tmp_path)})
+    started = process(write(tmp_path / "s.csv", objects), "--map", map, env=os.environ | {"TMPDIR": str(tmp_path)}, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
     waiting(db, 1)
     started.send_signal(number)
     assert started.wait(20) == 130
     assert started.stderr.read() == "cbload: interrupted; what is not reported above is not loaded\n"
     assert no_sessions(db) and as_before(db) and not list(tmp_path.glob("cbload.*"))
+
+
+def test_a_hangup_under_nohup(gate, process, db, map, objects, tmp_path):
+    """Whose SIGHUP is ignored; other signals are not."""
+    started = process(write(tmp_path / "s.csv", objects), "--map", map, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    waiting(db, 1)
+    started.send_signal(signal.SIGHUP)
+    gate.rollback()
+    assert started.wait(30) == 0 and started.stderr.read() == "" and not as_before(db)
 
 
 def test_session_that_is_ended(gate, process, db, map, objects, tmp_path):
