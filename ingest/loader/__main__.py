@@ -12,7 +12,7 @@ import psycopg
 import scratch
 import sources
 from errors import Interrupted, LoadError, Wrong, unexpected
-from interrupts import INTERRUPTED, MESSAGE, Interrupts
+from interrupts import INTERRUPTED, Interrupts
 from job import Job, Settings
 from output import complain, prepare, say
 from progress import Progress, report
@@ -82,7 +82,8 @@ def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
             done, _ = concurrent.futures.wait(running, timeout, concurrent.futures.FIRST_COMPLETED)
             progress.show()
             for future in done:
-                settle(running.pop(future), future, progress, given)
+                with interrupts.saying:
+                    settle(running.pop(future), future, progress, given)
 
         try:
             while running:
@@ -117,6 +118,7 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
     else:
         job.done = True
         progress.say(job, report(job))
+    job.settled = True
 
 
 def main() -> int:
@@ -126,7 +128,7 @@ def main() -> int:
         try:
             return asked(given, interrupts)
         except (KeyboardInterrupt, Exception) as error:
-            return failure(KeyboardInterrupt() if interrupts.given else error)
+            return failure(KeyboardInterrupt() if interrupts.given else error, interrupts)
 
 
 def asked(given, interrupts: Interrupts) -> int:
@@ -140,11 +142,11 @@ def asked(given, interrupts: Interrupts) -> int:
         return load(given, interrupts.folder, interrupts)
 
 
-def failure(error: BaseException) -> int:
+def failure(error: BaseException, interrupts: Interrupts) -> int:
     """Say what kept the program from its work, and give the exit status."""
     match error:
         case KeyboardInterrupt():
-            complain(MESSAGE)
+            interrupts.say()
             return INTERRUPTED
         case Wrong():
             for line in error.args:

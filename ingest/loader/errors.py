@@ -15,6 +15,9 @@ class Interrupted(LoadError):
     """The user did not want to wait for it."""
 
 
+UNSURE = "its transaction was being committed: it may be loaded"
+
+
 class Wrong(Exception):
     """A mistake of the caller."""
 

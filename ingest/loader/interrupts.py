@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+from errors import UNSURE
 from output import complain
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -28,6 +29,8 @@ class Interrupts:
         self.given = False
         self.folder: Path | None = None     # goes, however the program ends
         self.jobs: list = []                # those that a sudden end must be said of
+        self.saying = threading.Lock()      # held by the thread that reports: an orderly end and a sudden one may meet
+        self.said = False                   # the message
         self.limits: queue.SimpleQueue[int | None] = queue.SimpleQueue()     # of all ways to wake a thread the one that a signal's handler may use
 
     def __enter__(self) -> "Interrupts":
@@ -65,9 +68,17 @@ class Interrupts:
         os._exit(status)
 
     def last_words(self, status: int) -> None:
-        for job in self.jobs:
-            if job.phase == "committing" and not job.done:
-                complain(f"{job.source.display}: its transaction was being committed: it may be loaded")
+        with self.saying:
+            for job in self.jobs:
+                if job.phase == "committing" and not job.settled:
+                    complain(f"{job.source.display}: {UNSURE}")
         if status == INTERRUPTED:
-            complain(MESSAGE)
+            self.say()
         sys.stdout.flush()
+
+    def say(self) -> None:
+        """The message, once."""
+        with self.saying:
+            if not self.said:
+                self.said = True
+                complain(MESSAGE)

@@ -17,7 +17,7 @@ import pyarrow
 import sources
 import staging
 from cells import Account
-from errors import Interrupted, LoadError, explained
+from errors import UNSURE, Interrupted, LoadError, explained
 from mapping import Map
 from target import Loaded, Target
 
@@ -49,6 +49,7 @@ class Job:
     phase: str = "waiting"
     loaded: int = 0
     done: bool = False          # it is in the table, or could be
+    settled: bool = False       # what became of it is said
     seconds: float = 0.0
     replaced: list[str] = field(default_factory=list)
     engine: duckdb.DuckDBPyConnection | None = None
@@ -62,6 +63,8 @@ class Job:
             with contextlib.ExitStack() as files, contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
                 self.load(folder, files)
         except Exception as error:
+            if self.phase == "committing":     # also if it was cancelled
+                raise LoadError(f"{UNSURE} ({said(error)})") from None
             self.stop_if_cancelled()     # by which any error may have come about
             raise said(error) from None
         finally:
@@ -125,9 +128,9 @@ class Job:
             raise Loaded(found[0])
 
     def progress(self, phase: str, rows: int = 0) -> None:
+        self.stop_if_cancelled()     # before it is said to commit
         self.phase = phase
         self.loaded += rows
-        self.stop_if_cancelled()
 
     def stop_if_cancelled(self) -> None:
         if self.cancelled.is_set():

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -52,15 +53,22 @@ def db() -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def cbload(db, capsys, monkeypatch):
-    """cbload in this process, which is quicker than one of its own."""
+def program() -> Iterator[ModuleType]:
+    """The main module of cbload, in this process. It gets its handlers of signals back."""
     spec = importlib.util.spec_from_file_location("cbload_main", INGEST / "loader/__main__.py")
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield program
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
+
+@pytest.fixture
+def cbload(db, program, capsys, monkeypatch):
+    """cbload in this process, which is quicker than one of its own."""
     def run(*arguments, stdin: Path | None = None) -> Ended:
         monkeypatch.setattr(sys, "argv", ["cbload", *map(str, arguments)])
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         with contextlib.ExitStack() as stack:
             if stdin:
                 monkeypatch.setattr(sys, "stdin", stack.enter_context(stdin.open()))
@@ -68,9 +76,6 @@ def cbload(db, capsys, monkeypatch):
                 status = program.main()
             except SystemExit as end:
                 status = end.code
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
         out, err = capsys.readouterr()
         return Ended(status, out, err)
 

@@ -287,6 +287,43 @@ def test_a_hangup_under_nohup(gate, process, db, map, objects, tmp_path):
     assert started.wait(30) == 0 and started.stderr.read() == "" and not as_before(db)
 
 
+@pytest.fixture
+def committing(cbload, process, db, map, objects, tmp_path):
+    """cbload, while its COMMIT takes for ever, whether it is cancelled or not."""
+    assert cbload(write(tmp_path / "before.csv", Experiment(images=1, cells=20, seed=9).objects), "--map", map).status == 0
+    db.execute("""CREATE FUNCTION for_ever() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN END; END LOOP; END';
+        CREATE CONSTRAINT TRIGGER for_ever AFTER INSERT ON cells_source DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION for_ever()""")
+    started = process(write(tmp_path / "s.csv", objects), "--map", map)
+    for _ in range(300):
+        if db.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cbload' AND wait_event = 'PgSleep'").fetchone()[0]:
+            break
+        time.sleep(0.05)
+    yield started
+    db.execute("SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'cbload'")
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_connection_that_dies_in_commit(interrupted, committing, db):
+    """Nobody knows whether the server has committed."""
+    if interrupted:
+        committing.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+    db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cbload' AND wait_event = 'PgSleep'")
+    assert committing.wait(30) == (130 if interrupted else 1)
+    message, *more = committing.stderr.read().splitlines()
+    assert "s.csv: its transaction was being committed: it may be loaded (terminating connection" in message
+    assert more == (["cbload: interrupted; what is not reported above is not loaded"] if interrupted else [])
+
+
+def test_a_commit_without_an_answer(committing):
+    committing.send_signal(signal.SIGTERM)
+    assert committing.wait(30) == 130
+    first, *more = committing.stderr.read().splitlines()
+    assert "s.csv: its transaction was being committed: it may be loaded" in first
+    assert more == ["cbload: interrupted; what is not reported above is not loaded"]
+
+
 def test_session_that_is_ended(gate, process, db, map, objects, tmp_path):
     started = process(write(tmp_path / "s.csv", objects), "--map", map)
     waiting(db, 1)
