@@ -150,7 +150,8 @@ def test_lock_timeout(connection, study, role, tmp_path):
 def test_no_connection(connection, study, role, tmp_path):
     """The service's log says which it is; the client can only ask again."""
     connection.execute("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
-    kinds = {"no database": {"PGDATABASE": "nowhere"}, "no role": {"PGUSER": "nobody there"}, "no extension": {"PGDATABASE": "postgres"},
+    connection.execute("CREATE DATABASE without_extension TEMPLATE template0")
+    kinds = {"no database": {"PGDATABASE": "nowhere"}, "no role": {"PGUSER": "nobody there"}, "no extension": {"PGDATABASE": "without_extension"},
              "no server": {"PGHOST": "127.0.0.1", "PGPORT": "1"}, "no connection left": {"PGUSER": "crowded"}}
     paths = ("/health", "/study-names/", "/samples/?study=lab", "/cell-data-binary-feature-names/?study=lab", data_path("lab", "small"))
     try:
@@ -160,6 +161,7 @@ def test_no_connection(connection, study, role, tmp_path):
             for answer in list(clients.map(lambda of: of[0].request(of[1]), product(services, paths))):
                 is_problem(answer, 503)
     finally:
+        connection.execute("DROP DATABASE without_extension WITH (FORCE)")
         connection.execute("DROP ROLE crowded")
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import API, CELLS
+from conftest import API, CELLS, until
 from playwright.sync_api import Page, expect, sync_playwright
 
 FLAGS = ("--headless=new --no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update"
@@ -131,11 +131,12 @@ class Viewer:
     @property
     def legend(self) -> dict[str, int]:
         """Counts by the name of the rule, once they are there."""
-        expect(self.page.locator("#total")).not_to_have_text("–")
-        rows = zip(self.page.locator("#rules .name").all_inner_texts(), self.page.locator("#rules .count").all_inner_texts(), strict=True)
-        rows = [(name.rstrip(" ▸▾"), count) for name, count in rows]
-        rows += [("no rule", self.page.inner_text("#other-count")), ("total", self.page.inner_text("#total"))]
-        return {name: int(count.replace(",", "")) for name, count in rows}
+        rows = until(lambda: self.page.evaluate("""() => {   // all of one moment
+            const texts = selector => [...document.querySelectorAll(selector)].map(element => element.innerText);
+            const names = [...texts("#rules .name"), "no rule", "total"], counts = texts("#rules .count, #other-count, #total");
+            return counts.includes("–") || counts.length != names.length ? null : names.map((name, row) => [name, counts[row]]);
+        }"""))
+        return {name.rstrip(" ▸▾"): int(count.replace(",", "")) for name, count in rows}
 
     def add(self, positive: list[str] = (), negative: list[str] = ()) -> None:
         """A rule, which becomes the first."""
