@@ -56,7 +56,7 @@ problems.register(app)
 
 
 def once(request: Request) -> None:
-    """A proxy that decides by the study who may read must not see another one than the database."""
+    """A proxy may decide by the study who may read. It must see the same study as the database."""
     names = [name for name, _ in request.query_params.multi_items()]
     if twice := [name for name in ("study", "sample", "layout") if names.count(name) > 1]:
         raise HTTPException(400, f"query.{twice[0]}: There are several.")

@@ -75,6 +75,15 @@ def until(condition, seconds: float = 20, interval: float = 0.02):
     return value
 
 
+def until_it_listens(process: subprocess.Popen, port: int, log: Path) -> None:
+    def listens():
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+    until(listens)
+
+
 @contextlib.contextmanager
 def serve(log: Path, *module: str, **environment: str):
     """Start the service, and look at the end that its log has no traceback."""
@@ -88,12 +97,7 @@ def serve(log: Path, *module: str, **environment: str):
             env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     service = Service(f"http://127.0.0.1:{port}", process, log)
     try:
-        def listens():
-            assert process.poll() is None, log.read_text()
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                return True
-        until(listens)
+        until_it_listens(process, port, log)
         yield service
     finally:
         process.send_signal(signal.SIGTERM)

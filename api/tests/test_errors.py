@@ -1,4 +1,4 @@
-"""The status of each error that the database can raise, in the words of HTTP: who can mend it, and whether it passes."""
+"""The HTTP status of each error that the database can raise."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import API, CELLS, DATABASE, Answer, Service, data_path, serve, until
+from conftest import API, CELLS, DATABASE, Answer, Service, data_path, serve, until, until_it_listens
 from test_api import packed, packings
 from test_load_and_faults import queries
 
@@ -68,12 +68,7 @@ def running(command: list, log: Path, *ports: int):
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         for port in ports:
-            def listens():
-                assert process.poll() is None, log.read_text()
-                with contextlib.suppress(ConnectionRefusedError):
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    return True
-            until(listens)
+            until_it_listens(process, port, log)
         yield process
     finally:
         process.terminate()
