@@ -56,7 +56,7 @@ problems.register(app)
 
 
 def once(request: Request) -> None:
-    """A proxy may decide by the study who may read. It must see the same study as the database."""
+    """Refuse repeated parameters: a proxy that checks rights could read the first, and the database the last."""
     names = [name for name, _ in request.query_params.multi_items()]
     if twice := [name for name in ("study", "sample", "layout") if names.count(name) > 1]:
         raise HTTPException(400, f"query.{twice[0]}: There are several.")
