@@ -121,14 +121,14 @@ LEFT JOIN :"schema".range_definitions r ON r.scope_identifier = m.specimen AND r
 CROSS JOIN LATERAL (
 	SELECT i.histological_structure::bigint AS cell_id,
 		:"extension".cell_shape_centroid(s.base64_contents) AS centroid,
-		:"extension".cell_mask((
-			SELECT :"extension".cell_masks_agg(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
+		:"extension".cell_collected_phenotypes((
+			SELECT :"extension".cell_collect_phenotypes(e.histological_structure, e.target, (e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
 			FROM :"schema".expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
 		), i.histological_structure::bigint) AS phenotypes,
 		-- Scaled as SPT does before it encodes them.
-		:"extension".cell_intensities((
-			SELECT :"extension".cell_intensities_agg(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[])
+		:"extension".cell_collected_intensities((
+			SELECT :"extension".cell_collect_intensities(e.histological_structure, e.target, e.quantity::double precision * 0.1, :'targets'::text[])
 			FROM :"schema".expression_quantification e
 			WHERE e.range_identifier_integer BETWEEN r.lowest_value AND r.highest_value
 		), i.histological_structure::bigint) AS intensities

@@ -219,73 +219,73 @@ COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
 -- of 100,000 cells, with 30 intensities.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_masks_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[])
+CREATE FUNCTION cell_collect_phenotypes_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_masks_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
-'support function of the aggregate cell_masks_agg';
+COMMENT ON FUNCTION cell_collect_phenotypes_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
+'support function of the aggregate cell_collect_phenotypes';
 
-CREATE FUNCTION cell_intensities_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[])
+CREATE FUNCTION cell_collect_intensities_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_intensities_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
-'support function of the aggregate cell_intensities_agg';
+COMMENT ON FUNCTION cell_collect_intensities_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
+'support function of the aggregate cell_collect_intensities';
 
-CREATE FUNCTION cell_features_combinefn(state pg_catalog.internal, other pg_catalog.internal)
+CREATE FUNCTION cell_collect_combinefn(state pg_catalog.internal, other pg_catalog.internal)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_combinefn(pg_catalog.internal, pg_catalog.internal) IS
-'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+COMMENT ON FUNCTION cell_collect_combinefn(pg_catalog.internal, pg_catalog.internal) IS
+'support function of the aggregates cell_collect_phenotypes and cell_collect_intensities';
 
-CREATE FUNCTION cell_features_serialfn(state pg_catalog.internal)
+CREATE FUNCTION cell_collect_serialfn(state pg_catalog.internal)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_serialfn(pg_catalog.internal) IS
-'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+COMMENT ON FUNCTION cell_collect_serialfn(pg_catalog.internal) IS
+'support function of the aggregates cell_collect_phenotypes and cell_collect_intensities';
 
-CREATE FUNCTION cell_features_deserialfn(serialized pg_catalog.bytea, state pg_catalog.internal)
+CREATE FUNCTION cell_collect_deserialfn(serialized pg_catalog.bytea, state pg_catalog.internal)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS
-'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+COMMENT ON FUNCTION cell_collect_deserialfn(pg_catalog.bytea, pg_catalog.internal) IS
+'support function of the aggregates cell_collect_phenotypes and cell_collect_intensities';
 
-CREATE FUNCTION cell_features_finalfn(state pg_catalog.internal)
+CREATE FUNCTION cell_collect_finalfn(state pg_catalog.internal)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_features_finalfn(pg_catalog.internal) IS
-'support function of the aggregates cell_masks_agg and cell_intensities_agg';
+COMMENT ON FUNCTION cell_collect_finalfn(pg_catalog.internal) IS
+'support function of the aggregates cell_collect_phenotypes and cell_collect_intensities';
 
-CREATE AGGREGATE cell_masks_agg(cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[]) (
-	SFUNC = @extschema@.cell_masks_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
-	FINALFUNC = @extschema@.cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = @extschema@.cell_features_combinefn,
-	SERIALFUNC = @extschema@.cell_features_serialfn, DESERIALFUNC = @extschema@.cell_features_deserialfn,
+CREATE AGGREGATE cell_collect_phenotypes(cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_collect_phenotypes_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_collect_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_collect_combinefn,
+	SERIALFUNC = @extschema@.cell_collect_serialfn, DESERIALFUNC = @extschema@.cell_collect_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_masks_agg(pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
-'phenotype masks of many cells from one row for each cell and feature, for the function cell_mask';
+COMMENT ON AGGREGATE cell_collect_phenotypes(pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
+'phenotype masks of many cells from one row for each cell and feature, for the function cell_collected_phenotypes';
 
-CREATE AGGREGATE cell_intensities_agg(cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[]) (
-	SFUNC = @extschema@.cell_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 26000000,
-	FINALFUNC = @extschema@.cell_features_finalfn, FINALFUNC_MODIFY = READ_WRITE,
-	COMBINEFUNC = @extschema@.cell_features_combinefn,
-	SERIALFUNC = @extschema@.cell_features_serialfn, DESERIALFUNC = @extschema@.cell_features_deserialfn,
+CREATE AGGREGATE cell_collect_intensities(cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_collect_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 26000000,
+	FINALFUNC = @extschema@.cell_collect_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_collect_combinefn,
+	SERIALFUNC = @extschema@.cell_collect_serialfn, DESERIALFUNC = @extschema@.cell_collect_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_intensities_agg(pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
-'intensities of many cells from one row for each cell and feature, for the function cell_intensities';
+COMMENT ON AGGREGATE cell_collect_intensities(pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
+'intensities of many cells from one row for each cell and feature, for the function cell_collected_intensities';
 
-CREATE FUNCTION cell_mask(collected pg_catalog.bytea, cell_id bigint)
+CREATE FUNCTION cell_collected_phenotypes(collected pg_catalog.bytea, cell_id bigint)
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_mask(pg_catalog.bytea, bigint) IS
-'phenotype mask of a cell, from what cell_masks_agg collected';
+COMMENT ON FUNCTION cell_collected_phenotypes(pg_catalog.bytea, bigint) IS
+'phenotype mask of a cell, from what cell_collect_phenotypes collected';
 
-CREATE FUNCTION cell_intensities(collected pg_catalog.bytea, cell_id bigint)
+CREATE FUNCTION cell_collected_intensities(collected pg_catalog.bytea, cell_id bigint)
 RETURNS double precision[] AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION cell_intensities(pg_catalog.bytea, bigint) IS
-'intensities of a cell, from what cell_intensities_agg collected';
+COMMENT ON FUNCTION cell_collected_intensities(pg_catalog.bytea, bigint) IS
+'intensities of a cell, from what cell_collect_intensities collected';
 
 -- ---------------------------------------------------------------------------
 -- Intensities: numbers in one byte
@@ -326,16 +326,16 @@ CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precis
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[]) IS
 'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
 
-CREATE FUNCTION cell_float8_encode(value double precision)
+CREATE FUNCTION cell_minifloat_encode(value double precision)
 RETURNS smallint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_float8_encode(double precision) IS
+COMMENT ON FUNCTION cell_minifloat_encode(double precision) IS
 'code from 0 to 255 of a number from 0 to 1, in the 8-bit floating-point format of SPT';
 
-CREATE FUNCTION cell_float8_decode(code smallint)
+CREATE FUNCTION cell_minifloat_decode(code smallint)
 RETURNS double precision AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_float8_decode(smallint) IS
+COMMENT ON FUNCTION cell_minifloat_decode(smallint) IS
 'number from 0 to 1 that a code from 0 to 255 stands for, in the 8-bit floating-point format of SPT';
 
 -- ---------------------------------------------------------------------------

@@ -293,7 +293,7 @@ ReportFeaturesTooLarge(uint64 max_cells)
 					 "Group the rows by sample, or collect a sample in parts.");
 }
 
-/* Bytes are not what cell_masks_agg or cell_intensities_agg collected. */
+/* Bytes are not what cell_collect_phenotypes or cell_collect_intensities collected. */
 pg_noreturn static void
 report_invalid_collected(const char *detail)
 {
@@ -301,7 +301,7 @@ report_invalid_collected(const char *detail)
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("invalid collection of the features of cells"),
 			 errdetail("%s", detail),
-			 errhint("cell_mask takes the value of cell_masks_agg, and cell_intensities that of cell_intensities_agg.")));
+			 errhint("cell_collected_phenotypes takes the value of cell_collect_phenotypes, and cell_collected_intensities that of cell_collect_intensities.")));
 }
 
 void

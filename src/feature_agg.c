@@ -1,6 +1,6 @@
 /*
  * feature_agg.c
- *		The aggregates cell_masks_agg and cell_intensities_agg: argument rules,
+ *		The aggregates cell_collect_phenotypes and cell_collect_intensities: argument rules,
  *		and the calls that the executor makes for an aggregate.
  */
 #include "compat.h"
@@ -77,14 +77,14 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 }
 
 /*
- * cell_masks_transfn(internal, cell text, feature text, positive boolean,
+ * cell_collect_phenotypes_transfn(internal, cell text, feature text, positive boolean,
  *					  features text[]) -> internal
  *
  * Not strict, so that a NULL is an error.
  */
-PG_FUNCTION_INFO_V1(cell_masks_transfn);
+PG_FUNCTION_INFO_V1(cell_collect_phenotypes_transfn);
 Datum
-cell_masks_transfn(PG_FUNCTION_ARGS)
+cell_collect_phenotypes_transfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records;
 	int			bit;
@@ -97,15 +97,15 @@ cell_masks_transfn(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_intensities_transfn(internal, cell text, feature text,
+ * cell_collect_intensities_transfn(internal, cell text, feature text,
  *							intensity double precision, features text[])
  *		-> internal
  *
  * Not strict: an intensity may be NULL.
  */
-PG_FUNCTION_INFO_V1(cell_intensities_transfn);
+PG_FUNCTION_INFO_V1(cell_collect_intensities_transfn);
 Datum
-cell_intensities_transfn(PG_FUNCTION_ARGS)
+cell_collect_intensities_transfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records;
 	int			bit;
@@ -121,17 +121,17 @@ cell_intensities_transfn(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(records);
 }
 
-/* cell_features_combinefn(internal, internal) -> internal; not strict */
-PG_FUNCTION_INFO_V1(cell_features_combinefn);
+/* cell_collect_combinefn(internal, internal) -> internal; not strict */
+PG_FUNCTION_INFO_V1(cell_collect_combinefn);
 Datum
-cell_features_combinefn(PG_FUNCTION_ARGS)
+cell_collect_combinefn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = state_argument(fcinfo, 0);
 	FeatureRecords *other = state_argument(fcinfo, 1);
 	MemoryContext aggcontext;
 
 	if (!AggCheckCallContext(fcinfo, &aggcontext))
-		elog(ERROR, "cell_features_combinefn called in non-aggregate context");
+		elog(ERROR, "cell_collect_combinefn called in non-aggregate context");
 
 	if (other == NULL)
 	{
@@ -148,14 +148,14 @@ cell_features_combinefn(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_features_serialfn(internal) -> bytea; strict
+ * cell_collect_serialfn(internal) -> bytea; strict
  *
  * The list of features, whether there are values, and the records: what is known
  * of their order shows again when they are merged.
  */
-PG_FUNCTION_INFO_V1(cell_features_serialfn);
+PG_FUNCTION_INFO_V1(cell_collect_serialfn);
 Datum
-cell_features_serialfn(PG_FUNCTION_ARGS)
+cell_collect_serialfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = (FeatureRecords *) PG_GETARG_POINTER(0);
 	Size		size = VARSIZE_ANY_EXHDR(records->features->array);
@@ -163,7 +163,7 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 	StringInfoData bytes;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "cell_features_serialfn called in non-aggregate context");
+		elog(ERROR, "cell_collect_serialfn called in non-aggregate context");
 	FeatureRecordsJoin(records);
 	if (records->count > max_count)
 		ReportPartialSetTooLarge(records->count, max_count);
@@ -177,10 +177,10 @@ cell_features_serialfn(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&bytes));
 }
 
-/* cell_features_deserialfn(bytea, internal) -> internal; strict */
-PG_FUNCTION_INFO_V1(cell_features_deserialfn);
+/* cell_collect_deserialfn(bytea, internal) -> internal; strict */
+PG_FUNCTION_INFO_V1(cell_collect_deserialfn);
 Datum
-cell_features_deserialfn(PG_FUNCTION_ARGS)
+cell_collect_deserialfn(PG_FUNCTION_ARGS)
 {
 	bytea	   *serialized = PG_GETARG_BYTEA_PP(0);
 	FeatureRecords *records;
@@ -189,7 +189,7 @@ cell_features_deserialfn(PG_FUNCTION_ARGS)
 	Size		size;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "cell_features_deserialfn called in non-aggregate context");
+		elog(ERROR, "cell_collect_deserialfn called in non-aggregate context");
 
 	initReadOnlyStringInfo(&bytes, VARDATA_ANY(serialized), VARSIZE_ANY_EXHDR(serialized));
 	size = pq_getmsgint(&bytes, 4);
@@ -206,14 +206,14 @@ cell_features_deserialfn(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_features_finalfn(internal) -> bytea; NULL without rows
+ * cell_collect_finalfn(internal) -> bytea; NULL without rows
  *
  * It turns the state into the result, hence FINALFUNC_MODIFY = READ_WRITE, and
  * may be called again: see cell_pack_finalfn.
  */
-PG_FUNCTION_INFO_V1(cell_features_finalfn);
+PG_FUNCTION_INFO_V1(cell_collect_finalfn);
 Datum
-cell_features_finalfn(PG_FUNCTION_ARGS)
+cell_collect_finalfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = state_argument(fcinfo, 0);
 	bytea	   *result;

@@ -1,6 +1,6 @@
 /*
  * feature_lookup.c
- *		cell_mask and cell_intensities: what was collected of one cell.
+ *		cell_collected_phenotypes and cell_collected_intensities: what was collected of one cell.
  *
  * For each row of a query, so the value is not looked at as a whole.
  */
@@ -70,10 +70,10 @@ find_cell(const Collected *collected, int64 cell_id)
 	return NULL;
 }
 
-/* cell_mask(collected bytea, cell_id bigint) -> bigint; strict */
-PG_FUNCTION_INFO_V1(cell_mask);
+/* cell_collected_phenotypes(collected bytea, cell_id bigint) -> bigint; strict */
+PG_FUNCTION_INFO_V1(cell_collected_phenotypes);
 Datum
-cell_mask(PG_FUNCTION_ARGS)
+cell_collected_phenotypes(PG_FUNCTION_ARGS)
 {
 	Collected	collected = open_collected(fcinfo, false);
 	const uint8 *cell = find_cell(&collected, PG_GETARG_INT64(1));
@@ -84,13 +84,13 @@ cell_mask(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_intensities(collected bytea, cell_id bigint) -> double precision[]; strict
+ * cell_collected_intensities(collected bytea, cell_id bigint) -> double precision[]; strict
  *
  * NULL for a cell that has none.
  */
-PG_FUNCTION_INFO_V1(cell_intensities);
+PG_FUNCTION_INFO_V1(cell_collected_intensities);
 Datum
-cell_intensities(PG_FUNCTION_ARGS)
+cell_collected_intensities(PG_FUNCTION_ARGS)
 {
 	Collected	collected = open_collected(fcinfo, true);
 	const uint8 *cell = find_cell(&collected, PG_GETARG_INT64(1));

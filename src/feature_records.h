@@ -1,8 +1,8 @@
 /*
  * feature_records.h
  *		What many cells have of each feature while it is collected, from one row
- *		for each cell and feature: the state of the aggregates cell_masks_agg
- *		and cell_intensities_agg.
+ *		for each cell and feature: the state of the aggregates cell_collect_phenotypes
+ *		and cell_collect_intensities.
  *
  * To group such rows by cell takes longer than to read them, and more memory
  * than what is made of them.  They mostly come cell by cell: so a row is added

@@ -1,7 +1,7 @@
 /*
  * float8.c
- *		Numbers in one byte, as SPT has intensities: cell_float8_encode and
- *		cell_float8_decode.
+ *		Numbers in one byte, as SPT has intensities: cell_minifloat_encode and
+ *		cell_minifloat_decode.
  */
 #include "compat.h"
 
@@ -11,13 +11,13 @@
 #include "errors.h"
 
 /*
- * cell_float8_encode(value double precision) -> smallint; strict
+ * cell_minifloat_encode(value double precision) -> smallint; strict
  *
  * Values below 0 and above 1 have the codes of these.  Errors: 22003 for NaN.
  */
-PG_FUNCTION_INFO_V1(cell_float8_encode);
+PG_FUNCTION_INFO_V1(cell_minifloat_encode);
 Datum
-cell_float8_encode(PG_FUNCTION_ARGS)
+cell_minifloat_encode(PG_FUNCTION_ARGS)
 {
 	double		value = PG_GETARG_FLOAT8(0);
 
@@ -27,13 +27,13 @@ cell_float8_encode(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_float8_decode(code smallint) -> double precision; strict
+ * cell_minifloat_decode(code smallint) -> double precision; strict
  *
  * Errors: 22003 for a code that is not a byte.
  */
-PG_FUNCTION_INFO_V1(cell_float8_decode);
+PG_FUNCTION_INFO_V1(cell_minifloat_decode);
 Datum
-cell_float8_decode(PG_FUNCTION_ARGS)
+cell_minifloat_decode(PG_FUNCTION_ARGS)
 {
 	int16		code = PG_GETARG_INT16(0);
 

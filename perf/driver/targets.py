@@ -141,7 +141,7 @@ def targets(figures):
               ('cell_data of one that is not ready against INSERT of cell_pack into a table RETURNING it', 'cold', 1.15),
               ('UPDATE of a row by its key in a registered table against one that is not', 'update', 1.2),
               ('COPY into a registered table against one that is not', 'copy', 1.1)]],
-        Target('rows of SPT\'s long table into masks, by cell_masks_agg alone', '>=', 3, ' M/s', partial(figures.long_rows, 'spt_masks')),
+        Target('rows of SPT\'s long table into masks, by cell_collect_phenotypes alone', '>=', 3, ' M/s', partial(figures.long_rows, 'spt_masks')),
         *[Target(f'rows of SPT\'s long table through to the payload, {what}', '>=', 3, ' M/s', partial(figures.long_rows, name))
           for what, name in [('one process, no JIT', 'spt_pack'), ('workers and JIT allowed', 'spt_pack_default')]],
         Target('of the one in one process: private memory at the peak beyond 40 MB (the payload has 20 bytes a cell)', '<=', 60, ' bytes a cell',

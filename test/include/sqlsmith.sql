@@ -22,10 +22,10 @@ INSERT INTO tissue_long
 SELECT sample, cell_id, unnest('{CD3,CD8}'::text[]), unnest(ARRAY[cd3, cd8 = 1]), unnest(intensities) FROM tissue;
 CREATE VIEW tissue_view AS SELECT * FROM tissue WHERE cell_id % 3 > 0;
 CREATE VIEW tissue_of_long AS
-SELECT sample, cell_id, x, y, cell_mask(masks, cell_id) AS phenotypes, cell_intensities(intensities, cell_id) AS intensities
+SELECT sample, cell_id, x, y, cell_collected_phenotypes(masks, cell_id) AS phenotypes, cell_collected_intensities(intensities, cell_id) AS intensities
 FROM (SELECT sample, cell_id, x, y FROM tissue) t JOIN (
-	SELECT sample, cell_masks_agg(cell, feature, positive, '{CD3,CD8}') AS masks,
-		cell_intensities_agg(cell, feature, intensity, '{CD3,CD8}') AS intensities
+	SELECT sample, cell_collect_phenotypes(cell, feature, positive, '{CD3,CD8}') AS masks,
+		cell_collect_intensities(cell, feature, intensity, '{CD3,CD8}') AS intensities
 	FROM tissue_long GROUP BY sample
 ) l USING (sample);
 SELECT cell_register_study('table', 'tissue', phenotypes => 'phenotypes', features => '{CD3,CD8}', intensities => 'intensities'),
@@ -69,7 +69,7 @@ FROM generate_series(0, 29) n,
 	LATERAL (SELECT (ARRAY['compact', 'spt', 'dense', 'arrow'])[1 + n % 4], (ARRAY['identity', 'gzip', 'zstd', 'br'])[1 + n / 4 % 4]) a (layout, coding),
 	LATERAL (SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM tissue WHERE sample = 'A') p (payload),
 	LATERAL (SELECT cell_encode(payload, coding)) e (encoded),
-	LATERAL (SELECT CASE n % 2 WHEN 0 THEN cell_masks_agg(cell, feature, positive, '{CD3,CD8}') ELSE cell_intensities_agg(cell, feature, intensity, '{CD3,CD8}') END
+	LATERAL (SELECT CASE n % 2 WHEN 0 THEN cell_collect_phenotypes(cell, feature, positive, '{CD3,CD8}') ELSE cell_collect_intensities(cell, feature, intensity, '{CD3,CD8}') END
 		FROM tissue_long WHERE sample = 'A') l (collected),
 	decode('AAAnCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdugDAAAFAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAurRAAAAAAAAAMkAA
 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAABABQAAAAAAAAAAmrRAAAAAAAAAGMAAAAAAALq0QAAA
@@ -90,7 +90,7 @@ SELECT sample, cell_pack(x, y, phenotypes) AS in_order, cell_pack(centre_x, cent
 	cell_pack_intensities(cell_id, intensities) AS intensities, cell_pack_intensities(cell_id, intensities::float8[]) AS intensities_float8
 FROM tissue_part GROUP BY sample;
 CREATE VIEW tissue_collected AS
-SELECT sample, cell_masks_agg(cell, feature, positive, '{CD3,CD8}') AS masks, cell_intensities_agg(cell, feature, intensity, '{CD3,CD8}') AS intensities,
+SELECT sample, cell_collect_phenotypes(cell, feature, positive, '{CD3,CD8}') AS masks, cell_collect_intensities(cell, feature, intensity, '{CD3,CD8}') AS intensities,
 	cell_phenotypes_agg(CASE feature WHEN 'CD3' THEN 0 ELSE 1 END, positive) AS phenotypes
 FROM tissue_long GROUP BY sample;
 

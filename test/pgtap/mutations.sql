@@ -49,13 +49,13 @@ SELECT is_empty($$SELECT mutant, size FROM result TABLESAMPLE BERNOULLI (10) REP
 
 -- What was collected of long tables
 CREATE TABLE looked_up AS
-SELECT name, mutant, outcome('SELECT count(cell_mask($1, id)) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS mask,
-	outcome('SELECT sum(cardinality(cell_intensities($1, id))) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS intensities
+SELECT name, mutant, outcome('SELECT count(cell_collected_phenotypes($1, id)) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS mask,
+	outcome('SELECT sum(cardinality(cell_collected_intensities($1, id))) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS intensities
 FROM (
-	SELECT n, cell_masks_agg(cell::text, feature, cell % 2 = 0, '{a,b}') AS masks, cell_intensities_agg(cell::text, feature, cell, '{a,b}') AS intensities
+	SELECT n, cell_collect_phenotypes(cell::text, feature, cell % 2 = 0, '{a,b}') AS masks, cell_collect_intensities(cell::text, feature, cell, '{a,b}') AS intensities
 	FROM generate_series(1, 6) n, generate_series(1, n) i, LATERAL (SELECT i * 3) c (cell), unnest('{a,b}'::text[]) feature GROUP BY n
 ) collected, LATERAL (VALUES ('masks', masks), ('intensities', intensities)) v (name, value), generate_series(1, :mutants / 4) seed, mutate(value, seed * 100 + n, 4, 3) mutant;
-SELECT is_empty($$SELECT name, mutant, mask, intensities FROM looked_up WHERE mask !~ '^(22P03|valid, \d+)$' OR intensities !~ '^(22P03|valid, \d+)$'$$, 'cell_mask, cell_intensities: a result or 22P03');
+SELECT is_empty($$SELECT name, mutant, mask, intensities FROM looked_up WHERE mask !~ '^(22P03|valid, \d+)$' OR intensities !~ '^(22P03|valid, \d+)$'$$, 'cell_collected_phenotypes, cell_collected_intensities: a result or 22P03');
 SELECT is_empty($$SELECT name, mutant, mask, intensities FROM looked_up WHERE mask <> '22P03' AND intensities <> '22P03'$$, 'no bytes pass for both');
 SELECT bag_has($$SELECT DISTINCT name, mask = '22P03' AS no_mask, intensities = '22P03' AS no_intensities FROM looked_up$$,
 	$$VALUES ('masks', false, true), ('masks', true, true), ('intensities', true, false), ('intensities', true, true)$$, 'all outcomes occur');

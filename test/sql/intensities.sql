@@ -4,21 +4,21 @@
 \i :error_of
 
 -- every code, by the formula
-SELECT count(*) AS codes, bool_and(cell_float8_decode(code::smallint) = (1::float8 / 251) * ((code % 32 / 32.0::float8 + 1) * 2::float8 ^ (code / 32) - 1)) AS number,
-	bool_and(cell_float8_encode(cell_float8_decode(code::smallint)) = code) AS "and back"
+SELECT count(*) AS codes, bool_and(cell_minifloat_decode(code::smallint) = (1::float8 / 251) * ((code % 32 / 32.0::float8 + 1) * 2::float8 ^ (code / 32) - 1)) AS number,
+	bool_and(cell_minifloat_encode(cell_minifloat_decode(code::smallint)) = code) AS "and back"
 FROM generate_series(0, 255) code;
 -- below 0 and above 1
-SELECT value, cell_float8_encode(value)
+SELECT value, cell_minifloat_encode(value)
 FROM unnest('{-Infinity,-1e308,-0.01,-0,0,1e-308,0.0001,0.5,0.999,1,1.0000001,1e308,Infinity}'::float8[]) value;
-SELECT cell_float8_encode(NULL) IS NULL AND cell_float8_decode(NULL) IS NULL AS "null";
+SELECT cell_minifloat_encode(NULL) IS NULL AND cell_minifloat_decode(NULL) IS NULL AS "null";
 
 
 -- cell_pack_intensities: ids big-endian and ascending, then a byte for each channel
 SELECT cell_pack_intensities(cell_id, intensities)
 FROM (VALUES (7, '{0,1}'::real[]), (4294967295, '{0.25,-1}'), (3, '[5:6]={2,0.01}')) c (cell_id, intensities);
 -- double precision is not rounded to real before
-SELECT cell_pack_intensities(1, ARRAY[cell_float8_decode(224::smallint)]) AS double,
-	cell_pack_intensities(1, ARRAY[cell_float8_decode(224::smallint)]::real[]) AS real;
+SELECT cell_pack_intensities(1, ARRAY[cell_minifloat_decode(224::smallint)]) AS double,
+	cell_pack_intensities(1, ARRAY[cell_minifloat_decode(224::smallint)]::real[]) AS real;
 -- no rows: NULL; groups
 SELECT cell_pack_intensities(1, '{1}'::real[]) IS NULL AS "null" FROM generate_series(1, 0);
 SELECT i % 2 AS sample, cell_pack_intensities(i, array_fill(i / 8.0::float8, ARRAY[1 + i % 2])) FROM generate_series(1, 4) i GROUP BY i % 2 ORDER BY sample;
@@ -29,7 +29,7 @@ CREATE TABLE intense AS
 SELECT n, i, (i::bigint * 2654435761) % 4294967296 AS cell_id FROM (
 	SELECT n, CASE WHEN n IN (1, 16, 64) THEN 41000 ELSE 60 END AS cells FROM generate_series(1, 64) n) s, generate_series(1, cells) i;
 CREATE FUNCTION intensities(n integer, i integer) RETURNS double precision[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN array_fill(cell_float8_decode((i % 256)::smallint), ARRAY[n]);
+RETURN array_fill(cell_minifloat_decode((i % 256)::smallint), ARRAY[n]);
 CREATE FUNCTION bytes(n integer, cell_id bigint, i integer) RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN decode(lpad(to_hex(cell_id), 8, '0') || repeat(lpad(to_hex(i % 256), 2, '0'), n), 'hex');
 SELECT count(*) AS payloads, bool_and(random_order = expected) AS "random order", bool_and(id_order = expected) AS "in order" FROM (
@@ -75,9 +75,9 @@ SET cell_binary.max_payload_size = '1kB';
 SELECT octet_length(cell_pack_intensities(i, '{0.5,0.5,0.5,0.5}'::real[])) FROM generate_series(1, 128) i;
 \pset expanded on
 \pset tuples_only on
-SELECT * FROM error_of($$SELECT cell_float8_encode('NaN')$$);
-SELECT * FROM error_of($$SELECT cell_float8_decode(-1::smallint)$$);
-SELECT * FROM error_of($$SELECT cell_float8_decode(256::smallint)$$);
+SELECT * FROM error_of($$SELECT cell_minifloat_encode('NaN')$$);
+SELECT * FROM error_of($$SELECT cell_minifloat_decode(-1::smallint)$$);
+SELECT * FROM error_of($$SELECT cell_minifloat_decode(256::smallint)$$);
 SELECT * FROM error_of($$SELECT cell_pack_intensities(i, '{0.5,0.5,0.5,0.5}'::real[]) FROM generate_series(1, 129) i$$);
 RESET cell_binary.max_payload_size;
 SELECT * FROM error_of($$SELECT cell_pack_intensities(nullif(i, 2), '{1}'::real[]) FROM generate_series(1, 3) i$$);

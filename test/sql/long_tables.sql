@@ -7,18 +7,18 @@ SET search_path = test_long_tables, public;
 
 CREATE TABLE few (cell text, feature text, positive boolean, intensity double precision);
 INSERT INTO few VALUES ('7', 'b', true, 0.5), ('7', 'a', false, NULL), ('10', 'a', true, -1), ('10', 'b', true, 'NaN'), ('0', 'b', false, NULL), ('0', 'a', false, NULL);
-SELECT id, cell_mask((SELECT cell_masks_agg(cell, feature, positive, '{a,b}') FROM few), id),
-	cell_intensities((SELECT cell_intensities_agg(cell, feature, intensity, '{a,b}') FROM few), id)
+SELECT id, cell_collected_phenotypes((SELECT cell_collect_phenotypes(cell, feature, positive, '{a,b}') FROM few), id),
+	cell_collected_intensities((SELECT cell_collect_intensities(cell, feature, intensity, '{a,b}') FROM few), id)
 FROM unnest('{0,7,10}'::bigint[]) id;
 -- cells that have no rows
-SELECT id, cell_mask((SELECT cell_masks_agg(cell, feature, positive, '{a,b}') FROM few), id) IS NULL AS mask,
-	cell_intensities((SELECT cell_intensities_agg(cell, feature, intensity, '{a,b}') FROM few), id) IS NULL AS intensities
+SELECT id, cell_collected_phenotypes((SELECT cell_collect_phenotypes(cell, feature, positive, '{a,b}') FROM few), id) IS NULL AS mask,
+	cell_collected_intensities((SELECT cell_collect_intensities(cell, feature, intensity, '{a,b}') FROM few), id) IS NULL AS intensities
 FROM unnest('{1,8,11,4294967303,-1,-9223372036854775808,9223372036854775807}'::bigint[]) id;
 -- no rows: NULL, and NULL again
-SELECT cell_masks_agg(cell, feature, positive, '{a}') IS NULL AS masks, cell_intensities_agg(cell, feature, intensity, '{a}') IS NULL AS intensities FROM few WHERE false;
-SELECT cell_mask(NULL, 1) IS NULL AS mask, cell_intensities(NULL, 1) IS NULL AS intensities;
+SELECT cell_collect_phenotypes(cell, feature, positive, '{a}') IS NULL AS masks, cell_collect_intensities(cell, feature, intensity, '{a}') IS NULL AS intensities FROM few WHERE false;
+SELECT cell_collected_phenotypes(NULL, 1) IS NULL AS mask, cell_collected_intensities(NULL, 1) IS NULL AS intensities;
 -- the longest ids, an empty name, a byte order that is not that of a collation, other lower bounds
-SELECT id, cell_mask(collected, id) FROM (SELECT cell_masks_agg(cell, feature, feature = '', '[0:2]={"",ä,Z}') FROM unnest('{4294967295,999999999,1}'::text[]) cell, unnest('{ä,"",Z}'::text[]) feature) f (collected), unnest('{1,999999999,4294967295}'::bigint[]) id;
+SELECT id, cell_collected_phenotypes(collected, id) FROM (SELECT cell_collect_phenotypes(cell, feature, feature = '', '[0:2]={"",ä,Z}') FROM unnest('{4294967295,999999999,1}'::text[]) cell, unnest('{ä,"",Z}'::text[]) feature) f (collected), unnest('{1,999999999,4294967295}'::bigint[]) id;
 
 -- Tables with 1 to 64 features, of cells in all orders of the rows; what is to
 -- come out is made of arrays
@@ -31,17 +31,17 @@ SELECT n, cell::bigint AS cell_id, cell_phenotypes(VARIADIC array_agg(positive O
 FROM long GROUP BY n, cell;
 -- whether what was collected has all that is expected, and nothing else
 CREATE FUNCTION same(n integer, masks bytea, intensities bytea) RETURNS boolean LANGUAGE sql
-RETURN (SELECT bool_and(cell_mask(masks, cell_id) IS NOT DISTINCT FROM e.phenotypes AND cell_intensities(same.intensities, cell_id) IS NOT DISTINCT FROM e.intensities)
+RETURN (SELECT bool_and(cell_collected_phenotypes(masks, cell_id) IS NOT DISTINCT FROM e.phenotypes AND cell_collected_intensities(same.intensities, cell_id) IS NOT DISTINCT FROM e.intensities)
 	AND octet_length(masks) = 4 + 12 * count(*) AND octet_length(same.intensities) = 4 + (12 + 8 * same.n) * count(*)
 	FROM expected e WHERE e.n = same.n);
 SELECT n, same(n, masks, intensities) AS "by cell", same(n, masks_f, intensities_f) AS "by feature", same(n, masks_r, intensities_r) AS random
 FROM (
-	SELECT n, cell_masks_agg(cell, feature, positive, names ORDER BY i, f) AS masks,
-		cell_intensities_agg(cell, feature, intensity, names ORDER BY i, f) AS intensities,
-		cell_masks_agg(cell, feature, positive, names ORDER BY f, cell) AS masks_f,
-		cell_intensities_agg(cell, feature, intensity, names ORDER BY f, cell) AS intensities_f,
-		cell_masks_agg(cell, feature, positive, names ORDER BY hashint8(i * 64 + f)) AS masks_r,
-		cell_intensities_agg(cell, feature, intensity, names ORDER BY hashint8(i * 64 + f)) AS intensities_r
+	SELECT n, cell_collect_phenotypes(cell, feature, positive, names ORDER BY i, f) AS masks,
+		cell_collect_intensities(cell, feature, intensity, names ORDER BY i, f) AS intensities,
+		cell_collect_phenotypes(cell, feature, positive, names ORDER BY f, cell) AS masks_f,
+		cell_collect_intensities(cell, feature, intensity, names ORDER BY f, cell) AS intensities_f,
+		cell_collect_phenotypes(cell, feature, positive, names ORDER BY hashint8(i * 64 + f)) AS masks_r,
+		cell_collect_intensities(cell, feature, intensity, names ORDER BY hashint8(i * 64 + f)) AS intensities_r
 	FROM long GROUP BY n
 ) l ORDER BY n;
 
@@ -54,35 +54,35 @@ ANALYZE shuffled (n);
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET parallel_leader_participation = off;
-SELECT plan_nodes('SELECT cell_masks_agg(cell, feature, positive, ''{a}''), cell_intensities_agg(cell, feature, intensity, ''{a}'') FROM shuffled');
+SELECT plan_nodes('SELECT cell_collect_phenotypes(cell, feature, positive, ''{a}''), cell_collect_intensities(cell, feature, intensity, ''{a}'') FROM shuffled');
 SET work_mem = '1GB';   -- so that it is hashed
 CREATE TABLE by_workers AS
-SELECT n, cell_masks_agg(cell, feature, positive, names) AS masks, cell_intensities_agg(cell, feature, intensity, names) AS intensities
+SELECT n, cell_collect_phenotypes(cell, feature, positive, names) AS masks, cell_collect_intensities(cell, feature, intensity, names) AS intensities
 FROM shuffled GROUP BY n;
 SELECT n, same(n, masks, intensities) FROM by_workers ORDER BY n;
 \set VERBOSITY sqlstate
-SELECT cell_masks_agg(cell, feature, positive, (SELECT names FROM long WHERE n = 64 LIMIT 1)) FROM shuffled;
-SELECT cell_intensities_agg(cell, feature, intensity, names) FROM shuffled;
+SELECT cell_collect_phenotypes(cell, feature, positive, (SELECT names FROM long WHERE n = 64 LIMIT 1)) FROM shuffled;
+SELECT cell_collect_intensities(cell, feature, intensity, names) FROM shuffled;
 -- lists that differ from part to part
 CREATE TABLE part (LIKE shuffled) PARTITION BY LIST (n);
 CREATE TABLE part_30 PARTITION OF part FOR VALUES IN (30);
 CREATE TABLE part_64 PARTITION OF part FOR VALUES IN (64);
 INSERT INTO part SELECT * FROM shuffled;
 SET enable_partitionwise_aggregate = on;
-SELECT count(*) FROM plan_nodes('SELECT cell_masks_agg(cell, feature, positive, names) FROM part') node WHERE node = 'Partial Aggregate';
-SELECT cell_masks_agg(cell, feature, positive, names) FROM part;
+SELECT count(*) FROM plan_nodes('SELECT cell_collect_phenotypes(cell, feature, positive, names) FROM part') node WHERE node = 'Partial Aggregate';
+SELECT cell_collect_phenotypes(cell, feature, positive, names) FROM part;
 \set VERBOSITY default
 RESET parallel_leader_participation;
 SET max_parallel_workers_per_gather = 0;
 SELECT n, same(n, masks, intensities)
-FROM (SELECT n, cell_masks_agg(cell, feature, positive, names) AS masks, cell_intensities_agg(cell, feature, intensity, names) AS intensities FROM shuffled GROUP BY n) l
+FROM (SELECT n, cell_collect_phenotypes(cell, feature, positive, names) AS masks, cell_collect_intensities(cell, feature, intensity, names) AS intensities FROM shuffled GROUP BY n) l
 ORDER BY n;
 -- a hashed aggregate is asked again for the same results
 SET enable_material = off;
 SET enable_sort = off;
 SELECT count(*), count(DISTINCT masks), bool_and(masks = (SELECT masks FROM by_workers WHERE n = 30)) AS same
 FROM generate_series(1, 2) i
-LEFT JOIN (SELECT n % 7 AS two, cell_masks_agg(cell, feature, positive, names) AS masks FROM shuffled WHERE n = 30 GROUP BY n % 7) l ON two >= i;
+LEFT JOIN (SELECT n % 7 AS two, cell_collect_phenotypes(cell, feature, positive, names) AS masks FROM shuffled WHERE n = 30 GROUP BY n % 7) l ON two >= i;
 RESET enable_material;
 RESET enable_sort;
 RESET work_mem;
@@ -91,7 +91,7 @@ RESET work_mem;
 \pset expanded on
 \pset tuples_only on
 CREATE FUNCTION collect(cell text, feature text, positive text, features text) RETURNS text LANGUAGE sql
-RETURN format('SELECT cell_masks_agg(%s, %s, %s, %s) FROM few', cell, feature, positive, features);
+RETURN format('SELECT cell_collect_phenotypes(%s, %s, %s, %s) FROM few', cell, feature, positive, features);
 SELECT e.* FROM (VALUES
 	-- NULL
 	('NULL', 'feature', 'positive', '''{a,b}'''), ('cell', 'NULL', 'positive', '''{a,b}'''),
@@ -114,20 +114,20 @@ CREATE TABLE lists AS
 SELECT ARRAY['000004' || repeat('q', 498) || E'&m6\x01\x01C|\x0e$\x15\x01\x01tail-of-both'] AS one,
 	(SELECT array_agg(to_char(i, 'FM00') ORDER BY i) FROM generate_series(0, 62) i) || '000>h000000ntail-of-both'::text AS many;
 SELECT pg_column_size(one), pg_column_size(many) FROM lists;
-SELECT * FROM error_of($$SELECT cell_intensities_agg('7', feature, 1, features) FROM (SELECT one[1], one FROM lists UNION ALL SELECT unnest(many), many FROM lists) rows (feature, features)$$);
+SELECT * FROM error_of($$SELECT cell_collect_intensities('7', feature, 1, features) FROM (SELECT one[1], one FROM lists UNION ALL SELECT unnest(many), many FROM lists) rows (feature, features)$$);
 -- records of one cell that others came between: a row is repeated
-SELECT * FROM error_of($$SELECT cell_intensities_agg(cell, 'a', 1, '{a,b}') FROM unnest('{1,2,1}'::text[]) cell$$);
+SELECT * FROM error_of($$SELECT cell_collect_intensities(cell, 'a', 1, '{a,b}') FROM unnest('{1,2,1}'::text[]) cell$$);
 SET cell_binary.max_payload_size = '1kB';
-SELECT * FROM error_of($$SELECT cell_masks_agg(i::text, 'a', true, '{a}') FROM generate_series(1, 86) i$$);
-SELECT octet_length(cell_masks_agg(i::text, 'a', true, '{a}')) FROM generate_series(1, 85) i;
-SELECT * FROM error_of($$SELECT cell_intensities_agg(i::text, 'a', 1, '{a}') FROM generate_series(1, 52) i$$);
+SELECT * FROM error_of($$SELECT cell_collect_phenotypes(i::text, 'a', true, '{a}') FROM generate_series(1, 86) i$$);
+SELECT octet_length(cell_collect_phenotypes(i::text, 'a', true, '{a}')) FROM generate_series(1, 85) i;
+SELECT * FROM error_of($$SELECT cell_collect_intensities(i::text, 'a', 1, '{a}') FROM generate_series(1, 52) i$$);
 RESET cell_binary.max_payload_size;
 -- what is no collection
-SELECT * FROM error_of($$SELECT cell_mask('', 0)$$);
-SELECT * FROM error_of($$SELECT cell_mask('\x000000000100000000000000000000', 0)$$);
-SELECT * FROM error_of($$SELECT cell_mask('\x01000000', 0)$$);
-SELECT * FROM error_of($$SELECT cell_intensities('\x00000000', 0)$$);
-SELECT * FROM error_of($$SELECT cell_intensities('\x41000000', 0)$$);
-SELECT * FROM error_of($$SELECT cell_intensities('\xffffffff', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_phenotypes('', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_phenotypes('\x000000000100000000000000000000', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_phenotypes('\x01000000', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_intensities('\x00000000', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_intensities('\x41000000', 0)$$);
+SELECT * FROM error_of($$SELECT cell_collected_intensities('\xffffffff', 0)$$);
 -- without order nothing is promised, but it ends
-SELECT cell_mask('\x0000000009000000000000000000000002000000000000000000000007000000ffffffffffffffff', id) FROM generate_series(0, 9) id;
+SELECT cell_collected_phenotypes('\x0000000009000000000000000000000002000000000000000000000007000000ffffffffffffffff', id) FROM generate_series(0, 9) id;

@@ -17,7 +17,7 @@ SELECT cell_data('s', 'S2') = (SELECT cell_pack(cell_id, x, y, cell_phenotypes(c
 
 -- all cells: in the order of samples and ids
 SELECT cell_subsample('s', cells) = (
-		SELECT string_agg(set_byte(set_byte('\x0000', 0, cell_float8_encode(intensities[1])), 1, cell_float8_encode(intensities[2])), '' ORDER BY sample COLLATE "C", cell_id)
+		SELECT string_agg(set_byte(set_byte('\x0000', 0, cell_minifloat_encode(intensities[1])), 1, cell_minifloat_encode(intensities[2])), '' ORDER BY sample COLLATE "C", cell_id)
 		FROM cell) AS same
 FROM unnest('{100,101,9223372036854775807}'::bigint[]) cells;
 SELECT cell_subsample_metadata('s', 100);
@@ -28,9 +28,9 @@ FROM unnest('{0,1,3,12,99}'::bigint[]) cells, json_array_elements(cell_subsample
 SELECT sample.key, sample.value ->> 'thresholds' AS thresholds, expected
 FROM ROWS FROM (json_array_elements(cell_subsample_metadata('s', 12) -> 'subsample_counts')) WITH ORDINALITY sample (value, key)
 JOIN LATERAL (
-	SELECT array_agg(greatest(1, cell_float8_encode(coalesce((negative + positive) / 2, negative, positive))) ORDER BY feature) AS expected FROM (
-		SELECT feature, max(cell_float8_decode(code)) FILTER (WHERE NOT p) AS negative, min(cell_float8_decode(code)) FILTER (WHERE p) AS positive
-		FROM cell c, LATERAL (VALUES (1, cd3, cell_float8_encode(intensities[1])), (2, cd8 = 1, cell_float8_encode(intensities[2]))) f (feature, p, code)
+	SELECT array_agg(greatest(1, cell_minifloat_encode(coalesce((negative + positive) / 2, negative, positive))) ORDER BY feature) AS expected FROM (
+		SELECT feature, max(cell_minifloat_decode(code)) FILTER (WHERE NOT p) AS negative, min(cell_minifloat_decode(code)) FILTER (WHERE p) AS positive
+		FROM cell c, LATERAL (VALUES (1, cd3, cell_minifloat_encode(intensities[1])), (2, cd8 = 1, cell_minifloat_encode(intensities[2]))) f (feature, p, code)
 		WHERE c.sample = sample.value ->> 'specimen' GROUP BY feature) t) e ON true
 ORDER BY 1;
 

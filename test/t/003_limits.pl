@@ -77,7 +77,7 @@ foreach my $case ([ 'in the order of the cells', 'n / 30 AS cell, n % 30 AS feat
 	my ($before, $length, $after) = split /\n/, $node->safe_psql('postgres', qq{
 		SET jit = off;   -- LLVM takes 50 MB
 		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)') WHERE cell_empty() IS NOT NULL;
-		SELECT octet_length(cell_masks_agg(cell::text, feature::text, feature < 5, '{$features}'))
+		SELECT octet_length(cell_collect_phenotypes(cell::text, feature::text, feature < 5, '{$features}'))
 		FROM (SELECT $columns FROM (SELECT generate_series(0, 2999999) AS n) rows) long;
 		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)')});
 	is($length, 4 + 12 * 100_000, "long table, $name: all cells");

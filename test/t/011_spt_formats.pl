@@ -33,10 +33,10 @@ sub load
 	load('number', 'code smallint, bits text', join '', map { "$_\n" } $output =~ /^code (.*)$/mg);
 	load('value', 'value float8, code smallint', join '', map { "$_\n" } $output =~ /^value (.*)$/mg);
 	is($node->safe_psql('postgres', q{
-		SELECT count(*), count(*) FILTER (WHERE encode(float8send(cell_float8_decode(code)), 'hex') = bits) FROM number}),
-		'256|256', 'cell_float8_decode: every code');
-	is($node->safe_psql('postgres', q{SELECT value, code, cell_float8_encode(value) FROM value WHERE cell_float8_encode(value) <> code}),
-		'', 'cell_float8_encode: no value has another code');
+		SELECT count(*), count(*) FILTER (WHERE encode(float8send(cell_minifloat_decode(code)), 'hex') = bits) FROM number}),
+		'256|256', 'cell_minifloat_decode: every code');
+	is($node->safe_psql('postgres', q{SELECT value, code, cell_minifloat_encode(value) FROM value WHERE cell_minifloat_encode(value) <> code}),
+		'', 'cell_minifloat_encode: no value has another code');
 	is($node->safe_psql('postgres', 'SELECT count(*) > 12000, count(DISTINCT code) FROM value'), 't|256', 'of all codes');
 }
 

@@ -49,7 +49,7 @@ sql(q{CREATE ROLE stranger; GRANT USAGE, CREATE ON SCHEMA melanoma TO stranger; 
 	SET ROLE stranger; SET search_path = melanoma;
 	CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'the function of a stranger was called'; END $$;
 	CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = same);
-	CREATE FUNCTION cell_mask(bytea, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+	CREATE FUNCTION cell_collected_phenotypes(bytea, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
 	CREATE FUNCTION cell_shape_centroid(varchar, OUT x float8, OUT y float8) LANGUAGE sql AS 'SELECT 0, 0'});
 
 # Each study: made by a superuser or the owner of the tables, registered by that one, read by who may read the view alone

@@ -101,12 +101,12 @@ my $using = q{
 		LATERAL imaging.cell_unpack(payload, 'spt'::text) unpacked;
 	SELECT cell, imaging.cell_phenotypes_agg(f, positive) FROM tissue.long, (VALUES (0::integer), (1::integer)) f (f) GROUP BY cell ORDER BY cell;
 	SELECT imaging.cell_phenotypes_transfn(1::bigint, 1::integer, true::boolean), imaging.cell_positive(1::bigint);
-	SELECT id, imaging.cell_mask(m, id), imaging.cell_intensities(i, id)
-	FROM (SELECT imaging.cell_masks_agg(cell, feature, positive, '{a,b}'::text[]), imaging.cell_intensities_agg(cell, feature, intensity, '{a,b}'::text[])
+	SELECT id, imaging.cell_collected_phenotypes(m, id), imaging.cell_collected_intensities(i, id)
+	FROM (SELECT imaging.cell_collect_phenotypes(cell, feature, positive, '{a,b}'::text[]), imaging.cell_collect_intensities(cell, feature, intensity, '{a,b}'::text[])
 		FROM tissue.long) collected (m, i), (VALUES (1::bigint), (8::bigint), (9::bigint)) id (id);
 	SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities) FROM tissue.masks;
 	SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities) FROM tissue.uuids;
-	SELECT imaging.cell_float8_encode(0.3::float8), imaging.cell_float8_decode(200::smallint);
+	SELECT imaging.cell_minifloat_encode(0.3::float8), imaging.cell_minifloat_decode(200::smallint);
 	SELECT * FROM imaging.cell_shape_centroid('AAAnCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdugDAAAFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAABABQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAAUAAAAAAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAMkAAAAAAALq0QAAAAAAAADJAAAAAAAC6tEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAGMA='::text);
 	SELECT name, chunk, byte_offset, pg_catalog.octet_length(chunks.body) FROM tissue.payload, LATERAL imaging.cell_chunks(payload.body, 3000::integer) chunks ORDER BY name, chunk;
 	SELECT imaging.cell_chunk_count(100::bigint, 30::integer)};
