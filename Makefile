@@ -11,22 +11,28 @@
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" cell_binary.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(or $(VPATH),.)/cell_binary.control)
+
+# The sources are in VPATH where that is set, to build outside the tree; the objects here.
+SRC = $(or $(VPATH),.)
+SOURCES = $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
+HEADERS = $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
 
 MODULE_big = cell_binary
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/core/*.c))
+OBJS = $(patsubst $(SRC)/%.c,%.o,$(SOURCES))
 SHLIB_LINK = -lz -lzstd -lbrotlienc -lbrotlidec -lm
-PG_CPPFLAGS = -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(SRC)/src -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -fvisibility=hidden
 
-DATA = $(wildcard sql/cell_binary--*--*.sql)
+DATA = $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/sql/cell_binary--*--*.sql))
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
 EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/core/build
 
-REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --load-extension=cell_binary
+REGRESS = $(patsubst $(SRC)/test/sql/%.sql,%,$(sort $(wildcard $(SRC)/test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(SRC)/test --load-extension=cell_binary
 
-ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --load-extension=cell_binary
+ISOLATION = $(patsubst $(SRC)/test/isolation/specs/%.spec,%,$(sort $(wildcard $(SRC)/test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(SRC)/test/isolation --load-extension=cell_binary
 
 # demo, api, test, load, bench and perf install what is missing, even PGXS itself.
 PG_CONFIG ?= pg_config
@@ -34,7 +40,11 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/core/*.h) cell_binary.control
+$(OBJS) $(OBJS:.o=.bc): $(HEADERS) cell_binary.control
+
+ifdef VPATH
+$(shell mkdir -p sql $(dir $(OBJS)))
+endif
 else
 .DEFAULT all install installcheck clean:
 	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev-15) or set PG_CONFIG)

@@ -4,7 +4,7 @@
 -- cell_pack: rows of cells into a payload
 --
 -- Not strict: a NULL in a row is an error, not a cell that goes missing.
--- The state is a set of cells in memory (src/cell_set.h); all forms of the
+-- The state is a set of cells in memory (src/pack/cell_set.h); all forms of the
 -- aggregate share what comes after the transition. SSPACE, what the planner
 -- takes for its size, is that of a small slide, 100,000 cells of 20 bytes: with
 -- less, GROUP BY would hash more samples at once than work_mem can hold.
@@ -502,7 +502,7 @@ COMMENT ON FUNCTION cell_positive(bigint) IS
 'true for 1 and false for 0, as integer columns of features have them; others are an error';
 
 -- ---------------------------------------------------------------------------
--- The store of ready payloads (src/store.h, src/change.h)
+-- The store of ready payloads (src/serve/store.h, src/changes/change_log.h)
 --
 -- Payloads are made of the cells and can be made again: they are unlogged, take
 -- no part in replication, and are gone after a crash. The record of changes, by
@@ -620,7 +620,7 @@ CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_change ENABLE ALWAYS TRIGGER cell_change_local;
 
--- The condition of the triggers (src/change_trigger.c), for each type that a sample
+-- The condition of the triggers (src/changes/notice.c), for each type that a sample
 -- can have: with an exact match nobody can make a better one.
 CREATE FUNCTION cell_first_touch(sample pg_catalog.text)
 RETURNS boolean AS 'MODULE_PATHNAME'

@@ -7,6 +7,15 @@
 
 #include "postgres.h"
 
+/*
+ * Symbols are hidden (-fvisibility=hidden) but for what PostgreSQL looks up by
+ * name.  Until 15 PGDLLEXPORT is empty on Unix.
+ */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/guc_tables.h"

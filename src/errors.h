@@ -9,9 +9,9 @@
 
 #include "compat.h"
 
-#include "coding.h"
-#include "core/layout.h"
-#include "core/shape.h"
+#include "coding/coding.h"
+#include "format/layout.h"
+#include "smprofiler/shapefile.h"
 
 /*
  * An argument of an aggregate is NULL; row says for which row ("cell_id 7"),
@@ -99,7 +99,7 @@ pg_noreturn extern void ReportPartialSetTooLarge(uint64 cells, uint64 max_cells)
 /* Two rows have one cell_id. */
 pg_noreturn extern void ReportRepeatedId(uint32 cell_id);
 
-/* What src/core found wrong with cells or with bytes. */
+/* What src/format found wrong with cells or with bytes. */
 pg_noreturn extern void ReportFault(const CbLayout *layout, const CbFault *fault);
 
 /* A value has no code of one byte, or a code is none. */

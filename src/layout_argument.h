@@ -7,7 +7,7 @@
 
 #include "compat.h"
 
-#include "core/layout.h"
+#include "format/layout.h"
 #include "errors.h"
 
 /* The layout that an argument names, or an error that lists all. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "layout.h"
+#include "format/layout.h"
 
 /* One cell, as the columns of a CbBatch have it. */
 typedef struct Cell

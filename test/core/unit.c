@@ -4,7 +4,7 @@
  *
  *		unit                      run the tests
  *		unit --seeds TARGET DIR   write payloads of a layout, or files for the
- *		                          target "shape", as seeds for the fuzz target
+ *		                          target "shapefile", as seeds for the fuzz target
  */
 #include <float.h>
 #include <limits.h>
@@ -15,11 +15,11 @@
 
 #include <cmocka.h>
 
-#include "byteorder.h"
+#include "format/byteorder.h"
 #include "cells.h"
-#include "float8.h"
-#include "shape.h"
-#include "subsample.h"
+#include "smprofiler/minifloat.h"
+#include "smprofiler/shapefile.h"
+#include "smprofiler/sampling.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1167,7 +1167,7 @@ write_seeds(const char *target, const char *folder)
 	bool		written = true;
 
 	for (size_t count = 0; written && count < 12; count++)
-		if (strcmp(target, "shape") == 0)
+		if (strcmp(target, "shapefile") == 0)
 		{
 			uint32_t	rings[] = {2 + (uint32_t) count, 4, 1};
 			File		file = shape_file(rings, 1 + (uint32_t) count % 3, count);

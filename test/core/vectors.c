@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "byteorder.h"
+#include "format/byteorder.h"
 #include "cells.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

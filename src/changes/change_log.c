@@ -1,0 +1,203 @@
+/*
+ * change_log.c
+ *		The record of changes: which transactions changed the cells of a sample.
+ *
+ * A transaction overwrites the row of an earlier one, if there is one that
+ * nobody else is at, and adds a row otherwise.  So a sample has as many rows
+ * as transactions changed it at once.  An overwritten row is no loss: who sees
+ * the later transaction sees the earlier one, which had committed before, and
+ * who does not sees the old version of the row.
+ */
+#include "changes/change_log.h"
+
+#include "access/htup_details.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "executor/tuptable.h"
+#include "study/own_table.h"
+#include "study/study_errors.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+/* A row of the table cell_change. */
+typedef struct ChangeRow
+{
+	int32		study;
+	int64		sample_hash;
+	FullTransactionId changed_by;
+} ChangeRow;
+
+#define CHANGE_COLUMNS 3
+
+StaticAssertDecl(offsetof(ChangeRow, changed_by) == DOUBLEALIGN(sizeof(int32)) + sizeof(int64),
+				 "ChangeRow is not laid out as the table is");
+
+PackedAt
+PackedNow(void)
+{
+	return (PackedAt)
+	{
+		.snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0),
+			.packed_by = GetTopFullTransactionId()
+	};
+}
+
+/* A transaction id of a snapshot that is in use, with its epoch. */
+static FullTransactionId
+full_id(TransactionId id)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	return FullTransactionIdFromEpochAndXid(id > XidFromFullTransactionId(next) ? epoch - 1 : epoch, id);
+}
+
+static bool
+is_seen(FullTransactionId id, PackedAt packed)
+{
+	return DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot,
+											FullTransactionIdGetDatum(id), packed.snapshot));
+}
+
+/*
+ * Whether an id is one that this cluster has not yet assigned.  Its row comes
+ * from elsewhere, as by a publication of all tables, or from before the counter
+ * was set back.
+ */
+static bool
+is_foreign(FullTransactionId id)
+{
+	return FullTransactionIdFollowsOrEquals(id, ReadNextFullTransactionId());
+}
+
+bool
+IsNoLater(PackedAt packed, Snapshot snapshot)
+{
+	Datum		end = DirectFunctionCall1(pg_snapshot_xmax, packed.snapshot);
+
+	if (U64FromFullTransactionId(DatumGetFullTransactionId(end)) > U64FromFullTransactionId(full_id(snapshot->xmax)))
+		return false;
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		if (is_seen(full_id(snapshot->xip[i]), packed))
+			return false;
+	return true;
+}
+
+/* Enter a row that was moved to another page into all indexes. */
+static void
+insert_index_entries(Relation table, TupleTableSlot *slot)
+{
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnull[INDEX_MAX_KEYS];
+
+		/* One that is being built concurrently is filled, too. */
+		if (info->ii_ReadyForInserts)
+		{
+			FormIndexDatum(info, slot, NULL, values, isnull);
+			index_insert(index, values, isnull, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, info);
+		}
+		index_close(index, RowExclusiveLock);
+	}
+}
+
+/* Overwrite a row, unless another transaction was faster: then false. */
+static bool
+overwrite_row(Relation table, HeapTuple row)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
+	ItemPointerData old = row->t_self;
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	TU_UpdateIndexes update_indexes;
+	bool		done;
+
+	ExecForceStoreHeapTuple(row, slot, false);
+	done = UpdateTupleIfFree(table, &old, slot, &failure, &lockmode, &update_indexes) == TM_Ok;
+	if (done && update_indexes)
+		insert_index_entries(table, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return done;
+}
+
+static void
+add_row(Relation table, int32 study, int64 sample_hash, FullTransactionId changed_by)
+{
+	Datum		values[CHANGE_COLUMNS] = {
+		Int32GetDatum(study), Int64GetDatum(sample_hash), FullTransactionIdGetDatum(changed_by)
+	};
+	bool		isnull[CHANGE_COLUMNS] = {false};
+	HeapTuple	row = heap_form_tuple(RelationGetDescr(table), values, isnull);
+
+	CatalogTupleInsert(table, row);
+	heap_freetuple(row);
+}
+
+void
+RecordChange(Oid schema, int32 study, int64 sample_hash)
+{
+	FullTransactionId current = GetTopFullTransactionId();
+	HeapTuple	row;
+	HeapTuple	free_row = NULL;
+	bool		recorded = false;
+	OwnScan		scan;
+
+	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", RowExclusiveLock, study, sample_hash, NULL);
+	while (!recorded && HeapTupleIsValid(row = OwnScanNext(&scan)))
+	{
+		if (FullTransactionIdEquals(((ChangeRow *) GETSTRUCT(row))->changed_by, current))
+			recorded = true;
+		else if (free_row == NULL && !TransactionIdIsValid(scan.dirty.xmin) && !TransactionIdIsValid(scan.dirty.xmax))
+			free_row = heap_copytuple(row);
+	}
+
+	if (!recorded)
+	{
+		if (free_row != NULL)
+			((ChangeRow *) GETSTRUCT(free_row))->changed_by = current;
+		if (free_row == NULL || !overwrite_row(scan.table, free_row))
+			add_row(scan.table, study, sample_hash, current);
+	}
+	OwnScanEnd(&scan);
+}
+
+/* Whether a payload from then has all changes that are recorded for a key. */
+static bool
+has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
+{
+	bool		all = true;
+	HeapTuple	row;
+	OwnScan		scan;
+
+	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study, sample_hash, snapshot);
+	if (!RelationIsPermanent(scan.table))
+		ReportPersistence("cell_change", "logged");
+	while (all && HeapTupleIsValid(row = OwnScanNext(&scan)))
+	{
+		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;
+
+		/* It says nothing of what happened here, and no payload will ever see it. */
+		if (is_foreign(changed_by))
+			continue;
+		all = !FullTransactionIdEquals(changed_by, packed.packed_by) && is_seen(changed_by, packed);
+	}
+	OwnScanEnd(&scan);
+	return all;
+}
+
+bool
+HasAllChanges(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
+{
+	return !is_foreign(packed.packed_by) &&
+		has_changes_of(schema, study, sample_hash, snapshot, packed) &&
+		has_changes_of(schema, study, EVERY_SAMPLE, snapshot, packed);
+}

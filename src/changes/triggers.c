@@ -1,0 +1,504 @@
+/*
+ * triggers.c
+ *		The triggers by which changes of a study's source are noticed.
+ *
+ * PostgreSQL fires the row triggers of a table for each row of it that any
+ * statement changes: one that names a parent or a view, one that moves the row
+ * to another partition, the action of a foreign key, a worker of logical
+ * replication.  Transition tables show less: rows that MERGE moves are missing,
+ * and so is a column that a partition generates.  Partitions get the row
+ * triggers of their parents by themselves.
+ *
+ * A condition keeps the triggers cheap.  It lets one row of each sample through,
+ * so that a statement queues an event for a sample and not for a row.
+ *
+ * The triggers fire ALWAYS, also when session_replication_role is "replica".
+ * TRUNCATE needs none, as it gives a table a new file, which SourceInspect sees.
+ *
+ * A trigger's argument is the study's id.
+ */
+#include "changes/triggers.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "study/study_errors.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+/* The triggers that each table of a source needs. */
+typedef struct TriggerKind
+{
+	const char *name;
+	int16		event;
+	bool		sees_old;		/* the condition looks at the row before, */
+	bool		sees_new;		/* and at the row after the change */
+} TriggerKind;
+
+static const TriggerKind kinds[TRIGGER_KINDS] = {
+	{"insert", TRIGGER_TYPE_INSERT, false, true},
+	{"update", TRIGGER_TYPE_UPDATE, true, true},
+	{"delete", TRIGGER_TYPE_DELETE, true, false},
+};
+
+#define ALL_KINDS ((1 << TRIGGER_KINDS) - 1)
+
+static Oid
+own_function(const Study *study, const char *name, Oid type, int arguments)
+{
+	const Oid	types[] = {type, type};
+
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(types, arguments)),
+						   ObjectIdGetDatum(study->schema));
+}
+
+TriggerFunctions
+TriggerFunctionsOf(const Study *study)
+{
+	Oid			type = StudySampleType(study);
+
+	return (TriggerFunctions)
+	{
+		.trigger = own_function(study, "cell_source_changed", InvalidOid, 0),
+			.sample_type = type,
+			.one_row = own_function(study, "cell_first_touch", type, 1),
+			.two_rows = own_function(study, "cell_first_touch", type, 2)
+	};
+}
+
+/* A scan of the triggers of a table; it is the caller's to end. */
+static SysScanDesc
+scan_triggers(Relation triggers, Oid table)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
+}
+
+/* Whether an expression is a column of the old or the new row, perhaps as its base type. */
+static bool
+is_column(const Node *expression, int row, AttrNumber column)
+{
+	const Var  *var = (const Var *) expression;
+
+	if (IsA(expression, RelabelType))
+		var = (const Var *) ((const RelabelType *) expression)->arg;
+	return IsA(var, Var) && var->varno == row && var->varattno == column;
+}
+
+/* Whether a trigger has the condition of a kind, and no other. */
+static bool
+has_condition(Relation triggers, HeapTuple tuple, int number,
+			  TriggerFunctions *functions, AttrNumber sample)
+{
+	const TriggerKind *kind = &kinds[number];
+	bool		isnull;
+	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers), &isnull);
+	bool		both = kind->sees_old && kind->sees_new;
+	bool		fits;
+	char	   *condition_text;
+	FuncExpr   *call;
+
+	if (isnull)
+		return false;
+	condition_text = TextDatumGetCString(condition);
+	if (functions->known[number] != NULL && functions->known_sample[number] == sample &&
+		strcmp(functions->known[number], condition_text) == 0)
+		return true;
+
+	call = stringToNode(condition_text);
+	fits = IsA(call, FuncExpr) &&
+		call->funcid == (both ? functions->two_rows : functions->one_row) &&
+		list_length(call->args) == (both ? 2 : 1) &&
+		is_column(linitial(call->args), kind->sees_old ? PRS2_OLD_VARNO : PRS2_NEW_VARNO, sample) &&
+		is_column(llast(call->args), kind->sees_new ? PRS2_NEW_VARNO : PRS2_OLD_VARNO, sample);
+	if (fits)
+	{
+		functions->known[number] = condition_text;
+		functions->known_sample[number] = sample;
+	}
+	return fits;
+}
+
+/* The id of the study that a trigger calls our function for; false for other triggers. */
+static bool
+study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, int32 *study)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool		isnull;
+	char	   *argument;
+	char	   *end;
+	long		number;
+
+	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
+		return false;
+	argument = VARDATA_ANY(DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull)));
+	number = strtol(argument, &end, 10);
+	*study = (int32) number;
+	return end != argument && *end == '\0' && *study == number;
+}
+
+static bool
+is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
+{
+	int32		id;
+
+	return study_of_trigger(triggers, tuple, functions, &id) && id == study->id;
+}
+
+/* Whether a trigger is left of a study that is not registered any more. */
+static bool
+is_left_over(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, Oid schema)
+{
+	char	   *column;
+	int32		id;
+
+	return study_of_trigger(triggers, tuple, functions, &id) && !OidIsValid(StudySource(schema, id, &column));
+}
+
+/*
+ * The kind of a study's trigger, as an index; -1 for other triggers, and for
+ * those that somebody made which do not fire for every row that they must.
+ */
+static int
+kind_of_trigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
+				const Study *study, AttrNumber sample)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+	if (!is_of_study(triggers, tuple, functions, study) ||
+		trigger->tgattr.dim1 != 0 || trigger->tgdeferrable)
+		return -1;
+	for (int i = 0; i < TRIGGER_KINDS; i++)
+		if (trigger->tgtype == (TRIGGER_TYPE_ROW | kinds[i].event) &&
+			has_condition(triggers, tuple, i, functions, sample))
+			return i;
+	return -1;
+}
+
+bool
+TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, SourceView *view)
+{
+	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
+	Relation	triggers;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			found = 0;
+
+	if (!table->rd_rel->relhastriggers)
+		return false;
+
+	triggers = table_open(TriggerRelationId, AccessShareLock);
+	scan = scan_triggers(triggers, RelationGetRelid(table));
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
+
+		if (kind >= 0 && ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS)
+		{
+			found |= 1 << kind;
+			SourceAddCatalogRow(view, tuple);
+		}
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return found == ALL_KINDS;
+}
+
+/*
+ * The sample of the old or the new row, in the condition of a trigger.  A cast is
+ * explicit, so that pg_dump writes it down: then the function with that very type
+ * is found again, whatever other functions somebody has made.
+ */
+static Expr *
+sample_of(Oid table, AttrNumber sample, int row, Oid type)
+{
+	Oid			column_type;
+	int32		typmod;
+	Oid			collation;
+	Expr	   *column;
+
+	get_atttypetypmodcoll(table, sample, &column_type, &typmod, &collation);
+	column = (Expr *) makeVar(row, sample, column_type, typmod, collation, 0);
+	return column_type == type ? column :
+		(Expr *) makeRelabelType(column, type, -1, collation, COERCE_EXPLICIT_CAST);
+}
+
+/*
+ * The condition is made of the functions themselves, not of their names.  So
+ * PostgreSQL leaves it to us to note what it depends on.
+ */
+static void
+create_trigger(const Study *study, Oid table, const TriggerFunctions *functions, const TriggerKind *kind)
+{
+	AttrNumber	sample = get_attnum(table, study->sample.name);
+	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+	List	   *samples = NIL;
+	Oid			condition;
+	ObjectAddress trigger;
+	ObjectAddress needed;
+
+	if (kind->sees_old)
+		samples = lappend(samples, sample_of(table, sample, PRS2_OLD_VARNO, functions->sample_type));
+	if (kind->sees_new)
+		samples = lappend(samples, sample_of(table, sample, PRS2_NEW_VARNO, functions->sample_type));
+	condition = list_length(samples) == 2 ? functions->two_rows : functions->one_row;
+
+	statement->trigname = psprintf("cell_binary_%d_%s", study->id, kind->name);
+	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);
+	statement->funcname = list_make2(makeString(get_namespace_name(study->schema)),
+									 makeString(pstrdup("cell_source_changed")));
+	statement->args = list_make1(makeString(psprintf("%d", study->id)));
+	statement->row = true;
+	statement->timing = TRIGGER_TYPE_AFTER;
+	statement->events = kind->event;
+	trigger = CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid, functions->trigger, InvalidOid,
+									(Node *) makeFuncExpr(condition, BOOLOID, samples, InvalidOid,
+														  exprCollation(linitial(samples)), COERCE_EXPLICIT_CALL),
+									false, false, TRIGGER_FIRES_ALWAYS);
+	ObjectAddressSubSet(needed, RelationRelationId, table, sample);
+	recordDependencyOn(&trigger, &needed, DEPENDENCY_NORMAL);
+	ObjectAddressSet(needed, ProcedureRelationId, condition);
+	recordDependencyOn(&trigger, &needed, DEPENDENCY_NORMAL);
+	CommandCounterIncrement();
+}
+
+/*
+ * The kinds of triggers of a study that a table has.  Those that somebody
+ * disabled, or enabled in another way, are made to fire as they must.
+ */
+static int
+repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
+{
+	AttrNumber	sample = get_attnum(table, study->sample.name);
+	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
+	SysScanDesc scan = scan_triggers(triggers, table);
+	HeapTuple	tuple;
+	int			found = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
+
+		if (kind < 0)
+			continue;
+		found |= 1 << kind;
+		if (((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled != TRIGGER_FIRES_ALWAYS)
+		{
+			HeapTuple	repaired = heap_copytuple(tuple);
+
+			((Form_pg_trigger) GETSTRUCT(repaired))->tgenabled = TRIGGER_FIRES_ALWAYS;
+			CatalogTupleUpdate(triggers, &repaired->t_self, repaired);
+			CacheInvalidateRelcacheByRelid(table);
+		}
+	}
+	systable_endscan(scan);
+	table_close(triggers, RowExclusiveLock);
+	CommandCounterIncrement();
+	return found;
+}
+
+/*
+ * Drop the triggers of a study that a table has: all, or those that are of no
+ * kind, and those that another study left.  Those of a partition go with those of
+ * its parent.
+ */
+static void
+drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool all)
+{
+	AttrNumber	sample = get_attnum(table, study->sample.name);
+	ObjectAddresses *unwanted = new_object_addresses();
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = scan_triggers(triggers, table);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (!OidIsValid(trigger->tgparentid) &&
+			(is_of_study(triggers, tuple, functions, study) ?
+			 (all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0) :
+			 (!all && is_left_over(triggers, tuple, functions, study->schema))))
+		{
+			ObjectAddress address;
+
+			ObjectAddressSet(address, TriggerRelationId, trigger->oid);
+			add_exact_object_address(&address, unwanted);
+		}
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	performMultipleDeletions(unwanted, DROP_RESTRICT, 0);
+	free_object_addresses(unwanted);
+	CommandCounterIncrement();
+}
+
+/* Whether a table, which is locked, has all triggers of a study. */
+static bool
+has_triggers(const Study *study, Oid table, TriggerFunctions *functions)
+{
+	Relation	relation = table_open(table, NoLock);
+	SourceView	view = {.untracked = TRACKED};
+	bool		complete = TriggersComplete(relation, study, functions, &view);
+
+	table_close(relation, NoLock);
+	return complete;
+}
+
+void
+TriggersCreate(const Study *study)
+{
+	TriggerFunctions functions = TriggerFunctionsOf(study);
+	ListCell   *cell;
+
+	/* Wait for those that write without the triggers, parents first as they do. */
+	LockRelationOid(study->source, ShareRowExclusiveLock);
+	foreach(cell, find_all_inheritors(study->source, ShareRowExclusiveLock, NULL))
+	{
+		Oid			table = lfirst_oid(cell);
+		char		kind = get_rel_relkind(table);
+		int			missing;
+
+		/* Changes of a foreign table that other servers make are not to be seen here. */
+		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+			continue;
+		/* Partitions have the triggers of their parents, children their own. */
+		if (!get_rel_relispartition(table) && !OwnsRelation(table, GetUserId()))
+		{
+			if (!has_triggers(study, table, &functions))
+				ReportTriggersNotMade(study, table);
+			continue;
+		}
+		drop_triggers(study, table, &functions, false);
+		missing = ALL_KINDS & ~repair_triggers(study, table, &functions);
+		for (int i = 0; i < TRIGGER_KINDS; i++)
+			if (missing & (1 << i))
+				create_trigger(study, table, &functions, &kinds[i]);
+	}
+}
+
+/*
+ * The tables that have triggers of a study, found by their function; partitions
+ * have those of their parents.
+ */
+static List *
+tables_with_triggers(const Study *study, const TriggerFunctions *functions)
+{
+	List	   *tables = NIL;
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(functions->trigger));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend dependency = (Form_pg_depend) GETSTRUCT(tuple);
+		ScanKeyData key;
+		SysScanDesc trigger_scan;
+		HeapTuple	trigger;
+
+		if (dependency->classid != TriggerRelationId)
+			continue;
+		ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dependency->objid));
+		trigger_scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+		if (HeapTupleIsValid(trigger = systable_getnext(trigger_scan)) &&
+			!OidIsValid(((Form_pg_trigger) GETSTRUCT(trigger))->tgparentid) &&
+			is_of_study(triggers, trigger, functions, study))
+			tables = list_append_unique_oid(tables, ((Form_pg_trigger) GETSTRUCT(trigger))->tgrelid);
+		systable_endscan(trigger_scan);
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	table_close(depend, AccessShareLock);
+	return tables;
+}
+
+/* The owner of a relation, InvalidOid if it is gone. */
+static Oid
+relation_owner(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Lock tables so that their triggers can be dropped: only those whose owner the
+ * caller is, as the row of the registry may name a table that he may not even
+ * read; parents first, as readers and writers do.  A stranger, who may have put
+ * a trigger of the study on a table of his own, is not waited for.
+ */
+static List *
+lock_tables(const Study *study, List *tables)
+{
+	Oid			owner = relation_owner(study->source);
+	List	   *parts = OidIsValid(owner) ? find_all_inheritors(study->source, NoLock, NULL) : NIL;
+	List	   *locked = NIL;
+	ListCell   *cell;
+
+	if (!OidIsValid(owner))
+		owner = GetUserId();
+	list_sort(tables, list_oid_cmp);
+	foreach(cell, list_concat_unique_oid(list_copy(parts), tables))
+	{
+		Oid			table = lfirst_oid(cell);
+
+		if (!list_member_oid(tables, table) ||
+			(!list_member_oid(parts, table) && relation_owner(table) != owner))
+			continue;
+		if (!OwnsRelation(table, GetUserId()))
+		{
+			ReportTriggersLeft(study, table);
+			continue;
+		}
+		LockRelationOid(table, AccessExclusiveLock);
+		if (!OidIsValid(relation_owner(table)))
+			continue;
+		if (get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE)
+			(void) find_all_inheritors(table, AccessExclusiveLock, NULL);
+		locked = lappend_oid(locked, table);
+	}
+	return locked;
+}
+
+void
+TriggersDrop(const Study *study)
+{
+	TriggerFunctions functions = TriggerFunctionsOf(study);
+	ListCell   *cell;
+
+	foreach(cell, lock_tables(study, tables_with_triggers(study, &functions)))
+		drop_triggers(study, lfirst_oid(cell), &functions, true);
+}

@@ -1,0 +1,230 @@
+/*
+ * coding.c
+ *		cell_encode and cell_decode: payloads in an HTTP content coding.
+ *
+ * Input goes through a library in slices, into a buffer that grows by doubling
+ * and in the end is the result, so that a call holds the input, the output and
+ * what the library needs, and no more.
+ */
+#include "coding/coding.h"
+
+#include "access/detoast.h"
+#include "errors.h"
+#include "miscadmin.h"
+#include "settings.h"
+
+/*
+ * Bytes that a library gets, or may write, between two looks for interrupts.
+ * At slow levels, where some work at 0.5 MB/s, input comes in small slices; and
+ * is flushed, as the libraries else collect far more before they start.
+ */
+#define SLICE (256 * 1024)
+#define SMALL_SLICE (32 * 1024)
+
+static const Coding coding_identity = {.name = "identity"};
+
+static const Coding *const codings[] = {
+	&coding_identity, &coding_gzip, &coding_zstd, &coding_br
+};
+
+const Coding *
+CodingAt(size_t index)
+{
+	return index < lengthof(codings) ? codings[index] : NULL;
+}
+
+const Coding *
+CodingNamed(const char *name, size_t length)
+{
+	for (size_t i = 0; i < lengthof(codings); i++)
+		if (strlen(codings[i]->name) == length && memcmp(codings[i]->name, name, length) == 0)
+			return codings[i];
+	return NULL;
+}
+
+void *
+CodingAllocate(CodingStream *stream, size_t size)
+{
+	return MemoryContextAllocExtended(stream->memory, size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+void
+CodingFree(void *address)
+{
+	if (address != NULL)
+		pfree(address);
+}
+
+/*
+ * The library's memory.  An error leaves it to the context that it is in: it
+ * is gone when that is.
+ */
+static void
+start_stream(CodingStream *stream)
+{
+	memset(stream, 0, sizeof(*stream));
+	stream->at_start = true;
+	stream->memory = AllocSetContextCreate(CurrentMemoryContext, "cell_binary coding",
+										   ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Report what keeps a stream from going on, if anything does. */
+static void
+check_status(const Coding *coding, CodingStatus status, const CodingStream *stream)
+{
+	switch (status)
+	{
+		case CODING_GOES_ON:
+		case CODING_ENDED:
+			return;
+		case CODING_INVALID:
+			ReportInvalidCoding(coding, stream->fault);
+		case CODING_WINDOW_TOO_LARGE:
+			ReportWindowTooLarge(coding, coding->max_window);
+		case CODING_NO_MEMORY:
+			ReportCodingMemory(coding);
+	}
+}
+
+/* Step a stream through all of the input, and give all that came out. */
+static bytea *
+run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool encoding)
+{
+	const Size	limit = encoding ? LARGEST_BYTEA : MaxPayloadSize();
+	const Size	in_slice = stream->flush ? SMALL_SLICE : SLICE;
+	Size		left = VARSIZE_ANY_EXHDR(input);
+	Size		room = Min(SLICE, limit + 1);
+	Size		size = 0;
+	bytea	   *output = palloc(VARHDRSZ + room);
+
+	stream->in = (const uint8 *) VARDATA_ANY(input);
+	for (;;)
+	{
+		CodingStatus status;
+		Size		in_given;
+		Size		out_given;
+
+		CHECK_FOR_INTERRUPTS();
+
+		/* There is room for one byte too many, which tells that there are. */
+		if (size == room)
+		{
+			room = Min(2 * room, limit + 1);
+			output = repalloc_huge(output, VARHDRSZ + room);
+		}
+
+		stream->in_left = in_given = Min(left, in_slice);
+		stream->in_last = in_given == left;
+		stream->out = (uint8 *) VARDATA(output) + size;
+		stream->out_left = out_given = Min(room - size, SLICE);
+
+		status = encoding ? coding->encode(stream) : coding->decode(stream);
+
+		left -= in_given - stream->in_left;
+		size += out_given - stream->out_left;
+		if (encoding && status == CODING_INVALID)
+			elog(ERROR, "coding \"%s\" failed: %s", coding->name, stream->fault);
+		check_status(coding, status, stream);
+		if (size > limit)
+		{
+			if (encoding)
+				ReportEncodedTooLarge(coding);
+			else
+				ReportDecodedTooLarge(coding);
+		}
+
+		stream->at_start = status == CODING_ENDED ||
+			(stream->at_start && stream->in_left == in_given);
+		if (status == CODING_ENDED)
+		{
+			if (left == 0)
+				break;
+			if (!coding->concatenates)
+				ReportTrailingBytes(coding, VARSIZE_ANY_EXHDR(input) - left, VARSIZE_ANY_EXHDR(input));
+		}
+		else if (left == 0 && stream->out_left > 0)
+		{
+			if (encoding)
+				elog(ERROR, "coding \"%s\" did not end", coding->name);
+			ReportTruncatedCoding(coding);
+		}
+	}
+
+	MemoryContextDelete(stream->memory);
+	output = repalloc(output, VARHDRSZ + size);
+	SET_VARSIZE(output, VARHDRSZ + size);
+	return output;
+}
+
+const Coding *
+GetCodingArgument(FunctionCallInfo fcinfo, int arg)
+{
+	text	   *name = PG_GETARG_TEXT_PP(arg);
+	const Coding *coding = CodingNamed(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+
+	if (coding == NULL)
+		ReportUnknownCoding(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	return coding;
+}
+
+bytea *
+EncodePayload(const Coding *coding, const bytea *payload, int level)
+{
+	CodingStream stream;
+
+	start_stream(&stream);
+	stream.flush = level >= coding->slow_level;
+	check_status(coding, coding->start_encoding(&stream, level, VARSIZE_ANY_EXHDR(payload)), &stream);
+	return run_stream(&stream, coding, payload, true);
+}
+
+/*
+ * cell_encode(payload bytea, coding text, level integer) -> bytea
+ *
+ * Not strict, as the level may be NULL.
+ */
+PG_FUNCTION_INFO_V1(cell_encode);
+Datum
+cell_encode(PG_FUNCTION_ARGS)
+{
+	const Coding *coding;
+	int			level;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+
+	coding = GetCodingArgument(fcinfo, 1);
+	if (!PG_ARGISNULL(2) && coding->encode == NULL)
+		ReportNoLevels(coding);
+	level = PG_ARGISNULL(2) ? coding->default_level : PG_GETARG_INT32(2);
+	if (level < coding->min_level || level > coding->max_level)
+		ReportLevel(coding, level);
+
+	if (coding->encode == NULL)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+
+	PG_RETURN_BYTEA_P(EncodePayload(coding, PG_GETARG_BYTEA_PP(0), level));
+}
+
+/* cell_decode(encoded bytea, coding text) -> bytea; strict */
+PG_FUNCTION_INFO_V1(cell_decode);
+Datum
+cell_decode(PG_FUNCTION_ARGS)
+{
+	const Coding *coding = GetCodingArgument(fcinfo, 1);
+	CodingStream stream;
+	bytea	   *encoded;
+
+	if (coding->decode == NULL)
+	{
+		if (toast_raw_datum_size(PG_GETARG_DATUM(0)) - VARHDRSZ > (Size) MaxPayloadSize())
+			ReportDecodedTooLarge(coding);
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+
+	encoded = PG_GETARG_BYTEA_PP(0);
+	start_stream(&stream);
+	check_status(coding, coding->start_decoding(&stream), &stream);
+	PG_RETURN_BYTEA_P(run_stream(&stream, coding, encoded, false));
+}

@@ -1,0 +1,142 @@
+/*
+ * bitplanes.h
+ *		A batch of numbers as planes: for each bit of the numbers, that bit of
+ *		all of them, 64 to a word.  Bit i of a plane is cell i's.
+ */
+#ifndef CB_BITPLANES_H
+#define CB_BITPLANES_H
+
+#include <stdbool.h>
+
+#include "format/byteorder.h"
+#include "format/cell.h"
+
+#define CB_BATCH_WORDS (CB_BATCH / 64)
+
+/* The planes of 64-bit numbers. */
+typedef uint64_t CbPlanes[64][CB_BATCH_WORDS];
+
+/* Swap the off-diagonal quarters of all squares of 2*width on the diagonal. */
+static inline __attribute__((always_inline)) void
+cb_swap_quarters(uint64_t *rows, int width, uint64_t low)
+{
+	for (int square = 0; square < 64; square += 2 * width)
+		for (int row = square; row < square + width; row++)
+		{
+			uint64_t	change = (rows[row] >> width ^ rows[row + width]) & low;
+
+			rows[row] ^= change << width;
+			rows[row + width] ^= change;
+		}
+}
+
+/*
+ * Transpose 64 x 64 bits: bit c of row r becomes bit r of row c.  By swapping
+ * quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
+ */
+static inline void
+cb_transpose(uint64_t *rows)
+{
+	cb_swap_quarters(rows, 32, 0x00000000ffffffff);
+	cb_swap_quarters(rows, 16, 0x0000ffff0000ffff);
+	cb_swap_quarters(rows, 8, 0x00ff00ff00ff00ff);
+	cb_swap_quarters(rows, 4, 0x0f0f0f0f0f0f0f0f);
+	cb_swap_quarters(rows, 2, 0x3333333333333333);
+	cb_swap_quarters(rows, 1, 0x5555555555555555);
+}
+
+/* The planes of count numbers; behind the last one they are zero. */
+static inline void
+cb_planes_of(const uint64_t *numbers, size_t count, CbPlanes planes)
+{
+	for (size_t word = 0; word < CB_BATCH_WORDS; word++)
+	{
+		uint64_t	rows[64] = {0};
+		size_t		first = word * 64;
+
+		if (first < count)
+		{
+			memcpy(rows, numbers + first,
+				   (count - first < 64 ? count - first : 64) * sizeof(*rows));
+			cb_transpose(rows);
+		}
+		for (int bit = 0; bit < 64; bit++)
+			planes[bit][word] = rows[bit];
+	}
+}
+
+/* The numbers of which these are the planes; room for CB_BATCH of them. */
+static inline void
+cb_numbers_of(CbPlanes planes, size_t count, uint64_t *numbers)
+{
+	for (size_t word = 0; word * 64 < count; word++)
+	{
+		uint64_t   *rows = numbers + word * 64;
+
+		for (int bit = 0; bit < 64; bit++)
+			rows[bit] = planes[bit][word];
+		cb_transpose(rows);
+	}
+}
+
+/* Bytes of a plane of so many cells. */
+static inline uint64_t
+cb_plane_size(uint64_t cells)
+{
+	return (cells + 7) / 8;
+}
+
+/* Store the part of a plane that is a batch's. */
+static inline void
+cb_put_plane(uint8_t *to, const uint64_t *plane, size_t count)
+{
+	size_t		word = 0;
+
+	for (; word < count / 64; word++)
+		cb_put_le64(to + 8 * word, plane[word]);
+	for (size_t byte = 8 * word; byte < cb_plane_size(count); byte++)
+		to[byte] = (uint8_t) (plane[word] >> (8 * (byte - 8 * word)));
+}
+
+/* Fetch it; false if there are bits behind the last cell. */
+static inline bool
+cb_get_plane(const uint8_t *from, uint64_t *plane, size_t count)
+{
+	if (count == CB_BATCH)
+	{
+		for (size_t word = 0; word < CB_BATCH_WORDS; word++)
+			plane[word] = cb_get_le64(from + 8 * word);
+		return true;
+	}
+	memset(plane, 0, CB_BATCH_WORDS * sizeof(*plane));
+	for (size_t byte = 0; byte < cb_plane_size(count); byte++)
+		plane[byte / 8] |= (uint64_t) from[byte] << (8 * (byte % 8));
+	return count % 64 == 0 || plane[count / 64] >> count % 64 == 0;
+}
+
+/*
+ * How many cells are in both planes.  Counts are added in fields of 2, 4, 8
+ * and at last 16 bits: the popcnt instruction cannot be taken for granted.
+ */
+static inline uint32_t
+cb_count_common(const uint64_t *a, const uint64_t *b)
+{
+	const uint64_t ones = 0x5555555555555555;
+	const uint64_t twos = 0x3333333333333333;
+	const uint64_t fours = 0x0f0f0f0f0f0f0f0f;
+	const uint64_t eights = 0x00ff00ff00ff00ff;
+	uint64_t	sum = 0;
+
+	for (int i = 0; i < CB_BATCH_WORDS; i++)
+	{
+		uint64_t	both = a[i] & b[i];
+
+		both -= both >> 1 & ones;
+		both = (both & twos) + (both >> 2 & twos);
+		sum += (both + (both >> 4)) & fours;
+	}
+	sum = (sum & eights) + (sum >> 8 & eights);
+	return (uint32_t) (sum * 0x0001000100010001 >> 48);
+}
+
+#endif							/* CB_BITPLANES_H */

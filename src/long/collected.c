@@ -1,0 +1,121 @@
+/*
+ * collected.c
+ *		cell_collected_phenotypes and cell_collected_intensities: what was collected of one cell.
+ *
+ * For each row of a query, so the value is not looked at as a whole.
+ */
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "format/byteorder.h"
+#include "errors.h"
+#include "long/feature_records.h"
+#include "utils/array.h"
+
+/* The value of the argument collected. */
+typedef struct Collected
+{
+	uint32		values;			/* of a cell */
+	Size		width;			/* of a cell, in bytes */
+	uint64		count;
+	const uint8 *cells;
+} Collected;
+
+/* An error, 22P03, unless the value has the form that the aggregate gives it. */
+static inline Collected
+open_collected(FunctionCallInfo fcinfo, const bool with_values)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	const uint8 *start = (uint8 *) VARDATA_ANY(bytes);
+	Size		size = VARSIZE_ANY_EXHDR(bytes);
+	Collected	collected;
+
+	collected.values = likely(size >= FEATURE_RESULT_HEADER) ? cb_get_le32(start) : 0;
+	if (unlikely(collected.values > FEATURES_MAX || (collected.values > 0) != with_values))
+		ReportCollectedValues(collected.values, with_values);
+	collected.width = FEATURE_RESULT_CELL(collected.values);
+	if (unlikely(size < FEATURE_RESULT_HEADER || (size - FEATURE_RESULT_HEADER) % collected.width != 0))
+		ReportCollectedSize(size, FEATURE_RESULT_HEADER, collected.width);
+	collected.count = (size - FEATURE_RESULT_HEADER) / collected.width;
+	collected.cells = start + FEATURE_RESULT_HEADER;
+	return collected;
+}
+
+/*
+ * The cell with the id of the argument cell_id, or NULL.  It is where it is if
+ * ids have no gaps; otherwise the search halves what is left.
+ */
+static inline const uint8 *
+find_cell(const Collected *collected, int64 cell_id)
+{
+	uint64		low = 0;
+	uint64		high = collected->count;
+	uint64		place = high > 0 ? (uint64) cell_id - cb_get_le32(collected->cells) : 0;
+
+	if (place >= high)
+		place = high / 2;
+	while (low < high)
+	{
+		const uint8 *cell = collected->cells + place * collected->width;
+		int64		found = cb_get_le32(cell);
+
+		if (found == cell_id)
+			return cell;
+		if (found < cell_id)
+			low = place + 1;
+		else
+			high = place;
+		place = low + (high - low) / 2;
+	}
+	return NULL;
+}
+
+/* cell_collected_phenotypes(collected bytea, cell_id bigint) -> bigint; strict */
+PG_FUNCTION_INFO_V1(cell_collected_phenotypes);
+Datum
+cell_collected_phenotypes(PG_FUNCTION_ARGS)
+{
+	Collected	collected = open_collected(fcinfo, false);
+	const uint8 *cell = find_cell(&collected, PG_GETARG_INT64(1));
+
+	if (cell == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64((int64) cb_get_le64(cell + sizeof(uint32)));
+}
+
+/*
+ * cell_collected_intensities(collected bytea, cell_id bigint) -> double precision[]; strict
+ *
+ * NULL for a cell that has none.
+ */
+PG_FUNCTION_INFO_V1(cell_collected_intensities);
+Datum
+cell_collected_intensities(PG_FUNCTION_ARGS)
+{
+	Collected	collected = open_collected(fcinfo, true);
+	const uint8 *cell = find_cell(&collected, PG_GETARG_INT64(1));
+	int			count = collected.values;
+	int			lower_bound = 1;
+	Datum		elements[FEATURES_MAX];
+	bool		nulls[FEATURES_MAX];
+	uint64		set;
+
+	if (cell == NULL)
+		PG_RETURN_NULL();
+	set = cb_get_le64(cell + sizeof(uint32));
+	if (set == 0)
+		PG_RETURN_NULL();
+
+	cell += FEATURE_RESULT_CELL(0);
+	for (int i = 0; i < count; i++)
+	{
+		uint64		bits = cb_get_le64(cell + i * sizeof(float8));
+		float8		value;
+
+		memcpy(&value, &bits, sizeof(value));
+		elements[i] = Float8GetDatum(value);
+		nulls[i] = !(set >> i & 1);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(elements, nulls, 1, &count, &lower_bound,
+											 FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}

@@ -1,0 +1,272 @@
+/*
+ * feature_records.c
+ *		Growing, joining and finishing what is collected of cells.
+ */
+#include "long/feature_records.h"
+
+#include "format/byteorder.h"
+#include "errors.h"
+#include "pack/huge_pages.h"
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "pack/radix_sort.h"
+#include "settings.h"
+
+/* A new state's buffer has few, as there may be a state for each of many groups. */
+#define FIRST_RECORDS 12
+
+/* Records between two looks for interrupts. */
+#define RECORDS_PER_CHECK 65536
+
+StaticAssertDecl(FEATURE_RESULT_CELL(0) < sizeof(FeatureRecord) &&
+				 FEATURE_RESULT_HEADER + FEATURE_RESULT_CELL(0) <= sizeof(FeatureRecord),
+				 "the result does not fit where the records were");
+
+FeatureRecords *
+FeatureRecordsCreate(MemoryContext context, const struct varlena *features, bool with_values)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	FeatureRecords *records = palloc0(sizeof(FeatureRecords));
+
+	records->features = FeatureListMake(features);
+	records->values = with_values ? records->features->count : 0;
+	records->width = sizeof(FeatureRecord) + records->values * sizeof(float8);
+	records->capacity = FIRST_RECORDS;
+	records->buffer = palloc(VARHDRSZ + records->capacity * records->width);
+	records->ascending = true;
+	records->cell_length = -1;
+	MemoryContextSwitchTo(caller);
+	return records;
+}
+
+/* The name of a cell, for an error message. */
+static const char *
+cell_name(uint32 cell_id)
+{
+	return psprintf("cell %u", cell_id);
+}
+
+static int
+compare_ids(const void *one, const void *other)
+{
+	uint32		one_id = ((const FeatureRecord *) one)->cell_id;
+	uint32		other_id = ((const FeatureRecord *) other)->cell_id;
+
+	return (one_id > other_id) - (one_id < other_id);
+}
+
+static int
+compare_for_sort(const void *one, const void *other, void *argument pg_attribute_unused())
+{
+	return compare_ids(one, other);
+}
+
+static void
+sort_records(FeatureRecords *records)
+{
+	char	   *first = (char *) FeatureRecordAt(records, 0);
+
+	if (records->ascending)
+		return;
+	if (records->width <= RADIX_SORT_MAX_WIDTH)
+		RadixSort(first, records->count, records->width, records->differing_bits);
+	else
+		qsort_interruptible(first, records->count, records->width, compare_for_sort, NULL);
+	records->ascending = true;
+}
+
+/* Add what a record has to another one of the same cell. */
+static void
+join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecord *from)
+{
+	uint64		twice = to->seen & from->seen;
+
+	if (unlikely(twice != 0))
+	{
+		int			bit = pg_rightmost_one_pos64(twice);
+
+		ReportFeatureTwice(records->features->name[bit], records->features->length[bit], cell_name(to->cell_id));
+	}
+	to->seen |= from->seen;
+	to->set |= from->set;
+	for (int i = 0; i < records->values; i++)
+		if (from->set >> i & 1)
+			memcpy(FeatureRecordValues(to) + i * sizeof(float8),
+				   FeatureRecordValues(from) + i * sizeof(float8), sizeof(float8));
+}
+
+/* The cells that the result can have. */
+static uint64
+max_cells(const FeatureRecords *records)
+{
+	return (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+}
+
+void
+FeatureRecordsJoin(FeatureRecords *records)
+{
+	uint64		max_count = max_cells(records);
+	uint64		count = 0;
+
+	sort_records(records);
+	for (uint64 i = 0; i < records->count; i++)
+	{
+		FeatureRecord *record = FeatureRecordAt(records, i);
+
+		if (i % RECORDS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (count > 0 && FeatureRecordAt(records, count - 1)->cell_id == record->cell_id)
+			join_record(records, FeatureRecordAt(records, count - 1), record);
+		else
+		{
+			if (i != count)
+				memcpy(FeatureRecordAt(records, count), record, records->width);
+			count++;
+		}
+	}
+	records->count = count;
+	/* The last record is not that of the last row any more. */
+	records->cell_length = -1;
+	if (count > max_count)
+		ReportFeaturesTooLarge(max_count);
+}
+
+/*
+ * Where joining has halved the records the buffer is not enlarged: it has, at
+ * most, four times as many records as there are cells.
+ */
+void
+FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
+{
+	uint64		size;
+
+	if (likely(records->count + more <= records->capacity))
+		return;
+	FeatureRecordsJoin(records);
+	if (records->count + more <= records->capacity / 2)
+		return;
+
+	records->capacity = Max(2 * records->capacity, records->count + more);
+	size = VARHDRSZ + records->capacity * records->width;
+	/* More than 32 bits can address, where they are all that there are. */
+	if (size > MaxAllocHugeSize)
+		ReportFeaturesTooLarge(max_cells(records));
+	records->buffer = repalloc_huge(records->buffer, size);
+	AdviseHugePages(records->buffer, size);
+}
+
+/* A further record, whose contents are left to the caller. */
+static FeatureRecord *
+add_record(FeatureRecords *records, uint32 cell_id)
+{
+	FeatureRecord *record;
+
+	FeatureRecordsMakeRoom(records, 1);
+	record = FeatureRecordAt(records, records->count);
+	record->cell_id = cell_id;
+	if (records->count > 0)
+	{
+		records->ascending &= compare_ids(FeatureRecordAt(records, records->count - 1), record) <= 0;
+		records->differing_bits |= cell_id ^ FeatureRecordAt(records, 0)->cell_id;
+	}
+	records->count++;
+	return record;
+}
+
+/* A cell_id in decimal digits, as it is written without leading zeros. */
+static uint32
+parse_cell_id(const char *text, int length)
+{
+	uint64		cell_id = 0;
+	bool		valid = length >= 1 && length <= CELL_ID_LENGTH && (text[0] != '0' || length == 1);
+
+	for (int i = 0; valid && i < length; i++)
+	{
+		valid = text[i] >= '0' && text[i] <= '9';
+		cell_id = 10 * cell_id + (text[i] - '0');
+	}
+	if (!valid || cell_id > PG_UINT32_MAX)
+		ReportCellText(text, length);
+	return (uint32) cell_id;
+}
+
+FeatureRecord *
+FeatureRecordsStart(FeatureRecords *records, const char *cell, int length)
+{
+	FeatureRecord *record = add_record(records, parse_cell_id(cell, length));
+
+	record->seen = record->set = 0;
+	records->cell_length = length;
+	memcpy(records->cell, cell, length);
+	return record;
+}
+
+void
+FeatureRecordsMerge(FeatureRecords *records, const FeatureRecords *other)
+{
+	FeatureRecordsMakeRoom(records, other->count);
+	for (uint64 i = 0; i < other->count; i++)
+	{
+		const FeatureRecord *from = FeatureRecordAt(other, i);
+
+		if (i % RECORDS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy(add_record(records, from->cell_id), from, records->width);
+	}
+	records->cell_length = -1;
+}
+
+/* Write a cell where it stands, or before. */
+static uint8 *
+put_cell(uint8 *to, const FeatureRecords *records, const FeatureRecord *from)
+{
+	const FeatureRecord record = *from;
+	const char *values = FeatureRecordValues(from);
+
+	cb_put_le32(to, record.cell_id);
+	to += sizeof(uint32);
+	cb_put_le64(to, record.set);
+	to += sizeof(uint64);
+	for (int i = 0; i < records->values; i++)
+	{
+		uint64		bits = 0;
+
+		if (record.set >> i & 1)
+			memcpy(&bits, values + i * sizeof(float8), sizeof(bits));
+		cb_put_le64(to, bits);
+		to += sizeof(uint64);
+	}
+	return to;
+}
+
+bytea *
+FeatureRecordsFinish(FeatureRecords *records)
+{
+	uint8	   *result = (uint8 *) records->buffer + VARHDRSZ;
+	uint8	   *to = result + FEATURE_RESULT_HEADER;
+
+	if (records->is_finished)
+		return (bytea *) records->buffer;
+
+	FeatureRecordsJoin(records);
+	for (uint64 i = 0; i < records->count; i++)
+	{
+		const FeatureRecord *record = FeatureRecordAt(records, i);
+		uint64		missing = records->features->all & ~record->seen;
+
+		if (i % RECORDS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (unlikely(missing != 0))
+		{
+			int			bit = pg_rightmost_one_pos64(missing);
+
+			ReportFeatureMissing(records->features->name[bit], records->features->length[bit],
+								 cell_name(record->cell_id));
+		}
+		to = put_cell(to, records, record);
+	}
+	cb_put_le32(result, records->values);
+	records->is_finished = true;
+	SET_VARSIZE(records->buffer, (char *) to - records->buffer);
+	return (bytea *) records->buffer;
+}

@@ -1,0 +1,79 @@
+/*
+ * module.c
+ *		Module start: magic block and settings.
+ */
+#include "compat.h"
+
+#include <limits.h>
+
+#include "miscadmin.h"
+#include "settings.h"
+#include "utils/acl.h"
+#include "utils/guc_tables.h"
+
+CELL_BINARY_MODULE;
+
+int			cell_binary_max_payload_size;
+bool		cell_binary_huge_pages;
+int			cell_binary_store_size;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/*
+ * Refuse a session that was started with an option for a setting that its role
+ * may not set.  Before the library is loaded PostgreSQL takes any name with a
+ * period, and the option replaces what the configuration of the server, a
+ * database or a role has: all that would be left is the default.
+ */
+static void
+refuse_option(const char *name, GucContext context)
+{
+	struct config_generic *setting = FindSetting(name);
+
+	if (setting == NULL || setting->source <= PGC_S_ARGV || setting->source >= PGC_S_OVERRIDE)
+		return;
+	if (context == PGC_SIGHUP)
+		ereport(ERROR,
+				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection", name),
+				 errhint("Remove it with ALTER DATABASE ... RESET, ALTER ROLE ... RESET or from the options of the connection, and set it in the configuration of the server.")));
+	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
+		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set parameter \"%s\"", name),
+				 errhint("Reconnect without it.")));
+}
+
+void
+_PG_init(void)
+{
+	const int	kilobyte = 1024;
+	const int	gigabyte = 1024 * 1024 * 1024;
+
+	refuse_option("cell_binary.max_payload_size", PGC_SUSET);
+	refuse_option("cell_binary.store_size", PGC_SIGHUP);
+
+	DefineCustomIntVariable("cell_binary.max_payload_size",
+							"Sets the maximum size of one payload of cells.",
+							"A bytea holds 5 bytes less than 1GB, whatever this is set to.",
+							&cell_binary_max_payload_size,
+							gigabyte, kilobyte, gigabyte,
+							PGC_SUSET, GUC_UNIT_BYTE,
+							NULL, NULL, NULL);
+	DefineCustomBoolVariable("cell_binary.huge_pages",
+							 "Asks for transparent huge pages for large payloads.",
+							 NULL,
+							 &cell_binary_huge_pages,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("cell_binary.store_size",
+							"Sets the size that all stored payloads of a database may have.",
+							"Those that were not used for the longest time make room; 0 stores none, and -1 sets no limit.",
+							&cell_binary_store_size,
+							8 * 1024, -1, MAX_KILOBYTES,
+							PGC_SIGHUP, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+	MarkGUCPrefixReserved("cell_binary");
+}

@@ -1,0 +1,448 @@
+/*
+ * cell_set.c
+ *		Growing, merging, sorting and encoding the cells of one payload.
+ */
+#include "pack/cell_set.h"
+
+#include "pack/cell_transfer.h"
+#include "errors.h"
+#include "pack/huge_pages.h"
+#include "miscadmin.h"
+#include "nodes/memnodes.h"
+#include "port/pg_bitutils.h"
+#include "pack/radix_sort.h"
+#include "settings.h"
+
+/* A new set's buffer.  Small, as there may be a set for each of many groups. */
+#define FIRST_BUFFER_SIZE 256
+
+#define CONTEXT_NAME "cell_binary cell sets"
+
+/* Assert what every function here leaves behind. */
+static void
+check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
+{
+	Assert(set->width == CellSetRecordWidth(set));
+	Assert(set->count <= set->capacity);
+	Assert(set->capacity <= set->max_count);
+	Assert(set->has_ids || !set->stores_ids);
+	Assert(set->has_ids || set->layout == &cb_compact);
+	Assert(set->layout != NULL || set->stores_ids);
+	Assert(!set->has_fractions || (set->layout != NULL && set->layout->takes_fractions));
+	Assert(set->stores_ids || set->ascending);
+}
+
+/*
+ * The context for the sets of an aggregate, made when its first set is.  It
+ * is looked up by name among the children, because it vanishes whenever the
+ * executor resets the aggregate's context, and a pointer would dangle.
+ */
+static MemoryContext
+cell_set_context(MemoryContext aggcontext)
+{
+	for (MemoryContext child = aggcontext->firstchild; child != NULL; child = child->nextchild)
+		if (strcmp(child->name, CONTEXT_NAME) == 0)
+			return child;
+	return AllocSetContextCreate(aggcontext, CONTEXT_NAME, ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Set the width of a record, and with it how many the buffer can take. */
+static void
+set_width(CellSet *set)
+{
+	set->width = CellSetRecordWidth(set);
+	set->capacity = Min((set->size - CellSetHeaderRoom(set->layout)) / set->width, set->max_count);
+}
+
+/* Give the set a buffer of that size. */
+static void
+set_buffer(CellSet *set, char *buffer, Size size)
+{
+	set->buffer = buffer;
+	set->size = size;
+	set->records = buffer + CellSetHeaderRoom(set->layout);
+	set_width(set);
+}
+
+/*
+ * A set of records.  Ids are stored from the beginning where the payload's
+ * cells would otherwise be larger than the records, and it could not be made
+ * in their place.
+ */
+static CellSet *
+create_set(MemoryContext aggcontext, const CbLayout *layout, uint32 body, uint64 max_count,
+		   bool has_ids, bool stores_ids)
+{
+	MemoryContext context = cell_set_context(aggcontext);
+	CellSet    *set = MemoryContextAllocZero(context, sizeof(CellSet));
+
+	set->layout = layout;
+	set->body = body;
+	set->max_count = max_count;
+	set->has_ids = has_ids;
+	set->stores_ids = stores_ids;
+	set->ascending = true;
+	set->last_id = -1;
+	set->extent = cb_extent_of_nothing();
+	set_buffer(set, MemoryContextAlloc(context, FIRST_BUFFER_SIZE), FIRST_BUFFER_SIZE);
+	return set;
+}
+
+CellSet *
+CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
+			  bool has_ids, bool has_fractions)
+{
+	CellSet    *set = create_set(aggcontext, layout,
+								 has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL,
+								 cb_layout_max_cells(layout, MaxPayloadSize()), has_ids,
+								 has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL);
+
+	set->has_fractions = has_fractions;
+	check_invariants(set);
+	return set;
+}
+
+CellSet *
+CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels)
+{
+	CellSet    *set = create_set(aggcontext, NULL, channels,
+								 MaxPayloadSize() / (ID_SIZE + channels), true, true);
+
+	check_invariants(set);
+	return set;
+}
+
+CellSet *
+CellSetCreateLike(MemoryContext aggcontext, const CellSet *other)
+{
+	if (other->layout == NULL)
+		return CellSetCreateIntensities(aggcontext, other->body);
+	return CellSetCreate(aggcontext, other->layout, other->has_ids, other->has_fractions);
+}
+
+/*
+ * The size of a buffer that has so many bytes: a power of two, as small chunks
+ * of a memory context are; a large one fills its mapping.
+ */
+static Size
+buffer_size(Size bytes)
+{
+	if (bytes <= ALLOCSET_SEPARATE_THRESHOLD)
+		return pg_nextpower2_64(bytes);
+	return pg_nextpower2_64(bytes + LARGE_CHUNK_OVERHEAD) - LARGE_CHUNK_OVERHEAD;
+}
+
+/* Never larger than the largest payload needs. */
+void
+CellSetGrow(CellSet *set, uint64 more)
+{
+	Size		room = CellSetHeaderRoom(set->layout);
+	Size		size;
+
+	Assert(!set->is_finished);
+	if (more > set->max_count - set->count)
+	{
+		if (set->layout == NULL)
+			ReportIntensitiesTooLarge(set->body, set->max_count);
+		ReportPayloadTooLarge(set->layout, set->max_count);
+	}
+
+	size = buffer_size(room + (set->count + more) * set->width);
+	size = Min(size, room + set->max_count * set->width);
+	Assert(size >= set->size);
+	set_buffer(set, repalloc_huge(set->buffer, size), size);
+	AdviseHugePages(set->buffer, size);
+	check_invariants(set);
+}
+
+/* Copy a record without an id to one with it. */
+static void
+spread_record(char *to, const char *from, uint32 from_width, uint32 cell_id)
+{
+	memmove(to + ID_SIZE, from, from_width);
+	memcpy(to, &cell_id, ID_SIZE);
+}
+
+/* From the last record on, so that none is overwritten before it has moved. */
+void
+CellSetStoreIds(CellSet *set)
+{
+	uint32		old_width = set->width;
+
+	Assert(!set->stores_ids);
+	set->stores_ids = true;
+	set_width(set);
+	if (set->count > set->capacity)
+		CellSetGrow(set, 0);
+	if (set->count == 0)
+		return;
+
+	for (uint64 i = set->count; i-- > 0;)
+	{
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		spread_record(set->records + i * set->width, set->records + i * old_width,
+					  old_width, set->first_id + i);
+	}
+
+	/* Of numbers in sequence, the first and last differ in the highest bit. */
+	set->last_id = set->first_id + (int64) set->count - 1;
+	set->differing_bits = set->first_id ^ (uint32) set->last_id;
+	check_invariants(set);
+}
+
+/* The id of the last record; -1 if there is none. */
+static int64
+last_id(const CellSet *set)
+{
+	return set->stores_ids ? set->last_id : set->first_id + (int64) set->count - 1;
+}
+
+/* Copy records of another set behind the last one. */
+static void
+append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
+{
+	char	   *to = set->records + set->count * set->width;
+	const char *from = other->records + first * other->width;
+
+	if (other->is_trimmed)
+		CellSetExpand(other, first, count, (uint8 *) to, set->stores_ids);
+	else if (set->width == other->width)
+		memcpy(to, from, count * set->width);
+	else
+		for (uint64 i = 0; i < count; i++)
+			spread_record(to + i * set->width, from + i * other->width,
+						  other->width, other->first_id + (uint32) (first + i));
+}
+
+void
+CellSetMerge(CellSet *set, const CellSet *other)
+{
+	bool		in_order;
+
+	Assert(!set->is_finished);
+	Assert(set->has_ids == other->has_ids);
+	if (set->layout == NULL && set->body != other->body)
+		ReportMixedChannels(set->body, other->body);
+	if (set->layout != other->layout)
+		ReportMixedLayouts(set->layout, other->layout);
+	if (set->has_fractions != other->has_fractions)
+		elog(ERROR, "cell sets with and without fractions cannot be merged");
+	if (other->count == 0)
+		return;
+
+	if (set->count == 0)
+		set->first_id = other->first_id;
+	in_order = set->count == 0 || other->first_id > last_id(set);
+
+	if (set->has_ids && !set->stores_ids &&
+		(other->stores_ids || other->first_id != set->first_id + set->count))
+		CellSetStoreIds(set);
+	if (other->count > set->capacity - set->count)
+		CellSetGrow(set, other->count);
+
+	for (uint64 i = 0; i < other->count; i += CB_BATCH)
+	{
+		uint64		count = Min(CB_BATCH, other->count - i);
+
+		CHECK_FOR_INTERRUPTS();
+		append_records(set, other, i, count);
+		set->count += count;
+	}
+
+	if (set->stores_ids)
+	{
+		set->ascending = set->ascending && other->ascending && in_order;
+		set->last_id = last_id(other);
+		set->differing_bits |= (set->first_id ^ other->first_id) |
+			(other->stores_ids ? other->differing_bits : other->first_id ^ (uint32) last_id(other));
+	}
+	cb_extent_unite(&set->extent, &other->extent);
+	check_invariants(set);
+}
+
+/*
+ * Copy the cells from first on into a batch.  To be inlined where width and
+ * the flags are constants.
+ */
+static pg_attribute_always_inline void
+load_records(const CellSet *set, uint64 first, CbBatch *batch,
+			 const bool has_fractions, const bool stores_ids)
+{
+	const uint32 id_size = stores_ids ? ID_SIZE : 0;
+	const uint32 width = id_size + (has_fractions ? sizeof(Centroid) : CB_COMPACT_CELL);
+	const uint8 *record = (const uint8 *) set->records + first * width;
+
+	Assert(set->width == width);
+	batch->count = Min(CB_BATCH, set->count - first);
+	for (size_t i = 0; i < batch->count; i++, record += width)
+	{
+		if (stores_ids)
+			memcpy(&batch->cell_id[i], record, ID_SIZE);
+		else
+			batch->cell_id[i] = set->first_id + (uint32) (first + i);
+
+		if (has_fractions)
+		{
+			Centroid	centroid;
+
+			memcpy(&centroid, record + id_size, sizeof(centroid));
+			batch->x[i] = centroid.x;
+			batch->y[i] = centroid.y;
+			batch->phenotypes[i] = centroid.phenotypes;
+		}
+		else
+		{
+			const uint8 *cell = record + id_size;
+
+			batch->x[i] = (int32) cb_get_le32(cell);
+			batch->y[i] = (int32) cb_get_le32(cell + 4);
+			batch->phenotypes[i] = cb_get_le64(cell + CB_COMPACT_MASK);
+		}
+	}
+}
+
+void
+CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch)
+{
+	if (set->has_fractions)
+	{
+		if (set->stores_ids)
+			load_records(set, first, batch, true, true);
+		else
+			load_records(set, first, batch, true, false);
+	}
+	else
+	{
+		if (set->stores_ids)
+			load_records(set, first, batch, false, true);
+		else
+			load_records(set, first, batch, false, false);
+	}
+}
+
+/*
+ * Make the payload of layout compact, whose cells are the records without
+ * their ids: in place, and nothing is to be done if there are none.
+ */
+static bytea *
+strip_ids(CellSet *set)
+{
+	const Size	size = CellSetHeaderRoom(&cb_compact) + set->count * CB_COMPACT_CELL;
+	uint32		previous = 0;
+
+	if (set->stores_ids)
+		for (uint64 i = 0; i < set->count; i++)
+		{
+			const char *record = set->records + i * (ID_SIZE + CB_COMPACT_CELL);
+			uint32		cell_id;
+
+			if (i % CB_BATCH == 0)
+				CHECK_FOR_INTERRUPTS();
+			memcpy(&cell_id, record, ID_SIZE);
+			if (i > 0 && cell_id == previous)
+				ReportRepeatedId(cell_id);
+			previous = cell_id;
+			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
+		}
+	cb_compact_put_header((uint8 *) set->buffer + VARHDRSZ, set->count);
+	SET_VARSIZE(set->buffer, size);
+	return (bytea *) set->buffer;
+}
+
+/*
+ * Make the payload of intensities, which is the records with their ids
+ * big-endian: in place.
+ */
+static bytea *
+turn_ids(CellSet *set)
+{
+	int64		previous = -1;
+
+	for (uint64 i = 0; i < set->count; i++)
+	{
+		uint8	   *record = (uint8 *) set->records + i * set->width;
+		uint32		cell_id;
+
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy(&cell_id, record, ID_SIZE);
+		if (cell_id == previous)
+			ReportRepeatedId(cell_id);
+		previous = cell_id;
+		cb_put_be32(record, cell_id);
+	}
+	SET_VARSIZE(set->buffer, VARHDRSZ + set->count * set->width);
+	return (bytea *) set->buffer;
+}
+
+/*
+ * Encode the cells.  In place, a batch is read before it is overwritten, and
+ * as the payload's cells are not larger than the records, it is the only one.
+ */
+static bytea *
+encode_set(CellSet *set, bool in_place)
+{
+	CbBatch		batch;
+	CbWriter	writer;
+	bytea	   *payload;
+	uint64		size;
+
+	cb_writer_init(&writer, set->layout, set->count, &set->extent);
+	if (cb_writer_must_measure(&writer))
+		for (uint64 i = 0; i < set->count; i += CB_BATCH)
+		{
+			CHECK_FOR_INTERRUPTS();
+			CellSetLoadBatch(set, i, &batch);
+			if (!cb_writer_measure(&writer, &batch))
+				ReportFault(set->layout, &writer.fault);
+		}
+
+	size = cb_writer_size(&writer);
+	if (size > (uint64) MaxPayloadSize())
+		ReportMeasuredTooLarge(set->layout, set->count, size);
+	if (in_place)
+		payload = (bytea *) set->buffer;
+	else
+	{
+		payload = palloc(VARHDRSZ + size);
+		AdviseHugePages(payload, VARHDRSZ + size);
+	}
+	SET_VARSIZE(payload, VARHDRSZ + size);
+
+	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
+	for (uint64 i = 0; i < set->count; i += CB_BATCH)
+	{
+		CHECK_FOR_INTERRUPTS();
+		CellSetLoadBatch(set, i, &batch);
+		if (!cb_writer_write(&writer, &batch))
+			ReportFault(set->layout, &writer.fault);
+	}
+	return payload;
+}
+
+bytea *
+CellSetPayload(CellSet *set)
+{
+	check_invariants(set);
+	if (set->is_finished)
+		return (bytea *) set->buffer;
+
+	if (!set->ascending)
+	{
+		RadixSort(set->records, set->count, set->width, set->differing_bits);
+		set->ascending = true;
+	}
+
+	if (set->layout == NULL)
+	{
+		set->is_finished = true;
+		return turn_ids(set);
+	}
+	if (set->layout->cell_size == 0)
+		return encode_set(set, false);
+
+	Assert(set->width >= set->layout->cell_size);
+	set->is_finished = true;
+	return set->layout == &cb_compact ? strip_ids(set) : encode_set(set, true);
+}

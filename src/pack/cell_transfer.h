@@ -1,0 +1,30 @@
+/*
+ * cell_transfer.h
+ *		A set of cells as bytes, for another process of the same server.
+ */
+#ifndef CELL_BINARY_CELL_TRANSFER_H
+#define CELL_BINARY_CELL_TRANSFER_H
+
+#include "pack/cell_set.h"
+
+/*
+ * The bytes: they are the set's own buffer, so that cells cannot be added any
+ * more; asked for again, they are the same.
+ */
+extern bytea *CellSetSerialize(CellSet *set);
+
+/*
+ * The set that comes back is to be merged into another one.  It lives in the
+ * current context, and its records are those in the bytes: both only as long
+ * as the bytes do.
+ */
+extern CellSet *CellSetDeserialize(const bytea *bytes);
+
+/*
+ * Write count records of such a set, from first on, as they were before they
+ * were trimmed; their ids, if there are any, stored or not.
+ */
+extern void CellSetExpand(const CellSet *set, uint64 first, uint64 count,
+						  uint8 *to, bool with_ids);
+
+#endif							/* CELL_BINARY_CELL_TRANSFER_H */

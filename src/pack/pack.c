@@ -1,0 +1,255 @@
+/*
+ * pack.c
+ *		The aggregate cell_pack: argument rules, and the calls that the
+ *		executor makes for an aggregate.  All but the transition functions are
+ *		those of cell_pack_intensities, too.
+ */
+#include "cell_id_argument.h"
+#include "pack/cell_set.h"
+#include "pack/cell_transfer.h"
+#include "errors.h"
+#include "layout_argument.h"
+
+/*
+ * Arguments of the transition functions behind the state:
+ *
+ *	x, y, phenotypes
+ *	cell_id, x, y, phenotypes
+ *	cell_id, x, y, phenotypes, layout
+ */
+enum
+{
+	ARGS_WITHOUT_ID = 4,
+	ARGS_WITH_ID = 5,
+	ARGS_WITH_LAYOUT = 6
+};
+
+/* The state so far, or NULL before the first row. */
+static inline CellSet *
+current_set(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(0) ? NULL : (CellSet *) PG_GETARG_POINTER(0);
+}
+
+/*
+ * The first row's set.  Where the coordinates can have fractions, the layout
+ * decides whether they are kept.
+ */
+static CellSet *
+create_set(FunctionCallInfo fcinfo, bool fractions)
+{
+	const CbLayout *layout = &cb_compact;
+	MemoryContext aggcontext;
+
+	if (!AggCheckCallContext(fcinfo, &aggcontext))
+		elog(ERROR, "cell_pack transition function called in non-aggregate context");
+
+	if (PG_NARGS() == ARGS_WITH_LAYOUT)
+		layout = GetLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1);
+	return CellSetCreate(aggcontext, layout, PG_NARGS() >= ARGS_WITH_ID,
+						 fractions && layout->takes_fractions);
+}
+
+/* Which row is the current one, for an error message. */
+static const char *
+row_name(FunctionCallInfo fcinfo)
+{
+	CellSet    *set = current_set(fcinfo);
+
+	if (PG_NARGS() >= ARGS_WITH_ID && !PG_ARGISNULL(1))
+		return psprintf("cell_id " INT64_FORMAT, PG_GETARG_INT64(1));
+	return psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1);
+}
+
+/* Refuse a row in which an argument is NULL. */
+static void
+refuse_nulls(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {"cell_id", "x", "y", "phenotypes"};
+	const char *const *name = PG_NARGS() >= ARGS_WITH_ID ? names : names + 1;
+
+	for (int i = 1; i < Min(PG_NARGS(), ARGS_WITH_ID); i++)
+		if (PG_ARGISNULL(i))
+			ReportNullArgument(name[i - 1], row_name(fcinfo));
+	ReportNullLayout();
+}
+
+/*
+ * A double precision coordinate, refused unless truncation gives an int32.
+ * The comparison is also false for NaN.
+ */
+static inline double
+get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
+{
+	double		value = PG_GETARG_FLOAT8(arg);
+
+	if (unlikely(!(value > (double) PG_INT32_MIN - 1 && value < (double) PG_INT32_MAX + 1)))
+		ReportCoordinate(axis, value, row_name(fcinfo));
+	return value;
+}
+
+/*
+ * Add one row to the set; all that the transition functions have in common.
+ * The number of arguments is a constant where this is called, and so is the
+ * work that it saves.
+ */
+static pg_attribute_always_inline Datum
+add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
+{
+	const bool	with_id = args >= ARGS_WITH_ID;
+	const int	first = with_id ? 2 : 1;
+	CellSet    *set = current_set(fcinfo);
+	double		x = 0;			/* if there are fractions */
+	double		y = 0;
+	int32		pixel_x;
+	int32		pixel_y;
+	uint32		cell_id = 0;
+	uint64		phenotypes;
+	uint8	   *record;
+
+	for (int i = 1; i < args; i++)
+		if (unlikely(PG_ARGISNULL(i)))
+			refuse_nulls(fcinfo);
+
+	if (with_id)
+		cell_id = GetCellId(fcinfo, 1);
+	phenotypes = (uint64) PG_GETARG_INT64(first + 2);
+
+	if (unlikely(set == NULL))
+		set = create_set(fcinfo, fractions);
+	else if (args == ARGS_WITH_LAYOUT)
+		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
+
+	if (fractions)
+	{
+		x = get_centroid(fcinfo, first, "x");
+		y = get_centroid(fcinfo, first + 1, "y");
+		pixel_x = (int32) x;
+		pixel_y = (int32) y;
+	}
+	else
+	{
+		pixel_x = PG_GETARG_INT32(first);
+		pixel_y = PG_GETARG_INT32(first + 1);
+	}
+
+	if (args == ARGS_WITH_LAYOUT && set->layout->needs_extent)
+		cb_extent_add(&set->extent, fractions ? x : pixel_x, fractions ? y : pixel_y);
+
+	record = with_id ? CellSetNextWithId(set, cell_id) : CellSetNext(set);
+	if (args == ARGS_WITH_LAYOUT && set->has_fractions)
+		CellSetPutCentroid(record, x, y, phenotypes);
+	else
+		cb_compact_put_cell(record, pixel_x, pixel_y, phenotypes);
+	PG_RETURN_POINTER(set);
+}
+
+/* The forms of the aggregate that share a C function differ in their arguments. */
+static pg_attribute_always_inline Datum
+add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
+{
+	switch (PG_NARGS())
+	{
+		case ARGS_WITHOUT_ID:
+			return add_row(fcinfo, ARGS_WITHOUT_ID, fractions);
+		case ARGS_WITH_ID:
+			return add_row(fcinfo, ARGS_WITH_ID, fractions);
+		case ARGS_WITH_LAYOUT:
+			return add_row(fcinfo, ARGS_WITH_LAYOUT, fractions);
+		default:
+			elog(ERROR, "cell_pack transition function called with %d arguments", PG_NARGS());
+	}
+}
+
+/*
+ * cell_pack_transfn(internal, [cell_id bigint,] x integer, y integer,
+ *					 phenotypes bigint [, layout text]) -> internal
+ */
+PG_FUNCTION_INFO_V1(cell_pack_transfn_integer);
+Datum
+cell_pack_transfn_integer(PG_FUNCTION_ARGS)
+{
+	return add_row_of_any_form(fcinfo, false);
+}
+
+/* The same for x and y in double precision. */
+PG_FUNCTION_INFO_V1(cell_pack_transfn_double);
+Datum
+cell_pack_transfn_double(PG_FUNCTION_ARGS)
+{
+	return add_row_of_any_form(fcinfo, true);
+}
+
+/* cell_pack_combinefn(internal, internal) -> internal; not strict */
+PG_FUNCTION_INFO_V1(cell_pack_combinefn);
+Datum
+cell_pack_combinefn(PG_FUNCTION_ARGS)
+{
+	CellSet    *set = current_set(fcinfo);
+	CellSet    *other = PG_ARGISNULL(1) ? NULL : (CellSet *) PG_GETARG_POINTER(1);
+	MemoryContext aggcontext;
+
+	if (!AggCheckCallContext(fcinfo, &aggcontext))
+		elog(ERROR, "cell_pack_combinefn called in non-aggregate context");
+
+	if (other == NULL)
+	{
+		if (set == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(set);
+	}
+	/* The other one is gone after this call, so even a first one is copied. */
+	if (set == NULL)
+		set = CellSetCreateLike(aggcontext, other);
+	CellSetMerge(set, other);
+	PG_RETURN_POINTER(set);
+}
+
+/*
+ * cell_pack_serialfn(internal) -> bytea; strict
+ *
+ * Hands out the state's own buffer, behind whose cells it writes the rest.
+ */
+PG_FUNCTION_INFO_V1(cell_pack_serialfn);
+Datum
+cell_pack_serialfn(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "cell_pack_serialfn called in non-aggregate context");
+	bytes = CellSetSerialize((CellSet *) PG_GETARG_POINTER(0));
+	HandOverAggregateResult(fcinfo, bytes);
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+/* cell_pack_deserialfn(bytea, internal) -> internal; strict */
+PG_FUNCTION_INFO_V1(cell_pack_deserialfn);
+Datum
+cell_pack_deserialfn(PG_FUNCTION_ARGS)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "cell_pack_deserialfn called in non-aggregate context");
+	PG_RETURN_POINTER(CellSetDeserialize(PG_GETARG_BYTEA_PP(0)));
+}
+
+/*
+ * cell_pack_finalfn(internal) -> bytea; NULL without rows
+ *
+ * It may turn the state into the payload, hence FINALFUNC_MODIFY =
+ * READ_WRITE.  It may still be called again: a rescan of a hashed aggregate
+ * finalizes the same states.
+ */
+PG_FUNCTION_INFO_V1(cell_pack_finalfn);
+Datum
+cell_pack_finalfn(PG_FUNCTION_ARGS)
+{
+	CellSet    *set = current_set(fcinfo);
+	bytea	   *payload;
+
+	if (set == NULL)
+		PG_RETURN_NULL();
+	payload = CellSetPayload(set);
+	HandOverAggregateResult(fcinfo, payload);
+	PG_RETURN_BYTEA_P(payload);
+}

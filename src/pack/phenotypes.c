@@ -1,0 +1,90 @@
+/*
+ * phenotypes.c
+ *		Phenotype masks out of booleans: one row with a column for each
+ *		feature, or one row for each feature.
+ */
+#include "compat.h"
+
+#include "access/tupmacs.h"
+#include "errors.h"
+#include "study/study_errors.h"
+#include "utils/array.h"
+
+enum
+{
+	FEATURES = 64				/* bits of a mask */
+};
+
+/*
+ * cell_phenotypes(VARIADIC boolean[]) -> bigint
+ *
+ * The first argument is bit 0.  An empty array gives 0.
+ */
+PG_FUNCTION_INFO_V1(cell_phenotypes);
+Datum
+cell_phenotypes(PG_FUNCTION_ARGS)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
+	const bool *positives = (const bool *) ARR_DATA_PTR(array);
+	int			features = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	uint64		mask = 0;
+
+	if (ARR_NDIM(array) > 1)
+		ReportFeatureDimensions(ARR_NDIM(array));
+	if (features > FEATURES)
+		ReportTooManyFeatures(features, FEATURES);
+	if (array_contains_nulls(array))
+	{
+		int			null_feature = 0;
+
+		while (!att_isnull(null_feature, ARR_NULLBITMAP(array)))
+			null_feature++;
+		ReportNullFeature(null_feature);
+	}
+
+	for (int i = 0; i < features; i++)
+		mask |= (uint64) positives[i] << i;
+	PG_RETURN_INT64((int64) mask);
+}
+
+/*
+ * cell_phenotypes_transfn(mask bigint, feature integer, positive boolean)
+ *		-> bigint
+ *
+ * Sets bit feature if positive.  Not strict, so that a NULL is an error; the
+ * mask is NULL before the first row.
+ */
+PG_FUNCTION_INFO_V1(cell_phenotypes_transfn);
+Datum
+cell_phenotypes_transfn(PG_FUNCTION_ARGS)
+{
+	uint64		mask = PG_ARGISNULL(0) ? 0 : (uint64) PG_GETARG_INT64(0);
+	int32		feature;
+
+	if (PG_ARGISNULL(1))
+		ReportNullArgument("feature", NULL);
+	feature = PG_GETARG_INT32(1);
+	if (feature < 0 || feature >= FEATURES)
+		ReportFeatureIndex(feature, FEATURES - 1);
+	if (PG_ARGISNULL(2))
+		ReportNullArgument("positive", psprintf("feature %d", feature));
+
+	mask |= (uint64) PG_GETARG_BOOL(2) << feature;
+	PG_RETURN_INT64((int64) mask);
+}
+
+/*
+ * cell_positive(value bigint) -> boolean; strict
+ *
+ * A feature from an integer column.  Errors: 22003 for others than 0 and 1.
+ */
+PG_FUNCTION_INFO_V1(cell_positive);
+Datum
+cell_positive(PG_FUNCTION_ARGS)
+{
+	int64		value = PG_GETARG_INT64(0);
+
+	if (value != 0 && value != 1)
+		ReportNotPositive(value);
+	PG_RETURN_BOOL(value == 1);
+}

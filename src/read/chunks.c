@@ -1,0 +1,36 @@
+/*
+ * chunks.c
+ *		The number of chunks of a payload, for cell_chunks and
+ *		cell_data_chunks, which are SQL.
+ */
+#include "compat.h"
+
+#include "study/study_errors.h"
+
+/*
+ * cell_chunk_count(bytes bigint, chunk_bytes integer) -> integer; not strict
+ *
+ * 0 for a NULL payload.  Errors: 22004 if chunk_bytes is NULL, 22023 if a chunk
+ * would have no bytes, 22003 if an integer cannot count the chunks.
+ */
+PG_FUNCTION_INFO_V1(cell_chunk_count);
+Datum
+cell_chunk_count(PG_FUNCTION_ARGS)
+{
+	int64		bytes;
+	int64		chunks;
+	int32		chunk_bytes;
+
+	if (PG_ARGISNULL(1))
+		ReportNullStudyArgument("chunk_bytes");
+	chunk_bytes = PG_GETARG_INT32(1);
+	if (chunk_bytes < 1)
+		ReportChunkSize(chunk_bytes);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT32(0);
+	bytes = PG_GETARG_INT64(0);
+	chunks = bytes / chunk_bytes + (bytes % chunk_bytes != 0);
+	if (bytes < 0 || chunks > PG_INT32_MAX)
+		ReportChunkCount(bytes, chunk_bytes);
+	PG_RETURN_INT32((int32) chunks);
+}

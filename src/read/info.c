@@ -1,0 +1,94 @@
+/*
+ * info.c
+ *		What can be said of a payload without giving its cells: cell_info,
+ *		cell_count and cell_empty.
+ */
+#include "read/payload.h"
+
+#include "access/htup_details.h"
+#include "errors.h"
+#include "funcapi.h"
+#include "layout_argument.h"
+#include "miscadmin.h"
+
+/*
+ * cell_info(payload bytea, layout text)
+ *		-> (cells bigint, bytes bigint, min_x, max_x, min_y, max_y bigint)
+ *
+ * The extent is NULL when there are no cells.  The whole payload is
+ * validated.
+ */
+PG_FUNCTION_INFO_V1(cell_info);
+Datum
+cell_info(PG_FUNCTION_ARGS)
+{
+	CbBatch		batch;
+	CbReader	reader;
+	TupleDesc	descriptor;
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	PayloadOpen(&reader, fcinfo, 0, 1);
+	while (PayloadRead(&reader, &batch))
+		;
+
+	values[0] = Int64GetDatum(reader.cells);
+	values[1] = Int64GetDatum(reader.size);
+	if (reader.cells > 0)
+	{
+		values[2] = Int64GetDatum((int64) reader.extent.min_x);
+		values[3] = Int64GetDatum((int64) reader.extent.max_x);
+		values[4] = Int64GetDatum((int64) reader.extent.min_y);
+		values[5] = Int64GetDatum((int64) reader.extent.max_y);
+	}
+	else
+		memset(nulls + 2, true, 4 * sizeof(bool));
+
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}
+
+/*
+ * cell_count(payload bytea, all_of bigint, none_of bigint, layout text) -> bigint
+ *
+ * Cells that are positive for every feature in all_of and for none in
+ * none_of.  Reads the header and the masks, and validates nothing else.
+ */
+PG_FUNCTION_INFO_V1(cell_count);
+Datum
+cell_count(PG_FUNCTION_ARGS)
+{
+	const uint64 cells_per_check = 1024 * CB_BATCH;
+	CbReader	reader;
+	uint64		found = 0;
+
+	PayloadOpen(&reader, fcinfo, 0, 3);
+	for (uint64 first = 0; first < reader.cells; first += cells_per_check)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found += cb_reader_count(&reader, first, Min(cells_per_check, reader.cells - first),
+								 (uint64) PG_GETARG_INT64(1), (uint64) PG_GETARG_INT64(2));
+	}
+	PG_RETURN_INT64((int64) found);
+}
+
+/* cell_empty(layout text) -> bytea: the payload of a slide without cells */
+PG_FUNCTION_INFO_V1(cell_empty);
+Datum
+cell_empty(PG_FUNCTION_ARGS)
+{
+	const CbLayout *layout = GetLayoutArgument(fcinfo, 0);
+	const CbExtent nothing = cb_extent_of_nothing();
+	CbWriter	writer;
+	bytea	   *payload;
+	Size		size;
+
+	cb_writer_init(&writer, layout, 0, &nothing);
+	size = VARHDRSZ + cb_writer_size(&writer);
+	payload = palloc(size);
+	SET_VARSIZE(payload, size);
+	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
+	PG_RETURN_BYTEA_P(payload);
+}

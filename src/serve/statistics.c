@@ -1,0 +1,88 @@
+/*
+ * statistics.c
+ *		Counters of the use of the store, by study: the table cell_store_count.
+ */
+#include "serve/statistics.h"
+
+#include "access/htup_details.h"
+#include "serve/attempt.h"
+#include "catalog/indexing.h"
+#include "study/own_table.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#define COUNTERS ((int) (sizeof(StoreCounts) / sizeof(int64)))
+
+/* A row of the table: int32 and padding, then the counters. */
+typedef struct CountRow
+{
+	int32		study;
+	StoreCounts counts;
+} CountRow;
+
+StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)), "CountRow is not laid out as the table is");
+
+/* A row that a study does not have yet. */
+typedef struct FirstCount
+{
+	Relation	table;
+	int32		study;
+	const int64 *counters;
+} FirstCount;
+
+static void
+insert_row(void *argument)
+{
+	FirstCount *first = argument;
+	Datum		values[1 + COUNTERS];
+	bool		isnull[1 + COUNTERS] = {false};
+	HeapTuple	row;
+
+	values[0] = Int32GetDatum(first->study);
+	for (int i = 0; i < COUNTERS; i++)
+		values[1 + i] = Int64GetDatum(first->counters[i]);
+	row = heap_form_tuple(RelationGetDescr(first->table), values, isnull);
+	CatalogTupleInsert(first->table, row);
+	heap_freetuple(row);
+}
+
+void
+CountStoreUse(Oid schema, int32 study, StoreCounts counts)
+{
+	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
+	const int64 *more = (const int64 *) &counts;
+	SnapshotData dirty;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	/* One row is alive, unless two sessions added one at once. */
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
+	scan = systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, &dirty, 1, &key);
+	if (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		int64	   *counters = (int64 *) &((CountRow *) GETSTRUCT(row))->counts;
+
+		LockTupleInPlace(scan);
+		for (int i = 0; i < COUNTERS; i++)
+			counters[i] += more[i];
+		UnlockTupleInPlace(scan);
+		systable_endscan(scan);
+	}
+	else
+	{
+		/*
+		 * The first use of the study, or after a crash, which empties the table.
+		 * What cannot be counted is served all the same.
+		 */
+		FirstCount	first = {table, study, more};
+		ErrorData  *error;
+
+		systable_endscan(scan);
+		error = Attempt(insert_row, &first, IsLackOfResources);
+		if (error != NULL)
+			FreeErrorData(error);
+	}
+	table_close(table, NoLock);
+}

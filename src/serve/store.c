@@ -1,0 +1,404 @@
+/*
+ * store.c
+ *		The store of ready payloads: the table cell_payload.
+ */
+#include "serve/store.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "serve/attempt.h"
+#include "catalog/indexing.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "study/own_table.h"
+#include "settings.h"
+#include "storage/bufmgr.h"
+#include "storage/freespace.h"
+#include "storage/lock.h"
+#include "serve/statistics.h"
+#include "study/study_errors.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+/* The columns of cell_payload. */
+enum
+{
+	PAYLOAD_STUDY = 1,
+	PAYLOAD_SAMPLE_HASH,
+	PAYLOAD_PACKED_BY,
+	PAYLOAD_SOURCE_STATE,
+	PAYLOAD_CELLS,
+	PAYLOAD_BYTES,
+	PAYLOAD_USED_AT,
+	PAYLOAD_SAMPLE,
+	PAYLOAD_LAYOUT,
+	PAYLOAD_CODING,
+	PAYLOAD_ETAG,
+	PAYLOAD_AS_OF,
+	PAYLOAD_PAYLOAD,
+	PAYLOAD_COLUMNS = PAYLOAD_PAYLOAD
+};
+
+/* Those of fixed width, as they stand at the start of a row. */
+typedef struct PayloadRow
+{
+	int32		study;
+	int64		sample_hash;
+	FullTransactionId packed_by;
+	int64		source_state;
+	int64		cells;
+	int64		bytes;
+	TimestampTz used_at;
+} PayloadRow;
+
+StaticAssertDecl(offsetof(PayloadRow, used_at) == DOUBLEALIGN(sizeof(int32)) + 5 * sizeof(int64),
+				 "PayloadRow is not laid out as the table is");
+
+/*
+ * Refuse a store that outlives a crash: an unlogged table, which does not, can
+ * be the source of what is in it.
+ */
+static void
+check_unlogged(Relation table)
+{
+	if (RelationIsPermanent(table))
+		ReportPersistence("cell_payload", "unlogged");
+}
+
+/* A row is formed in one piece of memory, the payload with all the rest. */
+#define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
+
+/* A column of variable width; none is null. */
+static Datum
+column_of(Relation table, HeapTuple row, int column)
+{
+	bool		isnull;
+
+	return heap_getattr(row, column, RelationGetDescr(table), &isnull);
+}
+
+static bool
+is_text(Datum value, const char *string)
+{
+	text	   *t = DatumGetTextPP(value);
+
+	return VARSIZE_ANY_EXHDR(t) == strlen(string) && memcmp(VARDATA_ANY(t), string, strlen(string)) == 0;
+}
+
+/* Whether a row, found by the hash of its sample, is for a key. */
+static bool
+is_for(Relation table, HeapTuple row, const PayloadKey *key)
+{
+	return is_text(column_of(table, row, PAYLOAD_SAMPLE), key->sample) &&
+		is_text(column_of(table, row, PAYLOAD_LAYOUT), key->layout) &&
+		is_text(column_of(table, row, PAYLOAD_CODING), key->coding);
+}
+
+/* Remember that a row is used.  Once a second is enough to tell the oldest. */
+static void
+touch(SysScanDesc scan, HeapTuple row)
+{
+	PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now - fields->used_at < USECS_PER_SEC)
+		return;
+	LockTupleInPlace(scan);
+	fields->used_at = now;
+	UnlockTupleInPlace(scan);
+}
+
+/* The bytes of a payload, to be fetched from where they are stored. */
+typedef struct Fetch
+{
+	Datum		stored;
+	Datum		payload;
+} Fetch;
+
+static void
+fetch(void *argument)
+{
+	Fetch	   *f = argument;
+
+	f->payload = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(f->stored)));
+}
+
+static bool
+is_lost_row(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_DATA_CORRUPTED;
+}
+
+bool
+StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
+		  PayloadHead *head, StoredPayload *stored)
+{
+	bool		found = false;
+	HeapTuple	row;
+	OwnScan		scan;
+
+	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
+				 key->study, key->sample_hash, NULL);
+	check_unlogged(scan.table);
+	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
+	{
+		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+
+		if (fields->source_state != source_state || !is_for(scan.table, row, key))
+			continue;
+
+		/* It may be newer than the call, but not than a transaction's snapshot. */
+		head->packed.packed_by = fields->packed_by;
+		head->packed.snapshot = column_of(scan.table, row, PAYLOAD_AS_OF);
+		if ((IsolationUsesXactSnapshot() && !IsNoLater(head->packed, snapshot)) ||
+			!HasAllChanges(key->schema, key->study, key->sample_hash, snapshot, head->packed))
+			continue;
+
+		head->packed.snapshot = datumCopy(head->packed.snapshot, false, -1);
+		head->source_state = source_state;
+		head->cells = fields->cells;
+		head->bytes = fields->bytes;
+		head->etag = TextDatumGetCString(column_of(scan.table, row, PAYLOAD_ETAG));
+		stored->payload = datumCopy(column_of(scan.table, row, PAYLOAD_PAYLOAD), false, -1);
+		stored->is_uncommitted = TransactionIdIsValid(scan.dirty.xmin);
+		stored->is_own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
+		touch(scan.scan, row);
+		found = true;
+	}
+	OwnScanEnd(&scan);
+	return found;
+}
+
+bool
+StoreFetch(const StoredPayload *stored, Datum *payload)
+{
+	/*
+	 * Should the transaction that stored it abort meanwhile, its bytes may be
+	 * vacuumed away under our hands: then there is no payload.
+	 */
+	if (stored->is_uncommitted)
+	{
+		Fetch		f = {.stored = stored->payload};
+		ErrorData  *error = Attempt(fetch, &f, is_lost_row);
+
+		if (error != NULL)
+			FreeErrorData(error);
+		*payload = f.payload;
+		return error == NULL;
+	}
+	/* What a subtransaction stored is gone if that is rolled back. */
+	*payload = stored->is_own ?
+		PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored->payload))) : stored->payload;
+	return true;
+}
+
+/* A stored payload that can be evicted. */
+typedef struct Evictable
+{
+	TimestampTz used_at;
+	int64		bytes;
+	int32		study;
+	ItemPointerData tid;
+} Evictable;
+
+static int
+compare_use(const void *a, const void *b)
+{
+	const Evictable *one = a;
+	const Evictable *other = b;
+
+	return (one->used_at > other->used_at) - (one->used_at < other->used_at);
+}
+
+/*
+ * Make room for so many bytes: delete older payloads of the same key, then
+ * those that were not used for the longest time.  Rows that another transaction
+ * is at stay where they are; nobody waits.
+ */
+static void
+make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
+{
+	Evictable  *evictable = palloc(64 * sizeof(Evictable));
+	int			room = 64;
+	int			count = 0;
+	int64		total = bytes;
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	InitDirtySnapshot(dirty);
+	scan = systable_beginscan(table, InvalidOid, false, &dirty, 0, NULL);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
+		bool		is_free = !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_free && fields->study == key->study && fields->sample_hash == key->sample_hash &&
+			is_for(table, row, key) && DeleteIfFree(table, &row->t_self))
+			continue;
+		total += fields->bytes;
+		if (!is_free)
+			continue;
+		if (count == room)
+			evictable = repalloc_huge(evictable, (room *= 2) * sizeof(Evictable));
+		evictable[count++] = (Evictable)
+		{
+			fields->used_at, fields->bytes, fields->study, row->t_self
+		};
+	}
+	systable_endscan(scan);
+
+	if (limit >= 0 && total > limit)
+	{
+		qsort(evictable, count, sizeof(Evictable), compare_use);
+		for (int i = 0; i < count && total > limit; i++)
+			if (DeleteIfFree(table, &evictable[i].tid))
+			{
+				total -= evictable[i].bytes;
+				CountStoreUse(key->schema, evictable[i].study, (StoreCounts) {.evictions = 1});
+			}
+	}
+	pfree(evictable);
+}
+
+/* What the store may have on disk beyond twice its size, for the sake of small ones. */
+#define DISK_SLACK (INT64CONST(64) * 1024 * 1024)
+
+/*
+ * The bytes on disk that are not free: those of payloads, and of deleted ones
+ * until VACUUM has come by.  Free space is what some pages say of all.
+ */
+static int64
+bytes_in_use(Relation table)
+{
+	const BlockNumber looks = 1000;
+	Relation	toast = table_open(table->rd_rel->reltoastrelid, AccessShareLock);
+	BlockNumber pages = RelationGetNumberOfBlocks(toast);
+	BlockNumber step = Max(pages / looks, 1);
+	int64		in_use = 0;
+
+	for (BlockNumber page = 0; page < pages; page += step)
+		in_use += BLCKSZ - (int64) GetRecordedFreeSpace(toast, page);
+	table_close(toast, AccessShareLock);
+	return in_use * step + (int64) RelationGetNumberOfBlocks(table) * BLCKSZ;
+}
+
+/* A payload to be stored. */
+typedef struct Put
+{
+	const PayloadKey *key;
+	const PayloadHead *head;
+	bytea	   *payload;
+	int64		limit;			/* of the store, in bytes; -1 for none */
+	StoreOutcome outcome;
+} Put;
+
+static void
+put(void *argument)
+{
+	Put		   *p = argument;
+	const PayloadKey *key = p->key;
+	const PayloadHead *head = p->head;
+	Datum		values[PAYLOAD_COLUMNS];
+	bool		isnull[PAYLOAD_COLUMNS] = {false};
+	Relation	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
+	HeapTuple	row;
+
+	check_unlogged(table);
+	if (p->limit >= 0 && bytes_in_use(table) + head->bytes > 2 * p->limit + DISK_SLACK)
+	{
+		p->outcome = STORE_FULL;
+		table_close(table, NoLock);
+		return;
+	}
+	make_room(table, key, head->bytes, p->limit);
+
+	values[PAYLOAD_STUDY - 1] = Int32GetDatum(key->study);
+	values[PAYLOAD_SAMPLE_HASH - 1] = Int64GetDatum(key->sample_hash);
+	values[PAYLOAD_PACKED_BY - 1] = FullTransactionIdGetDatum(head->packed.packed_by);
+	values[PAYLOAD_SOURCE_STATE - 1] = Int64GetDatum(head->source_state);
+	values[PAYLOAD_CELLS - 1] = Int64GetDatum(head->cells);
+	values[PAYLOAD_BYTES - 1] = Int64GetDatum(head->bytes);
+	values[PAYLOAD_USED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[PAYLOAD_SAMPLE - 1] = CStringGetTextDatum(key->sample);
+	values[PAYLOAD_LAYOUT - 1] = CStringGetTextDatum(key->layout);
+	values[PAYLOAD_CODING - 1] = CStringGetTextDatum(key->coding);
+	values[PAYLOAD_ETAG - 1] = CStringGetTextDatum(head->etag);
+	values[PAYLOAD_AS_OF - 1] = head->packed.snapshot;
+	values[PAYLOAD_PAYLOAD - 1] = PointerGetDatum(p->payload);
+	row = heap_form_tuple(RelationGetDescr(table), values, isnull);
+	CatalogTupleInsert(table, row);
+	heap_freetuple(row);
+	table_close(table, NoLock);
+	/* So that a later call in the same statement can delete it. */
+	CommandCounterIncrement();
+	p->outcome = STORE_DONE;
+}
+
+StoreOutcome
+StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorData **error)
+{
+	Put			p = {
+		.key = key, .head = head, .payload = payload,
+		.limit = cell_binary_store_size < 0 ? -1 : cell_binary_store_size * INT64CONST(1024) * 1024
+	};
+
+	if ((p.limit >= 0 && head->bytes > p.limit) || head->bytes > (int64) LARGEST_STORED)
+		return STORE_TOO_LARGE;
+	/* A full disk keeps a payload from being stored, not from being served. */
+	*error = Attempt(put, &p, IsLackOfResources);
+	return *error == NULL ? p.outcome : STORE_FAILED;
+}
+
+/*
+ * The lock of a payload: one of the space of advisory locks, with a last part
+ * that those of SQL never have.  So nobody else can hold it.
+ */
+#define PAYLOAD_LOCK_KIND 0xCB
+
+static LOCKTAG
+payload_lock(const PayloadKey *key)
+{
+	LOCKTAG		tag;
+	uint64		hash = (uint64) key->sample_hash;
+
+	hash = hash_combine64(hash, key->study);
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->layout, strlen(key->layout), 0)));
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->coding, strlen(key->coding), 0)));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, PAYLOAD_LOCK_KIND);
+	return tag;
+}
+
+bool
+LockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+void
+UnlockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+void
+WaitForPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockRelease(&tag, ShareLock, false);
+}

@@ -1,0 +1,113 @@
+/*
+ * intensities.c
+ *		The intensities of a cell, in a byte each, and the transition function
+ *		of the aggregate cell_pack_intensities; for the others see pack.c.
+ */
+#include "smprofiler/intensities.h"
+
+#include <math.h>
+
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "cell_id_argument.h"
+#include "pack/cell_set.h"
+#include "smprofiler/minifloat.h"
+#include "errors.h"
+#include "pack/radix_sort.h"
+
+StaticAssertDecl(ID_SIZE + MAX_CHANNELS == RADIX_SORT_MAX_WIDTH, "records of intensities can be sorted");
+
+int
+IntensityChannels(const ArrayType *array, int64 cell_id)
+{
+	int			channels = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+	if (ARR_NDIM(array) > 1)
+		ReportIntensityDimensions(cell_id, ARR_NDIM(array));
+	if (channels == 0)
+		ReportNoIntensities(cell_id);
+	if (channels > MAX_CHANNELS)
+		ReportTooManyIntensities(cell_id, channels, MAX_CHANNELS);
+	return channels;
+}
+
+/*
+ * Encode numbers, real or double precision; the first that is NaN, from 1, is
+ * returned, or 0.  To be inlined where the type is a constant.
+ */
+static pg_attribute_always_inline int
+encode_numbers(const char *numbers, const Oid type, int count, uint8 *codes)
+{
+	for (int i = 0; i < count; i++)
+	{
+		double		number = type == FLOAT4OID ? ((const float4 *) numbers)[i] : ((const float8 *) numbers)[i];
+
+		if (unlikely(isnan(number)))
+			return i + 1;
+		codes[i] = cb_float8_encode(number);
+	}
+	return 0;
+}
+
+void
+EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
+{
+	int			channels = ARR_DIMS(array)[0];
+	int			nan;
+
+	if (array_contains_nulls(unconstify(ArrayType *, array)))
+	{
+		int			element = 0;
+
+		while (!att_isnull(element, ARR_NULLBITMAP(array)))
+			element++;
+		ReportNullIntensity(cell_id, element + 1);
+	}
+
+	Assert(ARR_ELEMTYPE(array) == FLOAT4OID || ARR_ELEMTYPE(array) == FLOAT8OID);
+	if (ARR_ELEMTYPE(array) == FLOAT4OID)
+		nan = encode_numbers(ARR_DATA_PTR(array), FLOAT4OID, channels, codes);
+	else
+		nan = encode_numbers(ARR_DATA_PTR(array), FLOAT8OID, channels, codes);
+	if (nan > 0)
+		ReportIntensity(cell_id, nan);
+}
+
+/*
+ * cell_pack_intensities_transfn(internal, cell_id bigint,
+ *								 intensities real[] or double precision[])
+ *		-> internal
+ *
+ * Not strict, so that a NULL is an error.
+ */
+PG_FUNCTION_INFO_V1(cell_pack_intensities_transfn);
+Datum
+cell_pack_intensities_transfn(PG_FUNCTION_ARGS)
+{
+	CellSet    *set = PG_ARGISNULL(0) ? NULL : (CellSet *) PG_GETARG_POINTER(0);
+	uint32		cell_id;
+	ArrayType  *array;
+	int			channels;
+
+	if (PG_ARGISNULL(1))
+		ReportNullArgument("cell_id", psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1));
+	if (PG_ARGISNULL(2))
+		ReportNullArgument("intensities", psprintf("cell_id " INT64_FORMAT, PG_GETARG_INT64(1)));
+	cell_id = GetCellId(fcinfo, 1);
+	array = PG_GETARG_ARRAYTYPE_P(2);
+	channels = IntensityChannels(array, cell_id);
+
+	if (unlikely(set == NULL))
+	{
+		MemoryContext aggcontext;
+
+		if (!AggCheckCallContext(fcinfo, &aggcontext))
+			elog(ERROR, "cell_pack_intensities_transfn called in non-aggregate context");
+		set = CellSetCreateIntensities(aggcontext, channels);
+	}
+	else if (unlikely((uint32) channels != set->body))
+		ReportMixedChannels(set->body, channels);
+
+	EncodeIntensities(array, cell_id, CellSetNextWithId(set, cell_id));
+	PG_RETURN_POINTER(set);
+}

@@ -1,0 +1,43 @@
+/*
+ * minifloat.c
+ *		Numbers in one byte, as SPT has intensities: cell_minifloat_encode and
+ *		cell_minifloat_decode.
+ */
+#include "compat.h"
+
+#include <math.h>
+
+#include "smprofiler/minifloat.h"
+#include "errors.h"
+
+/*
+ * cell_minifloat_encode(value double precision) -> smallint; strict
+ *
+ * Values below 0 and above 1 have the codes of these.  Errors: 22003 for NaN.
+ */
+PG_FUNCTION_INFO_V1(cell_minifloat_encode);
+Datum
+cell_minifloat_encode(PG_FUNCTION_ARGS)
+{
+	double		value = PG_GETARG_FLOAT8(0);
+
+	if (isnan(value))
+		ReportNotEncodable();
+	PG_RETURN_INT16(cb_float8_encode(value));
+}
+
+/*
+ * cell_minifloat_decode(code smallint) -> double precision; strict
+ *
+ * Errors: 22003 for a code that is not a byte.
+ */
+PG_FUNCTION_INFO_V1(cell_minifloat_decode);
+Datum
+cell_minifloat_decode(PG_FUNCTION_ARGS)
+{
+	int16		code = PG_GETARG_INT16(0);
+
+	if (code < 0 || code > UINT8_MAX)
+		ReportFloat8Code(code);
+	PG_RETURN_FLOAT8(cb_float8_decode((uint8_t) code));
+}

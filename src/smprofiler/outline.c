@@ -1,0 +1,97 @@
+/*
+ * outline.c
+ *		cell_shape_centroid: where a cell is, from the outline that SPT stores.
+ */
+#include "compat.h"
+
+#include "access/htup_details.h"
+#include "common/base64.h"
+#include "smprofiler/shapefile.h"
+#include "errors.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+
+/* The text without line breaks, which pg_b64_decode does not take. */
+static char *
+one_line(const text *contents, int *length)
+{
+	const char *from = VARDATA_ANY(contents);
+	const char *end = from + VARSIZE_ANY_EXHDR(contents);
+	char	   *line = palloc(end - from);
+	char	   *to = line;
+
+	for (; from < end; from++)
+		if (*from != '\n' && *from != '\r' && *from != '\t' && *from != ' ')
+			*to++ = *from;
+	*length = to - line;
+	return line;
+}
+
+/* Read the polygon in a text. */
+static void
+read_shape(const text *contents, double *x, double *y)
+{
+	int			length;
+	char	   *line = one_line(contents, &length);
+	int			room = length / 4 * 3 + 3;	/* pg_b64_dec_len overflows */
+	void	   *bytes = palloc(room);
+	int			count = pg_b64_decode(line, length, bytes, room);
+	CbShape		shape;
+
+	pfree(line);
+	if (count < 0)
+		ReportShapeText();
+	if (!cb_shape_open(&shape, bytes, count))
+		ReportShapeFault(&shape.fault);
+	while (shape.position < shape.vertices)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!cb_shape_read(&shape))
+			ReportShapeFault(&shape.fault);
+	}
+	if (!cb_shape_centroid(&shape, x, y))
+		ReportShapeFault(&shape.fault);
+	pfree(bytes);
+}
+
+/* The columns of the result, looked up at the first of many calls. */
+static TupleDesc
+result_columns(FunctionCallInfo fcinfo)
+{
+	FmgrInfo   *function = fcinfo->flinfo;
+
+	if (function->fn_extra == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(function->fn_mcxt);
+		TupleDesc	columns;
+
+		if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		function->fn_extra = BlessTupleDesc(columns);
+		MemoryContextSwitchTo(caller);
+	}
+	return function->fn_extra;
+}
+
+/*
+ * cell_shape_centroid(contents text) -> (x, y double precision); strict
+ *
+ * The mean of the vertices, without the last one, of the polygon in a shapefile
+ * in base64.  Errors: 22P03 if it is none.
+ */
+PG_FUNCTION_INFO_V1(cell_shape_centroid);
+Datum
+cell_shape_centroid(PG_FUNCTION_ARGS)
+{
+	text	   *contents = PG_GETARG_TEXT_PP(0);
+	double		x;
+	double		y;
+	Datum		values[2];
+	bool		nulls[2] = {false};
+
+	read_shape(contents, &x, &y);
+	PG_FREE_IF_COPY(contents, 0);
+	values[0] = Float8GetDatum(x);
+	values[1] = Float8GetDatum(y);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_columns(fcinfo), values, nulls)));
+}
