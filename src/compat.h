@@ -8,8 +8,9 @@
 #include "postgres.h"
 
 /*
- * Symbols are hidden (-fvisibility=hidden) but for what PostgreSQL looks up by
- * name.  Until 15 PGDLLEXPORT is empty on Unix.
+ * -fvisibility=hidden hides all symbols except those that PostgreSQL looks up by
+ * name.  16 marks them: before, PGDLLEXPORT is empty on Unix, and SQL functions
+ * are declared without it.
  */
 #if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
@@ -17,6 +18,20 @@
 #endif
 
 #include "fmgr.h"
+
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(function) \
+extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, function)(void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_, function) (void) \
+{ \
+	static const Pg_finfo_record record = {1}; \
+	return &record; \
+} \
+extern int	no_such_variable
+#endif
 #include "lib/stringinfo.h"
 #include "utils/guc_tables.h"
 

@@ -17,7 +17,6 @@
 #include "catalog/indexing.h"
 #include "executor/tuptable.h"
 #include "study/own_table.h"
-#include "study/study_errors.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
@@ -179,8 +178,7 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	OwnScan		scan;
 
 	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study, sample_hash, snapshot);
-	if (!RelationIsPermanent(scan.table))
-		ReportPersistence("cell_change", "logged");
+	OwnTableCheckPersistence(scan.table, true);
 	while (all && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;

@@ -14,7 +14,6 @@
 #include "compat.h"
 
 #include "access/transam.h"
-#include "study/study.h"
 #include "utils/snapshot.h"
 
 /* Stands for every sample of a study. */

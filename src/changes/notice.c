@@ -5,6 +5,7 @@
  */
 #include "changes/change_log.h"
 
+#include "arguments.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -12,7 +13,8 @@
 #include "miscadmin.h"
 #include "study/own_table.h"
 #include "replication/logicalworker.h"
-#include "study/study_errors.h"
+#include "study/sample.h"
+#include "study/study.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
@@ -175,7 +177,7 @@ static AttrNumber
 sample_column(Oid schema, int32 study, Relation table)
 {
 	char	   *name;
-	Oid			source = StudySource(schema, study, &name);
+	Oid			source = RegistrySource(schema, study, &name);
 	int			column;
 
 	if (!is_part_of(RelationGetRelid(table), source))
@@ -268,18 +270,16 @@ cell_invalidate(PG_FUNCTION_ARGS)
 	Study	   *study;
 
 	if (PG_ARGISNULL(0))
-		ReportNullStudyArgument("study");
+		RaiseNull("study", NULL, NULL);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	study = StudyRead(schema, name, GetActiveSnapshot());
-	if (study == NULL)
-		ReportUnknownStudy(name);
+	study = RegistryGet(schema, name, GetActiveSnapshot());
 	StudyCheckOwner(study);
 	if (!PG_ARGISNULL(1))
 	{
 		const char *sample;
 
 		StudyResolve(study);
-		(void) StudySampleValue(study, text_to_cstring(PG_GETARG_TEXT_PP(1)), &sample);
+		(void) SampleValue(study->sample.type, text_to_cstring(PG_GETARG_TEXT_PP(1)), &sample);
 		hash = SampleHash(sample, strlen(sample));
 	}
 	PreventCommandIfReadOnly("cell_invalidate()");

@@ -37,7 +37,8 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
-#include "study/study_errors.h"
+#include "study/registry.h"
+#include "study/sample.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -75,7 +76,7 @@ own_function(const Study *study, const char *name, Oid type, int arguments)
 TriggerFunctions
 TriggerFunctionsOf(const Study *study)
 {
-	Oid			type = StudySampleType(study);
+	Oid			type = SampleParameterType(study->sample.type);
 
 	return (TriggerFunctions)
 	{
@@ -174,7 +175,7 @@ is_left_over(Relation triggers, HeapTuple tuple, const TriggerFunctions *functio
 	char	   *column;
 	int32		id;
 
-	return study_of_trigger(triggers, tuple, functions, &id) && !OidIsValid(StudySource(schema, id, &column));
+	return study_of_trigger(triggers, tuple, functions, &id) && !OidIsValid(RegistrySource(schema, id, &column));
 }
 
 /*
@@ -198,7 +199,7 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
 }
 
 bool
-TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, SourceView *view)
+TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, CatalogState *state)
 {
 	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
 	Relation	triggers;
@@ -218,7 +219,7 @@ TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions
 		if (kind >= 0 && ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS)
 		{
 			found |= 1 << kind;
-			SourceAddCatalogRow(view, tuple);
+			CatalogStateAddRow(state, tuple);
 		}
 	}
 	systable_endscan(scan);
@@ -360,8 +361,8 @@ static bool
 has_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 {
 	Relation	relation = table_open(table, NoLock);
-	SourceView	view = {.untracked = TRACKED};
-	bool		complete = TriggersComplete(relation, study, functions, &view);
+	CatalogState state = {.untracked = TRACKED};
+	bool		complete = TriggersComplete(relation, study, functions, &state);
 
 	table_close(relation, NoLock);
 	return complete;
@@ -388,7 +389,10 @@ TriggersCreate(const Study *study)
 		if (!get_rel_relispartition(table) && !OwnsRelation(table, GetUserId()))
 		{
 			if (!has_triggers(study, table, &functions))
-				ReportTriggersNotMade(study, table);
+				ereport(NOTICE,
+						(errmsg("table \"%s\" gets no triggers of study \"%s\"",
+								get_rel_name(table), study->name),
+						 errdetail("Only its owner can make them.  Until then payloads are packed at each call.")));
 			continue;
 		}
 		drop_triggers(study, table, &functions, false);
@@ -480,7 +484,11 @@ lock_tables(const Study *study, List *tables)
 			continue;
 		if (!OwnsRelation(table, GetUserId()))
 		{
-			ReportTriggersLeft(study, table);
+			ereport(NOTICE,
+					(errmsg("triggers of study \"%s\" on table \"%s\" are left",
+							study->name, get_rel_name(table)),
+					 errdetail("Without the study they record nothing, but the type of the column with the sample cannot be altered."),
+					 errhint("The owner of the table drops them with DROP TRIGGER, or by registering a study of it.")));
 			continue;
 		}
 		LockRelationOid(table, AccessExclusiveLock);

@@ -9,9 +9,10 @@
 #include "coding/coding.h"
 
 #include "access/detoast.h"
-#include "errors.h"
+#include "limit.h"
 #include "miscadmin.h"
-#include "settings.h"
+#include "port/pg_bitutils.h"
+#include "utils/builtins.h"
 
 /*
  * Bytes that a library gets, or may write, between two looks for interrupts.
@@ -69,6 +70,31 @@ start_stream(CodingStream *stream)
 										   ALLOCSET_DEFAULT_SIZES);
 }
 
+/* The bytes are not of the coding, for the reason in the detail. */
+pg_noreturn static void
+raise_invalid(const Coding *coding, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid bytes for coding \"%s\"", coding->name),
+			 errdetail_internal("%s", detail),
+			 errhint("The coding must be the one that the payload was encoded in.")));
+}
+
+/* Encoding or decoding would make more bytes than the limit. */
+pg_noreturn static void
+raise_too_large(const Coding *coding, bool encoding, int limit)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 encoding ?
+			 errmsg("payload encoded in coding \"%s\" would exceed %d bytes", coding->name, limit) :
+			 errmsg("payload decoded from coding \"%s\" would exceed %d bytes", coding->name, limit),
+			 limit < LARGEST_BYTEA ?
+			 errdetail("The limit is \"cell_binary.max_payload_size\".") :
+			 errdetail("The limit is the size of a bytea.")));
+}
+
 /* Report what keeps a stream from going on, if anything does. */
 static void
 check_status(const Coding *coding, CodingStatus status, const CodingStream *stream)
@@ -79,11 +105,23 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 		case CODING_ENDED:
 			return;
 		case CODING_INVALID:
-			ReportInvalidCoding(coding, stream->fault);
+			raise_invalid(coding, psprintf("The library %s says \"%s\".", coding->library,
+										   stream->fault ? stream->fault : "invalid data"));
 		case CODING_WINDOW_TOO_LARGE:
-			ReportWindowTooLarge(coding, coding->max_window);
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("window for coding \"%s\" is too large", coding->name),
+					 errdetail("The bytes cannot be decoded with a window of %d bytes, the most that RFC 9659 allows.",
+							   coding->max_window),
+					 errhint("Encode the payload with a smaller window, for example with \"zstd --zstd=wlog=%d\".",
+							 pg_leftmost_one_pos32(coding->max_window))));
+			break;
 		case CODING_NO_MEMORY:
-			ReportCodingMemory(coding);
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory"),
+					 errdetail("The library %s, for coding \"%s\", got none.",
+							   coding->library, coding->name)));
 	}
 }
 
@@ -127,12 +165,7 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 			elog(ERROR, "coding \"%s\" failed: %s", coding->name, stream->fault);
 		check_status(coding, status, stream);
 		if (size > limit)
-		{
-			if (encoding)
-				ReportEncodedTooLarge(coding);
-			else
-				ReportDecodedTooLarge(coding);
-		}
+			raise_too_large(coding, encoding, limit);
 
 		stream->at_start = status == CODING_ENDED ||
 			(stream->at_start && stream->in_left == in_given);
@@ -141,13 +174,15 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 			if (left == 0)
 				break;
 			if (!coding->concatenates)
-				ReportTrailingBytes(coding, VARSIZE_ANY_EXHDR(input) - left, VARSIZE_ANY_EXHDR(input));
+				raise_invalid(coding, psprintf("The encoded payload ends after byte " UINT64_FORMAT " of " UINT64_FORMAT ".",
+											   (uint64) (VARSIZE_ANY_EXHDR(input) - left),
+											   (uint64) VARSIZE_ANY_EXHDR(input)));
 		}
 		else if (left == 0 && stream->out_left > 0)
 		{
 			if (encoding)
 				elog(ERROR, "coding \"%s\" did not end", coding->name);
-			ReportTruncatedCoding(coding);
+			raise_invalid(coding, "The bytes end before the encoded payload does.");
 		}
 	}
 
@@ -157,6 +192,18 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 	return output;
 }
 
+/* The names of all codings, for a hint. */
+static const char *
+coding_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (size_t i = 0; i < lengthof(codings); i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", codings[i]->name);
+	return names.data;
+}
+
 const Coding *
 GetCodingArgument(FunctionCallInfo fcinfo, int arg)
 {
@@ -164,7 +211,10 @@ GetCodingArgument(FunctionCallInfo fcinfo, int arg)
 	const Coding *coding = CodingNamed(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
 	if (coding == NULL)
-		ReportUnknownCoding(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown coding \"%s\"", text_to_cstring(name)),
+				 errhint("The codings are %s.", coding_names())));
 	return coding;
 }
 
@@ -196,10 +246,17 @@ cell_encode(PG_FUNCTION_ARGS)
 
 	coding = GetCodingArgument(fcinfo, 1);
 	if (!PG_ARGISNULL(2) && coding->encode == NULL)
-		ReportNoLevels(coding);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("coding \"%s\" has no levels", coding->name),
+				 errhint("Leave the level out, or null.")));
 	level = PG_ARGISNULL(2) ? coding->default_level : PG_GETARG_INT32(2);
 	if (level < coding->min_level || level > coding->max_level)
-		ReportLevel(coding, level);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("level %d is out of range for coding \"%s\"", level, coding->name),
+				 errdetail("A level must be from %d to %d; the default is %d.",
+						   coding->min_level, coding->max_level, coding->default_level)));
 
 	if (coding->encode == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
@@ -219,7 +276,7 @@ cell_decode(PG_FUNCTION_ARGS)
 	if (coding->decode == NULL)
 	{
 		if (toast_raw_datum_size(PG_GETARG_DATUM(0)) - VARHDRSZ > (Size) MaxPayloadSize())
-			ReportDecodedTooLarge(coding);
+			raise_too_large(coding, false, MaxPayloadSize());
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
 

@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The most features of a study: the bits of the phenotypes of a cell. */
+#define CB_FEATURES 64
+
 /* Few enough that a batch stays in the processor's nearest cache. */
 #define CB_BATCH 1024
 

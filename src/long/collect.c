@@ -3,11 +3,11 @@
  *		The aggregates cell_collect_phenotypes and cell_collect_intensities: argument rules,
  *		and the calls that the executor makes for an aggregate.
  */
-#include "compat.h"
-
-#include "errors.h"
+#include "arguments.h"
 #include "long/feature_records.h"
 #include "libpq/pqformat.h"
+#include "pack/cell_transfer.h"
+#include "utils/builtins.h"
 
 /* Arguments of the transition functions behind the state. */
 enum
@@ -47,11 +47,11 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	text	   *feature;
 
 	if (unlikely(PG_ARGISNULL(CELL)))
-		ReportNull("cell", NULL, "Leave such rows out with FILTER (WHERE cell IS NOT NULL).");
+		RaiseNull("cell", NULL, "Leave such rows out with FILTER (WHERE cell IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURE)))
-		ReportNull("feature", row_name(fcinfo), "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
+		RaiseNull("feature", row_name(fcinfo), "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURES)))
-		ReportNull("features", row_name(fcinfo), "It is an array of the names of all features.");
+		RaiseNull("features", row_name(fcinfo), "It is an array of the names of all features.");
 
 	features = FeatureListArgument(fcinfo, FEATURES);
 	if (unlikely(records == NULL))
@@ -69,9 +69,12 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	feature = PG_GETARG_TEXT_PP(FEATURE);
 	*bit = FeatureListBit(features, feature);
 	if (unlikely(*bit < 0))
-		ReportUnknownFeature(VARDATA_ANY(feature), VARSIZE_ANY_EXHDR(feature), row_name(fcinfo));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s is not in the list of features",
+						text_to_cstring(feature), row_name(fcinfo))));
 	if (unlikely(record->seen >> *bit & 1))
-		ReportFeatureTwice(VARDATA_ANY(feature), VARSIZE_ANY_EXHDR(feature), row_name(fcinfo));
+		RaiseFeatureTwice(features, *bit, row_name(fcinfo));
 	record->seen |= UINT64CONST(1) << *bit;
 	return record;
 }
@@ -91,7 +94,7 @@ cell_collect_phenotypes_transfn(PG_FUNCTION_ARGS)
 	FeatureRecord *record = find_record(fcinfo, &records, false, &bit);
 
 	if (unlikely(PG_ARGISNULL(VALUE)))
-		ReportNull("positive", row_name(fcinfo), "Where it is to be negative, write coalesce(positive, false).");
+		RaiseNull("positive", row_name(fcinfo), "Where it is to be negative, write coalesce(positive, false).");
 	record->set |= (uint64) PG_GETARG_BOOL(VALUE) << bit;
 	PG_RETURN_POINTER(records);
 }
@@ -166,7 +169,7 @@ cell_collect_serialfn(PG_FUNCTION_ARGS)
 		elog(ERROR, "cell_collect_serialfn called in non-aggregate context");
 	FeatureRecordsJoin(records);
 	if (records->count > max_count)
-		ReportPartialSetTooLarge(records->count, max_count);
+		RaisePartialTooLarge(records->count, max_count);
 
 	pq_begintypsend(&bytes);
 	enlargeStringInfo(&bytes, sizeof(uint32) + size + 1 + records->count * records->width);

@@ -8,7 +8,6 @@
 
 #include "catalog/pg_type.h"
 #include "format/byteorder.h"
-#include "errors.h"
 #include "long/feature_records.h"
 #include "utils/array.h"
 
@@ -21,6 +20,17 @@ typedef struct Collected
 	const uint8 *cells;
 } Collected;
 
+/* The bytes are not what the aggregates collect, for the reason in the detail. */
+pg_noreturn static void
+raise_invalid(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid collection of the features of cells"),
+			 errdetail_internal("%s", detail),
+			 errhint("cell_collected_phenotypes takes the value of cell_collect_phenotypes, and cell_collected_intensities that of cell_collect_intensities.")));
+}
+
 /* An error, 22P03, unless the value has the form that the aggregate gives it. */
 static inline Collected
 open_collected(FunctionCallInfo fcinfo, const bool with_values)
@@ -31,11 +41,13 @@ open_collected(FunctionCallInfo fcinfo, const bool with_values)
 	Collected	collected;
 
 	collected.values = likely(size >= FEATURE_RESULT_HEADER) ? cb_get_le32(start) : 0;
-	if (unlikely(collected.values > FEATURES_MAX || (collected.values > 0) != with_values))
-		ReportCollectedValues(collected.values, with_values);
+	if (unlikely(collected.values > CB_FEATURES || (collected.values > 0) != with_values))
+		raise_invalid(psprintf("There are %u values for a cell, and %s.", collected.values,
+							   with_values ? "must be from 1 to 64" : "must be none"));
 	collected.width = FEATURE_RESULT_CELL(collected.values);
 	if (unlikely(size < FEATURE_RESULT_HEADER || (size - FEATURE_RESULT_HEADER) % collected.width != 0))
-		ReportCollectedSize(size, FEATURE_RESULT_HEADER, collected.width);
+		raise_invalid(psprintf("The size is %zu bytes, and must be %zu and a multiple of %zu.",
+							   size, FEATURE_RESULT_HEADER, collected.width));
 	collected.count = (size - FEATURE_RESULT_HEADER) / collected.width;
 	collected.cells = start + FEATURE_RESULT_HEADER;
 	return collected;
@@ -96,8 +108,8 @@ cell_collected_intensities(PG_FUNCTION_ARGS)
 	const uint8 *cell = find_cell(&collected, PG_GETARG_INT64(1));
 	int			count = collected.values;
 	int			lower_bound = 1;
-	Datum		elements[FEATURES_MAX];
-	bool		nulls[FEATURES_MAX];
+	Datum		elements[CB_FEATURES];
+	bool		nulls[CB_FEATURES];
 	uint64		set;
 
 	if (cell == NULL)

@@ -4,11 +4,10 @@
  */
 #include "long/feature_list.h"
 
+#include "arguments.h"
+
 #include "catalog/pg_type.h"
-#include "errors.h"
 #include "nodes/primnodes.h"
-#include "study/study_errors.h"
-#include "utils/array.h"
 
 /* Take over the names of an array. */
 static void
@@ -17,25 +16,22 @@ set_names(FeatureList *list, ArrayType *array)
 	Datum	   *names;
 	bool	   *isnull;
 
-	if (ARR_NDIM(array) > 1)
-		ReportFeatureDimensions(ARR_NDIM(array));
-	list->count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	if (list->count > FEATURES_MAX)
-		ReportTooManyFeatures(list->count, FEATURES_MAX);
-
+	list->count = CountFeatures(array);
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &names, &isnull, &list->count);
 	for (int i = 0; i < list->count; i++)
 	{
 		text	   *name;
 
 		if (isnull[i])
-			ReportNullFeatureName(i);
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("name of feature %d must not be null", i)));
 		name = DatumGetTextPP(names[i]);
 		list->name[i] = VARDATA_ANY(name);
 		list->length[i] = VARSIZE_ANY_EXHDR(name);
 		for (int j = 0; j < i; j++)
 			if (list->length[j] == list->length[i] && memcmp(list->name[j], list->name[i], list->length[i]) == 0)
-				ReportRepeatedFeature(pnstrdup(list->name[i], list->length[i]));
+				RaiseRepeatedFeature(pnstrdup(list->name[i], list->length[i]));
 	}
 	pfree(names);
 	pfree(isnull);
@@ -55,15 +51,15 @@ FeatureListMake(const struct varlena *array)
 	SET_VARSIZE(list->array, VARHDRSZ + length);
 	memcpy(VARDATA(list->array), VARDATA_ANY(array), length);
 
-	for (int i = 0; i < FEATURES_MAX; i++)
+	for (int i = 0; i < CB_FEATURES; i++)
 	{
 		list->length[i] = -1;
-		list->after[i] = (i + 1) % FEATURES_MAX;
+		list->after[i] = (i + 1) % CB_FEATURES;
 	}
-	list->after[FEATURES_MAX] = 0;
-	list->last = FEATURES_MAX;
+	list->after[CB_FEATURES] = 0;
+	list->last = CB_FEATURES;
 	set_names(list, (ArrayType *) list->array);
-	list->all = list->count == FEATURES_MAX ? PG_UINT64_MAX : (UINT64CONST(1) << list->count) - 1;
+	list->all = list->count == CB_FEATURES ? PG_UINT64_MAX : (UINT64CONST(1) << list->count) - 1;
 	return list;
 }
 

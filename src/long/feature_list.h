@@ -8,7 +8,7 @@
 
 #include "compat.h"
 
-#define FEATURES_MAX 64			/* bits of a mask */
+#include "format/cell.h"
 
 typedef struct FeatureList
 {
@@ -17,21 +17,21 @@ typedef struct FeatureList
 	bool		is_constant;	/* the same for all rows, as the query says */
 	int			count;
 	uint64		all;			/* the bits of all features */
-	const char *name[FEATURES_MAX];
-	int			length[FEATURES_MAX];	/* of the name; -1 behind the last one */
+	const char *name[CB_FEATURES];
+	int			length[CB_FEATURES];	/* of the name; -1 behind the last one */
 
 	/*
 	 * Rows of a cell mostly come in the same order as those of the cell before:
 	 * the bit that came after a bit is tried first.
 	 */
-	uint8		after[FEATURES_MAX + 1];
-	uint8		last;			/* the bit found last; FEATURES_MAX before the
+	uint8		after[CB_FEATURES + 1];
+	uint8		last;			/* the bit found last; CB_FEATURES before the
 								 * first */
 } FeatureList;
 
 /*
  * A list from the bytes of a text[], copied into the current context.  Errors:
- * 54023 for more than FEATURES_MAX names, 2202E for several dimensions, 22004
+ * 54023 for more than CB_FEATURES names, 2202E for several dimensions, 22004
  * for a NULL, 22023 for a name that comes twice.
  */
 extern FeatureList *FeatureListMake(const struct varlena *array);

@@ -5,12 +5,11 @@
 #include "long/feature_records.h"
 
 #include "format/byteorder.h"
-#include "errors.h"
 #include "pack/huge_pages.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "pack/radix_sort.h"
-#include "settings.h"
+#include "limit.h"
 
 /* A new state's buffer has few, as there may be a state for each of many groups. */
 #define FIRST_RECORDS 12
@@ -44,6 +43,25 @@ static const char *
 cell_name(uint32 cell_id)
 {
 	return psprintf("cell %u", cell_id);
+}
+
+void
+RaiseMixedFeatures(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all rows of a group must have the same list of features"),
+			 errhint("Group the rows by their list of features.")));
+}
+
+void
+RaiseFeatureTwice(const FeatureList *features, int bit, const char *cell)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("%s has more than one row for feature \"%.*s\"", cell,
+					features->length[bit], features->name[bit]),
+			 errhint("Group the rows by sample, and remove repeated ones.")));
 }
 
 static int
@@ -85,7 +103,7 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 	{
 		int			bit = pg_rightmost_one_pos64(twice);
 
-		ReportFeatureTwice(records->features->name[bit], records->features->length[bit], cell_name(to->cell_id));
+		RaiseFeatureTwice(records->features, bit, cell_name(to->cell_id));
 	}
 	to->seen |= from->seen;
 	to->set |= from->set;
@@ -100,6 +118,14 @@ static uint64
 max_cells(const FeatureRecords *records)
 {
 	return (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+}
+
+pg_noreturn static void
+raise_too_large(uint64 max_count)
+{
+	RaiseTooLarge("value with the features of cells",
+				  psprintf("At most " UINT64_FORMAT " cells fit", max_count),
+				  "Group the rows by sample, or collect a sample in parts.");
 }
 
 void
@@ -128,7 +154,7 @@ FeatureRecordsJoin(FeatureRecords *records)
 	/* The last record is not that of the last row any more. */
 	records->cell_length = -1;
 	if (count > max_count)
-		ReportFeaturesTooLarge(max_count);
+		raise_too_large(max_count);
 }
 
 /*
@@ -150,7 +176,7 @@ FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
 	size = VARHDRSZ + records->capacity * records->width;
 	/* More than 32 bits can address, where they are all that there are. */
 	if (size > MaxAllocHugeSize)
-		ReportFeaturesTooLarge(max_cells(records));
+		raise_too_large(max_cells(records));
 	records->buffer = repalloc_huge(records->buffer, size);
 	AdviseHugePages(records->buffer, size);
 }
@@ -186,7 +212,11 @@ parse_cell_id(const char *text, int length)
 		cell_id = 10 * cell_id + (text[i] - '0');
 	}
 	if (!valid || cell_id > PG_UINT32_MAX)
-		ReportCellText(text, length);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid cell identifier: \"%.*s\"", length, text),
+				 errdetail("It must be a number from 0 to %u, in decimal digits without leading zeros.",
+						   PG_UINT32_MAX)));
 	return (uint32) cell_id;
 }
 
@@ -260,8 +290,11 @@ FeatureRecordsFinish(FeatureRecords *records)
 		{
 			int			bit = pg_rightmost_one_pos64(missing);
 
-			ReportFeatureMissing(records->features->name[bit], records->features->length[bit],
-								 cell_name(record->cell_id));
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("%s has no row for feature \"%.*s\"", cell_name(record->cell_id),
+							records->features->length[bit], records->features->name[bit]),
+					 errdetail("A cell must have a row for each feature, whether it is positive or not.")));
 		}
 		to = put_cell(to, records, record);
 	}

@@ -15,7 +15,6 @@
 
 #include "compat.h"
 
-#include "errors.h"
 #include "long/feature_list.h"
 #include "utils/memutils.h"
 
@@ -95,6 +94,12 @@ FeatureRecordAt(const FeatureRecords *records, uint64 number)
 	return (FeatureRecord *) (records->buffer + VARHDRSZ + number * records->width);
 }
 
+/* Raise 22023: the rows of a group have two lists of features. */
+pg_noreturn extern void RaiseMixedFeatures(void);
+
+/* Raise 21000: a cell has two rows for the feature of a bit. */
+pg_noreturn extern void RaiseFeatureTwice(const FeatureList *features, int bit, const char *cell);
+
 /* An error unless a row's list of features is that of the records. */
 static inline void
 FeatureRecordsCheckList(FeatureRecords *records, const FeatureList *features)
@@ -102,7 +107,7 @@ FeatureRecordsCheckList(FeatureRecords *records, const FeatureList *features)
 	if (likely(features->number == records->equal_list))
 		return;
 	if (!FeatureListIsOf(features, records->features->array))
-		ReportMixedFeatures();
+		RaiseMixedFeatures();
 	records->equal_list = features->number;
 }
 

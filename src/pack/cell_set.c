@@ -4,14 +4,14 @@
  */
 #include "pack/cell_set.h"
 
-#include "pack/cell_transfer.h"
-#include "errors.h"
+#include "arguments.h"
+#include "fault.h"
 #include "pack/huge_pages.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "port/pg_bitutils.h"
 #include "pack/radix_sort.h"
-#include "settings.h"
+#include "limit.h"
 
 /* A new set's buffer.  Small, as there may be a set for each of many groups. */
 #define FIRST_BUFFER_SIZE 256
@@ -132,6 +132,16 @@ buffer_size(Size bytes)
 	return pg_nextpower2_64(bytes + LARGE_CHUNK_OVERHEAD) - LARGE_CHUNK_OVERHEAD;
 }
 
+/* A payload in a layout would be too large; fact begins the detail. */
+pg_noreturn static void
+raise_layout_too_large(const CbLayout *layout, const char *fact)
+{
+	RaiseTooLarge(psprintf("payload in layout \"%s\"", layout->name), fact,
+				  layout->needs_extent ?
+				  "Pack the sample in parts, for example by tiles or by ranges of cell_id, and in another layout: this one shifts the coordinates of each part by itself." :
+				  "Pack the sample in parts, for example by tiles or by ranges of cell_id.");
+}
+
 /* Never larger than the largest payload needs. */
 void
 CellSetGrow(CellSet *set, uint64 more)
@@ -143,8 +153,12 @@ CellSetGrow(CellSet *set, uint64 more)
 	if (more > set->max_count - set->count)
 	{
 		if (set->layout == NULL)
-			ReportIntensitiesTooLarge(set->body, set->max_count);
-		ReportPayloadTooLarge(set->layout, set->max_count);
+			RaiseTooLarge("payload of intensities",
+						  psprintf("At most " UINT64_FORMAT " cells with %d intensities fit",
+								   set->max_count, set->body),
+						  "Pack the sample in parts, for example by ranges of cell_id.");
+		raise_layout_too_large(set->layout,
+							   psprintf("At most " UINT64_FORMAT " cells fit", set->max_count));
 	}
 
 	size = buffer_size(room + (set->count + more) * set->width);
@@ -191,6 +205,15 @@ CellSetStoreIds(CellSet *set)
 	check_invariants(set);
 }
 
+void
+RaiseMixedChannels(uint32 first, uint32 other)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("all rows of a payload must have the same number of intensities"),
+			 errdetail("There are rows with %u and with %u.", first, other)));
+}
+
 /* The id of the last record; -1 if there is none. */
 static int64
 last_id(const CellSet *set)
@@ -206,7 +229,8 @@ append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
 	const char *from = other->records + first * other->width;
 
 	if (other->is_trimmed)
-		CellSetExpand(other, first, count, (uint8 *) to, set->stores_ids);
+		RecordTrimExpand(&other->trim, (const uint8 *) from, count, other->stores_ids,
+						 other->first_id + (uint32) first, (uint8 *) to, set->stores_ids);
 	else if (set->width == other->width)
 		memcpy(to, from, count * set->width);
 	else
@@ -223,9 +247,9 @@ CellSetMerge(CellSet *set, const CellSet *other)
 	Assert(!set->is_finished);
 	Assert(set->has_ids == other->has_ids);
 	if (set->layout == NULL && set->body != other->body)
-		ReportMixedChannels(set->body, other->body);
+		RaiseMixedChannels(set->body, other->body);
 	if (set->layout != other->layout)
-		ReportMixedLayouts(set->layout, other->layout);
+		RaiseMixedLayouts(set->layout, other->layout);
 	if (set->has_fractions != other->has_fractions)
 		elog(ERROR, "cell sets with and without fractions cannot be merged");
 	if (other->count == 0)
@@ -341,7 +365,7 @@ strip_ids(CellSet *set)
 				CHECK_FOR_INTERRUPTS();
 			memcpy(&cell_id, record, ID_SIZE);
 			if (i > 0 && cell_id == previous)
-				ReportRepeatedId(cell_id);
+				RaiseRepeatedId(cell_id);
 			previous = cell_id;
 			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
 		}
@@ -368,7 +392,7 @@ turn_ids(CellSet *set)
 			CHECK_FOR_INTERRUPTS();
 		memcpy(&cell_id, record, ID_SIZE);
 		if (cell_id == previous)
-			ReportRepeatedId(cell_id);
+			RaiseRepeatedId(cell_id);
 		previous = cell_id;
 		cb_put_be32(record, cell_id);
 	}
@@ -395,12 +419,14 @@ encode_set(CellSet *set, bool in_place)
 			CHECK_FOR_INTERRUPTS();
 			CellSetLoadBatch(set, i, &batch);
 			if (!cb_writer_measure(&writer, &batch))
-				ReportFault(set->layout, &writer.fault);
+				RaiseFault(set->layout, &writer.fault);
 		}
 
 	size = cb_writer_size(&writer);
 	if (size > (uint64) MaxPayloadSize())
-		ReportMeasuredTooLarge(set->layout, set->count, size);
+		raise_layout_too_large(set->layout,
+							   psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes",
+										set->count, size));
 	if (in_place)
 		payload = (bytea *) set->buffer;
 	else
@@ -416,7 +442,7 @@ encode_set(CellSet *set, bool in_place)
 		CHECK_FOR_INTERRUPTS();
 		CellSetLoadBatch(set, i, &batch);
 		if (!cb_writer_write(&writer, &batch))
-			ReportFault(set->layout, &writer.fault);
+			RaiseFault(set->layout, &writer.fault);
 	}
 	return payload;
 }

@@ -17,6 +17,7 @@
 
 #include "format/compact.h"
 #include "format/layout.h"
+#include "pack/record_trim.h"
 
 /* A cell with an untruncated position. */
 typedef struct Centroid
@@ -27,23 +28,6 @@ typedef struct Centroid
 } Centroid;
 
 StaticAssertDecl(sizeof(Centroid) == 24, "Centroid has padding");
-
-#define ID_SIZE sizeof(uint32)
-
-/*
- * How records are trimmed on their way to another process: a column's smallest
- * value is taken off, and then it has so many bytes.
- */
-typedef struct RecordTrim
-{
-	uint32		min_id;
-	int32		min_x;
-	int32		min_y;
-	uint8		id_bytes;
-	uint8		x_bytes;
-	uint8		y_bytes;
-	uint8		mask_bytes;
-} RecordTrim;
 
 typedef struct CellSet
 {
@@ -90,6 +74,9 @@ extern void CellSetGrow(CellSet *set, uint64 more);
 
 /* Start to store ids, as they don't follow from the first any longer. */
 extern void CellSetStoreIds(CellSet *set);
+
+/* Raise 22023: the arrays of intensities of a payload have different lengths. */
+pg_noreturn extern void RaiseMixedChannels(uint32 first, uint32 other);
 
 /* Add all cells of another set, which is left as it is. */
 extern void CellSetMerge(CellSet *set, const CellSet *other);

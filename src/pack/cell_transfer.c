@@ -3,16 +3,12 @@
  *		A set of cells as bytes, for another process of the same server.
  *
  * A parallel worker's cells are copied several times on their way to the
- * leader, into memory that is new to it.  So they are trimmed: each column
- * starts from its smallest value and has the bytes that its largest needs,
- * which makes about half of a record.
+ * leader, into memory that is new to it.  So their records are trimmed.
  */
 #include "pack/cell_transfer.h"
 
-#include "errors.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 /*
@@ -32,20 +28,6 @@
 /* Expanding reads so far behind a trimmed record. */
 StaticAssertDecl(TRAILER_SIZE >= sizeof(uint64), "expanding would read too far");
 
-/* The number of bytes that a value needs. */
-static uint8
-byte_length(uint64 value)
-{
-	return value == 0 ? 0 : pg_leftmost_one_pos64(value) / 8 + 1;
-}
-
-/* The lowest bits, so many bytes of them. */
-static uint64
-low_bytes(uint8 bytes)
-{
-	return bytes == 8 ? PG_UINT64_MAX : ((uint64) 1 << (8 * bytes)) - 1;
-}
-
 /* Whether records are trimmed on their way: those of compact cells. */
 static bool
 can_be_trimmed(const CellSet *set)
@@ -53,55 +35,15 @@ can_be_trimmed(const CellSet *set)
 	return set->layout != NULL && !set->has_fractions;
 }
 
-static uint32
-trimmed_width(const RecordTrim *trim)
-{
-	return trim->id_bytes + trim->x_bytes + trim->y_bytes + trim->mask_bytes;
-}
-
-/* How the records of a set can be trimmed. */
-static void
-measure_trim(const CellSet *set, RecordTrim *trim)
-{
-	uint32		max_id = 0;
-	int32		max_x = PG_INT32_MIN;
-	int32		max_y = PG_INT32_MIN;
-	uint64		any = 0;
-	CbBatch		batch;
-
-	*trim = (RecordTrim) {.min_id = PG_UINT32_MAX, .min_x = PG_INT32_MAX, .min_y = PG_INT32_MAX};
-	for (uint64 first = 0; first < set->count; first += CB_BATCH)
-	{
-		CHECK_FOR_INTERRUPTS();
-		CellSetLoadBatch(set, first, &batch);
-		for (size_t i = 0; i < batch.count; i++)
-		{
-			int32		x = (int32) batch.x[i];
-			int32		y = (int32) batch.y[i];
-
-			trim->min_id = Min(trim->min_id, batch.cell_id[i]);
-			max_id = Max(max_id, batch.cell_id[i]);
-			trim->min_x = Min(trim->min_x, x);
-			max_x = Max(max_x, x);
-			trim->min_y = Min(trim->min_y, y);
-			max_y = Max(max_y, y);
-			any |= batch.phenotypes[i];
-		}
-	}
-	trim->id_bytes = set->stores_ids ? byte_length(max_id - trim->min_id) : 0;
-	trim->x_bytes = byte_length((uint32) max_x - (uint32) trim->min_x);
-	trim->y_bytes = byte_length((uint32) max_y - (uint32) trim->min_y);
-	trim->mask_bytes = byte_length(any);
-}
-
 /*
- * Trim the records where they are.  Each column is written whole and the next
- * one over what it doesn't need; even so, a record's end is not behind that
- * of the record it is made from, so that the following one is still there.
+ * Trim the records where they are.  A trimmed record, and what is written behind
+ * it, does not end behind the record it is made from, so that the following one
+ * is still there; and a batch is loaded before it is overwritten.
  */
 static void
-trim_records(CellSet *set, const RecordTrim *trim)
+trim_records(CellSet *set)
 {
+	RecordRange range = RecordRangeEmpty();
 	uint8	   *to = (uint8 *) set->records;
 	CbBatch		batch;
 
@@ -109,54 +51,28 @@ trim_records(CellSet *set, const RecordTrim *trim)
 	{
 		CHECK_FOR_INTERRUPTS();
 		CellSetLoadBatch(set, first, &batch);
-		for (size_t i = 0; i < batch.count; i++)
-		{
-			if (set->stores_ids)
-				cb_put_le32(to, batch.cell_id[i] - trim->min_id);
-			to += trim->id_bytes;
-			cb_put_le32(to, (uint32) (int32) batch.x[i] - (uint32) trim->min_x);
-			to += trim->x_bytes;
-			cb_put_le32(to, (uint32) (int32) batch.y[i] - (uint32) trim->min_y);
-			to += trim->y_bytes;
-			cb_put_le64(to, batch.phenotypes[i]);
-			to += trim->mask_bytes;
-		}
+		RecordRangeAdd(&range, &batch);
 	}
+	set->trim = RecordTrimFor(&range, set->stores_ids);
+	for (uint64 first = 0; first < set->count; first += CB_BATCH)
+	{
+		CHECK_FOR_INTERRUPTS();
+		CellSetLoadBatch(set, first, &batch);
+		to = RecordTrimWrite(&set->trim, &batch, set->stores_ids, to);
+	}
+	set->is_trimmed = true;
+	set->width = RecordTrimWidth(&set->trim);
 }
 
 void
-CellSetExpand(const CellSet *set, uint64 first, uint64 count, uint8 *to, bool with_ids)
+RaisePartialTooLarge(uint64 cells, uint64 max_cells)
 {
-	const RecordTrim *trim = &set->trim;
-	const uint8 *from = (const uint8 *) set->records + first * set->width;
-	const uint64 id_bits = low_bytes(trim->id_bytes);
-	const uint64 x_bits = low_bytes(trim->x_bytes);
-	const uint64 y_bits = low_bytes(trim->y_bytes);
-	const uint64 mask_bits = low_bytes(trim->mask_bytes);
-
-	for (uint64 i = 0; i < count; i++)
-	{
-		uint32		x;
-		uint32		y;
-
-		if (with_ids)
-		{
-			uint32		cell_id = set->stores_ids ?
-				trim->min_id + (uint32) (cb_get_le32(from) & id_bits) :
-				set->first_id + (uint32) (first + i);
-
-			memcpy(to, &cell_id, ID_SIZE);
-			to += ID_SIZE;
-		}
-		from += trim->id_bytes;
-		x = (uint32) trim->min_x + (uint32) (cb_get_le32(from) & x_bits);
-		from += trim->x_bytes;
-		y = (uint32) trim->min_y + (uint32) (cb_get_le32(from) & y_bits);
-		from += trim->y_bytes;
-		cb_compact_put_cell(to, (int32) x, (int32) y, cb_get_le64(from) & mask_bits);
-		from += trim->mask_bytes;
-		to += CB_COMPACT_CELL;
-	}
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("parallel worker has too many cells of one payload"),
+			 errdetail("It collected " UINT64_FORMAT " cells, and can hand over " UINT64_FORMAT ".",
+					   cells, max_cells),
+			 errhint("Set \"max_parallel_workers_per_gather\" to 0 for this query.")));
 }
 
 bytea *
@@ -171,17 +87,12 @@ CellSetSerialize(CellSet *set)
 		return (bytea *) set->buffer;
 
 	if (can_be_trimmed(set))
-	{
-		measure_trim(set, &set->trim);
-		trim_records(set, &set->trim);
-		set->is_trimmed = true;
-		set->width = trimmed_width(&set->trim);
-	}
+		trim_records(set);
 	set->is_finished = true;
 
 	end = room + set->count * set->width;
 	if (end > max_end)
-		ReportPartialSetTooLarge(set->count, (max_end - room) / set->width);
+		RaisePartialTooLarge(set->count, (max_end - room) / set->width);
 	if (end + TRAILER_SIZE > set->size)
 	{
 		set->size = end + TRAILER_SIZE;
@@ -263,7 +174,7 @@ CellSetDeserialize(const bytea *bytes)
 
 	set->is_finished = true;
 	set->is_trimmed = can_be_trimmed(set);
-	set->width = set->is_trimmed ? trimmed_width(&set->trim) : CellSetRecordWidth(set);
+	set->width = set->is_trimmed ? RecordTrimWidth(&set->trim) : CellSetRecordWidth(set);
 	room = CellSetHeaderRoom(set->layout) - VARHDRSZ;
 	set->records = start + room;
 	if (length != room + set->count * set->width + TRAILER_SIZE)

@@ -13,18 +13,14 @@
  */
 extern bytea *CellSetSerialize(CellSet *set);
 
+/* Raise 54000: a parallel worker has more cells than one value can hold. */
+pg_noreturn extern void RaisePartialTooLarge(uint64 cells, uint64 max_cells);
+
 /*
  * The set that comes back is to be merged into another one.  It lives in the
  * current context, and its records are those in the bytes: both only as long
  * as the bytes do.
  */
 extern CellSet *CellSetDeserialize(const bytea *bytes);
-
-/*
- * Write count records of such a set, from first on, as they were before they
- * were trimmed; their ids, if there are any, stored or not.
- */
-extern void CellSetExpand(const CellSet *set, uint64 first, uint64 count,
-						  uint8 *to, bool with_ids);
 
 #endif							/* CELL_BINARY_CELL_TRANSFER_H */

@@ -4,11 +4,10 @@
  *		executor makes for an aggregate.  All but the transition functions are
  *		those of cell_pack_intensities, too.
  */
-#include "cell_id_argument.h"
+#include "arguments.h"
+#include "common/shortest_dec.h"
 #include "pack/cell_set.h"
 #include "pack/cell_transfer.h"
-#include "errors.h"
-#include "layout_argument.h"
 
 /*
  * Arguments of the transition functions behind the state:
@@ -62,7 +61,7 @@ row_name(FunctionCallInfo fcinfo)
 }
 
 /* Refuse a row in which an argument is NULL. */
-static void
+pg_noreturn static void
 refuse_nulls(FunctionCallInfo fcinfo)
 {
 	static const char *const names[] = {"cell_id", "x", "y", "phenotypes"};
@@ -70,8 +69,21 @@ refuse_nulls(FunctionCallInfo fcinfo)
 
 	for (int i = 1; i < Min(PG_NARGS(), ARGS_WITH_ID); i++)
 		if (PG_ARGISNULL(i))
-			ReportNullArgument(name[i - 1], row_name(fcinfo));
-	ReportNullLayout();
+			RaiseNullInRow(name[i - 1], row_name(fcinfo));
+	RaiseNull("layout", NULL, psprintf("The layouts are %s.", LayoutNames()));
+}
+
+pg_noreturn static void
+refuse_coordinate(FunctionCallInfo fcinfo, const char *axis, double value)
+{
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(value, text);
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s coordinate %s of %s is out of range", axis, text, row_name(fcinfo)),
+			 errdetail("Once truncated, a coordinate must be a number from %d to %d.",
+					   PG_INT32_MIN, PG_INT32_MAX)));
 }
 
 /*
@@ -84,7 +96,7 @@ get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
 	double		value = PG_GETARG_FLOAT8(arg);
 
 	if (unlikely(!(value > (double) PG_INT32_MIN - 1 && value < (double) PG_INT32_MAX + 1)))
-		ReportCoordinate(axis, value, row_name(fcinfo));
+		refuse_coordinate(fcinfo, axis, value);
 	return value;
 }
 

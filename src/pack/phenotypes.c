@@ -3,17 +3,9 @@
  *		Phenotype masks out of booleans: one row with a column for each
  *		feature, or one row for each feature.
  */
-#include "compat.h"
+#include "arguments.h"
 
 #include "access/tupmacs.h"
-#include "errors.h"
-#include "study/study_errors.h"
-#include "utils/array.h"
-
-enum
-{
-	FEATURES = 64				/* bits of a mask */
-};
 
 /*
  * cell_phenotypes(VARIADIC boolean[]) -> bigint
@@ -26,20 +18,19 @@ cell_phenotypes(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	const bool *positives = (const bool *) ARR_DATA_PTR(array);
-	int			features = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	int			features = CountFeatures(array);
 	uint64		mask = 0;
 
-	if (ARR_NDIM(array) > 1)
-		ReportFeatureDimensions(ARR_NDIM(array));
-	if (features > FEATURES)
-		ReportTooManyFeatures(features, FEATURES);
 	if (array_contains_nulls(array))
 	{
 		int			null_feature = 0;
 
 		while (!att_isnull(null_feature, ARR_NULLBITMAP(array)))
 			null_feature++;
-		ReportNullFeature(null_feature);
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("feature %d must not be null", null_feature),
+				 errhint("Say with coalesce() whether a cell with an unknown value counts as positive.")));
 	}
 
 	for (int i = 0; i < features; i++)
@@ -62,12 +53,15 @@ cell_phenotypes_transfn(PG_FUNCTION_ARGS)
 	int32		feature;
 
 	if (PG_ARGISNULL(1))
-		ReportNullArgument("feature", NULL);
+		RaiseNullInRow("feature", NULL);
 	feature = PG_GETARG_INT32(1);
-	if (feature < 0 || feature >= FEATURES)
-		ReportFeatureIndex(feature, FEATURES - 1);
+	if (feature < 0 || feature >= CB_FEATURES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature index %d is out of range", feature),
+				 errdetail("A feature index must be from 0 to %d.", CB_FEATURES - 1)));
 	if (PG_ARGISNULL(2))
-		ReportNullArgument("positive", psprintf("feature %d", feature));
+		RaiseNullInRow("positive", psprintf("feature %d", feature));
 
 	mask |= (uint64) PG_GETARG_BOOL(2) << feature;
 	PG_RETURN_INT64((int64) mask);
@@ -84,7 +78,5 @@ cell_positive(PG_FUNCTION_ARGS)
 {
 	int64		value = PG_GETARG_INT64(0);
 
-	if (value != 0 && value != 1)
-		ReportNotPositive(value);
-	PG_RETURN_BOOL(value == 1);
+	PG_RETURN_BOOL(CheckPositive(value) == 1);
 }

@@ -3,9 +3,7 @@
  *		The number of chunks of a payload, for cell_chunks and
  *		cell_data_chunks, which are SQL.
  */
-#include "compat.h"
-
-#include "study/study_errors.h"
+#include "arguments.h"
 
 /*
  * cell_chunk_count(bytes bigint, chunk_bytes integer) -> integer; not strict
@@ -22,15 +20,22 @@ cell_chunk_count(PG_FUNCTION_ARGS)
 	int32		chunk_bytes;
 
 	if (PG_ARGISNULL(1))
-		ReportNullStudyArgument("chunk_bytes");
+		RaiseNull("chunk_bytes", NULL, NULL);
 	chunk_bytes = PG_GETARG_INT32(1);
 	if (chunk_bytes < 1)
-		ReportChunkSize(chunk_bytes);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("chunk size %d is out of range", chunk_bytes),
+				 errdetail("A chunk must have at least one byte.")));
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT32(0);
 	bytes = PG_GETARG_INT64(0);
 	chunks = bytes / chunk_bytes + (bytes % chunk_bytes != 0);
 	if (bytes < 0 || chunks > PG_INT32_MAX)
-		ReportChunkCount(bytes, chunk_bytes);
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number of chunks is out of range for " INT64_FORMAT " bytes in chunks of %d",
+						bytes, chunk_bytes),
+				 errdetail("It must be between 0 and %d.", PG_INT32_MAX)));
 	PG_RETURN_INT32((int32) chunks);
 }

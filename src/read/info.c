@@ -6,9 +6,8 @@
 #include "read/payload.h"
 
 #include "access/htup_details.h"
-#include "errors.h"
 #include "funcapi.h"
-#include "layout_argument.h"
+#include "arguments.h"
 #include "miscadmin.h"
 
 /*

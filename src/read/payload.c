@@ -5,8 +5,8 @@
 #include "read/payload.h"
 
 #include "access/detoast.h"
-#include "errors.h"
-#include "layout_argument.h"
+#include "arguments.h"
+#include "fault.h"
 #include "miscadmin.h"
 
 void
@@ -18,11 +18,11 @@ PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layo
 	bytea	   *payload;
 
 	if (!cb_reader_open(reader, layout, (const uint8_t *) VARDATA_ANY(header), size))
-		ReportFault(layout, &reader->fault);
+		RaiseFault(layout, &reader->fault);
 
 	payload = PG_GETARG_BYTEA_PP(payload_arg);
 	if (!cb_reader_start(reader, (const uint8_t *) VARDATA_ANY(payload)))
-		ReportFault(layout, &reader->fault);
+		RaiseFault(layout, &reader->fault);
 }
 
 int64
@@ -31,7 +31,7 @@ PayloadCells(const CbLayout *layout, const bytea *payload)
 	CbReader	reader;
 
 	if (!cb_reader_open(&reader, layout, (const uint8_t *) VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)))
-		ReportFault(layout, &reader.fault);
+		RaiseFault(layout, &reader.fault);
 	return (int64) reader.cells;
 }
 
@@ -40,6 +40,6 @@ PayloadRead(CbReader *reader, CbBatch *batch)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (!cb_reader_read(reader, batch))
-		ReportFault(reader->layout, &reader->fault);
+		RaiseFault(reader->layout, &reader->fault);
 	return batch->count > 0;
 }

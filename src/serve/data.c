@@ -1,362 +1,21 @@
 /*
  * data.c
- *		Serving: cell_data and cell_data_head give the payload of a sample, from
- *		the store if it is there; cell_make_ready puts it there.
- *
- * What is served is always what the caller's own query would pack:
- *
- *	- A caller without a right on a relation, column or function of that query
- *	  gets its error.  A caller subject to row-level security is not served from
- *	  the store.
- *	- A read-only transaction is served what is ready, and stores nothing.
- *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
- *	  function has: a payload serves it if it has all changes that this
- *	  snapshot sees.  It may be newer, if it was packed while the call waited.
- *	- With one snapshot for the transaction, a payload must be of just that.
- *
- * Who does not find a payload takes its lock, looks again, and makes it.  The
- * lock is held until the payload is in the store, not until the transaction
- * ends: the others do not wait for this one's client to receive it.
+ *		The SQL functions that serve: cell_data, cell_data_head, cell_make_ready,
+ *		and cell_data_samples, which packs every sample past the store.
  */
-#include "changes/change_log.h"
+#include "serve/request.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
-#include "access/xlog.h"
-#include "coding/coding.h"
-#include "serve/etag.h"
+#include "arguments.h"
 #include "funcapi.h"
-#include "pack/huge_pages.h"
-#include "layout_argument.h"
-#include "study/own_table.h"
+#include "miscadmin.h"
 #include "read/payload.h"
-#include "portability/instr_time.h"
-#include "settings.h"
-#include "study/source.h"
-#include "serve/store.h"
-#include "serve/statistics.h"
-#include "study/study_errors.h"
+#include "study/own_table.h"
+#include "study/study.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* Why a payload is not taken from the store, nor put into it. */
-typedef enum Detour
-{
-	NO_DETOUR,
-	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
-	DETOUR_STORE_OFF,			/* no payloads are */
-	DETOUR_STANDBY,				/* which cannot read unlogged tables */
-	DETOUR_SERIALIZABLE,		/* conflicts are found as rows are read */
-	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
-	DETOUR_UNTRACKED,			/* changes of the source are not noticed */
-	DETOUR_WRITTEN				/* the transaction itself changes the source:
-								 * perhaps in a statement that calls us */
-} Detour;
-
-/* One call, and what it finds on its way. */
-typedef struct Request
-{
-	Oid			schema;
-	Study	   *study;
-	Source		source;
-	PayloadKey	key;			/* of the payload asked for */
-	const CbLayout *layout;
-	const Coding *coding;
-	MemoryContext context;		/* for what is given */
-	Snapshot	snapshot;		/* taken when all that is read was locked */
-	SourceView	view;			/* the source when the call began */
-	Detour		detour;
-	bool		read_only;		/* the transaction is */
-	bool		wants_payload;	/* and not only its head */
-	bool		storable;		/* what is made may be stored */
-	bool		made;			/* it was not ready */
-	bool		stored;			/* what is given is in the store */
-	StoreOutcome outcome;		/* of storing what was made */
-	ErrorData  *error;			/* why it could not be stored */
-	StoreCounts counts;
-} Request;
-
-/* A payload on its way out: payload is 0 if only the head was wanted. */
-typedef struct Served
-{
-	PayloadHead head;
-	Datum		payload;
-} Served;
-
-static Detour
-detour_of(const Request *request)
-{
-	if (RecoveryInProgress())
-		return DETOUR_STANDBY;
-	if (IsolationIsSerializable())
-		return DETOUR_SERIALIZABLE;
-	if (!request->study->store)
-		return DETOUR_NOT_STORED;
-	if (cell_binary_store_size == 0)
-		return DETOUR_STORE_OFF;
-	if (request->view.restricted)
-		return DETOUR_ROW_SECURITY;
-	if (request->view.untracked != TRACKED)
-		return DETOUR_UNTRACKED;
-	if (request->view.written)
-		return DETOUR_WRITTEN;
-	return NO_DETOUR;
-}
-
-/* Begin a call of a function with the arguments study, sample, layout, coding. */
-static void
-begin_request(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *sample = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Datum		value;
-
-	memset(request, 0, sizeof(*request));
-	request->schema = OwnSchema(fcinfo);
-	request->layout = GetLayoutArgument(fcinfo, 2);
-	request->coding = GetCodingArgument(fcinfo, 3);
-	request->wants_payload = wants_payload;
-	request->context = CurrentMemoryContext;
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	request->study = StudyNamed(request->schema, name, GetActiveSnapshot());
-	value = StudySampleValue(request->study, sample, &request->key.sample);
-	request->key.schema = request->schema;
-	request->key.study = request->study->id;
-	request->key.sample_hash = SampleHash(request->key.sample, strlen(request->key.sample));
-	request->key.layout = request->layout->name;
-	request->key.coding = request->coding->name;
-
-	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
-	request->view = SourceInspect(&request->source, RENEW_SNAPSHOT);
-	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
-	request->detour = detour_of(request);
-	request->read_only = XactReadOnly;
-	request->storable = request->detour == NO_DETOUR && !request->read_only;
-}
-
-static void
-end_request(Request *request)
-{
-	if (!request->read_only && request->detour != DETOUR_STANDBY)
-		CountStoreUse(request->schema, request->study->id, request->counts);
-	SourceClose(&request->source);
-	PopActiveSnapshot();
-	UnregisterSnapshot(request->snapshot);
-	if (request->error != NULL)
-		ReportStoreFailed(request->study, request->key.sample, request->error);
-}
-
-/* The payload in the first column of a row, copied into a context. */
-typedef struct PackedSample
-{
-	MemoryContext context;
-	bytea	   *payload;
-} PackedSample;
-
-static void
-keep_payload(TupleTableSlot *row, void *argument)
-{
-	PackedSample *packed = argument;
-	bool		isnull;
-	Datum		value = slot_getattr(row, 1, &isnull);
-
-	if (!isnull)
-	{
-		Size		size = VARSIZE_ANY(DatumGetPointer(value));
-
-		packed->payload = MemoryContextAlloc(packed->context, size);
-		AdviseHugePages(packed->payload, size);
-		memcpy(packed->payload, DatumGetPointer(value), size);
-	}
-}
-
-/* Says in which sample the cells are that something is wrong with. */
-static void
-add_context(void *argument)
-{
-	const Request *request = argument;
-
-	errcontext("sample \"%s\" of study \"%s\"", request->key.sample, request->study->name);
-}
-
-/* Pack the sample by the active snapshot. */
-static void
-pack(Request *request, Served *result)
-{
-	PackedSample packed = {request->context, NULL};
-	ErrorContextCallback context = {.callback = add_context, .arg = request};
-	instr_time	start;
-	instr_time	end;
-
-	/* What a view's functions see of our own changes, nobody can tell. */
-	if (!StudyHasTriggers(request->study) && TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		request->storable = false;
-	if (request->storable)
-		result->head.packed = PackedNow();
-
-	context.previous = error_context_stack;
-	error_context_stack = &context;
-	INSTR_TIME_SET_CURRENT(start);
-	SourceRun(&request->source, keep_payload, &packed);
-	INSTR_TIME_SET_CURRENT(end);
-	error_context_stack = context.previous;
-	INSTR_TIME_SUBTRACT(end, start);
-	request->counts.packings++;
-	request->counts.packing_us += INSTR_TIME_GET_MICROSEC(end);
-	if (packed.payload == NULL)
-		ReportUnknownSample(request->study, request->key.sample);
-
-	if (request->storable)
-	{
-		SourceView	after = SourceInspect(&request->source, KEEP_SNAPSHOT);
-
-		/* What it read is locked, and still what it was. */
-		request->storable = after.state == request->view.state && !after.newer && !after.written;
-	}
-	result->head.source_state = request->view.state;
-	result->head.cells = PayloadCells(request->layout, packed.payload);
-	result->payload = PointerGetDatum(packed.payload);
-}
-
-/* Put a coding around a payload. */
-static void
-encode(const Coding *coding, Served *result)
-{
-	bytea	   *identity = DatumGetByteaPP(result->payload);
-
-	result->payload = PointerGetDatum(EncodePayload(coding, identity, coding->default_level));
-	pfree(identity);
-}
-
-/* Give what was made its length and, if it is asked for, its ETag. */
-static void
-describe(Served *result, bool with_etag)
-{
-	bytea	   *payload = (bytea *) DatumGetPointer(result->payload);
-
-	result->head.bytes = VARSIZE_ANY_EXHDR(payload);
-	result->head.etag = with_etag ? EntityTag(payload) : NULL;
-}
-
-/* Make it for this call only. */
-static void
-serve_directly(Request *request, Served *result)
-{
-	request->counts.direct++;
-	pack(request, result);
-	if (request->coding->encode != NULL)
-		encode(request->coding, result);
-	describe(result, !request->wants_payload);
-}
-
-/*
- * Whether what was made is of use to somebody: to those who waited, even if the
- * sample has changed since; but the snapshot of a transaction that has only one
- * may be too old for everybody else.
- */
-static bool
-is_of_use(const Request *request, const Served *result)
-{
-	Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : GetActiveSnapshot());
-	bool		of_use = HasAllChanges(request->schema, request->key.study, request->key.sample_hash,
-									   snapshot, result->head.packed);
-
-	UnregisterSnapshot(snapshot);
-	return of_use;
-}
-
-/*
- * Give what is stored, or make and store it.  A payload in a coding is made of
- * the one without, which is had in the same way, while the lock of the other
- * is held: no two sessions wait for each other.
- *
- * A read-only transaction waits for a session that makes the payload, but does
- * not take the lock: nobody else would have what it makes.
- */
-static void
-serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
-{
-	PayloadKey	key = request->key;
-	StoredPayload stored;
-	bool		locked = false;
-	bool		waited = false;
-
-	key.coding = coding->name;
-	for (;;)
-	{
-		if (StoreFind(&key, request->view.state, request->snapshot, &result->head, &stored))
-		{
-			if (locked)
-				UnlockPayload(&key);
-			locked = false;
-			if (!wants_payload || StoreFetch(&stored, &result->payload))
-			{
-				request->stored = true;
-				return;
-			}
-		}
-		else if (locked || waited)
-			break;
-		else if (request->read_only)
-		{
-			WaitForPayload(&key);
-			waited = true;
-		}
-		else
-		{
-			request->counts.waits += LockPayload(&key);
-			locked = true;
-		}
-	}
-
-	request->made = true;
-	if (coding->encode == NULL)
-	{
-		SourceRenewSnapshot();	/* the payload's lock was waited for */
-		pack(request, result);
-	}
-	else
-	{
-		serve_from_store(request, CodingAt(0), true, result);
-		request->stored = false;	/* as it is now, it is not */
-		encode(coding, result);
-	}
-	request->storable = request->storable && is_of_use(request, result);
-	describe(result, request->storable || !request->wants_payload);
-	if (request->storable)
-	{
-		ErrorData  *error = NULL;
-
-		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload), &error);
-		request->stored = request->outcome == STORE_DONE;
-		if (request->error == NULL)
-			request->error = error;
-	}
-	if (locked)
-		UnlockPayload(&key);
-}
-
-static void
-serve(Request *request, Served *result)
-{
-	MemoryContext caller = MemoryContextSwitchTo(request->context);
-
-	memset(result, 0, sizeof(*result));
-	if (request->detour != NO_DETOUR)
-		serve_directly(request, result);
-	else
-	{
-		serve_from_store(request, request->coding, request->wants_payload, result);
-		if (request->made)
-			request->counts.misses++;
-		else
-			request->counts.hits++;
-	}
-	if (request->wants_payload)
-		request->counts.served_bytes += result->head.bytes;
-	MemoryContextSwitchTo(caller);
-}
+#include "utils/tuplestore.h"
 
 /*
  * cell_data(study text, sample text, layout text, coding text) -> bytea; strict
@@ -372,9 +31,9 @@ cell_data(PG_FUNCTION_ARGS)
 	Request		request;
 	Served		result;
 
-	begin_request(&request, fcinfo, true);
-	serve(&request, &result);
-	end_request(&request);
+	RequestBegin(&request, fcinfo, true);
+	RequestServe(&request, &result);
+	RequestEnd(&request);
 	PG_RETURN_DATUM(result.payload);
 }
 
@@ -397,41 +56,14 @@ cell_data_head(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	begin_request(&request, fcinfo, false);
-	serve(&request, &result);
-	end_request(&request);
+	RequestBegin(&request, fcinfo, false);
+	RequestServe(&request, &result);
+	RequestEnd(&request);
 
 	values[0] = Int64GetDatum(result.head.cells);
 	values[1] = Int64GetDatum(result.head.bytes);
 	values[2] = CStringGetTextDatum(result.head.etag);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
-}
-
-/* Why a payload cannot be made ready. */
-static const char *
-detour_detail(const Request *request)
-{
-	if (request->detour == NO_DETOUR)
-		return "The transaction is read-only.";
-	switch (request->detour)
-	{
-		case DETOUR_NOT_STORED:
-			return "The study was registered without storing.";
-		case DETOUR_STORE_OFF:
-			return "The setting cell_binary.store_size is 0.";
-		case DETOUR_STANDBY:
-			return "The server is in recovery.";
-		case DETOUR_SERIALIZABLE:
-			return "The transaction is serializable.";
-		case DETOUR_ROW_SECURITY:
-			return "Row level security applies to the current role.";
-		case DETOUR_UNTRACKED:
-			return UntrackedDetail(request->view.untracked, request->view.untracked_table);
-		case DETOUR_WRITTEN:
-			return "The transaction itself has changed the source.";
-		default:
-			return NULL;
-	}
 }
 
 /*
@@ -454,12 +86,17 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	begin_request(&request, fcinfo, false);
+	RequestBegin(&request, fcinfo, false);
 	if (request.detour != NO_DETOUR || request.read_only)
-		ReportNotStored(request.study, detour_detail(&request),
-						request.detour == DETOUR_UNTRACKED && request.view.untracked == UNTRACKED_TRIGGERS);
-	serve(&request, &result);
-	end_request(&request);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("payloads of study \"%s\" cannot be stored", request.study->name),
+				 errdetail_internal("%s", RequestDetourDetail(&request)),
+				 request.detour == DETOUR_UNTRACKED &&
+				 request.state.catalogs.untracked == UNTRACKED_TRIGGERS ?
+				 errhint("The owner of the source makes them with cell_track_study().") : 0));
+	RequestServe(&request, &result);
+	RequestEnd(&request);
 
 	if (!request.made)
 		outcome = "was ready";
@@ -478,4 +115,66 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	values[1] = Int64GetDatum(result.head.cells);
 	values[2] = Int64GetDatum(result.head.bytes);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
+}
+
+/* The rows of cell_data_samples, and how they are made of those of the source. */
+typedef struct ResultRows
+{
+	ReturnSetInfo *result;
+	const CbLayout *layout;
+	const Coding *coding;
+	MemoryContext per_row;
+} ResultRows;
+
+static void
+put_payload(TupleTableSlot *row, void *argument)
+{
+	ResultRows *rows = argument;
+	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
+	bytea	   *payload;
+	Datum		values[3];
+	bool		isnull[3] = {false};
+
+	slot_getallattrs(row);
+	payload = DatumGetByteaPP(row->tts_values[1]);
+	values[0] = row->tts_values[0];
+	values[1] = Int64GetDatum(PayloadCells(rows->layout, payload));
+	if (rows->coding->encode != NULL)
+		payload = EncodePayload(rows->coding, payload, rows->coding->default_level);
+	values[2] = PointerGetDatum(payload);
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, isnull);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->per_row);
+}
+
+/*
+ * cell_data_samples(study text, layout text, coding text)
+ *		-> setof (sample text, cells bigint, payload bytea); strict
+ *
+ * Packed by one snapshot; the store is not asked.  Rows beyond work_mem wait on
+ * disk.  Errors: as of cell_data, without P0002.
+ */
+PG_FUNCTION_INFO_V1(cell_data_samples);
+Datum
+cell_data_samples(PG_FUNCTION_ARGS)
+{
+	ResultRows	rows = {
+		.result = (ReturnSetInfo *) fcinfo->resultinfo,
+		.layout = GetLayoutArgument(fcinfo, 1),
+		.coding = GetCodingArgument(fcinfo, 2),
+	};
+	Study	   *study;
+	Source		source;
+
+	InitMaterializedSRF(fcinfo, 0);
+	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
+	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, rows.layout->name);
+	SourceCheck(&source, RENEW_SNAPSHOT);
+	SourceRun(&source, put_payload, &rows);
+	SourceClose(&source);
+	PopActiveSnapshot();
+	MemoryContextDelete(rows.per_row);
+	return (Datum) 0;
 }

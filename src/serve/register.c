@@ -1,26 +1,23 @@
 /*
  * register.c
- *		The registry of studies: cell_register_study, cell_drop_study and
- *		cell_track_study.
+ *		cell_register_study, cell_drop_study and cell_track_study: a study's row
+ *		in the registry, and what the store keeps for it.
  */
 #include "study/study.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
+#include "arguments.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "study/distributed.h"
-#include "errors.h"
 #include "miscadmin.h"
 #include "study/own_table.h"
 #include "study/source.h"
 #include "storage/lmgr.h"
 #include "serve/statistics.h"
-#include "study/study_errors.h"
 #include "changes/triggers.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -49,7 +46,7 @@ static const char *
 name_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 {
 	if (PG_ARGISNULL(arg))
-		ReportNullStudyArgument(name);
+		RaiseNull(name, NULL, NULL);
 	return pstrdup(NameStr(*PG_GETARG_NAME(arg)));
 }
 
@@ -64,22 +61,29 @@ array_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char **
 	if (PG_ARGISNULL(arg))
 		return 0;
 	array = PG_GETARG_ARRAYTYPE_P(arg);
-	if (ARR_NDIM(array) > 1)
-		ReportFeatureDimensions(ARR_NDIM(array));
+	(void) CountFeatures(array);
 	count = ArrayStrings(array, strings);
-	if (count > MAX_FEATURES)
-		ReportTooManyFeatures(count, MAX_FEATURES);
 	for (int i = 0; i < count; i++)
 		if ((*strings)[i] == NULL)
-			ReportNullStudyArgument(psprintf("%s[%d]", name, i + 1));
+			RaiseNull(psprintf("%s[%d]", name, i + 1), NULL, NULL);
 	return count;
 }
 
-/* The features, as a mask or as columns, and their names. */
+pg_noreturn static void
+raise_no_features(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the study has no features"),
+			 errhint("Give feature_columns, a column for each feature; or phenotypes, a column with a mask, and features, the names of its bits.")));
+}
+
+/* The features, as one column of phenotypes or a column each, and their names. */
 static void
 get_features(FunctionCallInfo fcinfo, Study *study)
 {
 	const char **columns;
+	const char *repeated;
 
 	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", &columns);
 	study->features = array_argument(fcinfo, ARG_FEATURES, "features", &study->feature_names);
@@ -87,26 +91,37 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 	if (!PG_ARGISNULL(ARG_PHENOTYPES))
 	{
 		if (!PG_ARGISNULL(ARG_FEATURE_COLUMNS))
-			ReportTwoKindsOfFeatures();
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("phenotypes and feature_columns cannot both be given"),
+					 errdetail("Features are in one column with a mask, or in a column each.")));
 		study->phenotypes.name = name_argument(fcinfo, ARG_PHENOTYPES, "phenotypes");
 	}
 	else if (study->feature_columns == 0)
-		ReportNoFeatures();
+		raise_no_features();
 	else if (study->features == 0)
 	{
 		study->features = study->feature_columns;
 		study->feature_names = columns;
 	}
 	else if (study->features != study->feature_columns)
-		ReportFeatureCount(study->features, study->feature_columns);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("features must have as many names as there are feature columns"),
+				 errdetail("There are %d names for %d columns.",
+						   study->features, study->feature_columns)));
 
 	/* Cells that are nothing but places have an empty list, not none. */
 	if (study->features == 0 && (study->phenotypes.name == NULL || PG_ARGISNULL(ARG_FEATURES)))
-		ReportNoFeatures();
-	if (RepeatedString(study->feature_columns, columns) != NULL)
-		ReportRepeatedColumn(RepeatedString(study->feature_columns, columns));
-	if (RepeatedString(study->features, study->feature_names) != NULL)
-		ReportRepeatedFeature(RepeatedString(study->features, study->feature_names));
+		raise_no_features();
+	repeated = RepeatedString(study->feature_columns, columns);
+	if (repeated != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("feature column \"%s\" is named twice", repeated)));
+	repeated = RepeatedString(study->features, study->feature_names);
+	if (repeated != NULL)
+		RaiseRepeatedFeature(repeated);
 
 	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
 	for (int i = 0; i < study->feature_columns; i++)
@@ -127,6 +142,16 @@ unnoticed_changes(const Study *study)
 	return NULL;
 }
 
+pg_noreturn static void
+raise_not_source_owner(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of \"%s\" to have payloads of study \"%s\" stored",
+					get_rel_name(study->source), study->name),
+			 errhint("Who may read the source can register it with store => false: payloads are then packed at each call.")));
+}
+
 /*
  * Whether payloads are stored, from the argument or what suits the source; only
  * its owner decides that they are.
@@ -138,9 +163,13 @@ is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unnoticed == NULL : PG_GETARG_BOOL(ARG_STORE);
 
 	if (store && !OwnsRelation(study->source, GetUserId()))
-		ReportNotSourceOwner(study);
+		raise_not_source_owner(study);
 	if (store && unnoticed != NULL)
-		ReportSourceUnnoticed(study, unnoticed);
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("payloads of \"%s\" cannot be stored", get_rel_name(study->source)),
+				 errdetail_internal("%s", unnoticed),
+				 errhint("Register it with store => false: payloads are then packed at each call.")));
 	return store;
 }
 
@@ -152,7 +181,7 @@ check_query(const Study *study, SourceQuery query, const char *layout)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SourceOpen(&source, study, query, (Datum) 0, layout);
-	(void) SourceInspect(&source, KEEP_SNAPSHOT);
+	SourceCheck(&source, KEEP_SNAPSHOT);
 	SourceClose(&source);
 	PopActiveSnapshot();
 }
@@ -164,81 +193,6 @@ check_source(const Study *study)
 	check_query(study, SOURCE_PACK_ALL, "compact");
 	if (study->intensities.name != NULL)
 		check_query(study, SOURCE_INTENSITIES, NULL);
-}
-
-/* An array of names or texts from strings. */
-static Datum
-array_of(Oid type, int count, const char **strings)
-{
-	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = type == NAMEOID ? DirectFunctionCall1(namein, CStringGetDatum(strings[i])) : CStringGetTextDatum(strings[i]);
-	if (type == NAMEOID)
-		return PointerGetDatum(construct_array(elements, count, type, NAMEDATALEN, false, TYPALIGN_CHAR));
-	return PointerGetDatum(construct_array(elements, count, type, -1, false, TYPALIGN_INT));
-}
-
-static Datum
-name_datum(const char *name)
-{
-	return DirectFunctionCall1(namein, CStringGetDatum(name));
-}
-
-/* An id that no study has, whatever the sequence was set to. */
-static int32
-new_id(Oid schema)
-{
-	char	   *column;
-	int32		id;
-
-	do
-		id = (int32) nextval_internal(OwnRelation(schema, "cell_study_id"), false);
-	while (OidIsValid(StudySource(schema, id, &column)));
-	return id;
-}
-
-static void
-insert_study(const Study *study)
-{
-	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
-	Datum		values[STUDY_COLUMNS];
-	bool		isnull[STUDY_COLUMNS] = {false};
-	HeapTuple	row;
-
-	values[STUDY_ID - 1] = Int32GetDatum(study->id);
-	values[STUDY_NAME - 1] = CStringGetTextDatum(study->name);
-	values[STUDY_SOURCE - 1] = ObjectIdGetDatum(study->source);
-	values[STUDY_STORE - 1] = BoolGetDatum(study->store);
-	values[STUDY_REGISTERED_BY - 1] = ObjectIdGetDatum(study->registered_by);
-	values[STUDY_SAMPLE - 1] = name_datum(study->sample.name);
-	values[STUDY_CELL_ID - 1] = name_datum(study->cell_id.name);
-	values[STUDY_X - 1] = name_datum(study->x.name);
-	values[STUDY_Y - 1] = name_datum(study->y.name);
-	if (study->phenotypes.name != NULL)
-	{
-		values[STUDY_PHENOTYPES - 1] = name_datum(study->phenotypes.name);
-		isnull[STUDY_FEATURE_COLUMNS - 1] = true;
-	}
-	else
-	{
-		const char **columns = palloc(study->feature_columns * sizeof(char *));
-
-		for (int i = 0; i < study->feature_columns; i++)
-			columns[i] = study->feature[i].name;
-		values[STUDY_FEATURE_COLUMNS - 1] = array_of(NAMEOID, study->feature_columns, columns);
-		isnull[STUDY_PHENOTYPES - 1] = true;
-	}
-	values[STUDY_FEATURES - 1] = array_of(TEXTOID, study->features, study->feature_names);
-	if (study->intensities.name != NULL)
-		values[STUDY_INTENSITIES - 1] = name_datum(study->intensities.name);
-	else
-		isnull[STUDY_INTENSITIES - 1] = true;
-
-	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
-	CatalogTupleInsert(registry, row);
-	table_close(registry, NoLock);
-	CommandCounterIncrement();
 }
 
 /*
@@ -267,9 +221,9 @@ cell_register_study(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("cell_register_study()");
 	if (PG_ARGISNULL(ARG_STUDY))
-		ReportNullStudyArgument("study");
+		RaiseNull("study", NULL, NULL);
 	if (PG_ARGISNULL(ARG_SOURCE))
-		ReportNullStudyArgument("source");
+		RaiseNull("source", NULL, NULL);
 	study->schema = OwnSchema(fcinfo);
 	study->name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_STUDY));
 	study->source = PG_GETARG_OID(ARG_SOURCE);
@@ -283,12 +237,18 @@ cell_register_study(PG_FUNCTION_ARGS)
 	{
 		study->intensities.name = name_argument(fcinfo, ARG_INTENSITIES, "intensities");
 		if (study->features == 0)
-			ReportIntensitiesOfNoFeature();
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a study without features has no intensities"),
+					 errdetail("A cell has one for each feature.")));
 	}
 
-	StudyLockName(study->schema, study->name);
-	if (StudyRead(study->schema, study->name, NULL) != NULL)
-		ReportStudyExists(study->name);
+	RegistryLockName(study->schema, study->name);
+	if (RegistryRead(study->schema, study->name, NULL) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("study \"%s\" already exists", study->name),
+				 errhint("To register it anew, drop it first with cell_drop_study(), in the same transaction.")));
 	StudyLockSource(study);
 	StudyResolve(study);
 	if (study->intensities.name != NULL)
@@ -296,9 +256,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->store = is_to_be_stored(fcinfo, study);
 	check_source(study);
 
-	study->id = new_id(study->schema);
-	insert_study(study);
-	CountStoreUse(study->schema, study->id, (StoreCounts) {0});
+	RegistryInsert(study);
+	AddStatistics(study->schema, study->id, (StoreStatistics) {0});
 	if (study->store && StudyHasTriggers(study))
 		TriggersCreate(study);
 	PG_RETURN_VOID();
@@ -310,16 +269,12 @@ own_study_argument(FunctionCallInfo fcinfo)
 {
 	Oid			schema = OwnSchema(fcinfo);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Study	   *study = StudyRead(schema, name, NULL);
+	Study	   *study = RegistryGet(schema, name, NULL);
 
-	if (study == NULL)
-		ReportUnknownStudy(name);
 	/* A role that may not change the study must not hold its lock either. */
 	StudyCheckOwner(study);
-	StudyLockName(schema, name);
-	study = StudyRead(schema, name, NULL);
-	if (study == NULL)
-		ReportUnknownStudy(name);
+	RegistryLockName(schema, name);
+	study = RegistryGet(schema, name, NULL);
 	StudyCheckOwner(study);
 	return study;
 }
@@ -340,7 +295,7 @@ cell_drop_study(PG_FUNCTION_ARGS)
 	study = own_study_argument(fcinfo);
 	TriggersDrop(study);
 
-	StudyDelete(study);
+	RegistryDelete(study);
 	OwnForget(study->schema, "cell_payload", "cell_payload_sample", study->id);
 	OwnForget(study->schema, "cell_change", "cell_change_sample", study->id);
 	OwnForget(study->schema, "cell_store_count", "cell_store_count_study", study->id);
@@ -365,9 +320,13 @@ cell_track_study(PG_FUNCTION_ARGS)
 	StudyLockSource(study);
 	StudyResolve(study);
 	if (!study->store || !StudyHasTriggers(study))
-		ReportNotTracked(study);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("study \"%s\" has no triggers", study->name),
+				 errdetail("Only a study of a table whose payloads are stored has triggers."),
+				 errhint("Stored payloads of other sources are made unusable with cell_invalidate().")));
 	if (!OwnsRelation(study->source, GetUserId()))
-		ReportNotSourceOwner(study);
+		raise_not_source_owner(study);
 	TriggersCreate(study);
 	PG_RETURN_VOID();
 }
@@ -405,7 +364,11 @@ cell_check_store(PG_FUNCTION_ARGS)
 	if (isnull || get_rel_relkind(source) == '\0' || OwnsRelation(source, GetUserId()) ||
 		!DatumGetBool(heap_getattr(row, STUDY_STORE, columns, &isnull)) || isnull)
 		return PointerGetDatum(row);
-	ReportStoreRefused(get_rel_name(source));
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("payloads of \"%s\" will not be stored", get_rel_name(source)),
+			 errdetail("The role that inserts the study into the table cell_study does not own its source."),
+			 errhint("The owner of the source can drop the study, and register it anew.")));
 	isnull = false;
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));
 }

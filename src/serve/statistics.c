@@ -11,13 +11,13 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
-#define COUNTERS ((int) (sizeof(StoreCounts) / sizeof(int64)))
+#define COUNTERS ((int) (sizeof(StoreStatistics) / sizeof(int64)))
 
 /* A row of the table: int32 and padding, then the counters. */
 typedef struct CountRow
 {
 	int32		study;
-	StoreCounts counts;
+	StoreStatistics counts;
 } CountRow;
 
 StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)), "CountRow is not laid out as the table is");
@@ -47,7 +47,7 @@ insert_row(void *argument)
 }
 
 void
-CountStoreUse(Oid schema, int32 study, StoreCounts counts)
+AddStatistics(Oid schema, int32 study, StoreStatistics counts)
 {
 	Relation	table = table_open(OwnRelation(schema, "cell_store_count"), RowExclusiveLock);
 	const int64 *more = (const int64 *) &counts;

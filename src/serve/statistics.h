@@ -8,7 +8,7 @@
 #include "compat.h"
 
 /* What is to be added. */
-typedef struct StoreCounts
+typedef struct StoreStatistics
 {
 	int64		hits;			/* a payload was ready */
 	int64		misses;			/* it was not, and was packed or encoded */
@@ -18,12 +18,12 @@ typedef struct StoreCounts
 	int64		packing_us;		/* microseconds of these */
 	int64		served_bytes;
 	int64		evictions;
-} StoreCounts;
+} StoreStatistics;
 
 /*
  * Add to the counters of a study.  They belong to no transaction, as those of
  * a sequence: what was counted stays so if the transaction is rolled back.
  */
-extern void CountStoreUse(Oid schema, int32 study, StoreCounts counts);
+extern void AddStatistics(Oid schema, int32 study, StoreStatistics counts);
 
 #endif							/* CELL_BINARY_STATISTICS_H */

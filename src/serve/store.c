@@ -17,7 +17,6 @@
 #include "storage/freespace.h"
 #include "storage/lock.h"
 #include "serve/statistics.h"
-#include "study/study_errors.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -58,17 +57,6 @@ typedef struct PayloadRow
 
 StaticAssertDecl(offsetof(PayloadRow, used_at) == DOUBLEALIGN(sizeof(int32)) + 5 * sizeof(int64),
 				 "PayloadRow is not laid out as the table is");
-
-/*
- * Refuse a store that outlives a crash: an unlogged table, which does not, can
- * be the source of what is in it.
- */
-static void
-check_unlogged(Relation table)
-{
-	if (RelationIsPermanent(table))
-		ReportPersistence("cell_payload", "unlogged");
-}
 
 /* A row is formed in one piece of memory, the payload with all the rest. */
 #define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
@@ -144,7 +132,7 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 
 	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
 				 key->study, key->sample_hash, NULL);
-	check_unlogged(scan.table);
+	OwnTableCheckPersistence(scan.table, false);
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
@@ -261,7 +249,7 @@ make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
 			if (DeleteIfFree(table, &evictable[i].tid))
 			{
 				total -= evictable[i].bytes;
-				CountStoreUse(key->schema, evictable[i].study, (StoreCounts) {.evictions = 1});
+				AddStatistics(key->schema, evictable[i].study, (StoreStatistics) {.evictions = 1});
 			}
 	}
 	pfree(evictable);
@@ -310,7 +298,7 @@ put(void *argument)
 	Relation	table = table_open(OwnRelation(key->schema, "cell_payload"), RowExclusiveLock);
 	HeapTuple	row;
 
-	check_unlogged(table);
+	OwnTableCheckPersistence(table, false);
 	if (p->limit >= 0 && bytes_in_use(table) + head->bytes > 2 * p->limit + DISK_SLACK)
 	{
 		p->outcome = STORE_FULL;
@@ -354,51 +342,4 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorDa
 	/* A full disk keeps a payload from being stored, not from being served. */
 	*error = Attempt(put, &p, IsLackOfResources);
 	return *error == NULL ? p.outcome : STORE_FAILED;
-}
-
-/*
- * The lock of a payload: one of the space of advisory locks, with a last part
- * that those of SQL never have.  So nobody else can hold it.
- */
-#define PAYLOAD_LOCK_KIND 0xCB
-
-static LOCKTAG
-payload_lock(const PayloadKey *key)
-{
-	LOCKTAG		tag;
-	uint64		hash = (uint64) key->sample_hash;
-
-	hash = hash_combine64(hash, key->study);
-	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->layout, strlen(key->layout), 0)));
-	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->coding, strlen(key->coding), 0)));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, PAYLOAD_LOCK_KIND);
-	return tag;
-}
-
-bool
-LockPayload(const PayloadKey *key)
-{
-	LOCKTAG		tag = payload_lock(key);
-
-	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
-		return false;
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	return true;
-}
-
-void
-UnlockPayload(const PayloadKey *key)
-{
-	LOCKTAG		tag = payload_lock(key);
-
-	(void) LockRelease(&tag, ExclusiveLock, false);
-}
-
-void
-WaitForPayload(const PayloadKey *key)
-{
-	LOCKTAG		tag = payload_lock(key);
-
-	(void) LockAcquire(&tag, ShareLock, false, false);
-	(void) LockRelease(&tag, ShareLock, false);
 }

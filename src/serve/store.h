@@ -73,17 +73,4 @@ typedef enum StoreOutcome
 extern StoreOutcome StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload,
 							 ErrorData **error);
 
-/*
- * Only one session makes a payload: wait for the lock.  True if another one had
- * it.
- */
-extern bool LockPayload(const PayloadKey *key);
-extern void UnlockPayload(const PayloadKey *key);
-
-/*
- * Wait for the session that makes a payload, if there is one.  A read-only
- * transaction does so, which cannot store a payload and does not take the lock.
- */
-extern void WaitForPayload(const PayloadKey *key);
-
 #endif							/* CELL_BINARY_STORE_H */

@@ -9,13 +9,12 @@
 
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
-#include "cell_id_argument.h"
+#include "arguments.h"
 #include "pack/cell_set.h"
 #include "smprofiler/minifloat.h"
-#include "errors.h"
 #include "pack/radix_sort.h"
 
-StaticAssertDecl(ID_SIZE + MAX_CHANNELS == RADIX_SORT_MAX_WIDTH, "records of intensities can be sorted");
+StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH, "records of intensities can be sorted");
 
 int
 IntensityChannels(const ArrayType *array, int64 cell_id)
@@ -23,11 +22,19 @@ IntensityChannels(const ArrayType *array, int64 cell_id)
 	int			channels = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 
 	if (ARR_NDIM(array) > 1)
-		ReportIntensityDimensions(cell_id, ARR_NDIM(array));
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of intensities must have one dimension"),
+				 errdetail("That of cell_id " INT64_FORMAT " has %d.", cell_id, ARR_NDIM(array))));
 	if (channels == 0)
-		ReportNoIntensities(cell_id);
-	if (channels > MAX_CHANNELS)
-		ReportTooManyIntensities(cell_id, channels, MAX_CHANNELS);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("array of intensities of cell_id " INT64_FORMAT " is empty", cell_id)));
+	if (channels > CB_FEATURES)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+				 errmsg("cannot have more than %d intensities", CB_FEATURES),
+				 errdetail("There are %d of cell_id " INT64_FORMAT ".", channels, cell_id)));
 	return channels;
 }
 
@@ -44,7 +51,7 @@ encode_numbers(const char *numbers, const Oid type, int count, uint8 *codes)
 
 		if (unlikely(isnan(number)))
 			return i + 1;
-		codes[i] = cb_float8_encode(number);
+		codes[i] = cb_minifloat_encode(number);
 	}
 	return 0;
 }
@@ -61,7 +68,10 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 
 		while (!att_isnull(element, ARR_NULLBITMAP(array)))
 			element++;
-		ReportNullIntensity(cell_id, element + 1);
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " must not be null",
+						element + 1, cell_id)));
 	}
 
 	Assert(ARR_ELEMTYPE(array) == FLOAT4OID || ARR_ELEMTYPE(array) == FLOAT8OID);
@@ -70,7 +80,9 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 	else
 		nan = encode_numbers(ARR_DATA_PTR(array), FLOAT8OID, channels, codes);
 	if (nan > 0)
-		ReportIntensity(cell_id, nan);
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN", nan, cell_id)));
 }
 
 /*
@@ -90,9 +102,9 @@ cell_pack_intensities_transfn(PG_FUNCTION_ARGS)
 	int			channels;
 
 	if (PG_ARGISNULL(1))
-		ReportNullArgument("cell_id", psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1));
+		RaiseNullInRow("cell_id", psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1));
 	if (PG_ARGISNULL(2))
-		ReportNullArgument("intensities", psprintf("cell_id " INT64_FORMAT, PG_GETARG_INT64(1)));
+		RaiseNullInRow("intensities", psprintf("cell_id " INT64_FORMAT, PG_GETARG_INT64(1)));
 	cell_id = GetCellId(fcinfo, 1);
 	array = PG_GETARG_ARRAYTYPE_P(2);
 	channels = IntensityChannels(array, cell_id);
@@ -106,7 +118,7 @@ cell_pack_intensities_transfn(PG_FUNCTION_ARGS)
 		set = CellSetCreateIntensities(aggcontext, channels);
 	}
 	else if (unlikely((uint32) channels != set->body))
-		ReportMixedChannels(set->body, channels);
+		RaiseMixedChannels(set->body, channels);
 
 	EncodeIntensities(array, cell_id, CellSetNextWithId(set, cell_id));
 	PG_RETURN_POINTER(set);

@@ -8,14 +8,12 @@
 
 #include "compat.h"
 
+#include "format/cell.h"
 #include "utils/array.h"
-
-/* As many as there are features. */
-#define MAX_CHANNELS 64
 
 /*
  * The number of channels of an array; an error if it has several dimensions,
- * or not from 1 to MAX_CHANNELS elements.
+ * or not from 1 to CB_FEATURES elements.
  */
 extern int	IntensityChannels(const ArrayType *array, int64 cell_id);
 

@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "smprofiler/minifloat.h"
-#include "errors.h"
 
 /*
  * cell_minifloat_encode(value double precision) -> smallint; strict
@@ -22,8 +21,10 @@ cell_minifloat_encode(PG_FUNCTION_ARGS)
 	double		value = PG_GETARG_FLOAT8(0);
 
 	if (isnan(value))
-		ReportNotEncodable();
-	PG_RETURN_INT16(cb_float8_encode(value));
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("NaN cannot be encoded in one byte")));
+	PG_RETURN_INT16(cb_minifloat_encode(value));
 }
 
 /*
@@ -38,6 +39,9 @@ cell_minifloat_decode(PG_FUNCTION_ARGS)
 	int16		code = PG_GETARG_INT16(0);
 
 	if (code < 0 || code > UINT8_MAX)
-		ReportFloat8Code(code);
-	PG_RETURN_FLOAT8(cb_float8_decode((uint8_t) code));
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("code %d is out of range", code),
+				 errdetail("A code must be from 0 to %d.", UINT8_MAX)));
+	PG_RETURN_FLOAT8(cb_minifloat_decode((uint8_t) code));
 }

@@ -17,22 +17,22 @@
  * A variable, as the steps below are: where a processor computes with more bits
  * than a double has, it must round each one as others do.
  */
-static const double cb_float8_scale = 1.0 / 251.0;
+static const double cb_minifloat_scale = 1.0 / 251.0;
 
 /* Bits of a double's fraction behind the 5 that are kept. */
-#define CB_FLOAT8_SHIFT (52 - 5)
+#define CB_MINIFLOAT_SHIFT (52 - 5)
 
 /* The bits of 1.0 from there on. */
-#define CB_FLOAT8_ONE (UINT64_C(1023) << 5)
+#define CB_MINIFLOAT_ONE (UINT64_C(1023) << 5)
 
 /*
  * The code of the largest number that is not above a value; 0 below 0 and 255
  * above 1.  NaN has none, and must not be given.
  */
 static inline uint8_t
-cb_float8_encode(double value)
+cb_minifloat_encode(double value)
 {
-	const double steps = value / cb_float8_scale;
+	const double steps = value / cb_minifloat_scale;
 	const double shifted = 1.0 + steps;
 	uint64_t	bits;
 
@@ -41,19 +41,19 @@ cb_float8_encode(double value)
 	if (shifted >= 256.0)
 		return 255;
 	memcpy(&bits, &shifted, sizeof(bits));
-	return (uint8_t) ((bits >> CB_FLOAT8_SHIFT) - CB_FLOAT8_ONE);
+	return (uint8_t) ((bits >> CB_MINIFLOAT_SHIFT) - CB_MINIFLOAT_ONE);
 }
 
 /* The number of a code. */
 static inline double
-cb_float8_decode(uint8_t code)
+cb_minifloat_decode(uint8_t code)
 {
-	uint64_t	bits = (CB_FLOAT8_ONE + code) << CB_FLOAT8_SHIFT;
+	uint64_t	bits = (CB_MINIFLOAT_ONE + code) << CB_MINIFLOAT_SHIFT;
 	double		shifted;
 	double		number;
 
 	memcpy(&shifted, &bits, sizeof(shifted));
-	number = (shifted - 1.0) * cb_float8_scale;
+	number = (shifted - 1.0) * cb_minifloat_scale;
 	return number;
 }
 

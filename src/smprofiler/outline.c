@@ -7,7 +7,6 @@
 #include "access/htup_details.h"
 #include "common/base64.h"
 #include "smprofiler/shapefile.h"
-#include "errors.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 
@@ -27,6 +26,70 @@ one_line(const text *contents, int *length)
 	return line;
 }
 
+/* A text is not a shapefile, for the reason in the detail. */
+pg_noreturn static void
+raise_invalid(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid shapefile"),
+			 errdetail_internal("%s", detail),
+			 errhint("The contents must be an ESRI shapefile (.shp) with one polygon, in base64.")));
+}
+
+pg_noreturn static void
+raise_fault(const CbShapeFault *fault)
+{
+	const char *detail;
+
+	switch (fault->code)
+	{
+		case CB_SHAPE_CUT:
+			detail = psprintf("A file with a polygon has at least " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_FIELD:
+			detail = psprintf("The %s is " INT64_FORMAT ", and must be " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_TOO_FEW:
+			detail = psprintf("The number of %s is " INT64_FORMAT ", and must be at least " INT64_FORMAT ".",
+							  fault->field, fault->found, fault->expected);
+			break;
+		case CB_SHAPE_WRONG_LENGTH:
+			detail = fault->found > fault->expected ?
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are more.", fault->expected) :
+				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
+						 fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RECORD:
+			detail = psprintf("By its header the record has " INT64_FORMAT " bytes, but its rings and vertices take " INT64_FORMAT ".",
+							  fault->found, fault->expected);
+			break;
+		case CB_SHAPE_NOT_ONE_RECORD:
+			detail = psprintf("The first record ends at byte " INT64_FORMAT ", but the file has " INT64_FORMAT ".",
+							  fault->expected, fault->found);
+			break;
+		case CB_SHAPE_WRONG_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " cannot begin with vertex " INT64_FORMAT ".",
+							  fault->position, fault->found);
+			break;
+		case CB_SHAPE_OPEN_RING:
+			detail = psprintf("Ring " UINT64_FORMAT " does not end with its first vertex.", fault->position);
+			break;
+		case CB_SHAPE_NOT_FINITE:
+			detail = psprintf("The %s coordinate of vertex " UINT64_FORMAT " is NaN or infinite.",
+							  fault->field, fault->position);
+			break;
+		case CB_SHAPE_TOO_LARGE:
+			detail = psprintf("The %s coordinates are too large to be added.", fault->field);
+			break;
+		default:
+			elog(ERROR, "unexpected fault %d of a shapefile", (int) fault->code);
+	}
+	raise_invalid(detail);
+}
+
 /* Read the polygon in a text. */
 static void
 read_shape(const text *contents, double *x, double *y)
@@ -40,17 +103,17 @@ read_shape(const text *contents, double *x, double *y)
 
 	pfree(line);
 	if (count < 0)
-		ReportShapeText();
+		raise_invalid("The text is not base64.");
 	if (!cb_shape_open(&shape, bytes, count))
-		ReportShapeFault(&shape.fault);
+		raise_fault(&shape.fault);
 	while (shape.position < shape.vertices)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!cb_shape_read(&shape))
-			ReportShapeFault(&shape.fault);
+			raise_fault(&shape.fault);
 	}
 	if (!cb_shape_centroid(&shape, x, y))
-		ReportShapeFault(&shape.fault);
+		raise_fault(&shape.fault);
 	pfree(bytes);
 }
 

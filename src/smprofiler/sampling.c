@@ -129,7 +129,7 @@ cb_channel_threshold(const CbChannel *channel)
 	uint8_t		code;
 
 	if (channel->has_negative && channel->has_positive)
-		code = cb_float8_encode((cb_float8_decode(channel->max_negative) + cb_float8_decode(channel->min_positive)) / 2);
+		code = cb_minifloat_encode((cb_minifloat_decode(channel->max_negative) + cb_minifloat_decode(channel->min_positive)) / 2);
 	else
 		code = channel->has_positive ? channel->min_positive : channel->max_negative;
 	return code > 0 ? code : 1;

@@ -10,20 +10,22 @@
  */
 #include "compat.h"
 
-#include "cell_id_argument.h"
+#include "arguments.h"
 #include "common/hashfn.h"
 #include "format/cell.h"
 #include "smprofiler/sampling.h"
 #include "pack/huge_pages.h"
 #include "smprofiler/intensities.h"
+#include "fault.h"
+#include "limit.h"
 #include "miscadmin.h"
 #include "study/own_table.h"
 #include "pack/radix_sort.h"
-#include "settings.h"
 #include "study/source.h"
-#include "study/study_errors.h"
+#include "study/study.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -84,7 +86,7 @@ typedef struct Cell
 	Sample	   *sample;
 	uint32		cell_id;
 	uint64		phenotypes;
-	uint8		codes[MAX_CHANNELS];
+	uint8		codes[CB_FEATURES];
 } Cell;
 
 /* Begin a call with the arguments study and cells. */
@@ -95,7 +97,10 @@ begin_subsample(Subsample *subsample, FunctionCallInfo fcinfo)
 	int64		cells = PG_GETARG_INT64(1);
 
 	if (cells < 0)
-		ReportSubsampleSize(cells);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of cells " INT64_FORMAT " is out of range", cells),
+				 errdetail("It must not be negative.")));
 	memset(subsample, 0, sizeof(*subsample));
 	subsample->study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
 	StudyResolveIntensities(subsample->study);
@@ -134,7 +139,7 @@ read_source(Subsample *subsample, SourceQuery query, SourceRow function)
 	ErrorContextCallback context = {.callback = add_context, .arg = subsample, .previous = error_context_stack};
 
 	SourceOpen(&subsample->source, subsample->study, query, (Datum) 0, NULL);
-	(void) SourceInspect(&subsample->source, KEEP_SNAPSHOT);
+	SourceCheck(&subsample->source, KEEP_SNAPSHOT);
 	error_context_stack = &context;
 	SourceRun(&subsample->source, function, subsample);
 	error_context_stack = context.previous;
@@ -169,7 +174,29 @@ sample_named(Subsample *subsample, const text *name)
 	return entry->sample;
 }
 
-/* The mask of a cell, from the columns behind the first three of its row. */
+/* A column of a cell is null; the error's context names the cell. */
+pg_noreturn static void
+raise_null(const Study *study, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
+					column, get_rel_name(study->source), study->name),
+			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be the source.")));
+}
+
+/* Two readings by one snapshot gave different cells. */
+pg_noreturn static void
+raise_unsteady(const Study *study)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("source of study \"%s\" gave other cells when it was read again", study->name),
+			 errdetail("It is read twice, by one snapshot."),
+			 errhint("Rows of a view must not depend on volatile functions.")));
+}
+
+/* The phenotypes of a cell, from the columns behind the first three of its row. */
 static uint64
 read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 {
@@ -178,7 +205,7 @@ read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 	if (study->phenotypes.name != NULL)
 	{
 		if (isnull[0])
-			ReportNullOfCell(study, study->phenotypes.name);
+			raise_null(study, study->phenotypes.name);
 		return (uint64) DatumGetInt64(values[0]);
 	}
 	for (int i = 0; i < study->feature_columns; i++)
@@ -186,11 +213,9 @@ read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 		int64		positive;
 
 		if (isnull[i])
-			ReportNullOfCell(study, study->feature[i].name);
+			raise_null(study, study->feature[i].name);
 		positive = study->feature[i].type == BOOLOID ? (int64) DatumGetBool(values[i]) : DatumGetInt64(values[i]);
-		if (positive != 0 && positive != 1)
-			ReportNotPositive(positive);
-		mask |= (uint64) positive << i;
+		mask |= (uint64) CheckPositive(positive) << i;
 	}
 	return mask;
 }
@@ -208,16 +233,19 @@ read_cell(Subsample *subsample, TupleTableSlot *row, Cell *cell)
 	cell->sample = sample_named(subsample, DatumGetTextPP(row->tts_values[0]));
 	subsample->current = cell->sample;
 	if (row->tts_isnull[1])
-		ReportNullOfCell(study, study->cell_id.name);
+		raise_null(study, study->cell_id.name);
 	cell->cell_id = CheckCellId(DatumGetInt64(row->tts_values[1]));
 	subsample->current_id = cell->cell_id;
 
 	if (row->tts_isnull[2])
-		ReportNullOfCell(study, study->intensities.name);
+		raise_null(study, study->intensities.name);
 	intensities = DatumGetArrayTypeP(row->tts_values[2]);
 	channels = IntensityChannels(intensities, cell->cell_id);
 	if (channels != study->features)
-		ReportIntensityCount(study, cell->cell_id, channels);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cell_id %u has %d intensities, but study \"%s\" has %d features",
+						cell->cell_id, channels, study->name, study->features)));
 	EncodeIntensities(intensities, cell->cell_id, cell->codes);
 	cell->phenotypes = read_phenotypes(study, row->tts_values + 3, row->tts_isnull + 3);
 
@@ -349,7 +377,7 @@ select_cell(TupleTableSlot *row, void *argument)
 	read_cell(subsample, row, &cell);
 	sample = cell.sample;
 	if (sample->seen++ == sample->cells)
-		ReportSourceUnsteady(subsample->study);
+		raise_unsteady(subsample->study);
 	place = cb_select(&sample->selection, cb_subsample_key(subsample->seed, cell.cell_id));
 	if (place != CB_LEFT)
 	{
@@ -374,7 +402,9 @@ make_room(Subsample *subsample, Sample **samples)
 	for (uint32 i = 0; i < subsample->table->members; i++)
 		total += samples[i]->size;
 	if (total > fit)
-		ReportSubsampleTooLarge(subsample->study, total);
+		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
+					  psprintf("At most " UINT64_FORMAT " of the " UINT64_FORMAT " cells fit, with an intensity for each of %d features",
+							   fit, total, subsample->study->features), NULL);
 
 	body = MemoryContextAllocHuge(caller, VARHDRSZ + total * width);
 	AdviseHugePages(body, VARHDRSZ + total * width);
@@ -406,7 +436,7 @@ append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
 	if (parted != CB_LEFT)
 	{
 		memcpy(&cell_id, sample->records + (uint64) parted * width, sizeof(uint32));
-		ReportRepeatedId(cell_id);
+		RaiseRepeatedId(cell_id);
 	}
 	RadixSort((char *) sample->records, sample->size, width, PG_UINT32_MAX);
 	for (uint64 i = 0; i < sample->size; i++)
@@ -417,7 +447,7 @@ append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
 			CHECK_FOR_INTERRUPTS();
 		memcpy(&cell_id, record, sizeof(uint32));
 		if (cell_id == previous)
-			ReportRepeatedId(cell_id);
+			RaiseRepeatedId(cell_id);
 		previous = cell_id;
 		memmove(to, record + sizeof(uint32), features);
 		to += features;
@@ -458,7 +488,7 @@ cell_subsample(PG_FUNCTION_ARGS)
 	{
 		subsample.current = samples[i];
 		if (samples[i]->seen != samples[i]->cells)
-			ReportSourceUnsteady(subsample.study);
+			raise_unsteady(subsample.study);
 		end = append_sample(&subsample, samples[i], end);
 	}
 	error_context_stack = context.previous;

@@ -5,15 +5,11 @@
  */
 #include "compat.h"
 
-#include "coding/coding.h"
 #include "funcapi.h"
-#include "layout_argument.h"
-#include "miscadmin.h"
 #include "study/own_table.h"
-#include "read/payload.h"
 #include "study/source.h"
+#include "study/study.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
@@ -22,18 +18,6 @@ static Study *
 study_argument(FunctionCallInfo fcinfo)
 {
 	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
-}
-
-/* Run a query of a study, and call a function for each row. */
-static void
-read_study(const Study *study, SnapshotChoice choice, SourceQuery query, const char *layout, SourceRow function, void *argument)
-{
-	Source		source;
-
-	SourceOpen(&source, study, query, (Datum) 0, layout);
-	(void) SourceInspect(&source, choice);
-	SourceRun(&source, function, argument);
-	SourceClose(&source);
 }
 
 /*
@@ -62,22 +46,13 @@ cell_feature_names(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The rows of a function, and what it makes of those of the source. */
-typedef struct ResultRows
-{
-	ReturnSetInfo *result;
-	const CbLayout *layout;
-	const Coding *coding;
-	MemoryContext per_row;
-} ResultRows;
-
 static void
 put_sample(TupleTableSlot *row, void *argument)
 {
-	ResultRows *rows = argument;
+	ReturnSetInfo *result = argument;
 
 	slot_getallattrs(row);
-	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, row->tts_values, row->tts_isnull);
+	tuplestore_putvalues(result->setResult, result->setDesc, row->tts_values, row->tts_isnull);
 }
 
 /*
@@ -91,10 +66,13 @@ put_sample(TupleTableSlot *row, void *argument)
 static void
 put_samples(FunctionCallInfo fcinfo, SnapshotChoice choice)
 {
-	ResultRows	rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	Source		source;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	read_study(study_argument(fcinfo), choice, SOURCE_SAMPLES, NULL, put_sample, &rows);
+	SourceOpen(&source, study_argument(fcinfo), SOURCE_SAMPLES, (Datum) 0, NULL);
+	SourceCheck(&source, choice);
+	SourceRun(&source, put_sample, fcinfo->resultinfo);
+	SourceClose(&source);
 }
 
 PG_FUNCTION_INFO_V1(cell_samples);
@@ -112,52 +90,5 @@ cell_samples_now(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	put_samples(fcinfo, RENEW_SNAPSHOT);
 	PopActiveSnapshot();
-	return (Datum) 0;
-}
-
-static void
-put_payload(TupleTableSlot *row, void *argument)
-{
-	ResultRows *rows = argument;
-	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
-	bytea	   *payload;
-	Datum		values[3];
-	bool		isnull[3] = {false};
-
-	slot_getallattrs(row);
-	payload = DatumGetByteaPP(row->tts_values[1]);
-	values[0] = row->tts_values[0];
-	values[1] = Int64GetDatum(PayloadCells(rows->layout, payload));
-	if (rows->coding->encode != NULL)
-		payload = EncodePayload(rows->coding, payload, rows->coding->default_level);
-	values[2] = PointerGetDatum(payload);
-	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, isnull);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(rows->per_row);
-}
-
-/*
- * cell_data_samples(study text, layout text, coding text)
- *		-> setof (sample text, cells bigint, payload bytea); strict
- *
- * Packed by one snapshot; the store is not asked.  Rows beyond work_mem wait on
- * disk.  Errors: as of cell_data, without P0002.
- */
-PG_FUNCTION_INFO_V1(cell_data_samples);
-Datum
-cell_data_samples(PG_FUNCTION_ARGS)
-{
-	ResultRows	rows = {
-		.result = (ReturnSetInfo *) fcinfo->resultinfo,
-		.layout = GetLayoutArgument(fcinfo, 1),
-		.coding = GetCodingArgument(fcinfo, 2),
-	};
-
-	InitMaterializedSRF(fcinfo, 0);
-	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	read_study(study_argument(fcinfo), RENEW_SNAPSHOT, SOURCE_PACK_ALL, rows.layout->name, put_payload, &rows);
-	PopActiveSnapshot();
-	MemoryContextDelete(rows.per_row);
 	return (Datum) 0;
 }

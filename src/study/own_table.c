@@ -108,3 +108,17 @@ OwnForget(Oid schema, const char *table, const char *index, int32 study)
 	systable_endscan(scan);
 	table_close(relation, NoLock);
 }
+
+void
+OwnTableCheckPersistence(Relation table, bool logged)
+{
+	const char *name = RelationGetRelationName(table);
+
+	if (RelationIsPermanent(table) == logged)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table %s must be %s", name, logged ? "logged" : "unlogged"),
+			 errdetail("Changes must outlive a crash, and payloads must not."),
+			 errhint("Use ALTER TABLE %s SET %s.", name, logged ? "LOGGED" : "UNLOGGED")));
+}

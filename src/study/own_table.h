@@ -53,6 +53,13 @@ extern void UnlockTupleInPlace(SysScanDesc scan);
  */
 extern void OwnForget(Oid schema, const char *table, const char *index, int32 study);
 
+/*
+ * Raise 55000 unless a table is logged, or unlogged.  A stored payload that
+ * outlives a crash may be that of an unlogged table, which does not; a change that
+ * is lost in a crash may be that of a prepared transaction, which is not.
+ */
+extern void OwnTableCheckPersistence(Relation table, bool logged);
+
 /* Delete a row unless another transaction is at it; true if it was deleted. */
 extern bool DeleteIfFree(Relation table, ItemPointer tid);
 

@@ -10,7 +10,8 @@
 #include "compat.h"
 
 #include "executor/spi.h"
-#include "study/study.h"
+#include "nodes/pg_list.h"
+#include "study/registry.h"
 
 /* What a study's source is asked for. */
 typedef enum SourceQuery
@@ -28,40 +29,9 @@ typedef struct Source
 	SPIPlanPtr	plan;
 	ParamListInfo parameters;
 	int			settings;		/* the nesting level of those in force */
+	List	   *relations;		/* OIDs of what the query reads, see SourceCheck */
+	bool		restricted;		/* row-level security applies to the caller */
 } Source;
-
-/* Why changes of a source are not all noticed. */
-typedef enum Untracked
-{
-	TRACKED,					/* they are */
-	UNTRACKED_TRIGGERS,			/* a table lacks triggers, or they do not fire */
-	UNTRACKED_FOREIGN,			/* a foreign table is changed by other servers */
-	UNTRACKED_DISTRIBUTED,		/* Citus changes its shards */
-	UNTRACKED_VIRTUAL,			/* values are made when they are read */
-	UNTRACKED_GRANDCHILD		/* a child of a child can come and go while
-								 * somebody writes to it */
-} Untracked;
-
-/* The detail of an error that says so, of the table for which it is so. */
-extern const char *UntrackedDetail(Untracked untracked, Oid table);
-
-/*
- * What the planner says of a query of the source.
- *
- * The state is a hash of all that decides what rows a query sees besides their
- * changes: which tables it reads, in which files they are, what columns they
- * have, what they are parts of, and which triggers watch them.
- */
-typedef struct SourceView
-{
-	bool		restricted;		/* row level security applies to the caller */
-	Untracked	untracked;		/* why not every change is noticed */
-	Oid			untracked_table;
-	bool		newer;			/* the snapshot does not see how: the rows that
-								 * it sees may be those of before */
-	bool		written;		/* the transaction has locked it for writing */
-	int64		state;
-} SourceView;
 
 /*
  * Prepare a query of a study's source, with its parameters: for SOURCE_PACK the
@@ -84,17 +54,14 @@ typedef enum SnapshotChoice
 } SnapshotChoice;
 
 /*
- * An error unless the caller may run the query: relations, columns and functions
- * are what he needs rights on.  Then what it would read, which is locked.
+ * Raise the error that the executor would raise for a caller who lacks a
+ * privilege on a relation, column or function of the query.  Then the relations
+ * that the query reads are known, and locked.
  *
  * The snapshot is renewed once the locks are held, because the transaction that
- * held them before may have changed the rows; and before the state is read,
- * because a change between the two would escape.
+ * held them before may have changed the rows.
  */
-extern SourceView SourceInspect(Source *source, SnapshotChoice choice);
-
-/* Add to a view a row of a catalog on which it depends. */
-extern void SourceAddCatalogRow(SourceView *view, HeapTuple row);
+extern void SourceCheck(Source *source, SnapshotChoice choice);
 
 /*
  * Make the active snapshot one that sees what was committed until now; not in a

@@ -673,38 +673,38 @@ float8_codes(void **state)
 	{
 		double		exponent = code / 32;
 		double		fraction = code % 32;
-		double		value = cb_float8_decode((uint8_t) code);
+		double		value = cb_minifloat_decode((uint8_t) code);
 		double		lowest = value;
 
 		assert_true(value == scale * ((fraction / 32 + 1) * exp2(exponent) - 1));
-		assert_int_equal(cb_float8_encode(value), code);
+		assert_int_equal(cb_minifloat_encode(value), code);
 		assert_true(code == 0 || value > previous);
 		/* Values have the code from there up to the next one's: by the formula. */
 		for (int step = 0; step < 3; step++)
 		{
 			double		shifted = 1 + lowest / scale;
 
-			assert_int_equal(cb_float8_encode(lowest), (int) (32 * (shifted / exp2(floor(log2(shifted))) - 1)) + 32 * (int) floor(log2(shifted)));
+			assert_int_equal(cb_minifloat_encode(lowest), (int) (32 * (shifted / exp2(floor(log2(shifted))) - 1)) + 32 * (int) floor(log2(shifted)));
 			lowest = nextafter(lowest, 2);
 		}
 		if (code > 0)
 		{
-			assert_int_equal(cb_float8_encode((previous + value) / 2), code - 1);
-			assert_int_equal(cb_float8_encode(value - 1e-15), code - 1);
+			assert_int_equal(cb_minifloat_encode((previous + value) / 2), code - 1);
+			assert_int_equal(cb_minifloat_encode(value - 1e-15), code - 1);
 		}
 		previous = value;
 	}
 	assert_true(previous == 1);
-	assert_int_equal(cb_float8_encode(1 + 1e-9), 255);
-	assert_int_equal(cb_float8_encode(255 * scale), 255);
-	assert_int_equal(cb_float8_encode(1e308), 255);
-	assert_int_equal(cb_float8_encode(INFINITY), 255);
-	assert_int_equal(cb_float8_encode(-1e-9), 0);
-	assert_int_equal(cb_float8_encode(-scale), 0);
-	assert_int_equal(cb_float8_encode(-1e308), 0);
-	assert_int_equal(cb_float8_encode(-INFINITY), 0);
-	assert_int_equal(cb_float8_encode(-0.0), 0);
-	assert_int_equal(cb_float8_encode(DBL_MIN), 0);
+	assert_int_equal(cb_minifloat_encode(1 + 1e-9), 255);
+	assert_int_equal(cb_minifloat_encode(255 * scale), 255);
+	assert_int_equal(cb_minifloat_encode(1e308), 255);
+	assert_int_equal(cb_minifloat_encode(INFINITY), 255);
+	assert_int_equal(cb_minifloat_encode(-1e-9), 0);
+	assert_int_equal(cb_minifloat_encode(-scale), 0);
+	assert_int_equal(cb_minifloat_encode(-1e308), 0);
+	assert_int_equal(cb_minifloat_encode(-INFINITY), 0);
+	assert_int_equal(cb_minifloat_encode(-0.0), 0);
+	assert_int_equal(cb_minifloat_encode(DBL_MIN), 0);
 }
 
 /* A shapefile with one polygon. */
@@ -1131,9 +1131,9 @@ thresholds(void **state)
 	cb_channel_add(&channel, 220, true);
 	cb_channel_add(&channel, 200, true);
 	cb_channel_add(&channel, 230, true);
-	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((8 + 79) / 2. / 251));
+	assert_int_equal(cb_channel_threshold(&channel), cb_minifloat_encode((8 + 79) / 2. / 251));
 	cb_channel_add(&channel, 40, true);
-	assert_int_equal(cb_channel_threshold(&channel), cb_float8_encode((cb_float8_decode(100) + cb_float8_decode(40)) / 2));
+	assert_int_equal(cb_channel_threshold(&channel), cb_minifloat_encode((cb_minifloat_decode(100) + cb_minifloat_decode(40)) / 2));
 
 	channel = (CbChannel) {false};
 	cb_channel_add(&channel, 0, true);

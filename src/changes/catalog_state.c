@@ -1,0 +1,71 @@
+/*
+ * catalog_state.c
+ *		Adding rows of catalogs to a hash; which rows these are is decided in
+ *		source_state.c and triggers.c.
+ */
+#include "changes/catalog_state.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+const char *
+UntrackedDetail(Untracked untracked, Oid table)
+{
+	const char *name = get_rel_name(table);
+
+	switch (untracked)
+	{
+		case TRACKED:
+			break;
+		case UNTRACKED_TRIGGERS:
+			return psprintf("Table \"%s\" does not have the triggers that notice changes.", name);
+		case UNTRACKED_FOREIGN:
+			return psprintf("Table \"%s\" is a foreign table, which other servers change unnoticed.", name);
+		case UNTRACKED_DISTRIBUTED:
+			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", name);
+		case UNTRACKED_VIRTUAL:
+			return psprintf("Table \"%s\" has a virtual generated column.", name);
+		case UNTRACKED_GRANDCHILD:
+			return psprintf("Table \"%s\" is the child of a child of the source.", name);
+	}
+	return NULL;
+}
+
+void
+CatalogStateAdd(CatalogState *state, const void *bytes, Size size)
+{
+	state->hash = (int64) hash_combine64((uint64) state->hash,
+										 DatumGetUInt64(hash_any_extended(bytes, size, 0)));
+}
+
+void
+CatalogStateNoteAge(CatalogState *state, HeapTuple row)
+{
+	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
+
+	if (!HeapTupleHeaderXminFrozen(row->t_data) &&
+		!TransactionIdIsCurrentTransactionId(made_by) &&
+		XidInMVCCSnapshot(made_by, GetActiveSnapshot()))
+		state->newer = true;
+}
+
+void
+CatalogStateAddRow(CatalogState *state, HeapTuple row)
+{
+	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
+
+	CatalogStateAdd(state, &made_by, sizeof(made_by));
+	CatalogStateNoteAge(state, row);
+}
+
+void
+CatalogStateNoteUntracked(CatalogState *state, Untracked untracked, Oid table)
+{
+	if (state->untracked != TRACKED)
+		return;
+	state->untracked = untracked;
+	state->untracked_table = table;
+}

@@ -1,0 +1,56 @@
+/*
+ * payload_lock.c
+ *		The lock that lets one session make a payload while others wait.
+ */
+#include "serve/payload_lock.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+/*
+ * The lock of a payload: one of the space of advisory locks, with a last part
+ * that those of SQL never have.  So nobody else can hold it.
+ */
+#define PAYLOAD_LOCK_KIND 0xCB
+
+static LOCKTAG
+payload_lock(const PayloadKey *key)
+{
+	LOCKTAG		tag;
+	uint64		hash = (uint64) key->sample_hash;
+
+	hash = hash_combine64(hash, key->study);
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->layout, strlen(key->layout), 0)));
+	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->coding, strlen(key->coding), 0)));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, PAYLOAD_LOCK_KIND);
+	return tag;
+}
+
+bool
+LockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+void
+UnlockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+void
+WaitForPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockRelease(&tag, ShareLock, false);
+}

@@ -1,0 +1,209 @@
+/*
+ * query.c
+ *		The queries of a study's source, as text; nothing is run here.
+ */
+#include "study/query.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "study/distributed.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* A column of the source with a cast to the type that cell_pack takes. */
+static void
+append_column(StringInfo query, const SourceColumn *column, const char *type)
+{
+	appendStringInfo(query, "t.%s::pg_catalog.%s", quote_identifier(column->name), type);
+}
+
+/* cell_pack(...) of the cells t, in the layout of the parameter $layout */
+static void
+append_cell_pack(StringInfo query, const Study *study, int layout)
+{
+	const char *schema = quote_identifier(get_namespace_name(study->schema));
+	bool		integers = (study->x.type == INT2OID || study->x.type == INT4OID) &&
+		(study->y.type == INT2OID || study->y.type == INT4OID);
+
+	appendStringInfo(query, "%s.cell_pack(", schema);
+	append_column(query, &study->cell_id, "int8");
+	appendStringInfoString(query, ", ");
+	append_column(query, &study->x, integers ? "int4" : "float8");
+	appendStringInfoString(query, ", ");
+	append_column(query, &study->y, integers ? "int4" : "float8");
+	appendStringInfoString(query, ", ");
+	if (study->phenotypes.name != NULL)
+		append_column(query, &study->phenotypes, "int8");
+	else
+	{
+		/* VARIADIC and the type leave no choice of another function. */
+		appendStringInfo(query, "%s.cell_phenotypes(VARIADIC ARRAY[", schema);
+		for (int i = 0; i < study->feature_columns; i++)
+		{
+			bool		is_boolean = study->feature[i].type == BOOLOID;
+
+			appendStringInfo(query, i > 0 ? ", " : "");
+			if (!is_boolean)
+				appendStringInfo(query, "%s.cell_positive(", schema);
+			append_column(query, &study->feature[i], is_boolean ? "bool" : "int8");
+			if (!is_boolean)
+				appendStringInfoChar(query, ')');
+		}
+		appendStringInfoString(query, "]::pg_catalog._bool)");
+	}
+	appendStringInfo(query, ", $%d)", layout);
+}
+
+static void
+append_source(StringInfo query, const Study *study)
+{
+	appendStringInfo(query, " FROM %s AS t WHERE ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(study->source)),
+												get_rel_name(study->source)));
+	appendStringInfo(query, "t.%s", quote_identifier(study->sample.name));
+}
+
+char *
+PackQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_cell_pack(&query, study, 2);
+	append_source(&query, study);
+	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) $1");
+	return query.data;
+}
+
+char *
+PackAllQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", ");
+	append_cell_pack(&query, study, 1);
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
+	return query.data;
+}
+
+/* Whether an index of the source begins with the sample. */
+static bool
+has_sample_index(const Study *study)
+{
+	AttrNumber	column = get_attnum(study->source, study->sample.name);
+	bool		found = false;
+	Relation	source;
+	ListCell   *cell;
+
+	/*
+	 * Children of a plain table have indexes of their own, or none.  Citus takes
+	 * no recursive query of a distributed table.
+	 */
+	if (IsDistributed(study->source) ||
+		(study->source_kind != RELKIND_PARTITIONED_TABLE &&
+		 (study->source_kind != RELKIND_RELATION || has_subclass(study->source))))
+		return false;
+
+	source = table_open(study->source, NoLock);
+	foreach(cell, RelationGetIndexList(source))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		found |= index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column &&
+			index->rd_rel->relam == BTREE_AM_OID && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+		index_close(index, NoLock);
+	}
+	table_close(source, NoLock);
+	return found;
+}
+
+/*
+ * Where an index has the samples in order, it is asked for one after the other:
+ * a step for each sample takes less than to read all cells.
+ */
+static char *
+samples_by_index(const Study *study)
+{
+	StringInfoData source;
+	const char *sample = quote_identifier(study->sample.name);
+
+	initStringInfo(&source);
+	append_source(&source, study);
+	return psprintf("WITH RECURSIVE s (sample) AS ("
+					"(SELECT t.%1$s%2$s IS NOT NULL ORDER BY t.%1$s LIMIT 1) UNION ALL "
+					"SELECT (SELECT t.%1$s%2$s OPERATOR(pg_catalog.>) s.sample ORDER BY t.%1$s LIMIT 1) "
+					"FROM s WHERE s.sample IS NOT NULL) "
+					"SELECT s.sample::pg_catalog.text FROM s WHERE s.sample IS NOT NULL",
+					sample, source.data);
+}
+
+char *
+SamplesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	if (has_sample_index(study))
+		return samples_by_index(study);
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s ORDER BY t.%s",
+					 quote_identifier(study->sample.name), quote_identifier(study->sample.name));
+	return query.data;
+}
+
+char *
+SizesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", pg_catalog.count(*)");
+	append_source(&query, study);
+	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
+	return query.data;
+}
+
+/* The features as they are, so that an error can name the cell. */
+char *
+IntensitiesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", ");
+	append_column(&query, &study->cell_id, "int8");
+	appendStringInfoString(&query, ", ");
+	append_column(&query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ? "_float4" : "_float8");
+	if (study->phenotypes.name != NULL)
+	{
+		appendStringInfoString(&query, ", ");
+		append_column(&query, &study->phenotypes, "int8");
+	}
+	for (int i = 0; i < study->feature_columns; i++)
+	{
+		appendStringInfoString(&query, ", ");
+		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" : "int8");
+	}
+	append_source(&query, study);
+	appendStringInfoString(&query, " IS NOT NULL");
+	return query.data;
+}

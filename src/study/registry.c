@@ -1,0 +1,333 @@
+/*
+ * registry.c
+ *		Reading, validating and writing rows of the table cell_study.
+ */
+#include "study/registry.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "arguments.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "study/own_table.h"
+#include "study/sample.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+
+/* A row of the registry, while a study is made of it. */
+typedef struct RegistryRow
+{
+	Study	   *study;
+	HeapTuple	tuple;
+	TupleDesc	columns;
+} RegistryRow;
+
+/* Note what is wrong with a row. */
+static void
+note_fault(RegistryRow *row, const char *fault)
+{
+	if (row->study->fault == NULL)
+		row->study->fault = fault;
+}
+
+static const char *
+column_name(const RegistryRow *row, int column)
+{
+	return NameStr(TupleDescAttr(row->columns, column - 1)->attname);
+}
+
+/* A value in a row of the registry; false if it is null. */
+static bool
+registry_value(const RegistryRow *row, int column, Datum *value)
+{
+	bool		isnull;
+
+	*value = heap_getattr(row->tuple, column, row->columns, &isnull);
+	return !isnull;
+}
+
+/* One that must not be null; 0 if it is. */
+static Datum
+required_value(RegistryRow *row, int column)
+{
+	Datum		value;
+
+	if (registry_value(row, column, &value))
+		return value;
+	note_fault(row, psprintf("Column \"%s\" is null.", column_name(row, column)));
+	return (Datum) 0;
+}
+
+/* A name, NULL if it is null. */
+static const char *
+optional_name(const RegistryRow *row, int column)
+{
+	Datum		value;
+
+	return registry_value(row, column, &value) ? pstrdup(NameStr(*DatumGetName(value))) : NULL;
+}
+
+/* A name that must not be null; empty if it is. */
+static const char *
+required_name(RegistryRow *row, int column)
+{
+	Datum		value = required_value(row, column);
+
+	return value == (Datum) 0 ? "" : pstrdup(NameStr(*DatumGetName(value)));
+}
+
+/* What is wrong with a list of features, or NULL. */
+static const char *
+list_fault(ArrayType *list, const char *column)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(list), ARR_DIMS(list));
+
+	if (ARR_NDIM(list) > 1)
+		return psprintf("Column \"%s\" has %d dimensions.", column, ARR_NDIM(list));
+	if (count > CB_FEATURES)
+		return psprintf("Column \"%s\" has %d elements, more than %d.", column, count, CB_FEATURES);
+	if (array_contains_nulls(list))
+		return psprintf("Column \"%s\" has a null element.", column);
+	return NULL;
+}
+
+/* A list of features as strings; the count is returned, 0 if it has a fault. */
+static int
+registry_list(RegistryRow *row, int column, const char ***strings)
+{
+	const char *fault;
+	const char *repeated;
+	Datum		value;
+	int			count;
+
+	*strings = NULL;
+	if (!registry_value(row, column, &value))
+		return 0;
+	fault = list_fault(DatumGetArrayTypeP(value), column_name(row, column));
+	if (fault != NULL)
+	{
+		note_fault(row, fault);
+		return 0;
+	}
+	count = ArrayStrings(DatumGetArrayTypeP(value), strings);
+	repeated = RepeatedString(count, *strings);
+	if (repeated != NULL)
+		note_fault(row, psprintf("Column \"%s\" has \"%s\" twice.", column_name(row, column), repeated));
+	return count;
+}
+
+/* A copy of the row that a unique index has for a key, NULL if there is none. */
+static HeapTuple
+registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
+{
+	SysScanDesc scan = systable_beginscan(registry, OwnRelation(schema, index), true, snapshot, 1, key);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+/* The row of a study's id, as of now. */
+static HeapTuple
+registry_row_of_id(Relation registry, Oid schema, int32 id)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+	return registry_row(registry, schema, "cell_study_pkey", &key, NULL);
+}
+
+/* The features of a study: a column with the mask, or one for each, and names. */
+static void
+read_features(RegistryRow *row)
+{
+	Study	   *study = row->study;
+	const char **columns;
+
+	study->phenotypes.name = optional_name(row, STUDY_PHENOTYPES);
+	study->feature_columns = registry_list(row, STUDY_FEATURE_COLUMNS, &columns);
+	(void) required_value(row, STUDY_FEATURES);
+	study->features = registry_list(row, STUDY_FEATURES, &study->feature_names);
+	study->intensities.name = optional_name(row, STUDY_INTENSITIES);
+	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
+	for (int i = 0; i < study->feature_columns; i++)
+		study->feature[i].name = columns[i];
+
+	if ((study->phenotypes.name != NULL) == (study->feature_columns > 0))
+		note_fault(row, "Features must be in one column with a mask, or in a column each.");
+	if (study->feature_columns > 0 && study->features != study->feature_columns)
+		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features, study->feature_columns));
+	if (study->intensities.name != NULL && study->features == 0)
+		note_fault(row, "A study without features has no intensities.");
+}
+
+Study *
+RegistryRead(Oid schema, const char *name, Snapshot snapshot)
+{
+	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
+	RegistryRow row = {.columns = RelationGetDescr(registry)};
+	ScanKeyData key;
+
+	ScanKeyInit(&key, STUDY_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	row.tuple = registry_row(registry, schema, "cell_study_name", &key, snapshot);
+	if (HeapTupleIsValid(row.tuple))
+	{
+		Study	   *study = palloc0(sizeof(*study));
+
+		row.study = study;
+		study->schema = schema;
+		study->name = pstrdup(name);
+		study->id = DatumGetInt32(required_value(&row, STUDY_ID));
+		study->source = DatumGetObjectId(required_value(&row, STUDY_SOURCE));
+		study->store = DatumGetBool(required_value(&row, STUDY_STORE));
+		study->registered_by = DatumGetObjectId(required_value(&row, STUDY_REGISTERED_BY));
+		study->sample.name = required_name(&row, STUDY_SAMPLE);
+		study->cell_id.name = required_name(&row, STUDY_CELL_ID);
+		study->x.name = required_name(&row, STUDY_X);
+		study->y.name = required_name(&row, STUDY_Y);
+		read_features(&row);
+	}
+	table_close(registry, AccessShareLock);
+	return row.study;
+}
+
+Study *
+RegistryGet(Oid schema, const char *name, Snapshot snapshot)
+{
+	Study	   *study = RegistryRead(schema, name, snapshot);
+
+	if (study == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("study \"%s\" does not exist", name),
+				 errhint("Register it with cell_register_study(); the view cell_studies has those that you may read.")));
+	return study;
+}
+
+Oid
+RegistrySource(Oid schema, int32 id, char **sample_column)
+{
+	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
+	RegistryRow row = {.tuple = registry_row_of_id(registry, schema, id), .columns = RelationGetDescr(registry)};
+	Oid			source = InvalidOid;
+	Datum		value;
+
+	/* A row that is not valid must not stop a writer. */
+	if (HeapTupleIsValid(row.tuple) && registry_value(&row, STUDY_SOURCE, &value))
+	{
+		source = DatumGetObjectId(value);
+		*sample_column = (char *) optional_name(&row, STUDY_SAMPLE);
+		if (*sample_column == NULL)
+			source = InvalidOid;
+	}
+	table_close(registry, AccessShareLock);
+	return source;
+}
+
+void
+RegistryDelete(const Study *study)
+{
+	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	HeapTuple	tuple = registry_row_of_id(registry, study->schema, study->id);
+
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleDelete(registry, &tuple->t_self);
+	table_close(registry, NoLock);
+}
+
+static Datum
+name_datum(const char *name)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+/* An array of names or texts from strings. */
+static Datum
+array_of(Oid type, int count, const char **strings)
+{
+	Datum	   *elements = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = type == NAMEOID ? name_datum(strings[i]) : CStringGetTextDatum(strings[i]);
+	if (type == NAMEOID)
+		return PointerGetDatum(construct_array(elements, count, type, NAMEDATALEN, false,
+											   TYPALIGN_CHAR));
+	return PointerGetDatum(construct_array(elements, count, type, -1, false, TYPALIGN_INT));
+}
+
+/* An id that no study has, whatever the sequence was set to. */
+static int32
+new_id(Oid schema)
+{
+	char	   *column;
+	int32		id;
+
+	do
+		id = (int32) nextval_internal(OwnRelation(schema, "cell_study_id"), false);
+	while (OidIsValid(RegistrySource(schema, id, &column)));
+	return id;
+}
+
+void
+RegistryInsert(Study *study)
+{
+	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	Datum		values[STUDY_COLUMNS];
+	bool		isnull[STUDY_COLUMNS] = {false};
+	HeapTuple	row;
+
+	study->id = new_id(study->schema);
+	values[STUDY_ID - 1] = Int32GetDatum(study->id);
+	values[STUDY_NAME - 1] = CStringGetTextDatum(study->name);
+	values[STUDY_SOURCE - 1] = ObjectIdGetDatum(study->source);
+	values[STUDY_STORE - 1] = BoolGetDatum(study->store);
+	values[STUDY_REGISTERED_BY - 1] = ObjectIdGetDatum(study->registered_by);
+	values[STUDY_SAMPLE - 1] = name_datum(study->sample.name);
+	values[STUDY_CELL_ID - 1] = name_datum(study->cell_id.name);
+	values[STUDY_X - 1] = name_datum(study->x.name);
+	values[STUDY_Y - 1] = name_datum(study->y.name);
+	if (study->phenotypes.name != NULL)
+	{
+		values[STUDY_PHENOTYPES - 1] = name_datum(study->phenotypes.name);
+		isnull[STUDY_FEATURE_COLUMNS - 1] = true;
+	}
+	else
+	{
+		const char **columns = palloc(study->feature_columns * sizeof(char *));
+
+		for (int i = 0; i < study->feature_columns; i++)
+			columns[i] = study->feature[i].name;
+		values[STUDY_FEATURE_COLUMNS - 1] = array_of(NAMEOID, study->feature_columns, columns);
+		isnull[STUDY_PHENOTYPES - 1] = true;
+	}
+	values[STUDY_FEATURES - 1] = array_of(TEXTOID, study->features, study->feature_names);
+	if (study->intensities.name != NULL)
+		values[STUDY_INTENSITIES - 1] = name_datum(study->intensities.name);
+	else
+		isnull[STUDY_INTENSITIES - 1] = true;
+
+	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
+	CatalogTupleInsert(registry, row);
+	table_close(registry, NoLock);
+	CommandCounterIncrement();
+}
+
+/* A lock of the space of advisory locks; SQL cannot take one of this kind. */
+#define NAME_LOCK_KIND 0xCC
+
+void
+RegistryLockName(Oid schema, const char *name)
+{
+	LOCKTAG		tag;
+	uint64		hash = hash_combine64((uint64) SampleHash(name, strlen(name)), schema);
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, NAME_LOCK_KIND);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
