@@ -9,41 +9,44 @@
 static const char *
 decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 {
+	const char *field = fault->field;
+	const long long cell = fault->cell;
+	const long long found = fault->found;
+	const long long expected = fault->expected;
+
 	switch (fault->code)
 	{
 		case CB_HEADER_CUT:
-			return psprintf("A header takes " INT64_FORMAT " bytes, but the payload has " INT64_FORMAT ".",
-							fault->expected, fault->found);
+			return psprintf("A header takes %lld bytes, but the payload has %lld.",
+							expected, found);
 		case CB_WRONG_LENGTH:
-			return psprintf("By its header, which gives " UINT64_FORMAT " cells, the payload would have " INT64_FORMAT " bytes, but it has " INT64_FORMAT ".",
-							fault->cell, fault->expected, fault->found);
+			return psprintf("By its header, which gives %lld cells, the payload would have "
+							"%lld bytes, but it has %lld.", cell, expected, found);
 		case CB_ID_NOT_ASCENDING:
-			return psprintf("The cell at position " UINT64_FORMAT " has cell_id " INT64_FORMAT ", which does not come after " INT64_FORMAT ".",
-							fault->cell, fault->found, fault->expected);
+			return psprintf("The cell at position %lld has cell_id %lld, which does not come "
+							"after %lld.", cell, found, expected);
 		case CB_WRONG_EXTENT:
-			return psprintf("The header gives " INT64_FORMAT " as %s, but the cells have " INT64_FORMAT ".",
-							fault->found, fault->field, fault->expected);
+			return psprintf("The header gives %lld as %s, but the cells have %lld.",
+							found, field, expected);
 		case CB_WRONG_BYTE:
-			return psprintf("Byte " UINT64_FORMAT " is " INT64_FORMAT ", where the layout has " INT64_FORMAT ".",
-							fault->cell, fault->found, fault->expected);
+			return psprintf("Byte %lld is %lld, where the layout has %lld.",
+							cell, found, expected);
 		case CB_WRONG_FIELD:
-			return psprintf("The header gives " INT64_FORMAT " as %s, which is not possible.",
-							fault->found, fault->field);
+			return psprintf("The header gives %lld as %s, which is not possible.", found, field);
 		case CB_WRONG_PARENT:
-			return psprintf("Feature " UINT64_FORMAT " has the parent " INT64_FORMAT ", which is not a lower feature with a plane.",
-							fault->cell, fault->found);
+			return psprintf("Feature %lld has the parent %lld, which is not a lower feature with "
+							"a plane.", cell, found);
 		case CB_FIRST_NOT_ZERO:
-			return psprintf("The first cell has a %s, although there is none before it.",
-							fault->field);
+			return psprintf("The first cell has a %s, although there is none before it.", field);
 		case CB_ID_TOO_LARGE:
 			return psprintf("There would be a cell_id over %u.", PG_UINT32_MAX);
 		case CB_COORDINATE_OUTSIDE:
-			return psprintf("The cell at position " UINT64_FORMAT " would have the %s coordinate " INT64_FORMAT ", which is over %d.",
-							fault->cell, fault->field, fault->found, PG_INT32_MAX);
+			return psprintf("The cell at position %lld would have the %s coordinate %lld, which "
+							"is over %d.", cell, field, found, PG_INT32_MAX);
 		case CB_BITS_BEHIND_LAST:
 			return "There are bits behind those of the last cell.";
 		case CB_NOT_NEEDED:
-			return psprintf("The cells don't need the header's %s.", fault->field);
+			return psprintf("The cells don't need the header's %s.", field);
 		default:
 			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
 	}
@@ -55,7 +58,8 @@ RaiseRepeatedId(uint32 cell_id)
 	ereport(ERROR,
 			(errcode(ERRCODE_CARDINALITY_VIOLATION),
 			 errmsg("more than one row has cell_id %u", cell_id),
-			 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove repeated ones.")));
+			 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove "
+					 "repeated ones.")));
 }
 
 void
@@ -68,10 +72,11 @@ RaiseFault(const CbLayout *layout, const CbFault *fault)
 		case CB_COORDINATE_TOO_LARGE:
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("%s coordinate " INT64_FORMAT " of cell_id " UINT64_FORMAT " is out of range for layout \"%s\"",
-							fault->field, fault->found, fault->cell, layout->name),
-					 errdetail("The layout shifts coordinates so that they start at 1, and stores at most " INT64_FORMAT ".",
-							   fault->expected)));
+					 errmsg("%s coordinate %lld of cell_id %llu is out of range for layout \"%s\"",
+							fault->field, (long long) fault->found,
+							(unsigned long long) fault->cell, layout->name),
+					 errdetail("The layout shifts coordinates so that they start at 1, and stores "
+							   "at most %lld.", (long long) fault->expected)));
 			break;
 		default:
 			ereport(ERROR,

@@ -35,8 +35,11 @@ refuse_option(const char *name, GucContext context)
 	if (context == PGC_SIGHUP)
 		ereport(ERROR,
 				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
-				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection", name),
-				 errhint("Remove it with ALTER DATABASE ... RESET, ALTER ROLE ... RESET or from the options of the connection, and set it in the configuration of the server.")));
+				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection",
+						name),
+				 errhint("Remove it with ALTER DATABASE ... RESET, ALTER ROLE ... RESET or from "
+						 "the options of the connection, and set it in the configuration of the "
+						 "server.")));
 	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
 		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
 		ereport(ERROR,
@@ -70,7 +73,8 @@ _PG_init(void)
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("cell_binary.store_size",
 							"Sets the size that all stored payloads of a database may have.",
-							"Those that were not used for the longest time make room; 0 stores none, and -1 sets no limit.",
+							"Those that were not used for the longest time make room; 0 stores "
+							"none, and -1 sets no limit.",
 							&cell_binary_store_size,
 							8 * 1024, -1, MAX_KILOBYTES,
 							PGC_SIGHUP, GUC_UNIT_MB,

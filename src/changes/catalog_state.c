@@ -23,9 +23,11 @@ UntrackedDetail(Untracked untracked, Oid table)
 		case UNTRACKED_TRIGGERS:
 			return psprintf("Table \"%s\" does not have the triggers that notice changes.", name);
 		case UNTRACKED_FOREIGN:
-			return psprintf("Table \"%s\" is a foreign table, which other servers change unnoticed.", name);
+			return psprintf("Table \"%s\" is a foreign table, which other servers change "
+							"unnoticed.", name);
 		case UNTRACKED_DISTRIBUTED:
-			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.", name);
+			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.",
+							name);
 		case UNTRACKED_VIRTUAL:
 			return psprintf("Table \"%s\" has a virtual generated column.", name);
 		case UNTRACKED_GRANDCHILD:

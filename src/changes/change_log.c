@@ -52,7 +52,8 @@ full_id(TransactionId id)
 	FullTransactionId next = ReadNextFullTransactionId();
 	uint32		epoch = EpochFromFullTransactionId(next);
 
-	return FullTransactionIdFromEpochAndXid(id > XidFromFullTransactionId(next) ? epoch - 1 : epoch, id);
+	return FullTransactionIdFromEpochAndXid(id > XidFromFullTransactionId(next) ? epoch - 1 : epoch,
+											id);
 }
 
 static bool
@@ -78,7 +79,7 @@ IsNoLater(PackedAt packed, Snapshot snapshot)
 {
 	Datum		end = DirectFunctionCall1(pg_snapshot_xmax, packed.snapshot);
 
-	if (U64FromFullTransactionId(DatumGetFullTransactionId(end)) > U64FromFullTransactionId(full_id(snapshot->xmax)))
+	if (FullTransactionIdFollows(DatumGetFullTransactionId(end), full_id(snapshot->xmax)))
 		return false;
 	for (uint32 i = 0; i < snapshot->xcnt; i++)
 		if (is_seen(full_id(snapshot->xip[i]), packed))
@@ -103,7 +104,8 @@ insert_index_entries(Relation table, TupleTableSlot *slot)
 		if (info->ii_ReadyForInserts)
 		{
 			FormIndexDatum(info, slot, NULL, values, isnull);
-			index_insert(index, values, isnull, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, info);
+			index_insert(index, values, isnull, &slot->tts_tid, table, UNIQUE_CHECK_NO, false,
+						 info);
 		}
 		index_close(index, RowExclusiveLock);
 	}
@@ -150,12 +152,14 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 	bool		recorded = false;
 	OwnScan		scan;
 
-	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", RowExclusiveLock, study, sample_hash, NULL);
+	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", RowExclusiveLock, study,
+				 sample_hash, NULL);
 	while (!recorded && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		if (FullTransactionIdEquals(((ChangeRow *) GETSTRUCT(row))->changed_by, current))
 			recorded = true;
-		else if (free_row == NULL && !TransactionIdIsValid(scan.dirty.xmin) && !TransactionIdIsValid(scan.dirty.xmax))
+		else if (free_row == NULL && !TransactionIdIsValid(scan.dirty.xmin) &&
+				 !TransactionIdIsValid(scan.dirty.xmax))
 			free_row = heap_copytuple(row);
 	}
 
@@ -177,7 +181,8 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	HeapTuple	row;
 	OwnScan		scan;
 
-	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study, sample_hash, snapshot);
+	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", AccessShareLock, study,
+				 sample_hash, snapshot);
 	OwnTableCheckPersistence(scan.table, true);
 	while (all && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{

@@ -143,7 +143,8 @@ note_row(Oid schema, int32 study, TupleTableSlot *slot, AttrNumber column)
 
 	if (isnull)
 		return;
-	name = SampleName(getBaseType(TupleDescAttr(slot->tts_tupleDescriptor, column - 1)->atttypid), value, &length);
+	name = SampleName(getBaseType(TupleDescAttr(slot->tts_tupleDescriptor, column - 1)->atttypid),
+					  value, &length);
 	RecordChange(schema, study, SampleHash(name, length));
 }
 
@@ -206,7 +207,8 @@ cell_source_changed(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"cell_source_changed\" must be called as a trigger after a change, for each row"),
+				 errmsg("function \"cell_source_changed\" must be called as a trigger after a "
+						"change, for each row"),
 				 errhint("The function cell_register_study() makes its triggers.")));
 	if (trigger->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
@@ -249,10 +251,12 @@ cell_keep_local(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"cell_keep_local\" must be called as a trigger before a change, for each row")));
+				 errmsg("function \"cell_keep_local\" must be called as a trigger before a change, "
+						"for each row")));
 	if (IsLogicalWorker())
 		return PointerGetDatum(NULL);
-	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple :
+						   trigger->tg_trigtuple);
 }
 
 /*

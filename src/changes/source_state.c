@@ -57,7 +57,8 @@ inspect_parents(SourceState *state, const Study *study, Relation relation)
 {
 	Oid			oid = RelationGetRelid(relation);
 	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
-	SysScanDesc scan = scan_catalog(catalog, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, oid);
+	SysScanDesc scan = scan_catalog(catalog, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid,
+									oid);
 	bool		is_near = relation->rd_rel->relispartition || oid == study->source;
 	HeapTuple	row;
 
@@ -81,7 +82,8 @@ static void
 inspect_columns(SourceState *state, Oid oid)
 {
 	Relation	catalog = table_open(AttributeRelationId, AccessShareLock);
-	SysScanDesc scan = scan_catalog(catalog, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid, oid);
+	SysScanDesc scan = scan_catalog(catalog, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid,
+									oid);
 	HeapTuple	row;
 
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
@@ -105,7 +107,8 @@ inspect_relation(SourceState *state, const Study *study, TriggerFunctions *funct
 
 	state->written |= CheckRelationLockedByMe(relation, RowExclusiveLock, true);
 	CatalogStateAdd(&state->catalogs, &oid, sizeof(oid));
-	CatalogStateAdd(&state->catalogs, &relation->rd_rel->relfilenode, sizeof(relation->rd_rel->relfilenode));
+	CatalogStateAdd(&state->catalogs, &relation->rd_rel->relfilenode,
+					sizeof(relation->rd_rel->relfilenode));
 	inspect_age(state, oid);
 	inspect_columns(state, oid);
 
@@ -129,7 +132,8 @@ inspect_changes(SourceState *state, const Study *study)
 {
 	Relation	changes = table_open(OwnRelation(study->schema, "cell_change"), AccessShareLock);
 
-	CatalogStateAdd(&state->catalogs, &changes->rd_rel->relfilenode, sizeof(changes->rd_rel->relfilenode));
+	CatalogStateAdd(&state->catalogs, &changes->rd_rel->relfilenode,
+					sizeof(changes->rd_rel->relfilenode));
 	table_close(changes, NoLock);
 }
 

@@ -93,7 +93,8 @@ scan_triggers(Relation triggers, Oid table)
 {
 	ScanKeyData key;
 
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(table));
 	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
 }
 
@@ -115,7 +116,8 @@ has_condition(Relation triggers, HeapTuple tuple, int number,
 {
 	const TriggerKind *kind = &kinds[number];
 	bool		isnull;
-	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers), &isnull);
+	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers),
+										&isnull);
 	bool		both = kind->sees_old && kind->sees_new;
 	bool		fits;
 	char	   *condition_text;
@@ -144,24 +146,28 @@ has_condition(Relation triggers, HeapTuple tuple, int number,
 
 /* The id of the study that a trigger calls our function for; false for other triggers. */
 static bool
-study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, int32 *study)
+study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
+				 int32 *study)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool		isnull;
+	Datum		arguments;
 	char	   *argument;
 	char	   *end;
 	long		number;
 
 	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
 		return false;
-	argument = VARDATA_ANY(DatumGetByteaPP(fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull)));
+	arguments = fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull);
+	argument = VARDATA_ANY(DatumGetByteaPP(arguments));
 	number = strtol(argument, &end, 10);
 	*study = (int32) number;
 	return end != argument && *end == '\0' && *study == number;
 }
 
 static bool
-is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, const Study *study)
+is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
+			const Study *study)
 {
 	int32		id;
 
@@ -175,7 +181,8 @@ is_left_over(Relation triggers, HeapTuple tuple, const TriggerFunctions *functio
 	char	   *column;
 	int32		id;
 
-	return study_of_trigger(triggers, tuple, functions, &id) && !OidIsValid(RegistrySource(schema, id, &column));
+	return study_of_trigger(triggers, tuple, functions, &id) &&
+		!OidIsValid(RegistrySource(schema, id, &column));
 }
 
 /*
@@ -199,7 +206,8 @@ kind_of_trigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
 }
 
 bool
-TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, CatalogState *state)
+TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions,
+				 CatalogState *state)
 {
 	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
 	Relation	triggers;
@@ -251,32 +259,38 @@ sample_of(Oid table, AttrNumber sample, int row, Oid type)
  * PostgreSQL leaves it to us to note what it depends on.
  */
 static void
-create_trigger(const Study *study, Oid table, const TriggerFunctions *functions, const TriggerKind *kind)
+create_trigger(const Study *study, Oid table, const TriggerFunctions *functions,
+			   const TriggerKind *kind)
 {
 	AttrNumber	sample = get_attnum(table, study->sample.name);
 	CreateTrigStmt *statement = makeNode(CreateTrigStmt);
 	List	   *samples = NIL;
 	Oid			condition;
+	FuncExpr   *call;
 	ObjectAddress trigger;
 	ObjectAddress needed;
 
 	if (kind->sees_old)
-		samples = lappend(samples, sample_of(table, sample, PRS2_OLD_VARNO, functions->sample_type));
+		samples = lappend(samples,
+						  sample_of(table, sample, PRS2_OLD_VARNO, functions->sample_type));
 	if (kind->sees_new)
-		samples = lappend(samples, sample_of(table, sample, PRS2_NEW_VARNO, functions->sample_type));
+		samples = lappend(samples,
+						  sample_of(table, sample, PRS2_NEW_VARNO, functions->sample_type));
 	condition = list_length(samples) == 2 ? functions->two_rows : functions->one_row;
 
 	statement->trigname = psprintf("cell_binary_%d_%s", study->id, kind->name);
-	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);
+	statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)),
+									   get_rel_name(table), -1);
 	statement->funcname = list_make2(makeString(get_namespace_name(study->schema)),
 									 makeString(pstrdup("cell_source_changed")));
 	statement->args = list_make1(makeString(psprintf("%d", study->id)));
 	statement->row = true;
 	statement->timing = TRIGGER_TYPE_AFTER;
 	statement->events = kind->event;
-	trigger = CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid, functions->trigger, InvalidOid,
-									(Node *) makeFuncExpr(condition, BOOLOID, samples, InvalidOid,
-														  exprCollation(linitial(samples)), COERCE_EXPLICIT_CALL),
+	call = makeFuncExpr(condition, BOOLOID, samples, InvalidOid,
+						exprCollation(linitial(samples)), COERCE_EXPLICIT_CALL);
+	trigger = CreateTriggerFiringOn(statement, "", table, InvalidOid, InvalidOid, InvalidOid,
+									functions->trigger, InvalidOid, (Node *) call,
 									false, false, TRIGGER_FIRES_ALWAYS);
 	ObjectAddressSubSet(needed, RelationRelationId, table, sample);
 	recordDependencyOn(&trigger, &needed, DEPENDENCY_NORMAL);
@@ -392,7 +406,8 @@ TriggersCreate(const Study *study)
 				ereport(NOTICE,
 						(errmsg("table \"%s\" gets no triggers of study \"%s\"",
 								get_rel_name(table), study->name),
-						 errdetail("Only its owner can make them.  Until then payloads are packed at each call.")));
+						 errdetail("Only its owner can make them.  Until then payloads are packed "
+								   "at each call.")));
 			continue;
 		}
 		drop_triggers(study, table, &functions, false);
@@ -417,8 +432,10 @@ tables_with_triggers(const Study *study, const TriggerFunctions *functions)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ProcedureRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(functions->trigger));
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(functions->trigger));
 	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -429,12 +446,14 @@ tables_with_triggers(const Study *study, const TriggerFunctions *functions)
 
 		if (dependency->classid != TriggerRelationId)
 			continue;
-		ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(dependency->objid));
+		ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(dependency->objid));
 		trigger_scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
 		if (HeapTupleIsValid(trigger = systable_getnext(trigger_scan)) &&
 			!OidIsValid(((Form_pg_trigger) GETSTRUCT(trigger))->tgparentid) &&
 			is_of_study(triggers, trigger, functions, study))
-			tables = list_append_unique_oid(tables, ((Form_pg_trigger) GETSTRUCT(trigger))->tgrelid);
+			tables = list_append_unique_oid(tables,
+											((Form_pg_trigger) GETSTRUCT(trigger))->tgrelid);
 		systable_endscan(trigger_scan);
 	}
 	systable_endscan(scan);
@@ -487,8 +506,10 @@ lock_tables(const Study *study, List *tables)
 			ereport(NOTICE,
 					(errmsg("triggers of study \"%s\" on table \"%s\" are left",
 							study->name, get_rel_name(table)),
-					 errdetail("Without the study they record nothing, but the type of the column with the sample cannot be altered."),
-					 errhint("The owner of the table drops them with DROP TRIGGER, or by registering a study of it.")));
+					 errdetail("Without the study they record nothing, but the type of the column "
+							   "with the sample cannot be altered."),
+					 errhint("The owner of the table drops them with DROP TRIGGER, or by "
+							 "registering a study of it.")));
 			continue;
 		}
 		LockRelationOid(table, AccessExclusiveLock);

@@ -32,7 +32,8 @@ extern TriggerFunctions TriggerFunctionsOf(const Study *study);
  * Whether a table has all triggers of a study, enabled as they must be.  They
  * are added to the view, which so tells if one was disabled for a while.
  */
-extern bool TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions, CatalogState *state);
+extern bool TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions,
+							 CatalogState *state);
 
 /* Make those that the study's source, its partitions and children lack. */
 extern void TriggersCreate(const Study *study);

@@ -89,7 +89,8 @@ raise_too_large(const Coding *coding, bool encoding, int limit)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 encoding ?
 			 errmsg("payload encoded in coding \"%s\" would exceed %d bytes", coding->name, limit) :
-			 errmsg("payload decoded from coding \"%s\" would exceed %d bytes", coding->name, limit),
+			 errmsg("payload decoded from coding \"%s\" would exceed %d bytes", coding->name,
+					limit),
 			 limit < LARGEST_BYTEA ?
 			 errdetail("The limit is \"cell_binary.max_payload_size\".") :
 			 errdetail("The limit is the size of a bytea.")));
@@ -111,9 +112,11 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("window for coding \"%s\" is too large", coding->name),
-					 errdetail("The bytes cannot be decoded with a window of %d bytes, the most that RFC 9659 allows.",
+					 errdetail("The bytes cannot be decoded with a window of %d bytes, the most "
+							   "that RFC 9659 allows.",
 							   coding->max_window),
-					 errhint("Encode the payload with a smaller window, for example with \"zstd --zstd=wlog=%d\".",
+					 errhint("Encode the payload with a smaller window, for example with \"zstd "
+							 "--zstd=wlog=%d\".",
 							 pg_leftmost_one_pos32(coding->max_window))));
 			break;
 		case CODING_NO_MEMORY:
@@ -174,9 +177,10 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 			if (left == 0)
 				break;
 			if (!coding->concatenates)
-				raise_invalid(coding, psprintf("The encoded payload ends after byte " UINT64_FORMAT " of " UINT64_FORMAT ".",
-											   (uint64) (VARSIZE_ANY_EXHDR(input) - left),
-											   (uint64) VARSIZE_ANY_EXHDR(input)));
+				raise_invalid(coding,
+							  psprintf("The encoded payload ends after byte %zu of %zu.",
+									   VARSIZE_ANY_EXHDR(input) - left,
+									   VARSIZE_ANY_EXHDR(input)));
 		}
 		else if (left == 0 && stream->out_left > 0)
 		{
@@ -225,7 +229,8 @@ EncodePayload(const Coding *coding, const bytea *payload, int level)
 
 	start_stream(&stream);
 	stream.flush = level >= coding->slow_level;
-	check_status(coding, coding->start_encoding(&stream, level, VARSIZE_ANY_EXHDR(payload)), &stream);
+	check_status(coding, coding->start_encoding(&stream, level, VARSIZE_ANY_EXHDR(payload)),
+				 &stream);
 	return run_stream(&stream, coding, payload, true);
 }
 

@@ -45,7 +45,8 @@ start_encoding(CodingStream *stream, int level, uint64 size pg_attribute_unused(
 	z_stream   *zlib = new_zlib(stream);
 
 	if (zlib == NULL ||
-		deflateInit2(zlib, level, Z_DEFLATED, WINDOW_BITS, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
+		deflateInit2(zlib, level, Z_DEFLATED, WINDOW_BITS, memory_level,
+					 Z_DEFAULT_STRATEGY) != Z_OK)
 		return CODING_NO_MEMORY;
 	return CODING_GOES_ON;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/cell.h"
+
 /* How a coordinate is stored, and what of it was written last. */
 typedef struct CbDenseAxis
 {
@@ -26,7 +28,7 @@ typedef struct CbDenseColumns
 	CbDenseAxis axes[2];		/* x, y */
 	uint64_t	base_mask;
 	uint64_t	features;		/* that have a plane */
-	uint8_t		parents[64];	/* of a feature's plane */
+	uint8_t		parents[CB_FEATURES];	/* of a feature's plane */
 } CbDenseColumns;
 
 /* What the size pass learns about an axis. */
@@ -48,7 +50,7 @@ typedef struct CbDenseWriter
 	uint64_t	any;			/* OR of the masks */
 	uint64_t	all;			/* AND of the masks */
 	uint64_t	sampled;		/* cells whose features were counted */
-	uint32_t	common[64][64]; /* of these, with features j <= k, at [k][j] */
+	uint32_t	common[CB_FEATURES][CB_FEATURES]; /* of these, with features j <= k, at [k][j] */
 } CbDenseWriter;
 
 typedef struct CbDenseReader

@@ -208,7 +208,8 @@ check_ids_read(CbReader *reader, const CbBatch *batch)
 							  {.code = CB_ID_NOT_ASCENDING,
 							   .cell = reader->position + descent,
 							   .found = batch->cell_id[descent],
-							   .expected = descent > 0 ? batch->cell_id[descent - 1] : reader->last_id});
+							   .expected = descent > 0 ? batch->cell_id[descent - 1] :
+								   reader->last_id});
 	return true;
 }
 

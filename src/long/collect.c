@@ -49,7 +49,8 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	if (unlikely(PG_ARGISNULL(CELL)))
 		RaiseNull("cell", NULL, "Leave such rows out with FILTER (WHERE cell IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURE)))
-		RaiseNull("feature", row_name(fcinfo), "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
+		RaiseNull("feature", row_name(fcinfo),
+				  "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURES)))
 		RaiseNull("features", row_name(fcinfo), "It is an array of the names of all features.");
 
@@ -94,7 +95,8 @@ cell_collect_phenotypes_transfn(PG_FUNCTION_ARGS)
 	FeatureRecord *record = find_record(fcinfo, &records, false, &bit);
 
 	if (unlikely(PG_ARGISNULL(VALUE)))
-		RaiseNull("positive", row_name(fcinfo), "Where it is to be negative, write coalesce(positive, false).");
+		RaiseNull("positive", row_name(fcinfo),
+				  "Where it is to be negative, write coalesce(positive, false).");
 	record->set |= (uint64) PG_GETARG_BOOL(VALUE) << bit;
 	PG_RETURN_POINTER(records);
 }
@@ -162,7 +164,8 @@ cell_collect_serialfn(PG_FUNCTION_ARGS)
 {
 	FeatureRecords *records = (FeatureRecords *) PG_GETARG_POINTER(0);
 	Size		size = VARSIZE_ANY_EXHDR(records->features->array);
-	uint64		max_count = size < FEATURE_BYTES_MAX ? (FEATURE_BYTES_MAX - size) / records->width : 0;
+	uint64		max_count = size < FEATURE_BYTES_MAX ? (FEATURE_BYTES_MAX - size) / records->width :
+		0;
 	StringInfoData bytes;
 
 	if (!AggCheckCallContext(fcinfo, NULL))

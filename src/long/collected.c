@@ -28,7 +28,8 @@ raise_invalid(const char *detail)
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("invalid collection of the features of cells"),
 			 errdetail_internal("%s", detail),
-			 errhint("cell_collected_phenotypes takes the value of cell_collect_phenotypes, and cell_collected_intensities that of cell_collect_intensities.")));
+			 errhint("cell_collected_phenotypes takes the value of cell_collect_phenotypes, and "
+					 "cell_collected_intensities that of cell_collect_intensities.")));
 }
 
 /* An error, 22P03, unless the value has the form that the aggregate gives it. */
@@ -45,7 +46,8 @@ open_collected(FunctionCallInfo fcinfo, const bool with_values)
 		raise_invalid(psprintf("There are %u values for a cell, and %s.", collected.values,
 							   with_values ? "must be from 1 to 64" : "must be none"));
 	collected.width = FEATURE_RESULT_CELL(collected.values);
-	if (unlikely(size < FEATURE_RESULT_HEADER || (size - FEATURE_RESULT_HEADER) % collected.width != 0))
+	if (unlikely(size < FEATURE_RESULT_HEADER ||
+				 (size - FEATURE_RESULT_HEADER) % collected.width != 0))
 		raise_invalid(psprintf("The size is %zu bytes, and must be %zu and a multiple of %zu.",
 							   size, FEATURE_RESULT_HEADER, collected.width));
 	collected.count = (size - FEATURE_RESULT_HEADER) / collected.width;
@@ -111,6 +113,7 @@ cell_collected_intensities(PG_FUNCTION_ARGS)
 	Datum		elements[CB_FEATURES];
 	bool		nulls[CB_FEATURES];
 	uint64		set;
+	ArrayType  *array;
 
 	if (cell == NULL)
 		PG_RETURN_NULL();
@@ -128,6 +131,7 @@ cell_collected_intensities(PG_FUNCTION_ARGS)
 		elements[i] = Float8GetDatum(value);
 		nulls[i] = !(set >> i & 1);
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(elements, nulls, 1, &count, &lower_bound,
-											 FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	array = construct_md_array(elements, nulls, 1, &count, &lower_bound,
+							   FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	PG_RETURN_ARRAYTYPE_P(array);
 }

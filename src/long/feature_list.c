@@ -30,7 +30,8 @@ set_names(FeatureList *list, ArrayType *array)
 		list->name[i] = VARDATA_ANY(name);
 		list->length[i] = VARSIZE_ANY_EXHDR(name);
 		for (int j = 0; j < i; j++)
-			if (list->length[j] == list->length[i] && memcmp(list->name[j], list->name[i], list->length[i]) == 0)
+			if (list->length[j] == list->length[i] &&
+				memcmp(list->name[j], list->name[i], list->length[i]) == 0)
 				RaiseRepeatedFeature(pnstrdup(list->name[i], list->length[i]));
 	}
 	pfree(names);

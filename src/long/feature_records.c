@@ -117,7 +117,8 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 static uint64
 max_cells(const FeatureRecords *records)
 {
-	return (Min((Size) MaxPayloadSize(), FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
+	return (Min((Size) MaxPayloadSize(),
+				FEATURE_BYTES_MAX) - FEATURE_RESULT_HEADER) / FEATURE_RESULT_CELL(records->values);
 }
 
 pg_noreturn static void
@@ -192,7 +193,8 @@ add_record(FeatureRecords *records, uint32 cell_id)
 	record->cell_id = cell_id;
 	if (records->count > 0)
 	{
-		records->ascending &= compare_ids(FeatureRecordAt(records, records->count - 1), record) <= 0;
+		records->ascending &= compare_ids(FeatureRecordAt(records, records->count - 1),
+										  record) <= 0;
 		records->differing_bits |= cell_id ^ FeatureRecordAt(records, 0)->cell_id;
 	}
 	records->count++;
@@ -215,7 +217,8 @@ parse_cell_id(const char *text, int length)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid cell identifier: \"%.*s\"", length, text),
-				 errdetail("It must be a number from 0 to %u, in decimal digits without leading zeros.",
+				 errdetail("It must be a number from 0 to %u, in decimal digits without leading "
+						   "zeros.",
 						   PG_UINT32_MAX)));
 	return (uint32) cell_id;
 }
@@ -294,7 +297,8 @@ FeatureRecordsFinish(FeatureRecords *records)
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
 					 errmsg("%s has no row for feature \"%.*s\"", cell_name(record->cell_id),
 							records->features->length[bit], records->features->name[bit]),
-					 errdetail("A cell must have a row for each feature, whether it is positive or not.")));
+					 errdetail("A cell must have a row for each feature, whether it is positive or "
+							   "not.")));
 		}
 		to = put_cell(to, records, record);
 	}

@@ -65,10 +65,12 @@ typedef struct FeatureRecords
  * the set of features and the values.  All numbers are little-endian.
  */
 #define FEATURE_RESULT_HEADER sizeof(uint32)
-#define FEATURE_RESULT_CELL(values) (sizeof(uint32) + sizeof(uint64) + (Size) (values) * sizeof(float8))
+#define FEATURE_RESULT_CELL(values) \
+	(sizeof(uint32) + sizeof(uint64) + (Size) (values) * sizeof(float8))
 
 /* Start to collect; with intensities there is a value for each feature. */
-extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const struct varlena *features, bool with_values);
+extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const struct varlena *features,
+											bool with_values);
 
 /* Make room for so many more records, which may join those that there are. */
 extern void FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more);
@@ -124,7 +126,8 @@ FeatureRecordsFind(FeatureRecords *records, const text *cell)
 {
 	int			length = VARSIZE_ANY_EXHDR(cell);
 
-	if (unlikely(length != records->cell_length || memcmp(VARDATA_ANY(cell), records->cell, length) != 0))
+	if (unlikely(length != records->cell_length ||
+				 memcmp(VARDATA_ANY(cell), records->cell, length) != 0))
 		return FeatureRecordsStart(records, VARDATA_ANY(cell), length);
 	return FeatureRecordAt(records, records->count - 1);
 }

@@ -138,7 +138,8 @@ raise_layout_too_large(const CbLayout *layout, const char *fact)
 {
 	RaiseTooLarge(psprintf("payload in layout \"%s\"", layout->name), fact,
 				  layout->needs_extent ?
-				  "Pack the sample in parts, for example by tiles or by ranges of cell_id, and in another layout: this one shifts the coordinates of each part by itself." :
+				  "Pack the sample in parts, for example by tiles or by ranges of cell_id, and in "
+				  "another layout: this one shifts the coordinates of each part by itself." :
 				  "Pack the sample in parts, for example by tiles or by ranges of cell_id.");
 }
 

@@ -265,3 +265,26 @@ cell_pack_finalfn(PG_FUNCTION_ARGS)
 	HandOverAggregateResult(fcinfo, payload);
 	PG_RETURN_BYTEA_P(payload);
 }
+
+/*
+ * cell_empty(layout text) -> bytea; strict
+ *
+ * The payload of a sample without cells.
+ */
+PG_FUNCTION_INFO_V1(cell_empty);
+Datum
+cell_empty(PG_FUNCTION_ARGS)
+{
+	const CbLayout *layout = GetLayoutArgument(fcinfo, 0);
+	const CbExtent nothing = cb_extent_of_nothing();
+	CbWriter	writer;
+	bytea	   *payload;
+	Size		size;
+
+	cb_writer_init(&writer, layout, 0, &nothing);
+	size = VARHDRSZ + cb_writer_size(&writer);
+	payload = palloc(size);
+	SET_VARSIZE(payload, size);
+	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
+	PG_RETURN_BYTEA_P(payload);
+}

@@ -30,7 +30,8 @@ cell_phenotypes(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("feature %d must not be null", null_feature),
-				 errhint("Say with coalesce() whether a cell with an unknown value counts as positive.")));
+				 errhint("Say with coalesce() whether a cell with an unknown value counts as "
+						 "positive.")));
 	}
 
 	for (int i = 0; i < features; i++)

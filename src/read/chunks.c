@@ -34,8 +34,8 @@ cell_chunk_count(PG_FUNCTION_ARGS)
 	if (bytes < 0 || chunks > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("number of chunks is out of range for " INT64_FORMAT " bytes in chunks of %d",
-						bytes, chunk_bytes),
+				 errmsg("number of chunks is out of range for %lld bytes in chunks of %d",
+						(long long) bytes, chunk_bytes),
 				 errdetail("It must be between 0 and %d.", PG_INT32_MAX)));
 	PG_RETURN_INT32((int32) chunks);
 }

@@ -30,7 +30,8 @@ PayloadCells(const CbLayout *layout, const bytea *payload)
 {
 	CbReader	reader;
 
-	if (!cb_reader_open(&reader, layout, (const uint8_t *) VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)))
+	if (!cb_reader_open(&reader, layout, (const uint8_t *) VARDATA_ANY(payload),
+						VARSIZE_ANY_EXHDR(payload)))
 		RaiseFault(layout, &reader.fault);
 	return (int64) reader.cells;
 }

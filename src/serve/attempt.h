@@ -12,7 +12,8 @@
  * that is rolled back, and the error is returned, in the current memory context;
  * NULL if all went well.
  */
-extern ErrorData *Attempt(void (*action) (void *), void *argument, bool (*is_expected) (int sqlerrcode));
+extern ErrorData *Attempt(void (*action) (void *), void *argument,
+						  bool (*is_expected) (int sqlerrcode));
 
 /* Errors of class 53: the server lacks disk space, memory or the like. */
 extern bool IsLackOfResources(int sqlerrcode);

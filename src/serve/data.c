@@ -167,9 +167,11 @@ cell_data_samples(PG_FUNCTION_ARGS)
 	Source		source;
 
 	InitMaterializedSRF(fcinfo, 0);
-	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample", ALLOCSET_DEFAULT_SIZES);
+	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample",
+										 ALLOCSET_DEFAULT_SIZES);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
+	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					   GetActiveSnapshot());
 	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, rows.layout->name);
 	SourceCheck(&source, RENEW_SNAPSHOT);
 	SourceRun(&source, put_payload, &rows);

@@ -8,6 +8,12 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+static uint64
+hash_string(const char *string)
+{
+	return DatumGetUInt64(hash_any_extended((const unsigned char *) string, strlen(string), 0));
+}
+
 /*
  * The lock of a payload: one of the space of advisory locks, with a last part
  * that those of SQL never have.  So nobody else can hold it.
@@ -21,9 +27,10 @@ payload_lock(const PayloadKey *key)
 	uint64		hash = (uint64) key->sample_hash;
 
 	hash = hash_combine64(hash, key->study);
-	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->layout, strlen(key->layout), 0)));
-	hash = hash_combine64(hash, DatumGetUInt64(hash_any_extended((const unsigned char *) key->coding, strlen(key->coding), 0)));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, PAYLOAD_LOCK_KIND);
+	hash = hash_combine64(hash, hash_string(key->layout));
+	hash = hash_combine64(hash, hash_string(key->coding));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
+						 PAYLOAD_LOCK_KIND);
 	return tag;
 }
 

@@ -75,7 +75,8 @@ raise_no_features(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("the study has no features"),
-			 errhint("Give feature_columns, a column for each feature; or phenotypes, a column with a mask, and features, the names of its bits.")));
+			 errhint("Give feature_columns, a column for each feature; or phenotypes, a column "
+					 "with a mask, and features, the names of its bits.")));
 }
 
 /* The features, as one column of phenotypes or a column each, and their names. */
@@ -85,7 +86,8 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 	const char **columns;
 	const char *repeated;
 
-	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", &columns);
+	study->feature_columns = array_argument(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns",
+											&columns);
 	study->features = array_argument(fcinfo, ARG_FEATURES, "features", &study->feature_names);
 
 	if (!PG_ARGISNULL(ARG_PHENOTYPES))
@@ -149,7 +151,8 @@ raise_not_source_owner(const Study *study)
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("must be owner of \"%s\" to have payloads of study \"%s\" stored",
 					get_rel_name(study->source), study->name),
-			 errhint("Who may read the source can register it with store => false: payloads are then packed at each call.")));
+			 errhint("Who may read the source can register it with store => false: payloads are "
+					 "then packed at each call.")));
 }
 
 /*
@@ -160,7 +163,8 @@ static bool
 is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 {
 	const char *unnoticed = StudyHasTriggers(study) ? unnoticed_changes(study) : NULL;
-	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unnoticed == NULL : PG_GETARG_BOOL(ARG_STORE);
+	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unnoticed == NULL :
+		PG_GETARG_BOOL(ARG_STORE);
 
 	if (store && !OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
@@ -169,7 +173,8 @@ is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("payloads of \"%s\" cannot be stored", get_rel_name(study->source)),
 				 errdetail_internal("%s", unnoticed),
-				 errhint("Register it with store => false: payloads are then packed at each call.")));
+				 errhint("Register it with store => false: payloads are then packed at each "
+						 "call.")));
 	return store;
 }
 
@@ -248,7 +253,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("study \"%s\" already exists", study->name),
-				 errhint("To register it anew, drop it first with cell_drop_study(), in the same transaction.")));
+				 errhint("To register it anew, drop it first with cell_drop_study(), in the same "
+						 "transaction.")));
 	StudyLockSource(study);
 	StudyResolve(study);
 	if (study->intensities.name != NULL)
@@ -324,7 +330,8 @@ cell_track_study(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" has no triggers", study->name),
 				 errdetail("Only a study of a table whose payloads are stored has triggers."),
-				 errhint("Stored payloads of other sources are made unusable with cell_invalidate().")));
+				 errhint("Stored payloads of other sources are made unusable with "
+						 "cell_invalidate().")));
 	if (!OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
 	TriggersCreate(study);
@@ -356,7 +363,8 @@ cell_check_store(PG_FUNCTION_ARGS)
 		RelationGetRelid(trigger->tg_relation) != OwnRelation(OwnSchema(fcinfo), "cell_study"))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"cell_check_store\" must be called as a trigger of the table cell_study before an insertion, for each row")));
+				 errmsg("function \"cell_check_store\" must be called as a trigger of the table "
+						"cell_study before an insertion, for each row")));
 
 	columns = RelationGetDescr(trigger->tg_relation);
 	row = trigger->tg_trigtuple;
@@ -367,7 +375,8 @@ cell_check_store(PG_FUNCTION_ARGS)
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("payloads of \"%s\" will not be stored", get_rel_name(source)),
-			 errdetail("The role that inserts the study into the table cell_study does not own its source."),
+			 errdetail("The role that inserts the study into the table cell_study does not own its "
+					   "source."),
 			 errhint("The owner of the source can drop the study, and register it anew.")));
 	isnull = false;
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));

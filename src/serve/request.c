@@ -220,8 +220,10 @@ serve_directly(Request *request, Served *result)
 static bool
 is_of_use(const Request *request, const Served *result)
 {
-	Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() : GetActiveSnapshot());
-	bool		of_use = HasAllChanges(request->schema, request->key.study, request->key.sample_hash,
+	Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetLatestSnapshot() :
+											GetActiveSnapshot());
+	bool		of_use = HasAllChanges(request->schema, request->key.study,
+									   request->key.sample_hash,
 									   snapshot, result->head.packed);
 
 	UnregisterSnapshot(snapshot);
@@ -247,7 +249,8 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	key.coding = coding->name;
 	for (;;)
 	{
-		if (StoreFind(&key, request->state.catalogs.hash, request->snapshot, &result->head, &stored))
+		if (StoreFind(&key, request->state.catalogs.hash, request->snapshot, &result->head,
+					  &stored))
 		{
 			if (locked)
 				UnlockPayload(&key);
@@ -290,7 +293,8 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	{
 		ErrorData  *error = NULL;
 
-		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload), &error);
+		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload),
+									&error);
 		request->stored = request->outcome == STORE_DONE;
 		if (request->error == NULL)
 			request->error = error;

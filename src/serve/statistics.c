@@ -20,7 +20,8 @@ typedef struct CountRow
 	StoreStatistics counts;
 } CountRow;
 
-StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)), "CountRow is not laid out as the table is");
+StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)),
+				 "CountRow is not laid out as the table is");
 
 /* A row that a study does not have yet. */
 typedef struct FirstCount
@@ -59,7 +60,8 @@ AddStatistics(Oid schema, int32 study, StoreStatistics counts)
 	/* One row is alive, unless two sessions added one at once. */
 	InitDirtySnapshot(dirty);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
-	scan = systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, &dirty, 1, &key);
+	scan = systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, &dirty, 1,
+							  &key);
 	if (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		int64	   *counters = (int64 *) &((CountRow *) GETSTRUCT(row))->counts;

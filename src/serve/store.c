@@ -75,7 +75,8 @@ is_text(Datum value, const char *string)
 {
 	text	   *t = DatumGetTextPP(value);
 
-	return VARSIZE_ANY_EXHDR(t) == strlen(string) && memcmp(VARDATA_ANY(t), string, strlen(string)) == 0;
+	return VARSIZE_ANY_EXHDR(t) == strlen(string) &&
+		memcmp(VARDATA_ANY(t), string, strlen(string)) == 0;
 }
 
 /* Whether a row, found by the hash of its sample, is for a key. */
@@ -108,12 +109,18 @@ typedef struct Fetch
 	Datum		payload;
 } Fetch;
 
+static Datum
+fetched(Datum stored)
+{
+	return PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored)));
+}
+
 static void
 fetch(void *argument)
 {
 	Fetch	   *f = argument;
 
-	f->payload = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(f->stored)));
+	f->payload = fetched(f->stored);
 }
 
 static bool
@@ -180,8 +187,7 @@ StoreFetch(const StoredPayload *stored, Datum *payload)
 		return error == NULL;
 	}
 	/* What a subtransaction stored is gone if that is rolled back. */
-	*payload = stored->is_own ?
-		PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(stored->payload))) : stored->payload;
+	*payload = stored->is_own ? fetched(stored->payload) : stored->payload;
 	return true;
 }
 
@@ -224,7 +230,8 @@ make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		PayloadRow *fields = (PayloadRow *) GETSTRUCT(row);
-		bool		is_free = !TransactionIdIsValid(dirty.xmin) && !TransactionIdIsValid(dirty.xmax);
+		bool		is_free = !TransactionIdIsValid(dirty.xmin) &&
+			!TransactionIdIsValid(dirty.xmax);
 
 		CHECK_FOR_INTERRUPTS();
 		if (is_free && fields->study == key->study && fields->sample_hash == key->sample_hash &&

@@ -14,7 +14,8 @@
 #include "smprofiler/minifloat.h"
 #include "pack/radix_sort.h"
 
-StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH, "records of intensities can be sorted");
+StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH,
+				 "records of intensities can be sorted");
 
 int
 IntensityChannels(const ArrayType *array, int64 cell_id)
@@ -47,7 +48,8 @@ encode_numbers(const char *numbers, const Oid type, int count, uint8 *codes)
 {
 	for (int i = 0; i < count; i++)
 	{
-		double		number = type == FLOAT4OID ? ((const float4 *) numbers)[i] : ((const float8 *) numbers)[i];
+		double		number = type == FLOAT4OID ? ((const float4 *) numbers)[i] :
+			((const float8 *) numbers)[i];
 
 		if (unlikely(isnan(number)))
 			return i + 1;
@@ -70,8 +72,8 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 			element++;
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " must not be null",
-						element + 1, cell_id)));
+				 errmsg("element %d of the intensities of cell_id %lld must not be null",
+						element + 1, (long long) cell_id)));
 	}
 
 	Assert(ARR_ELEMTYPE(array) == FLOAT4OID || ARR_ELEMTYPE(array) == FLOAT8OID);
@@ -82,7 +84,8 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 	if (nan > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN", nan, cell_id)));
+				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN", nan,
+						cell_id)));
 }
 
 /*

@@ -34,55 +34,58 @@ raise_invalid(const char *detail)
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("invalid shapefile"),
 			 errdetail_internal("%s", detail),
-			 errhint("The contents must be an ESRI shapefile (.shp) with one polygon, in base64.")));
+			 errhint("The contents must be an ESRI shapefile (.shp) with one polygon, in "
+					 "base64.")));
 }
 
 pg_noreturn static void
 raise_fault(const CbShapeFault *fault)
 {
+	const char *field = fault->field;
+	const long long position = fault->position;
+	const long long found = fault->found;
+	const long long expected = fault->expected;
 	const char *detail;
 
 	switch (fault->code)
 	{
 		case CB_SHAPE_CUT:
-			detail = psprintf("A file with a polygon has at least " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
-							  fault->expected, fault->found);
+			detail = psprintf("A file with a polygon has at least %lld bytes, but there are %lld.",
+							  expected, found);
 			break;
 		case CB_SHAPE_WRONG_FIELD:
-			detail = psprintf("The %s is " INT64_FORMAT ", and must be " INT64_FORMAT ".",
-							  fault->field, fault->found, fault->expected);
+			detail = psprintf("The %s is %lld, and must be %lld.", field, found, expected);
 			break;
 		case CB_SHAPE_TOO_FEW:
-			detail = psprintf("The number of %s is " INT64_FORMAT ", and must be at least " INT64_FORMAT ".",
-							  fault->field, fault->found, fault->expected);
+			detail = psprintf("The number of %s is %lld, and must be at least %lld.",
+							  field, found, expected);
 			break;
 		case CB_SHAPE_WRONG_LENGTH:
-			detail = fault->found > fault->expected ?
-				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are more.", fault->expected) :
-				psprintf("By its header the file has " INT64_FORMAT " bytes, but there are " INT64_FORMAT ".",
-						 fault->expected, fault->found);
+			detail = found > expected ?
+				psprintf("By its header the file has %lld bytes, but there are more.", expected) :
+				psprintf("By its header the file has %lld bytes, but there are %lld.",
+						 expected, found);
 			break;
 		case CB_SHAPE_WRONG_RECORD:
-			detail = psprintf("By its header the record has " INT64_FORMAT " bytes, but its rings and vertices take " INT64_FORMAT ".",
-							  fault->found, fault->expected);
+			detail = psprintf("By its header the record has %lld bytes, but its rings and "
+							  "vertices take %lld.", found, expected);
 			break;
 		case CB_SHAPE_NOT_ONE_RECORD:
-			detail = psprintf("The first record ends at byte " INT64_FORMAT ", but the file has " INT64_FORMAT ".",
-							  fault->expected, fault->found);
+			detail = psprintf("The first record ends at byte %lld, but the file has %lld.",
+							  expected, found);
 			break;
 		case CB_SHAPE_WRONG_RING:
-			detail = psprintf("Ring " UINT64_FORMAT " cannot begin with vertex " INT64_FORMAT ".",
-							  fault->position, fault->found);
+			detail = psprintf("Ring %lld cannot begin with vertex %lld.", position, found);
 			break;
 		case CB_SHAPE_OPEN_RING:
-			detail = psprintf("Ring " UINT64_FORMAT " does not end with its first vertex.", fault->position);
+			detail = psprintf("Ring %lld does not end with its first vertex.", position);
 			break;
 		case CB_SHAPE_NOT_FINITE:
-			detail = psprintf("The %s coordinate of vertex " UINT64_FORMAT " is NaN or infinite.",
-							  fault->field, fault->position);
+			detail = psprintf("The %s coordinate of vertex %lld is NaN or infinite.",
+							  field, position);
 			break;
 		case CB_SHAPE_TOO_LARGE:
-			detail = psprintf("The %s coordinates are too large to be added.", fault->field);
+			detail = psprintf("The %s coordinates are too large to be added.", field);
 			break;
 		default:
 			elog(ERROR, "unexpected fault %d of a shapefile", (int) fault->code);

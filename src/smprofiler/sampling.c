@@ -118,7 +118,8 @@ cb_select(CbSelection *selection, uint64_t key)
 uint32_t
 cb_selection_parted(const CbSelection *selection)
 {
-	if (selection->size > 0 && selection->has_left && selection->least_left == selection->taken[0].key)
+	if (selection->size > 0 && selection->has_left &&
+		selection->least_left == selection->taken[0].key)
 		return selection->taken[0].place;
 	return CB_LEFT;
 }
@@ -129,7 +130,8 @@ cb_channel_threshold(const CbChannel *channel)
 	uint8_t		code;
 
 	if (channel->has_negative && channel->has_positive)
-		code = cb_minifloat_encode((cb_minifloat_decode(channel->max_negative) + cb_minifloat_decode(channel->min_positive)) / 2);
+		code = cb_minifloat_encode((cb_minifloat_decode(channel->max_negative) +
+									cb_minifloat_decode(channel->min_positive)) / 2);
 	else
 		code = channel->has_positive ? channel->min_positive : channel->max_negative;
 	return code > 0 ? code : 1;

@@ -14,7 +14,8 @@
  * How many cells of each sample are taken if there are to be so many of all:
  * in proportion to the sizes, as SPT has it.
  */
-extern void cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint64_t wanted);
+extern void cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples,
+							   uint64_t wanted);
 
 /*
  * What decides which cells are taken: those with the smallest keys.  Different

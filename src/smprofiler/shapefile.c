@@ -114,7 +114,8 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 	file_size = (uint64_t) words * 2;
 	if (file_size != size)
 		return fail(fault, (CbShapeFault)
-					{.code = CB_SHAPE_WRONG_LENGTH, .found = (int64_t) size, .expected = (int64_t) file_size});
+					{.code = CB_SHAPE_WRONG_LENGTH, .found = (int64_t) size,
+					 .expected = (int64_t) file_size});
 
 	rings = get_le_int(bytes + 144);
 	vertices = get_le_int(bytes + 148);
@@ -133,7 +134,8 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 	expected += FILE_HEADER + RECORD_HEADER;
 	if ((int64_t) size != expected)
 		return fail(fault, (CbShapeFault)
-					{.code = CB_SHAPE_NOT_ONE_RECORD, .found = (int64_t) size, .expected = expected});
+					{.code = CB_SHAPE_NOT_ONE_RECORD, .found = (int64_t) size,
+					 .expected = expected});
 
 	shape->ring_count = (uint32_t) rings;
 	shape->vertices = (uint32_t) vertices;
@@ -141,7 +143,8 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 	shape->points = shape->rings + (uint64_t) rings * BYTES_OF_RING;
 	if (get_le_int(shape->rings) != 0)
 		return fail(fault, (CbShapeFault)
-					{.code = CB_SHAPE_WRONG_RING, .position = 1, .found = get_le_int(shape->rings)});
+					{.code = CB_SHAPE_WRONG_RING, .position = 1,
+					 .found = get_le_int(shape->rings)});
 	return start_ring(shape);
 }
 
@@ -171,7 +174,8 @@ cb_shape_read(CbShape *shape)
 		shape->position++;
 		if (!isfinite(x) || !isfinite(y))
 			return fail(&shape->fault, (CbShapeFault)
-						{.code = CB_SHAPE_NOT_FINITE, .field = isfinite(x) ? "y" : "x", .position = shape->position});
+						{.code = CB_SHAPE_NOT_FINITE, .field = isfinite(x) ? "y" : "x",
+						 .position = shape->position});
 		if (shape->position < shape->vertices)
 		{
 			add(&shape->x, x);

@@ -105,8 +105,10 @@ begin_subsample(Subsample *subsample, FunctionCallInfo fcinfo)
 	subsample->study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
 	StudyResolveIntensities(subsample->study);
 	subsample->cells = cells;
-	subsample->context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample", ALLOCSET_DEFAULT_SIZES);
-	subsample->per_row = AllocSetContextCreate(subsample->context, "cell_binary row", ALLOCSET_SMALL_SIZES);
+	subsample->context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample",
+											   ALLOCSET_DEFAULT_SIZES);
+	subsample->per_row = AllocSetContextCreate(subsample->context, "cell_binary row",
+											   ALLOCSET_SMALL_SIZES);
 	subsample->table = sample_table_create(subsample->context, 64, NULL);
 	subsample->current_id = -1;
 }
@@ -129,14 +131,16 @@ add_context(void *argument)
 		errcontext("cell_id " INT64_FORMAT " of sample \"%s\" of study \"%s\"",
 				   subsample->current_id, subsample->current->name, subsample->study->name);
 	else
-		errcontext("sample \"%s\" of study \"%s\"", subsample->current->name, subsample->study->name);
+		errcontext("sample \"%s\" of study \"%s\"", subsample->current->name,
+				   subsample->study->name);
 }
 
 /* Run a query of the source, and call a function for each row. */
 static void
 read_source(Subsample *subsample, SourceQuery query, SourceRow function)
 {
-	ErrorContextCallback context = {.callback = add_context, .arg = subsample, .previous = error_context_stack};
+	ErrorContextCallback context = {.callback = add_context, .arg = subsample,
+									.previous = error_context_stack};
 
 	SourceOpen(&subsample->source, subsample->study, query, (Datum) 0, NULL);
 	SourceCheck(&subsample->source, KEEP_SNAPSHOT);
@@ -158,7 +162,8 @@ sample_named(Subsample *subsample, const text *name)
 	SampleEntry *entry;
 	bool		found;
 
-	if (sample != NULL && sample->name_length == length && memcmp(sample->name, VARDATA_ANY(name), length) == 0)
+	if (sample != NULL && sample->name_length == length &&
+		memcmp(sample->name, VARDATA_ANY(name), length) == 0)
 		return sample;
 
 	entry = sample_table_insert(subsample->table, text_to_cstring(name), &found);
@@ -182,7 +187,8 @@ raise_null(const Study *study, const char *column)
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
 					column, get_rel_name(study->source), study->name),
-			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be the source.")));
+			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be "
+					 "the source.")));
 }
 
 /* Two readings by one snapshot gave different cells. */
@@ -214,7 +220,8 @@ read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 
 		if (isnull[i])
 			raise_null(study, study->feature[i].name);
-		positive = study->feature[i].type == BOOLOID ? (int64) DatumGetBool(values[i]) : DatumGetInt64(values[i]);
+		positive = study->feature[i].type == BOOLOID ? (int64) DatumGetBool(values[i]) :
+			DatumGetInt64(values[i]);
 		mask |= (uint64) CheckPositive(positive) << i;
 	}
 	return mask;
@@ -330,7 +337,8 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 		escape_json(&json, samples[i]->name);
 		appendStringInfo(&json, ",\"count\":" UINT64_FORMAT ",\"thresholds\":[", samples[i]->size);
 		for (int k = 0; k < subsample.study->features; k++)
-			appendStringInfo(&json, "%s%d", k > 0 ? "," : "", cb_channel_threshold(&samples[i]->channels[k]));
+			appendStringInfo(&json, "%s%d", k > 0 ? "," : "",
+							 cb_channel_threshold(&samples[i]->channels[k]));
 		appendStringInfoString(&json, "]}");
 	}
 	appendStringInfoString(&json, "],\"channel_order\":[");
@@ -360,7 +368,8 @@ note_size(TupleTableSlot *row, void *argument)
 	MemoryContext caller = MemoryContextSwitchTo(subsample->per_row);
 
 	slot_getallattrs(row);
-	sample_named(subsample, DatumGetTextPP(row->tts_values[0]))->cells = DatumGetInt64(row->tts_values[1]);
+	sample_named(subsample,
+				 DatumGetTextPP(row->tts_values[0]))->cells = DatumGetInt64(row->tts_values[1]);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(subsample->per_row);
 }
@@ -403,8 +412,9 @@ make_room(Subsample *subsample, Sample **samples)
 		total += samples[i]->size;
 	if (total > fit)
 		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
-					  psprintf("At most " UINT64_FORMAT " of the " UINT64_FORMAT " cells fit, with an intensity for each of %d features",
-							   fit, total, subsample->study->features), NULL);
+					  psprintf("At most %llu of the %llu cells fit, with an intensity for each of "
+							   "%d features", (unsigned long long) fit,
+							   (unsigned long long) total, subsample->study->features), NULL);
 
 	body = MemoryContextAllocHuge(caller, VARHDRSZ + total * width);
 	AdviseHugePages(body, VARHDRSZ + total * width);

@@ -17,7 +17,8 @@
 static Study *
 study_argument(FunctionCallInfo fcinfo)
 {
-	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot());
+	return StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					  GetActiveSnapshot());
 }
 
 /*

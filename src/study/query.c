@@ -64,9 +64,10 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 static void
 append_source(StringInfo query, const Study *study)
 {
+	const char *schema = get_namespace_name(get_rel_namespace(study->source));
+
 	appendStringInfo(query, " FROM %s AS t WHERE ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(study->source)),
-												get_rel_name(study->source)));
+					 quote_qualified_identifier(schema, get_rel_name(study->source)));
 	appendStringInfo(query, "t.%s", quote_identifier(study->sample.name));
 }
 
@@ -122,7 +123,8 @@ has_sample_index(const Study *study)
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		found |= index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column &&
-			index->rd_rel->relam == BTREE_AM_OID && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+			index->rd_rel->relam == BTREE_AM_OID &&
+				heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 		index_close(index, NoLock);
 	}
 	table_close(source, NoLock);
@@ -143,7 +145,8 @@ samples_by_index(const Study *study)
 	append_source(&source, study);
 	return psprintf("WITH RECURSIVE s (sample) AS ("
 					"(SELECT t.%1$s%2$s IS NOT NULL ORDER BY t.%1$s LIMIT 1) UNION ALL "
-					"SELECT (SELECT t.%1$s%2$s OPERATOR(pg_catalog.>) s.sample ORDER BY t.%1$s LIMIT 1) "
+					"SELECT (SELECT t.%1$s%2$s OPERATOR(pg_catalog.>) s.sample ORDER BY t.%1$s "
+					"LIMIT 1) "
 					"FROM s WHERE s.sample IS NOT NULL) "
 					"SELECT s.sample::pg_catalog.text FROM s WHERE s.sample IS NOT NULL",
 					sample, source.data);
@@ -192,7 +195,8 @@ IntensitiesQuery(const Study *study)
 	appendStringInfoString(&query, ", ");
 	append_column(&query, &study->cell_id, "int8");
 	appendStringInfoString(&query, ", ");
-	append_column(&query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ? "_float4" : "_float8");
+	append_column(&query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ?
+				  "_float4" : "_float8");
 	if (study->phenotypes.name != NULL)
 	{
 		appendStringInfoString(&query, ", ");
@@ -201,7 +205,8 @@ IntensitiesQuery(const Study *study)
 	for (int i = 0; i < study->feature_columns; i++)
 	{
 		appendStringInfoString(&query, ", ");
-		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" : "int8");
+		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" :
+					  "int8");
 	}
 	append_source(&query, study);
 	appendStringInfoString(&query, " IS NOT NULL");

@@ -117,7 +117,8 @@ registry_list(RegistryRow *row, int column, const char ***strings)
 	count = ArrayStrings(DatumGetArrayTypeP(value), strings);
 	repeated = RepeatedString(count, *strings);
 	if (repeated != NULL)
-		note_fault(row, psprintf("Column \"%s\" has \"%s\" twice.", column_name(row, column), repeated));
+		note_fault(row,
+				   psprintf("Column \"%s\" has \"%s\" twice.", column_name(row, column), repeated));
 	return count;
 }
 
@@ -125,7 +126,8 @@ registry_list(RegistryRow *row, int column, const char ***strings)
 static HeapTuple
 registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
 {
-	SysScanDesc scan = systable_beginscan(registry, OwnRelation(schema, index), true, snapshot, 1, key);
+	SysScanDesc scan = systable_beginscan(registry, OwnRelation(schema, index), true, snapshot, 1,
+										  key);
 	HeapTuple	tuple = systable_getnext(scan);
 
 	if (HeapTupleIsValid(tuple))
@@ -163,7 +165,8 @@ read_features(RegistryRow *row)
 	if ((study->phenotypes.name != NULL) == (study->feature_columns > 0))
 		note_fault(row, "Features must be in one column with a mask, or in a column each.");
 	if (study->feature_columns > 0 && study->features != study->feature_columns)
-		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features, study->feature_columns));
+		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features,
+								 study->feature_columns));
 	if (study->intensities.name != NULL && study->features == 0)
 		note_fault(row, "A study without features has no intensities.");
 }
@@ -207,7 +210,8 @@ RegistryGet(Oid schema, const char *name, Snapshot snapshot)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("study \"%s\" does not exist", name),
-				 errhint("Register it with cell_register_study(); the view cell_studies has those that you may read.")));
+				 errhint("Register it with cell_register_study(); the view cell_studies has those "
+						 "that you may read.")));
 	return study;
 }
 
@@ -215,7 +219,8 @@ Oid
 RegistrySource(Oid schema, int32 id, char **sample_column)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
-	RegistryRow row = {.tuple = registry_row_of_id(registry, schema, id), .columns = RelationGetDescr(registry)};
+	RegistryRow row = {.tuple = registry_row_of_id(registry, schema, id),
+					   .columns = RelationGetDescr(registry)};
 	Oid			source = InvalidOid;
 	Datum		value;
 

@@ -74,7 +74,8 @@ query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 static void
 set_for_query(const char *name, const char *value)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 }
 
 void
@@ -95,7 +96,8 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 
 	SPI_connect();
 	count = query_text(study, query, &text, types);
-	source->plan = SPI_prepare_cursor(text, count, types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+	source->plan = SPI_prepare_cursor(text, count, types, CURSOR_OPT_PARALLEL_OK |
+									  CURSOR_OPT_CUSTOM_PLAN);
 	if (source->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 

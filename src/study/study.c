@@ -38,7 +38,8 @@ RaiseSourceDropped(const Study *study)
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("source of study \"%s\" does not exist", study->name),
 			 errdetail("The relation with OID %u was dropped.", study->source),
-			 errhint("Drop the study with cell_drop_study(), and register it with its new source.")));
+			 errhint("Drop the study with cell_drop_study(), and register it with its new "
+					 "source.")));
 }
 
 /* Whether the caller may read a column of the source. */
@@ -64,7 +65,8 @@ StudyCheckReadable(const Study *study)
 	for (int i = 0; readable && i < study->feature_columns; i++)
 		readable = may_read(study, &study->feature[i]);
 	if (!readable)
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(study->source_kind), get_rel_name(study->source));
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(study->source_kind),
+					   get_rel_name(study->source));
 }
 
 void
@@ -75,7 +77,8 @@ StudyLockSource(Study *study)
 	if (kind == '\0')
 		RaiseSourceDropped(study);
 	if (pg_class_aclcheck(study->source, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(study->source, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		pg_attribute_aclcheck_all(study->source, GetUserId(), ACL_SELECT,
+								  ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(study->source));
 	LockRelationOid(study->source, AccessShareLock);
 }
@@ -127,12 +130,16 @@ is_intensities(Oid type)
 	return type == FLOAT4ARRAYOID || type == FLOAT8ARRAYOID;
 }
 
-static const ColumnRule sample_rule = {"a sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
+static const ColumnRule sample_rule =
+	{"a sample", "text, character varying, smallint, integer, bigint or uuid", is_sample};
 static const ColumnRule cell_id_rule = {"a cell_id", "smallint, integer or bigint", is_integer};
-static const ColumnRule coordinate_rule = {"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
+static const ColumnRule coordinate_rule =
+	{"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
 static const ColumnRule mask_rule = {"a phenotypes", "bigint", is_mask};
-static const ColumnRule feature_rule = {"a feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
-static const ColumnRule intensities_rule = {"an intensities", "real[] or double precision[]", is_intensities};
+static const ColumnRule feature_rule =
+	{"a feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
+static const ColumnRule intensities_rule = {"an intensities", "real[] or double precision[]",
+											is_intensities};
 
 /* Look up a column by its name. */
 static void
@@ -148,7 +155,8 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 						column->name, get_rel_name(study->source), study->name),
 				 study->id == 0 ?
 				 errhint("The arguments of cell_register_study() name the columns.") :
-				 errhint("It may have been renamed or dropped: drop the study with cell_drop_study(), and register it anew.")));
+				 errhint("It may have been renamed or dropped: drop the study with "
+						 "cell_drop_study(), and register it anew.")));
 	form = (Form_pg_attribute) GETSTRUCT(tuple);
 	column->type = getBaseType(form->atttypid);
 	if (!rule->fits(column->type))
@@ -165,7 +173,8 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 		!get_collation_isdeterministic(form->attcollation))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("column \"%s\" of source \"%s\" of study \"%s\" has a nondeterministic collation",
+				 errmsg("column \"%s\" of source \"%s\" of study \"%s\" has a nondeterministic "
+						"collation",
 						column->name, get_rel_name(study->source), study->name),
 				 errdetail("Samples are told apart by their bytes.")));
 	ReleaseSysCache(tuple);
@@ -195,7 +204,8 @@ StudyResolve(Study *study)
 			ereport(ERROR,
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("\"%s\" cannot be the source of a study", get_rel_name(study->source)),
-					 errdetail("A source is a table, a partitioned table, a view, a materialized view or a foreign table.")));
+					 errdetail("A source is a table, a partitioned table, a view, a materialized "
+							   "view or a foreign table.")));
 	}
 
 	resolve_column(study, &study->sample, &sample_rule);
@@ -215,14 +225,16 @@ StudyResolveIntensities(Study *study)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" has no intensities", study->name),
-				 errhint("Drop it with cell_drop_study(), and register it anew with the argument \"intensities\", the column that has them.")));
+				 errhint("Drop it with cell_drop_study(), and register it anew with the argument "
+						 "\"intensities\", the column that has them.")));
 	resolve_column(study, &study->intensities, &intensities_rule);
 }
 
 bool
 StudyHasTriggers(const Study *study)
 {
-	return study->source_kind == RELKIND_RELATION || study->source_kind == RELKIND_PARTITIONED_TABLE;
+	return study->source_kind == RELKIND_RELATION ||
+		study->source_kind == RELKIND_PARTITIONED_TABLE;
 }
 
 void
@@ -231,7 +243,8 @@ StudyCheckOwner(const Study *study)
 	Oid			role = GetUserId();
 	Oid			extension = get_extension_oid("cell_binary", false);
 	char	   *registrar;
-	bool		registrar_exists = SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(study->registered_by));
+	bool		registrar_exists = SearchSysCacheExists1(AUTHOID,
+														 ObjectIdGetDatum(study->registered_by));
 
 	if ((registrar_exists && has_privs_of_role(role, study->registered_by)) ||
 		(get_rel_relkind(study->source) != '\0' && OwnsRelation(study->source, role)) ||
@@ -243,5 +256,6 @@ StudyCheckOwner(const Study *study)
 			 errmsg("permission denied for study \"%s\"", study->name),
 			 registrar != NULL ? errdetail("It was registered by \"%s\".", registrar) :
 			 errdetail("It was registered by a role that was dropped."),
-			 errhint("Who registered it can do this, the owner of its source, and the owner of the extension.")));
+			 errhint("Who registered it can do this, the owner of its source, and the owner of the "
+					 "extension.")));
 }

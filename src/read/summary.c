@@ -1,13 +1,11 @@
 /*
- * info.c
- *		What can be said of a payload without giving its cells: cell_info,
- *		cell_count and cell_empty.
+ * summary.c
+ *		cell_info and cell_count: figures of a payload; cell_unpack gives its cells.
  */
 #include "read/payload.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
-#include "arguments.h"
 #include "miscadmin.h"
 
 /*
@@ -71,23 +69,4 @@ cell_count(PG_FUNCTION_ARGS)
 								 (uint64) PG_GETARG_INT64(1), (uint64) PG_GETARG_INT64(2));
 	}
 	PG_RETURN_INT64((int64) found);
-}
-
-/* cell_empty(layout text) -> bytea: the payload of a slide without cells */
-PG_FUNCTION_INFO_V1(cell_empty);
-Datum
-cell_empty(PG_FUNCTION_ARGS)
-{
-	const CbLayout *layout = GetLayoutArgument(fcinfo, 0);
-	const CbExtent nothing = cb_extent_of_nothing();
-	CbWriter	writer;
-	bytea	   *payload;
-	Size		size;
-
-	cb_writer_init(&writer, layout, 0, &nothing);
-	size = VARHDRSZ + cb_writer_size(&writer);
-	payload = palloc(size);
-	SET_VARSIZE(payload, size);
-	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
-	PG_RETURN_BYTEA_P(payload);
 }
