@@ -11,7 +11,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "changes/triggers.h"
+#include "changes/trigger_kind.h"
 #include "storage/lmgr.h"
 #include "study/distributed.h"
 #include "study/own_table.h"

@@ -1,25 +1,10 @@
 /*
  * triggers.c
- *		The triggers by which changes of a study's source are noticed.
- *
- * PostgreSQL fires the row triggers of a table for each row of it that any
- * statement changes: one that names a parent or a view, one that moves the row
- * to another partition, the action of a foreign key, a worker of logical
- * replication.  Transition tables show less: rows that MERGE moves are missing,
- * and so is a column that a partition generates.  Partitions get the row
- * triggers of their parents by themselves.
- *
- * A condition keeps the triggers cheap.  It lets one row of each sample through,
- * so that a statement queues an event for a sample and not for a row.
- *
- * The triggers fire ALWAYS, also when session_replication_role is "replica".
- * TRUNCATE needs none, as it gives a table a new file, which SourceInspect sees.
- *
- * A trigger's argument is the study's id.
+ *		Making and dropping the triggers that notice the changes of a study's
+ *		source; trigger_kind.c says which these are.
  */
 #include "changes/triggers.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -31,209 +16,17 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
+#include "changes/trigger_kind.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
-#include "study/registry.h"
-#include "study/sample.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-
-/* The triggers that each table of a source needs. */
-typedef struct TriggerKind
-{
-	const char *name;
-	int16		event;
-	bool		sees_old;		/* the condition looks at the row before, */
-	bool		sees_new;		/* and at the row after the change */
-} TriggerKind;
-
-static const TriggerKind kinds[TRIGGER_KINDS] = {
-	{"insert", TRIGGER_TYPE_INSERT, false, true},
-	{"update", TRIGGER_TYPE_UPDATE, true, true},
-	{"delete", TRIGGER_TYPE_DELETE, true, false},
-};
-
-#define ALL_KINDS ((1 << TRIGGER_KINDS) - 1)
-
-static Oid
-own_function(const Study *study, const char *name, Oid type, int arguments)
-{
-	const Oid	types[] = {type, type};
-
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-						   PointerGetDatum(buildoidvector(types, arguments)),
-						   ObjectIdGetDatum(study->schema));
-}
-
-TriggerFunctions
-TriggerFunctionsOf(const Study *study)
-{
-	Oid			type = SampleParameterType(study->sample.type);
-
-	return (TriggerFunctions)
-	{
-		.trigger = own_function(study, "cell_source_changed", InvalidOid, 0),
-			.sample_type = type,
-			.one_row = own_function(study, "cell_first_touch", type, 1),
-			.two_rows = own_function(study, "cell_first_touch", type, 2)
-	};
-}
-
-/* A scan of the triggers of a table; it is the caller's to end. */
-static SysScanDesc
-scan_triggers(Relation triggers, Oid table)
-{
-	ScanKeyData key;
-
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(table));
-	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
-}
-
-/* Whether an expression is a column of the old or the new row, perhaps as its base type. */
-static bool
-is_column(const Node *expression, int row, AttrNumber column)
-{
-	const Var  *var = (const Var *) expression;
-
-	if (IsA(expression, RelabelType))
-		var = (const Var *) ((const RelabelType *) expression)->arg;
-	return IsA(var, Var) && var->varno == row && var->varattno == column;
-}
-
-/* Whether a trigger has the condition of a kind, and no other. */
-static bool
-has_condition(Relation triggers, HeapTuple tuple, int number,
-			  TriggerFunctions *functions, AttrNumber sample)
-{
-	const TriggerKind *kind = &kinds[number];
-	bool		isnull;
-	Datum		condition = fastgetattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers),
-										&isnull);
-	bool		both = kind->sees_old && kind->sees_new;
-	bool		fits;
-	char	   *condition_text;
-	FuncExpr   *call;
-
-	if (isnull)
-		return false;
-	condition_text = TextDatumGetCString(condition);
-	if (functions->known[number] != NULL && functions->known_sample[number] == sample &&
-		strcmp(functions->known[number], condition_text) == 0)
-		return true;
-
-	call = stringToNode(condition_text);
-	fits = IsA(call, FuncExpr) &&
-		call->funcid == (both ? functions->two_rows : functions->one_row) &&
-		list_length(call->args) == (both ? 2 : 1) &&
-		is_column(linitial(call->args), kind->sees_old ? PRS2_OLD_VARNO : PRS2_NEW_VARNO, sample) &&
-		is_column(llast(call->args), kind->sees_new ? PRS2_NEW_VARNO : PRS2_OLD_VARNO, sample);
-	if (fits)
-	{
-		functions->known[number] = condition_text;
-		functions->known_sample[number] = sample;
-	}
-	return fits;
-}
-
-/* The id of the study that a trigger calls our function for; false for other triggers. */
-static bool
-study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
-				 int32 *study)
-{
-	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	bool		isnull;
-	Datum		arguments;
-	char	   *argument;
-	char	   *end;
-	long		number;
-
-	if (trigger->tgfoid != functions->trigger || trigger->tgnargs != 1)
-		return false;
-	arguments = fastgetattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &isnull);
-	argument = VARDATA_ANY(DatumGetByteaPP(arguments));
-	number = strtol(argument, &end, 10);
-	*study = (int32) number;
-	return end != argument && *end == '\0' && *study == number;
-}
-
-static bool
-is_of_study(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
-			const Study *study)
-{
-	int32		id;
-
-	return study_of_trigger(triggers, tuple, functions, &id) && id == study->id;
-}
-
-/* Whether a trigger is left of a study that is not registered any more. */
-static bool
-is_left_over(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions, Oid schema)
-{
-	char	   *column;
-	int32		id;
-
-	return study_of_trigger(triggers, tuple, functions, &id) &&
-		!OidIsValid(RegistrySource(schema, id, &column));
-}
-
-/*
- * The kind of a study's trigger, as an index; -1 for other triggers, and for
- * those that somebody made which do not fire for every row that they must.
- */
-static int
-kind_of_trigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
-				const Study *study, AttrNumber sample)
-{
-	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-
-	if (!is_of_study(triggers, tuple, functions, study) ||
-		trigger->tgattr.dim1 != 0 || trigger->tgdeferrable)
-		return -1;
-	for (int i = 0; i < TRIGGER_KINDS; i++)
-		if (trigger->tgtype == (TRIGGER_TYPE_ROW | kinds[i].event) &&
-			has_condition(triggers, tuple, i, functions, sample))
-			return i;
-	return -1;
-}
-
-bool
-TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions,
-				 CatalogState *state)
-{
-	AttrNumber	sample = get_attnum(RelationGetRelid(table), study->sample.name);
-	Relation	triggers;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			found = 0;
-
-	if (!table->rd_rel->relhastriggers)
-		return false;
-
-	triggers = table_open(TriggerRelationId, AccessShareLock);
-	scan = scan_triggers(triggers, RelationGetRelid(table));
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
-
-		if (kind >= 0 && ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled == TRIGGER_FIRES_ALWAYS)
-		{
-			found |= 1 << kind;
-			CatalogStateAddRow(state, tuple);
-		}
-	}
-	systable_endscan(scan);
-	table_close(triggers, AccessShareLock);
-	return found == ALL_KINDS;
-}
 
 /*
  * The sample of the old or the new row, in the condition of a trigger.  A cast is
@@ -308,13 +101,13 @@ repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 {
 	AttrNumber	sample = get_attnum(table, study->sample.name);
 	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
-	SysScanDesc scan = scan_triggers(triggers, table);
+	SysScanDesc scan = ScanTriggers(triggers, table);
 	HeapTuple	tuple;
 	int			found = 0;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		int			kind = kind_of_trigger(triggers, tuple, functions, study, sample);
+		int			kind = KindOfTrigger(triggers, tuple, functions, study, sample);
 
 		if (kind < 0)
 			continue;
@@ -345,7 +138,7 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 	AttrNumber	sample = get_attnum(table, study->sample.name);
 	ObjectAddresses *unwanted = new_object_addresses();
 	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan = scan_triggers(triggers, table);
+	SysScanDesc scan = ScanTriggers(triggers, table);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -353,9 +146,9 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
 		if (!OidIsValid(trigger->tgparentid) &&
-			(is_of_study(triggers, tuple, functions, study) ?
-			 (all || kind_of_trigger(triggers, tuple, functions, study, sample) < 0) :
-			 (!all && is_left_over(triggers, tuple, functions, study->schema))))
+			(IsTriggerOf(triggers, tuple, functions, study) ?
+			 (all || KindOfTrigger(triggers, tuple, functions, study, sample) < 0) :
+			 (!all && IsLeftOverTrigger(triggers, tuple, functions, study->schema))))
 		{
 			ObjectAddress address;
 
@@ -414,7 +207,7 @@ TriggersCreate(const Study *study)
 		missing = ALL_KINDS & ~repair_triggers(study, table, &functions);
 		for (int i = 0; i < TRIGGER_KINDS; i++)
 			if (missing & (1 << i))
-				create_trigger(study, table, &functions, &kinds[i]);
+				create_trigger(study, table, &functions, &trigger_kinds[i]);
 	}
 }
 
@@ -451,7 +244,7 @@ tables_with_triggers(const Study *study, const TriggerFunctions *functions)
 		trigger_scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
 		if (HeapTupleIsValid(trigger = systable_getnext(trigger_scan)) &&
 			!OidIsValid(((Form_pg_trigger) GETSTRUCT(trigger))->tgparentid) &&
-			is_of_study(triggers, trigger, functions, study))
+			IsTriggerOf(triggers, trigger, functions, study))
 			tables = list_append_unique_oid(tables,
 											((Form_pg_trigger) GETSTRUCT(trigger))->tgrelid);
 		systable_endscan(trigger_scan);

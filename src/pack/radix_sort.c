@@ -210,8 +210,8 @@ sort_records(char *records, uint64 count, uint32 width, int bits, char *scratch)
 /* The same for usual widths, so that compilers know how much a copy copies. */
 #define SORT_OF_WIDTH(usual) \
 static void \
-sort_records_##usual(char *records, uint64 count, uint32 width pg_attribute_unused(), int bits,
-					 char *scratch) \
+sort_records_##usual(char *records, uint64 count, uint32 width pg_attribute_unused(), \
+					 int bits, char *scratch) \
 { \
 	sort_bucket(records, count, usual, bits, scratch, sort_records_##usual); \
 }

@@ -18,6 +18,7 @@
 #include "study/source.h"
 #include "storage/lmgr.h"
 #include "serve/statistics.h"
+#include "changes/catalog_state.h"
 #include "changes/triggers.h"
 #include "utils/acl.h"
 #include "utils/array.h"

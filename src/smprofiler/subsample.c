@@ -8,188 +8,16 @@
  * statement.  Of the cells, only those that are taken are kept: which ones
  * these are, their keys decide, and not the order in which rows come.
  */
-#include "compat.h"
+#include "smprofiler/subsample_read.h"
 
-#include "arguments.h"
-#include "common/hashfn.h"
-#include "format/cell.h"
-#include "smprofiler/sampling.h"
-#include "pack/huge_pages.h"
-#include "smprofiler/intensities.h"
 #include "fault.h"
 #include "limit.h"
 #include "miscadmin.h"
-#include "study/own_table.h"
+#include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
-#include "study/source.h"
-#include "study/study.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
-
-/* A sample of the study. */
-typedef struct Sample
-{
-	const char *name;
-	int			name_length;
-	uint64		cells;			/* as many as were counted */
-	uint64		size;			/* as many as are taken */
-	uint64		seen;			/* of the cells, when they are read again */
-	CbChannel  *channels;		/* for the metadata */
-	CbSelection selection;		/* for the body */
-	uint8	   *records;		/* of what is taken: cell_id, and a code for
-								 * each channel */
-} Sample;
-
-/* Samples by name. */
-typedef struct SampleEntry
-{
-	const char *name;
-	Sample	   *sample;
-	uint32		hash;
-	char		status;
-} SampleEntry;
-
-#define SH_PREFIX sample_table
-#define SH_ELEMENT_TYPE SampleEntry
-#define SH_KEY_TYPE const char *
-#define SH_KEY name
-#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key), strlen(key))
-#define SH_EQUAL(table, a, b) (strcmp(a, b) == 0)
-#define SH_STORE_HASH
-#define SH_GET_HASH(table, entry) (entry)->hash
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/* A call of one of the functions. */
-typedef struct Subsample
-{
-	Study	   *study;
-	Source		source;
-	uint64		cells;			/* that are asked for */
-	uint64		seed;
-	MemoryContext context;		/* for the samples, until the call ends */
-	MemoryContext per_row;
-	sample_table_hash *table;
-	Sample	   *last;			/* the sample of the row before */
-	const Sample *current;		/* what an error's context is to name */
-	int64		current_id;		/* -1: no cell of it */
-} Subsample;
-
-/* A cell as a row of the source has it. */
-typedef struct Cell
-{
-	Sample	   *sample;
-	uint32		cell_id;
-	uint64		phenotypes;
-	uint8		codes[CB_FEATURES];
-} Cell;
-
-/* Begin a call with the arguments study and cells. */
-static void
-begin_subsample(Subsample *subsample, FunctionCallInfo fcinfo)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		cells = PG_GETARG_INT64(1);
-
-	if (cells < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of cells " INT64_FORMAT " is out of range", cells),
-				 errdetail("It must not be negative.")));
-	memset(subsample, 0, sizeof(*subsample));
-	subsample->study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
-	StudyResolveIntensities(subsample->study);
-	subsample->cells = cells;
-	subsample->context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample",
-											   ALLOCSET_DEFAULT_SIZES);
-	subsample->per_row = AllocSetContextCreate(subsample->context, "cell_binary row",
-											   ALLOCSET_SMALL_SIZES);
-	subsample->table = sample_table_create(subsample->context, 64, NULL);
-	subsample->current_id = -1;
-}
-
-static void
-end_subsample(Subsample *subsample)
-{
-	MemoryContextDelete(subsample->context);
-}
-
-/* Says which cell something is wrong with. */
-static void
-add_context(void *argument)
-{
-	const Subsample *subsample = argument;
-
-	if (subsample->current == NULL)
-		return;
-	if (subsample->current_id >= 0)
-		errcontext("cell_id " INT64_FORMAT " of sample \"%s\" of study \"%s\"",
-				   subsample->current_id, subsample->current->name, subsample->study->name);
-	else
-		errcontext("sample \"%s\" of study \"%s\"", subsample->current->name,
-				   subsample->study->name);
-}
-
-/* Run a query of the source, and call a function for each row. */
-static void
-read_source(Subsample *subsample, SourceQuery query, SourceRow function)
-{
-	ErrorContextCallback context = {.callback = add_context, .arg = subsample,
-									.previous = error_context_stack};
-
-	SourceOpen(&subsample->source, subsample->study, query, (Datum) 0, NULL);
-	SourceCheck(&subsample->source, KEEP_SNAPSHOT);
-	error_context_stack = &context;
-	SourceRun(&subsample->source, function, subsample);
-	error_context_stack = context.previous;
-	SourceClose(&subsample->source);
-}
-
-/*
- * The sample of a row, which most often is that of the row before; a new one if
- * there is none of that name.
- */
-static Sample *
-sample_named(Subsample *subsample, const text *name)
-{
-	Sample	   *sample = subsample->last;
-	int			length = VARSIZE_ANY_EXHDR(name);
-	SampleEntry *entry;
-	bool		found;
-
-	if (sample != NULL && sample->name_length == length &&
-		memcmp(sample->name, VARDATA_ANY(name), length) == 0)
-		return sample;
-
-	entry = sample_table_insert(subsample->table, text_to_cstring(name), &found);
-	if (!found)
-	{
-		sample = MemoryContextAllocZero(subsample->context, sizeof(Sample));
-		sample->name = MemoryContextStrdup(subsample->context, entry->name);
-		sample->name_length = length;
-		entry->name = sample->name;
-		entry->sample = sample;
-	}
-	subsample->last = entry->sample;
-	return entry->sample;
-}
-
-/* A column of a cell is null; the error's context names the cell. */
-pg_noreturn static void
-raise_null(const Study *study, const char *column)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
-					column, get_rel_name(study->source), study->name),
-			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be "
-					 "the source.")));
-}
 
 /* Two readings by one snapshot gave different cells. */
 pg_noreturn static void
@@ -202,97 +30,6 @@ raise_unsteady(const Study *study)
 			 errhint("Rows of a view must not depend on volatile functions.")));
 }
 
-/* The phenotypes of a cell, from the columns behind the first three of its row. */
-static uint64
-read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
-{
-	uint64		mask = 0;
-
-	if (study->phenotypes.name != NULL)
-	{
-		if (isnull[0])
-			raise_null(study, study->phenotypes.name);
-		return (uint64) DatumGetInt64(values[0]);
-	}
-	for (int i = 0; i < study->feature_columns; i++)
-	{
-		int64		positive;
-
-		if (isnull[i])
-			raise_null(study, study->feature[i].name);
-		positive = study->feature[i].type == BOOLOID ? (int64) DatumGetBool(values[i]) :
-			DatumGetInt64(values[i]);
-		mask |= (uint64) CheckPositive(positive) << i;
-	}
-	return mask;
-}
-
-/* Read a row of SOURCE_INTENSITIES, and check all of it. */
-static void
-read_cell(Subsample *subsample, TupleTableSlot *row, Cell *cell)
-{
-	const Study *study = subsample->study;
-	MemoryContext caller = MemoryContextSwitchTo(subsample->per_row);
-	ArrayType  *intensities;
-	int			channels;
-
-	slot_getallattrs(row);
-	cell->sample = sample_named(subsample, DatumGetTextPP(row->tts_values[0]));
-	subsample->current = cell->sample;
-	if (row->tts_isnull[1])
-		raise_null(study, study->cell_id.name);
-	cell->cell_id = CheckCellId(DatumGetInt64(row->tts_values[1]));
-	subsample->current_id = cell->cell_id;
-
-	if (row->tts_isnull[2])
-		raise_null(study, study->intensities.name);
-	intensities = DatumGetArrayTypeP(row->tts_values[2]);
-	channels = IntensityChannels(intensities, cell->cell_id);
-	if (channels != study->features)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cell_id %u has %d intensities, but study \"%s\" has %d features",
-						cell->cell_id, channels, study->name, study->features)));
-	EncodeIntensities(intensities, cell->cell_id, cell->codes);
-	cell->phenotypes = read_phenotypes(study, row->tts_values + 3, row->tts_isnull + 3);
-
-	subsample->current = NULL;
-	subsample->current_id = -1;
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(subsample->per_row);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp((*(Sample *const *) a)->name, (*(Sample *const *) b)->name);
-}
-
-/* The samples in the order of their names' bytes, now that all are counted. */
-static Sample **
-samples_in_order(const Subsample *subsample)
-{
-	uint32		count = subsample->table->members;
-	Sample	  **samples = MemoryContextAlloc(subsample->context, Max(count, 1) * sizeof(Sample *));
-	uint64	   *cells = MemoryContextAlloc(subsample->context, Max(count, 1) * sizeof(uint64));
-	uint64	   *sizes = MemoryContextAlloc(subsample->context, Max(count, 1) * sizeof(uint64));
-	sample_table_iterator iterator;
-	SampleEntry *entry;
-	uint32		i = 0;
-
-	sample_table_start_iterate(subsample->table, &iterator);
-	while ((entry = sample_table_iterate(subsample->table, &iterator)) != NULL)
-		samples[i++] = entry->sample;
-	qsort(samples, count, sizeof(Sample *), compare_names);
-
-	for (i = 0; i < count; i++)
-		cells[i] = samples[i]->cells;
-	cb_subsample_sizes(cells, sizes, count, subsample->cells);
-	for (i = 0; i < count; i++)
-		samples[i]->size = sizes[i];
-	return samples;
-}
-
 /* Count a cell, and note what its channels have. */
 static void
 add_to_channels(TupleTableSlot *row, void *argument)
@@ -302,7 +39,7 @@ add_to_channels(TupleTableSlot *row, void *argument)
 	Sample	   *sample;
 	Cell		cell;
 
-	read_cell(subsample, row, &cell);
+	SubsampleReadCell(subsample, row, &cell);
 	sample = cell.sample;
 	if (sample->channels == NULL)
 		sample->channels = MemoryContextAllocZero(subsample->context, features * sizeof(CbChannel));
@@ -324,13 +61,13 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 	Sample	  **samples;
 	StringInfoData json;
 
-	begin_subsample(&subsample, fcinfo);
-	read_source(&subsample, SOURCE_INTENSITIES, add_to_channels);
-	samples = samples_in_order(&subsample);
+	SubsampleBegin(&subsample, fcinfo);
+	SubsampleReadSource(&subsample, SOURCE_INTENSITIES, add_to_channels);
+	samples = SubsampleSamples(&subsample);
 
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"subsample_counts\":[");
-	for (uint32 i = 0; i < subsample.table->members; i++)
+	for (uint32 i = 0; i < subsample.samples; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		appendStringInfo(&json, "%s{\"specimen\":", i > 0 ? "," : "");
@@ -349,7 +86,7 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 		escape_json(&json, subsample.study->feature_names[k]);
 	}
 	appendStringInfoString(&json, "]}");
-	end_subsample(&subsample);
+	SubsampleEnd(&subsample);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(json.data, json.len));
 }
 
@@ -368,7 +105,7 @@ note_size(TupleTableSlot *row, void *argument)
 	MemoryContext caller = MemoryContextSwitchTo(subsample->per_row);
 
 	slot_getallattrs(row);
-	sample_named(subsample,
+	SubsampleSample(subsample,
 				 DatumGetTextPP(row->tts_values[0]))->cells = DatumGetInt64(row->tts_values[1]);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(subsample->per_row);
@@ -383,7 +120,7 @@ select_cell(TupleTableSlot *row, void *argument)
 	Cell		cell;
 	uint32		place;
 
-	read_cell(subsample, row, &cell);
+	SubsampleReadCell(subsample, row, &cell);
 	sample = cell.sample;
 	if (sample->seen++ == sample->cells)
 		raise_unsteady(subsample->study);
@@ -408,7 +145,7 @@ make_room(Subsample *subsample, Sample **samples)
 	bytea	   *body;
 	CbTaken    *taken;
 
-	for (uint32 i = 0; i < subsample->table->members; i++)
+	for (uint32 i = 0; i < subsample->samples; i++)
 		total += samples[i]->size;
 	if (total > fit)
 		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
@@ -421,7 +158,7 @@ make_room(Subsample *subsample, Sample **samples)
 	taken = MemoryContextAllocHuge(subsample->context, Max(total, 1) * sizeof(CbTaken));
 	AdviseHugePages(taken, Max(total, 1) * sizeof(CbTaken));
 	total = 0;
-	for (uint32 i = 0; i < subsample->table->members; i++)
+	for (uint32 i = 0; i < subsample->samples; i++)
 	{
 		samples[i]->records = (uint8 *) VARDATA(body) + total * width;
 		cb_selection_init(&samples[i]->selection, taken + total, (uint32) samples[i]->size);
@@ -479,22 +216,22 @@ Datum
 cell_subsample(PG_FUNCTION_ARGS)
 {
 	Subsample	subsample;
-	ErrorContextCallback context = {.callback = add_context, .arg = &subsample};
+	ErrorContextCallback context = {.callback = SubsampleAddContext, .arg = &subsample};
 	Sample	  **samples;
 	bytea	   *body;
 	uint8	   *end;
 
-	begin_subsample(&subsample, fcinfo);
+	SubsampleBegin(&subsample, fcinfo);
 	subsample.seed = (uint64) PG_GETARG_INT64(2);
-	read_source(&subsample, SOURCE_SIZES, note_size);
-	samples = samples_in_order(&subsample);
+	SubsampleReadSource(&subsample, SOURCE_SIZES, note_size);
+	samples = SubsampleSamples(&subsample);
 	body = make_room(&subsample, samples);
-	read_source(&subsample, SOURCE_INTENSITIES, select_cell);
+	SubsampleReadSource(&subsample, SOURCE_INTENSITIES, select_cell);
 
 	context.previous = error_context_stack;
 	error_context_stack = &context;
 	end = (uint8 *) VARDATA(body);
-	for (uint32 i = 0; i < subsample.table->members; i++)
+	for (uint32 i = 0; i < subsample.samples; i++)
 	{
 		subsample.current = samples[i];
 		if (samples[i]->seen != samples[i]->cells)
@@ -503,6 +240,6 @@ cell_subsample(PG_FUNCTION_ARGS)
 	}
 	error_context_stack = context.previous;
 	SET_VARSIZE(body, end - (uint8 *) body);
-	end_subsample(&subsample);
+	SubsampleEnd(&subsample);
 	PG_RETURN_BYTEA_P(body);
 }
