@@ -15,11 +15,11 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(or $(VPA
 
 # The sources are in VPATH where that is set, to build outside the tree; the objects here.
 SRC = $(or $(VPATH),.)
-SOURCES = $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
-HEADERS = $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
+C_SOURCES = $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
+C_HEADERS = $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
 
 MODULE_big = cell_binary
-OBJS = $(patsubst $(SRC)/%.c,%.o,$(SOURCES))
+OBJS = $(patsubst $(SRC)/%.c,%.o,$(C_SOURCES))
 SHLIB_LINK = -lz -lzstd -lbrotlienc -lbrotlidec -lm
 PG_CPPFLAGS = -I$(SRC)/src -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -fvisibility=hidden
@@ -40,7 +40,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-$(OBJS) $(OBJS:.o=.bc): $(HEADERS) cell_binary.control
+$(OBJS) $(OBJS:.o=.bc): $(C_HEADERS) cell_binary.control
 
 ifdef VPATH
 $(shell mkdir -p sql $(dir $(OBJS)))
