@@ -61,20 +61,21 @@ sub scalar_of
 }
 
 # The blocks of a document, in their order: where they are (section of ##, heading
-# of any level), language, code, and the output that a "text" block behind them
-# gives. Blocks of Python go on from the first one of their section.
+# of any level), language, code, and the output that a "text" block after them
+# gives. A block of Python continues the first one of its section, or the one before all sections.
 sub blocks_of
 {
 	my ($document) = @_;
 	my (@blocks, $section, $heading, $first);
 	my $text = slurp_file($document);
-	while ($text =~ /^(?:(##+) ([^\n]*)|```(\w*)\n(.*?)^```)$/msg)
+	while ($text =~ /^(?:(#+) ([^\n]*)|```(\w*)\n(.*?)^```)$/msg)
 	{
 		my ($level, $title, $language, $code) = ($1, $2, $3, $4);
 		if (defined $level)
 		{
 			$heading = $title;
-			($section, $first) = ($title, undef) if $level eq '##';
+			$first = undef if $level eq '##' && $first && defined $first->{section};
+			$section = $title if $level eq '##';
 		}
 		elsif ($language eq 'text' && @blocks && !defined $blocks[-1]{output})
 		{

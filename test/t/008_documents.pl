@@ -1,5 +1,5 @@
-# The commands of README.md and docs/*.md: they run, and where a "text" block
-# follows, they print that.
+# The commands of README.md, CONTRIBUTING.md and docs/*.md run, and print what the "text" block after
+# them says. The links of all documents lead to files and headings.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -57,7 +57,31 @@ sub output_of
 # The example slide of the README
 append_to_file('slide.csv', "x,y,CD3 Positive\n1,2,1\n3,4,0\n");
 
-foreach my $document ('README.md', sort glob 'docs/*.md')
+# What leads nowhere, of the links of a document to other files and to headings
+sub broken_links
+{
+	my ($document) = @_;
+	my ($folder) = $document =~ m{^(.*/)?};
+	my $text = slurp_file($document) =~ s/^```.*?^```$//msgr;
+	my @broken;
+	while ($text =~ /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)
+	{
+		my ($link, $heading) = ($1, $2);
+		my $file = $link eq '' ? $document : ($folder // '') . $link;
+		push @broken, $link if !-e $file;
+		push @broken, "$link#$heading" if -e $file && defined $heading && !grep { $_ eq $heading } anchors_of($file);
+	}
+	return @broken;
+}
+
+# The names that GitHub gives to the headings of a document
+sub anchors_of
+{
+	my $text = slurp_file($_[0]) =~ s/^```.*?^```$//msgr;
+	return map { lc(s/[^\w\s-]//gr) =~ s/ /-/gr } $text =~ /^#+ (.*)$/mg;
+}
+
+foreach my $document ('README.md', 'CONTRIBUTING.md', sort glob 'docs/*.md')
 {
 	my $database = lc($document =~ s/\W/_/gr);
 	is(system('createdb', $database), 0, "$document: has a database");
@@ -94,10 +118,12 @@ foreach my $document ('README.md', sort glob 'docs/*.md')
 			fail("$document: a block of unknown language $language");
 		}
 	}
-	is_deeply([ slurp_file($document) =~ /\]\((?!https?:|#)([^)#]+)/g ],
-		[ grep { -e ($document =~ m{(.*/)} ? $1 : '') . $_ } slurp_file($document) =~ /\]\((?!https?:|#)([^)#]+)/g ],
-		"$document: links lead to files");
 }
 system('psql', '-X', '-q', '-c', 'DROP ROLE IF EXISTS api');
+
+foreach my $document (grep { !/node_modules/ } sort glob '{*,*/*,*/*/*}.md')
+{
+	is_deeply([ broken_links($document) ], [], "$document: links lead to files and headings");
+}
 
 done_testing();

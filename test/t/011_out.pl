@@ -1,4 +1,4 @@
-# The examples of docs/reference.md, "Out": what they make of layout arrow has the sums that plain SQL gives.
+# The examples of docs/export.md: what they make of layout arrow has the sums that plain SQL returns.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -15,9 +15,9 @@ plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 my $node = start_node('out');
 local @ENV{qw(PGHOST PGPORT PGUSER)} = ($node->host, $node->port, scalar getpwuid $<);
 
-# What the examples make, which out_sums.py adds up.
+# What the examples make; out_sums.py adds it up.
 my %things = (
-	'Out' => ['slide'],
+	'Export' => ['slide'],
 	'Parquet with pyarrow' => [ 'read by pyarrow', 'read by duckdb' ],
 	'Parquet with DuckDB' => [ 'read by pyarrow', 'read by duckdb' ],
 	'pandas' => [ 'frame', 'joined' ],
@@ -26,10 +26,10 @@ my %things = (
 	'Large samples' => ['cells'],
 	'ADBC' => ['cells'],
 	'Masks with bit 63' => []);
-my @examples = grep { $_->{section} eq 'Out' && $_->{language} eq 'python' } blocks_of('docs/reference.md');
+my @examples = grep { $_->{language} eq 'python' } blocks_of('docs/export.md');
 is_deeply([ sort map { $_->{heading} } @examples ], [ sort keys %things ], 'every example is checked');
 
-# The code of examples, each with the one that it goes on from
+# The code of the examples, each after the one that it continues
 my %code = map { $_->{heading} => ($_->{first} ? "$_->{first}{code}\n" : '') . $_->{code} } @examples;
 
 sub run_python
@@ -111,7 +111,7 @@ create_study('large', '(SELECT i AS cell_id, i AS x, -i AS y, hashint8extended(i
 local $ENV{PGDATABASE} = 'large';
 my $etag = $node->safe_psql('large', q{SELECT etag FROM cell_data_head('tumour', 'S1', 'arrow')});
 my %peak;
-foreach my $example (grep { $_->{heading} =~ /^(Out|ADBC|Large samples)$/ } @examples)
+foreach my $example (grep { $_->{heading} =~ /^(Export|ADBC|Large samples)$/ } @examples)
 {
 	my $heading = $example->{heading};
 	(my $found, $peak{$heading}) = split ' ', run_python($example->{code}, 'test/t/out_peak.py');
@@ -119,7 +119,7 @@ foreach my $example (grep { $_->{heading} =~ /^(Out|ADBC|Large samples)$/ } @exa
 	note("$peak{$heading} times the payload in memory at the peak");
 }
 cmp_ok($peak{'Large samples'}, '<', 2, 'a large sample is not in memory twice');
-cmp_ok($peak{'Large samples'}, '<', $peak{$_}, "and less than $_") foreach 'Out', 'ADBC';
+cmp_ok($peak{'Large samples'}, '<', $peak{$_}, "and less than $_") foreach 'Export', 'ADBC';
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-"""Run an example of docs/reference.md, "Out", and print the ETag of the payload that it gets, and the memory that it
-takes at the peak, in sizes of the payload.
+"""Run an example of docs/export.md. Print the ETag of the payload that it reads and its peak memory, as a multiple of
+the payload.
 
     out_peak.py <EXAMPLE
 """

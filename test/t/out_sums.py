@@ -1,8 +1,8 @@
-"""Run the examples of docs/reference.md, "Out", and print the sums of all that they make.
+"""Run the examples of docs/export.md, and print the sums of everything that they make.
 
     out_sums.py DATABASE... <EXAMPLES
 
-EXAMPLES is JSON, {heading: code}; each one runs in a process and a folder of its own. Prints lines
+EXAMPLES is JSON, {heading: code}. Each example runs in a process and a folder of its own. Prints lines
 "DATABASE: HEADING: THING: SUMS": the number of cells, the sums of x and of y, "or" and "exclusive or" of the masks,
 signed as in SQL, and for each feature how many cells are positive and the sum of their x. Fails if columns are
 copied that need not be.
@@ -150,7 +150,7 @@ def fails(exception, function):
 
 
 CHECKS = {
-    'Out': check_slide,
+    'Export': check_slide,
     'Parquet with pyarrow': check_parquet,
     'Parquet with DuckDB': check_parquet,
     'pandas': check_pandas,
