@@ -26,6 +26,7 @@ PG_CFLAGS = -fvisibility=hidden
 
 DATA = $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/sql/cell_binary--*--*.sql))
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
+DOCS = CHANGELOG.md $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/docs/*.md $(SRC)/docs/*.jpg))
 EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/core/build
 
 REGRESS = $(patsubst $(SRC)/test/sql/%.sql,%,$(sort $(wildcard $(SRC)/test/sql/*.sql)))
@@ -40,6 +41,9 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
+# In a folder of the extension's own: other extensions have a CHANGELOG.md, too.
+docmoduledir := extension/cell_binary
+
 $(OBJS) $(OBJS:.o=.bc): $(C_HEADERS) cell_binary.control
 
 ifdef VPATH
@@ -53,10 +57,17 @@ endif
 sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql cell_binary.control
 	cp $< $@
 
+# The archive says who released it, and where it is at home: make dist MAINTAINER="Name <address>"
+# REPOSITORY=https://..., by default what git knows.
+MAINTAINER ?= $(shell git config user.name) <$(shell git config user.email)>
+REPOSITORY ?= $(shell git config remote.origin.url)
 META.json: META.json.in cell_binary.control
-	sed 's/@VERSION@/$(EXTVERSION)/' $< >$@
+	sed 's|@VERSION@|$(EXTVERSION)|; s|@MAINTAINER@|$(MAINTAINER)|; s|@REPOSITORY@|$(REPOSITORY:.git=)|' $< >$@
 
+# What builds, tests and describes the extension; .gitattributes leaves out what has a package of its own.
 dist: META.json
+	@grep -q '"maintainer": ".* <.*@.*>"' META.json && grep -q '"web": "https\?://' META.json || \
+		{ echo 'make dist: give MAINTAINER="Name <address>" and REPOSITORY=https://... (META.json needs both)' >&2; exit 1; }
 	git archive --format=zip --prefix=cell_binary-$(EXTVERSION)/ --add-file=META.json \
 		--output=cell_binary-$(EXTVERSION).zip HEAD
 
@@ -80,10 +91,21 @@ JS_MODULES = clients/javascript/node_modules/.package-lock.json
 $(JS_MODULES): clients/javascript/package-lock.json
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix clients/javascript
 
+# A package build (dh_auto_test calls "make test") neither installs packages nor fetches any: there
+# the regression tests run, if the server's programs are there.
+PACKAGE_BUILD = $(DESTDIR)$(DEB_BUILD_ARCH)$(DEB_BUILD_OPTIONS)$(DH_INTERNAL_OPTIONS)
 test:
+ifneq ($(PACKAGE_BUILD),)
+	@if [ -x "$(bindir)/initdb" ]; then \
+		env -u DESTDIR scripts/sandbox test/run regress; \
+	else \
+		echo "make test: skipped, a package build without the programs of a PostgreSQL server"; \
+	fi
+else
 	scripts/install-dependencies test
 	$(MAKE) -s -j2 $(VIEWER) $(JS_MODULES) || [ "$$CI" != true ]
 	scripts/sandbox --with-shared-data test/run
+endif
 
 load:
 	scripts/install-dependencies load
