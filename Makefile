@@ -120,4 +120,4 @@ perf:
 	scripts/install-dependencies perf
 	perf/demo
 
-.PHONY: demo api viewer test load bench perf dist
+.PHONY: META.json demo api viewer test load bench perf dist
