@@ -41,7 +41,7 @@ RaiseMixedLayouts(const CbLayout *first, const CbLayout *other)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("all rows of a payload must have the same layout"),
-			 errdetail("There are rows with layout \"%s\" and with layout \"%s\".",
+			 errdetail("There are rows with layout \"%s\" and rows with layout \"%s\".",
 					   first->name, other->name),
 			 errhint("Group the rows by their layout.")));
 }

@@ -59,7 +59,7 @@ RaiseRepeatedId(uint32 cell_id)
 			(errcode(ERRCODE_CARDINALITY_VIOLATION),
 			 errmsg("more than one row has cell_id %u", cell_id),
 			 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove "
-					 "repeated ones.")));
+					 "repeated rows.")));
 }
 
 void
