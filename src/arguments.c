@@ -1,7 +1,8 @@
 /*
  * arguments.c
- *		The SQL arguments that several functions share, and their errors; an
- *		argument that only one function has is read there.
+ *		Reading the SQL arguments that several functions share, and raising
+ *		their errors.  An argument of a single function is read in that
+ *		function.
  */
 #include "arguments.h"
 
@@ -40,7 +41,7 @@ RaiseMixedLayouts(const CbLayout *first, const CbLayout *other)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("all rows of a payload must have the same layout"),
-			 errdetail("There are rows with layout \"%s\" and with layout \"%s\".",
+			 errdetail("There are rows with layout \"%s\" and rows with layout \"%s\".",
 					   first->name, other->name),
 			 errhint("Group the rows by their layout.")));
 }
@@ -99,12 +100,12 @@ CountFeatures(const ArrayType *array)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of features must have one dimension"),
-				 errdetail("It has %d.", ARR_NDIM(array))));
+				 errdetail("The array has %d dimensions.", ARR_NDIM(array))));
 	if (features > CB_FEATURES)
 		ereport(ERROR,
 				(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
 				 errmsg("cannot have more than %d features", CB_FEATURES),
-				 errdetail("There are %d.", features)));
+				 errdetail("The array has %d elements.", features)));
 	return features;
 }
 

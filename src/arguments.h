@@ -1,8 +1,8 @@
 /*
  * arguments.h
- *		The SQL arguments that several functions share: layout, cell_id, lists of
- *		features; and the error for a NULL argument.  The argument "coding" is in
- *		coding/coding.h.
+ *		The SQL arguments that several functions share: the layout, the cell_id
+ *		and lists of features; and the error for a NULL argument.  The argument
+ *		"coding" is in coding/coding.h.
  */
 #ifndef CELL_BINARY_ARGUMENTS_H
 #define CELL_BINARY_ARGUMENTS_H
@@ -12,51 +12,63 @@
 #include "format/layout.h"
 #include "utils/array.h"
 
-/* The layout that an argument names.  Errors: 22023 for a name that no layout has. */
+/*
+ * Return the layout that an argument names.  Errors: 22023 for an unknown
+ * name.
+ */
 extern const CbLayout *GetLayoutArgument(FunctionCallInfo fcinfo, int arg);
 
-/* The names of all layouts, quoted and separated by commas, for a hint. */
+/*
+ * Return the names of all layouts, quoted and separated by commas, for a hint.
+ */
 extern const char *LayoutNames(void);
 
-/* Raise 22023: the rows of one payload name two layouts. */
+/* Raise 22023: the rows of one payload name two different layouts. */
 pg_noreturn extern void RaiseMixedLayouts(const CbLayout *first, const CbLayout *other);
 
-/* Raise 22003: a cell_id is outside uint32. */
+/* Raise 22003: a cell_id does not fit in uint32. */
 pg_noreturn extern void RaiseCellId(int64 cell_id);
 
 /*
- * Raise 22004: an argument is NULL.  row ("cell_id 7") says in which row; row
- * and hint may be NULL.
+ * Raise 22004: an argument is NULL.  row (for example "cell_id 7") names the
+ * row in the detail; row and hint may be NULL.
  */
 pg_noreturn extern void RaiseNull(const char *argument, const char *row, const char *hint);
 
-/* The same for an aggregate, with the hint to filter such rows out. */
+/*
+ * RaiseNull for an argument of an aggregate; the hint says how to filter out
+ * such rows.
+ */
 pg_noreturn extern void RaiseNullInRow(const char *argument, const char *row);
 
-/* Raise 22023: a list names a feature twice. */
+/* Raise 22023: a list names the same feature twice. */
 pg_noreturn extern void RaiseRepeatedFeature(const char *feature);
 
-/* A feature from an integer column: 0 or 1.  Errors: 22003 for another value. */
+/*
+ * Check a feature value from an integer column.  Errors: 22003 unless it is 0
+ * or 1.
+ */
 extern int64 CheckPositive(int64 value);
 
 /*
- * The number of elements of an array of features.  Errors: 2202E for several
- * dimensions, 54023 for more than CB_FEATURES elements.
+ * Return the number of elements of an array of features.  Errors: 2202E for
+ * more than one dimension, 54023 for more than CB_FEATURES elements.
  */
 extern int	CountFeatures(const ArrayType *array);
 
 /*
- * The elements of a name[] or text[] as strings, NULL for a null element.
- * Returns their number.
+ * Convert the elements of a name[] or text[] to C strings and return their
+ * number.  A null element becomes NULL.
  */
 extern int	ArrayStrings(ArrayType *array, const char ***strings);
 
-/* The first string that comes twice, or NULL. */
+/* Return the first string that repeats an earlier one, or NULL. */
 extern const char *RepeatedString(int count, const char **strings);
 
 /*
- * Refuse an argument that names another layout than earlier rows did.  This runs
- * for every row: comparing a few bytes here takes less than calling memcmp.
+ * Refuse a layout argument that differs from the layout of earlier rows.  This
+ * runs for every row, so it compares the few bytes in a loop, which takes less
+ * time than a call of memcmp.
  */
 static inline void
 CheckLayoutArgument(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
@@ -70,7 +82,7 @@ CheckLayoutArgument(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
 		RaiseMixedLayouts(expected, GetLayoutArgument(fcinfo, arg));
 }
 
-/* A cell_id as uint32. */
+/* Convert a cell_id to uint32.  Errors: 22003. */
 static inline uint32
 CheckCellId(int64 cell_id)
 {
@@ -79,7 +91,7 @@ CheckCellId(int64 cell_id)
 	return (uint32) cell_id;
 }
 
-/* The cell_id that a bigint argument is. */
+/* Return the cell_id in a bigint argument.  Errors: 22003. */
 static inline uint32
 GetCellId(FunctionCallInfo fcinfo, int arg)
 {

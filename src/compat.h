@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 /*
- * -fvisibility=hidden hides all symbols except those that PostgreSQL looks up by
- * name.  16 marks them: before, PGDLLEXPORT is empty on Unix, and SQL functions
- * are declared without it.
+ * -fvisibility=hidden hides every symbol except those that PostgreSQL looks up
+ * by name.  PostgreSQL 16 marks these itself.  In 15, PGDLLEXPORT is empty on
+ * Unix, and PG_FUNCTION_INFO_V1 declares functions without it.
  */
 #if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
@@ -47,10 +47,12 @@ extern int	no_such_variable
 #endif
 
 /*
- * Have the executor take an aggregate's result as it is, although it stands
- * in the aggregate's memory, where it lives until the group is gone.  From 16
- * on it always does; 15 copies what is not in the current memory context when
- * the function returns, and goes back to its own context right after that.
+ * Make the executor take an aggregate's result without copying it.  The result
+ * is in the aggregate's memory context and lives there until the group ends.
+ * 16 and later never copy it. 15 copies a result that is not in the current
+ * memory context when the function returns; therefore switch to the result's
+ * context.  The executor switches back to its own context right after the
+ * call.
  */
 static inline void
 HandOverAggregateResult(FunctionCallInfo fcinfo pg_attribute_unused(),
@@ -62,12 +64,14 @@ HandOverAggregateResult(FunctionCallInfo fcinfo pg_attribute_unused(),
 #endif
 }
 
-/* 16 says more of the indexes that an update has to care for. */
+/*
+ * 16 replaced the boolean by an enum that says which indexes need an update.
+ */
 #if PG_VERSION_NUM < 160000
 typedef bool TU_UpdateIndexes;
 #endif
 
-/* 16 keeps the permissions that a plan needs in a list of their own. */
+/* 16 moved the permissions that a plan needs into a list of their own. */
 #if PG_VERSION_NUM >= 160000
 #define CheckPlanPermissions(plan) \
 	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
@@ -80,7 +84,10 @@ typedef bool TU_UpdateIndexes;
 #define PlanCheckAsUser(plan, entry) ((entry)->checkAsUser)
 #endif
 
-/* 16 has one function for the rights on, and owners of, all kinds of objects. */
+/*
+ * 16 has one function for privileges on, and ownership of, all kinds of
+ * objects.
+ */
 #if PG_VERSION_NUM >= 160000
 #define MayExecute(function, role) \
 	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
@@ -95,7 +102,7 @@ typedef bool TU_UpdateIndexes;
 #define OwnsExtension(extension, role) pg_extension_ownercheck(extension, role)
 #endif
 
-/* A setting by its name, NULL if there is none.  16 has a function for it. */
+/* Return a setting by name, or NULL. 16 has a function for this. */
 static inline struct config_generic *
 FindSetting(const char *name)
 {
@@ -122,8 +129,8 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 #endif
 
 /*
- * Change or delete a row unless another transaction is at it.  19 has options
- * for that, of which none is needed here.
+ * Update or delete a row, unless another transaction is changing it. 19 added
+ * options, none of which is needed here.
  */
 #if PG_VERSION_NUM >= 190000
 #define UpdateTupleIfFree(table, tid, slot, failure, lockmode, update_indexes) \
@@ -141,7 +148,7 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 					   InvalidSnapshot, false, failure, false)
 #endif
 
-/* 18 has generated columns whose values are made when they are read. */
+/* 18 added generated columns whose values are computed on read. */
 #if PG_VERSION_NUM >= 180000
 #define ColumnIsVirtual(column) \
 	((column)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)

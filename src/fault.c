@@ -1,11 +1,11 @@
 /*
  * fault.c
- *		The faults that src/format finds, raised as errors; the one table from a
- *		fault's code to its text.
+ *		Raising the faults that src/format finds as errors.  The texts for all
+ *		fault codes are here.
  */
 #include "fault.h"
 
-/* The failed check, as the detail of "invalid payload". */
+/* Describe the failed check, for the detail of "invalid payload". */
 static const char *
 decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 {
@@ -20,8 +20,8 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 			return psprintf("A header takes %lld bytes, but the payload has %lld.",
 							expected, found);
 		case CB_WRONG_LENGTH:
-			return psprintf("By its header, which gives %lld cells, the payload would have "
-							"%lld bytes, but it has %lld.", cell, expected, found);
+			return psprintf("The header gives %lld cells, which take %lld bytes, but the "
+							"payload has %lld.", cell, expected, found);
 		case CB_ID_NOT_ASCENDING:
 			return psprintf("The cell at position %lld has cell_id %lld, which does not come "
 							"after %lld.", cell, found, expected);
@@ -37,14 +37,14 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 			return psprintf("Feature %lld has the parent %lld, which is not a lower feature with "
 							"a plane.", cell, found);
 		case CB_FIRST_NOT_ZERO:
-			return psprintf("The first cell has a %s, although there is none before it.", field);
+			return psprintf("The first cell has a %s, although no cell comes before it.", field);
 		case CB_ID_TOO_LARGE:
-			return psprintf("There would be a cell_id over %u.", PG_UINT32_MAX);
+			return psprintf("A cell_id would be over %u.", PG_UINT32_MAX);
 		case CB_COORDINATE_OUTSIDE:
 			return psprintf("The cell at position %lld would have the %s coordinate %lld, which "
 							"is over %d.", cell, field, found, PG_INT32_MAX);
 		case CB_BITS_BEHIND_LAST:
-			return "There are bits behind those of the last cell.";
+			return "There are bits after those of the last cell.";
 		case CB_NOT_NEEDED:
 			return psprintf("The cells don't need the header's %s.", field);
 		default:
@@ -59,7 +59,7 @@ RaiseRepeatedId(uint32 cell_id)
 			(errcode(ERRCODE_CARDINALITY_VIOLATION),
 			 errmsg("more than one row has cell_id %u", cell_id),
 			 errhint("A cell_id must be unique in its sample: group the rows by sample, and remove "
-					 "repeated ones.")));
+					 "repeated rows.")));
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * limit.c
- *		The error for a payload that would be larger than the limit; limit.h has
- *		the limit itself.
+ *		The error for a payload that would be larger than the limit.  The limit
+ *		itself is in limit.h.
  */
 #include "limit.h"
 

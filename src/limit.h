@@ -1,7 +1,7 @@
 /*
  * limit.h
- *		How large a payload may be, and the error for one that would be larger.
- *		What a value of the store may take on disk is in serve/store.c.
+ *		The largest size of a payload, and the error for a larger one.  The
+ *		limit on what the store takes on disk is in serve/store.c.
  */
 #ifndef CELL_BINARY_LIMIT_H
 #define CELL_BINARY_LIMIT_H
@@ -11,7 +11,10 @@
 #include "settings.h"
 #include "utils/memutils.h"
 
-/* The most bytes that a bytea can hold: a varlena is smaller than 1 GB. */
+/*
+ * The most bytes that a bytea can hold, because a varlena is smaller than 1
+ * GB.
+ */
 #define LARGEST_BYTEA ((int) (MaxAllocSize - VARHDRSZ))
 
 /* The most bytes that a payload may have. */
@@ -22,8 +25,9 @@ MaxPayloadSize(void)
 }
 
 /*
- * Raise 54000: what ("payload of intensities") would exceed MaxPayloadSize().
- * fact, without a period, begins the detail; hint may be NULL.
+ * Raise 54000: what (for example "payload of intensities") would exceed
+ * MaxPayloadSize().  The detail begins with fact, which has no period at its
+ * end; hint may be NULL.
  */
 pg_noreturn extern void RaiseTooLarge(const char *what, const char *fact, const char *hint);
 

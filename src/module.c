@@ -1,6 +1,6 @@
 /*
  * module.c
- *		Module start: magic block and settings.
+ *		Loading the module: the magic block and the settings.
  */
 #include "compat.h"
 
@@ -20,10 +20,11 @@ int			cell_binary_store_size;
 extern PGDLLEXPORT void _PG_init(void);
 
 /*
- * Refuse a session that was started with an option for a setting that its role
- * may not set.  Before the library is loaded PostgreSQL takes any name with a
- * period, and the option replaces what the configuration of the server, a
- * database or a role has: all that would be left is the default.
+ * Refuse a session that was started with a value for a setting that its role
+ * is not allowed to set.  Until this library is loaded, PostgreSQL accepts any
+ * name that contains a period from any role.  Such a value replaces the one
+ * from the server's configuration, the database or the role, so that only the
+ * built-in default would be left to fall back to.
  */
 static void
 refuse_option(const char *name, GucContext context)
@@ -37,15 +38,15 @@ refuse_option(const char *name, GucContext context)
 				(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
 				 errmsg("parameter \"%s\" cannot be set for a database, a role or a connection",
 						name),
-				 errhint("Remove it with ALTER DATABASE ... RESET, ALTER ROLE ... RESET or from "
-						 "the options of the connection, and set it in the configuration of the "
+				 errhint("Remove it with ALTER DATABASE ... RESET or ALTER ROLE ... RESET, or from "
+						 "the connection options, and set it in the configuration of the "
 						 "server.")));
 	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
 		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to set parameter \"%s\"", name),
-				 errhint("Reconnect without it.")));
+				 errhint("Reconnect without this option.")));
 }
 
 void
@@ -59,22 +60,23 @@ _PG_init(void)
 
 	DefineCustomIntVariable("cell_binary.max_payload_size",
 							"Sets the maximum size of one payload of cells.",
-							"A bytea holds 5 bytes less than 1GB, whatever this is set to.",
+							"A bytea can hold at most 1GB minus 5 bytes, whatever the value "
+							"of this setting.",
 							&cell_binary_max_payload_size,
 							gigabyte, kilobyte, gigabyte,
 							PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("cell_binary.huge_pages",
-							 "Asks for transparent huge pages for large payloads.",
+							 "Requests transparent huge pages for large payloads.",
 							 NULL,
 							 &cell_binary_huge_pages,
 							 true,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("cell_binary.store_size",
-							"Sets the size that all stored payloads of a database may have.",
-							"Those that were not used for the longest time make room; 0 stores "
-							"none, and -1 sets no limit.",
+							"Sets the maximum total size of the stored payloads of a database.",
+							"The payloads that were not used for the longest time are removed "
+							"first; 0 stores no payloads, and -1 sets no limit.",
 							&cell_binary_store_size,
 							8 * 1024, -1, MAX_KILOBYTES,
 							PGC_SIGHUP, GUC_UNIT_MB,

@@ -13,7 +13,7 @@ extern int	cell_binary_max_payload_size;
 /* cell_binary.huge_pages */
 extern bool cell_binary_huge_pages;
 
-/* cell_binary.store_size, in MB; -1 is no limit. */
+/* cell_binary.store_size, in MB; -1 means no limit. */
 extern int	cell_binary_store_size;
 
 #endif							/* CELL_BINARY_SETTINGS_H */

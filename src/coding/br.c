@@ -1,6 +1,6 @@
 /*
  * br.c
- *		The coding "br", RFC 7932, by brotli.
+ *		The coding "br", RFC 7932, implemented with brotli.
  */
 #include "coding/coding.h"
 
@@ -8,9 +8,10 @@
 #include <brotli/encode.h>
 
 /*
- * The encoder answers a NULL with exit(), which would end the session.  So
- * this throws, right through the library: that holds nothing but memory of
- * the stream's, and is not called again.
+ * Allocate memory, or raise an error.  The encoder would call exit() on a
+ * NULL, which would end the session.  The error passes through the library's
+ * frames; that is safe because the library holds nothing except memory of the
+ * stream, and is not called again.
  */
 static void *
 allocate_or_throw(void *stream, size_t size)
@@ -58,7 +59,7 @@ encode(CodingStream *stream)
 	size_t		in_left = stream->in_left;
 	size_t		waiting = 0;
 
-	/* It takes no input as long as it has output of a flush. */
+	/* The encoder takes no input while it has output from a flush. */
 	if (BrotliEncoderHasMoreOutput(stream->state))
 	{
 		operation = BROTLI_OPERATION_PROCESS;

@@ -1,10 +1,11 @@
 /*
  * coding.c
- *		cell_encode and cell_decode: payloads in an HTTP content coding.
+ *		cell_encode and cell_decode: payloads in an HTTP content coding.  The
+ *		adapters to the libraries are in br.c, gzip.c and zstd.c.
  *
- * Input goes through a library in slices, into a buffer that grows by doubling
- * and in the end is the result, so that a call holds the input, the output and
- * what the library needs, and no more.
+ * The input goes through a library in slices.  The output goes into a buffer
+ * that grows by doubling and finally becomes the result.  So a call holds the
+ * input, the output and the memory of the library, and nothing else.
  */
 #include "coding/coding.h"
 
@@ -15,9 +16,10 @@
 #include "utils/builtins.h"
 
 /*
- * Bytes that a library gets, or may write, between two looks for interrupts.
- * At slow levels, where some work at 0.5 MB/s, input comes in small slices; and
- * is flushed, as the libraries else collect far more before they start.
+ * Bytes that a library may read or write between two checks for interrupts.
+ * At slow levels, some of which work at 0.5 MB/s, the input comes in small
+ * slices, and each slice is flushed, because the libraries otherwise collect
+ * far more input before they start.
  */
 #define SLICE (256 * 1024)
 #define SMALL_SLICE (32 * 1024)
@@ -58,8 +60,8 @@ CodingFree(void *address)
 }
 
 /*
- * The library's memory.  An error leaves it to the context that it is in: it
- * is gone when that is.
+ * Start a stream, with a memory context for the library.  On an error the
+ * memory is released with the parent context.
  */
 static void
 start_stream(CodingStream *stream)
@@ -70,7 +72,10 @@ start_stream(CodingStream *stream)
 										   ALLOCSET_DEFAULT_SIZES);
 }
 
-/* The bytes are not of the coding, for the reason in the detail. */
+/*
+ * Raise 22P03: the bytes are not valid in the coding, for the reason in
+ * detail.
+ */
 pg_noreturn static void
 raise_invalid(const Coding *coding, const char *detail)
 {
@@ -81,7 +86,9 @@ raise_invalid(const Coding *coding, const char *detail)
 			 errhint("The coding must be the one that the payload was encoded in.")));
 }
 
-/* Encoding or decoding would make more bytes than the limit. */
+/*
+ * Raise 54000: encoding or decoding would produce more bytes than the limit.
+ */
 pg_noreturn static void
 raise_too_large(const Coding *coding, bool encoding, int limit)
 {
@@ -96,7 +103,7 @@ raise_too_large(const Coding *coding, bool encoding, int limit)
 			 errdetail("The limit is the size of a bytea.")));
 }
 
-/* Report what keeps a stream from going on, if anything does. */
+/* Raise the error for a status that keeps the stream from continuing. */
 static void
 check_status(const Coding *coding, CodingStatus status, const CodingStream *stream)
 {
@@ -106,7 +113,7 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 		case CODING_ENDED:
 			return;
 		case CODING_INVALID:
-			raise_invalid(coding, psprintf("The library %s says \"%s\".", coding->library,
+			raise_invalid(coding, psprintf("The library %s reports \"%s\".", coding->library,
 										   stream->fault ? stream->fault : "invalid data"));
 		case CODING_WINDOW_TOO_LARGE:
 			ereport(ERROR,
@@ -123,12 +130,13 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("out of memory"),
-					 errdetail("The library %s, for coding \"%s\", got none.",
+					 errdetail("The library %s, which implements coding \"%s\", could not "
+							   "allocate memory.",
 							   coding->library, coding->name)));
 	}
 }
 
-/* Step a stream through all of the input, and give all that came out. */
+/* Step a stream through the whole input, and return the whole output. */
 static bytea *
 run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool encoding)
 {
@@ -148,7 +156,10 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 
 		CHECK_FOR_INTERRUPTS();
 
-		/* There is room for one byte too many, which tells that there are. */
+		/*
+		 * The buffer has room for one byte over the limit, which shows that
+		 * the output is too large.
+		 */
 		if (size == room)
 		{
 			room = Min(2 * room, limit + 1);
@@ -196,7 +207,7 @@ run_stream(CodingStream *stream, const Coding *coding, const bytea *input, bool 
 	return output;
 }
 
-/* The names of all codings, for a hint. */
+/* Return the names of all codings, for a hint. */
 static const char *
 coding_names(void)
 {
@@ -237,7 +248,10 @@ EncodePayload(const Coding *coding, const bytea *payload, int level)
 /*
  * cell_encode(payload bytea, coding text, level integer) -> bytea
  *
- * Not strict, as the level may be NULL.
+ * Returns the payload in a coding.  Not strict: a NULL level selects the
+ * coding's default level; a NULL payload or coding returns NULL.  Errors:
+ * 22023 for an unknown coding or a level that it does not have, 54000 if the
+ * result would be too large.
  */
 PG_FUNCTION_INFO_V1(cell_encode);
 Datum
@@ -254,7 +268,7 @@ cell_encode(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("coding \"%s\" has no levels", coding->name),
-				 errhint("Leave the level out, or null.")));
+				 errhint("Omit the level, or pass NULL.")));
 	level = PG_ARGISNULL(2) ? coding->default_level : PG_GETARG_INT32(2);
 	if (level < coding->min_level || level > coding->max_level)
 		ereport(ERROR,
@@ -269,7 +283,13 @@ cell_encode(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(EncodePayload(coding, PG_GETARG_BYTEA_PP(0), level));
 }
 
-/* cell_decode(encoded bytea, coding text) -> bytea; strict */
+/*
+ * cell_decode(encoded bytea, coding text) -> bytea; strict
+ *
+ * Returns the decoded payload.  Errors: 22023 for an unknown coding, 22P03 for
+ * bytes that are not valid in it, 54000 if the payload or the window would be
+ * too large.
+ */
 PG_FUNCTION_INFO_V1(cell_decode);
 Datum
 cell_decode(PG_FUNCTION_ARGS)

@@ -1,61 +1,66 @@
 /*
  * coding.h
- *		The codings of a payload for transport: HTTP's content codings.
+ *		The codings of a payload for transport, which are HTTP's content
+ *		codings.
  *
- * A coding is one row of the table in coding.c and, but for "identity", an
- * adapter to a library, NAME.c.  The adapters only step a stream; all
- * that decides about memory, limits, interrupts and errors is in coding.c.
+ * A coding is one row of the table in coding.c and, except for "identity", an
+ * adapter to a library in NAME.c.  An adapter only steps a stream.  Memory,
+ * limits, interrupts and errors are decided in coding.c.
  */
 #ifndef CELL_BINARY_CODING_H
 #define CELL_BINARY_CODING_H
 
 #include "compat.h"
 
-/* What a step of a stream came to. */
+/* The outcome of one step of a stream. */
 typedef enum CodingStatus
 {
-	CODING_GOES_ON,				/* for want of input or of room */
-	CODING_ENDED,				/* encoding: all is written; decoding: a
+	CODING_GOES_ON,				/* more input or more room is needed */
+	CODING_ENDED,				/* encoding: all output is written; decoding: a
 								 * complete stream was read */
-	CODING_INVALID,				/* fault says what is wrong: with the bytes, or
-								 * when encoding, with us */
-	CODING_WINDOW_TOO_LARGE,	/* decoding: it would take too much memory */
+	CODING_INVALID,				/* decoding: the bytes are invalid; encoding:
+								 * this code made a mistake; see fault */
+	CODING_WINDOW_TOO_LARGE,	/* decoding: the window would take too much
+								 * memory */
 	CODING_NO_MEMORY
 } CodingStatus;
 
-/* Bytes on their way through a library. */
+/* A stream of bytes through a library. */
 typedef struct CodingStream
 {
-	MemoryContext memory;		/* for all that the library needs, which is
-								 * freed by deleting it */
+	MemoryContext memory;		/* for the library; deleting it frees all of
+								 * the library's memory */
 	void	   *state;			/* the library's */
 
-	const uint8 *in;			/* the next slice of the input; a step moves */
-	size_t		in_left;		/* these on by what it took */
+	const uint8 *in;			/* the next slice of input; a step advances
+								 * in */
+	size_t		in_left;		/* and in_left past the bytes that it took */
 	bool		in_last;		/* no input comes after this slice */
-	bool		at_start;		/* decoding: nothing was read of this stream */
-	bool		flush;			/* encoding: work through the slice at once */
+	bool		at_start;		/* decoding: nothing of this stream was read
+								 * yet */
+	bool		flush;			/* encoding: process the whole slice at once */
 
-	uint8	   *out;			/* room for the output; a step moves these on */
-	size_t		out_left;		/* by what it wrote */
+	uint8	   *out;			/* room for output; a step advances out and */
+	size_t		out_left;		/* out_left past the bytes that it wrote */
 
 	const char *fault;			/* the library's message */
 } CodingStream;
 
 /*
- * A coding.  A step takes and writes as much as it can, and calls neither
- * ereport nor anything that does (br.c says why its encoder has to).
+ * A coding.  A step takes input and writes output as far as possible.  It must
+ * not call ereport, or a function that calls ereport; br.c explains why its
+ * encoder is the exception.
  */
 typedef struct Coding
 {
 	const char *name;			/* as in HTTP */
 	const char *library;
-	bool		concatenates;	/* streams one after another are one, too */
+	bool		concatenates;	/* consecutive streams decode as one */
 	int			min_level;
 	int			default_level;
 	int			max_level;
-	int			slow_level;		/* from this one on, slices are small */
-	int			max_window;		/* bytes; decoding: a larger one is refused */
+	int			slow_level;		/* from this level on, slices are small */
+	int			max_window;		/* bytes; decoding refuses a larger window */
 
 	/* NULL for "identity" */
 	CodingStatus (*start_encoding) (CodingStream *stream, int level, uint64 size);
@@ -68,22 +73,28 @@ extern const Coding coding_gzip;
 extern const Coding coding_zstd;
 extern const Coding coding_br;
 
-/* The coding of that name (not terminated, length bytes), or NULL. */
+/* Return the coding with this name (length bytes, not terminated), or NULL. */
 extern const Coding *CodingNamed(const char *name, size_t length);
 
-/* The coding with that index from 0, or NULL after the last one. */
+/* Return the coding at an index from 0, or NULL after the last one. */
 extern const Coding *CodingAt(size_t index);
 
-/* The coding that a text argument of a function names, or an error. */
+/*
+ * Return the coding that a text argument names.  Errors: 22023 for an unknown
+ * name.
+ */
 extern const Coding *GetCodingArgument(FunctionCallInfo fcinfo, int arg);
 
 /*
- * A payload in a coding other than "identity", at one of its levels.  The result
- * is in the current context.
+ * Encode a payload in a coding other than "identity", at one of its levels.
+ * The result is allocated in the current memory context.
  */
 extern bytea *EncodePayload(const Coding *coding, const bytea *payload, int level);
 
-/* For the adapters: memory of a stream, or NULL if there is none. */
+/*
+ * For the adapters: allocate memory of a stream.  Returns NULL if there is
+ * none.
+ */
 extern void *CodingAllocate(CodingStream *stream, size_t size);
 extern void CodingFree(void *address);
 

@@ -1,13 +1,13 @@
 /*
  * gzip.c
- *		The coding "gzip", RFC 1952, by zlib.
+ *		The coding "gzip", RFC 1952, implemented with zlib.
  */
 #include "coding/coding.h"
 
 #define ZLIB_CONST
 #include <zlib.h>
 
-/* zlib's largest window, 32 kB, and that its format is to be gzip. */
+/* zlib's largest window, 32 kB; adding 16 selects the gzip format. */
 #define WINDOW_BITS (MAX_WBITS + 16)
 
 static voidpf
@@ -37,7 +37,10 @@ new_zlib(CodingStream *stream)
 	return stream->state = zlib;
 }
 
-/* The header has no time and no name: the same bytes every time. */
+/*
+ * The gzip header has no time and no file name, so that equal input gives
+ * equal bytes.
+ */
 static CodingStatus
 start_encoding(CodingStream *stream, int level, uint64 size pg_attribute_unused())
 {
@@ -61,7 +64,7 @@ start_decoding(CodingStream *stream)
 	return CODING_GOES_ON;
 }
 
-/* Let zlib see the slices; give them back as it left them. */
+/* Pass the slices to zlib, and take them back as zlib left them. */
 static void
 lend(const CodingStream *stream, z_stream *zlib)
 {
@@ -80,7 +83,7 @@ take_back(CodingStream *stream, const z_stream *zlib)
 	stream->out_left = zlib->avail_out;
 }
 
-/* zlib works through its input as it comes: a slow level needs no flush. */
+/* zlib processes its input as it comes, so a slow level needs no flush. */
 static CodingStatus
 encode(CodingStream *stream)
 {
@@ -105,7 +108,7 @@ decode(CodingStream *stream)
 	switch (result)
 	{
 		case Z_OK:
-		case Z_BUF_ERROR:		/* there was nothing to do */
+		case Z_BUF_ERROR:		/* zlib had nothing to do */
 			return CODING_GOES_ON;
 		case Z_STREAM_END:
 			inflateReset(zlib);

@@ -1,6 +1,6 @@
 /*
  * zstd.c
- *		The coding "zstd", RFC 8878 and RFC 9659, by libzstd.
+ *		The coding "zstd", RFC 8878 and RFC 9659, implemented with libzstd.
  */
 #include "coding/coding.h"
 
@@ -14,8 +14,8 @@
 #define WINDOW_LOG 23
 
 /*
- * libzstd's public interface takes no allocator, so that its memory is
- * malloc's and freed by a callback of the stream's.
+ * libzstd's stable interface takes no allocator.  Its memory comes from
+ * malloc, and a callback of the stream's memory context frees it.
  */
 static void
 free_encoder(void *encoder)
@@ -29,7 +29,10 @@ free_decoder(void *decoder)
 	ZSTD_freeDCtx(decoder);
 }
 
-/* Have the library's state, to be created next, freed with the stream. */
+/*
+ * Register a callback that frees the library's state, which the caller creates
+ * next, together with the stream.
+ */
 static MemoryContextCallback *
 register_free(CodingStream *stream, MemoryContextCallbackFunction free_state)
 {
@@ -45,8 +48,8 @@ register_free(CodingStream *stream, MemoryContextCallbackFunction free_state)
 }
 
 /*
- * The frame says how long its content is, and ends with a checksum.  Up to
- * max_level, no level has a larger window than RFC 9659 allows.
+ * The frame records the length of its content, and ends with a checksum.  No
+ * level up to max_level has a larger window than RFC 9659 allows.
  */
 static CodingStatus
 start_encoding(CodingStream *stream, int level, uint64 size)
@@ -80,7 +83,7 @@ start_decoding(CodingStream *stream)
 	return CODING_GOES_ON;
 }
 
-/* What a result of a step, 0 for the end, comes to. */
+/* Return the status for the result of a step; 0 is the end of a frame. */
 static CodingStatus
 status_of(CodingStream *stream, size_t result)
 {
@@ -131,8 +134,9 @@ decode(CodingStream *stream)
 	CodingStatus status;
 
 	/*
-	 * Where frames begin, libzstd may also take formats older than the RFC's,
-	 * with code that heeds no limit of the window.  The first byte tells.
+	 * At the start of a frame, libzstd may also accept formats older than the
+	 * RFC's, with code that ignores the limit of the window.  The first byte
+	 * identifies the format.
 	 */
 	if (stream->at_start && stream->in_left > 0 &&
 		*stream->in != (ZSTD_MAGICNUMBER & 0xff) &&

@@ -3,9 +3,10 @@
  *		Layout arrow: an Arrow IPC stream of one record batch with the columns
  *		cell_id, x, y and phenotypes.
  *
- * All but the columns is a function of the number of cells: metadata, padding
- * and the marker of the end.  Only a stream that is exactly that is read back;
- * the same cells as another writer of Arrow lays them out are not.
+ * Everything except the columns depends only on the number of cells: metadata,
+ * padding and the end-of-stream marker.  The reader accepts only streams with
+ * exactly these bytes: it refuses a stream that another Arrow writer laid out
+ * differently, even if the stream has the same cells.
  */
 #include "format/arrow_metadata.h"
 #include "format/count.h"
@@ -27,19 +28,22 @@ enum
 	COLUMNS
 };
 
-/* Bytes of a value of each column. */
+/* Bytes of one value in each column. */
 static const uint8_t widths[COLUMNS] = {4, 4, 4, 8};
 
 static const uint8_t end_of_stream[ARROW_END] = {0xff, 0xff, 0xff, 0xff};
 
-/* Whole blocks for so many bytes. */
+/* Round bytes up to whole blocks of ARROW_ALIGNMENT. */
 static uint64_t
 padded(uint64_t bytes)
 {
 	return (bytes + ARROW_ALIGNMENT - 1) / ARROW_ALIGNMENT * ARROW_ALIGNMENT;
 }
 
-/* Where a column starts in the body; COLUMNS gives the end of the last one. */
+/*
+ * Return the offset of a column in the body; for COLUMNS, the end of the last
+ * column.
+ */
 static uint64_t
 column_offset(uint64_t cells, int column)
 {
@@ -56,7 +60,9 @@ arrow_size(uint64_t cells)
 	return ARROW_BODY + column_offset(cells, COLUMNS) + ARROW_END;
 }
 
-/* The metadata of a payload of so many cells, ARROW_BODY bytes. */
+/*
+ * Write the metadata of a payload with this number of cells, ARROW_BODY bytes.
+ */
 static void
 put_metadata(uint8_t *to, uint64_t cells)
 {
@@ -70,13 +76,13 @@ put_metadata(uint8_t *to, uint64_t cells)
 		uint64_t	offset = column_offset(cells, i);
 
 		cb_put_le64(to + ARROW_NODES + i * ARROW_NODE, cells);
-		cb_put_le64(validity, offset);	/* of no bytes */
+		cb_put_le64(validity, offset);	/* its length stays 0 */
 		cb_put_le64(values, offset);
 		cb_put_le64(values + 8, cells * widths[i]);
 	}
 }
 
-/* All that is not a column. */
+/* Write everything except the columns. */
 static void
 arrow_encode_header(CbWriter *writer)
 {
@@ -91,7 +97,7 @@ arrow_encode_header(CbWriter *writer)
 	memcpy(writer->payload + arrow_size(writer->cells) - ARROW_END, end_of_stream, ARROW_END);
 }
 
-/* Where the value of a cell is in the payload. */
+/* Return the offset of a cell's value in the payload. */
 static uint64_t
 value_offset(uint64_t cells, int column, uint64_t position)
 {
@@ -121,7 +127,7 @@ arrow_decode_header(CbReader *reader)
 {
 	uint8_t		metadata[ARROW_BODY];
 
-	/* What comes before the first number tells whether it is this layout. */
+	/* The bytes before the first number identify the layout. */
 	if (!cb_reader_check_header(reader) ||
 		!cb_reader_check_bytes(reader, 0, arrow_metadata, ARROW_BODY_LENGTH))
 		return false;
@@ -152,7 +158,7 @@ arrow_decode(CbReader *reader, CbBatch *batch)
 	return true;
 }
 
-/* Check the padding behind the columns, and the marker of the end. */
+/* Check the padding after the columns and the end-of-stream marker. */
 static bool
 arrow_decode_end(CbReader *reader)
 {

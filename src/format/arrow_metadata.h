@@ -1,43 +1,44 @@
 /*
  * arrow_metadata.h
- *		The bytes before the columns in layout arrow, which are the same for
+ *		The bytes before the columns in layout arrow.  They are the same for
  *		every payload except for eighteen numbers.
  *
- * They are two messages of the Arrow IPC stream format, a schema and a record
+ * They are two messages of the Arrow IPC stream format: a schema and a record
  * batch.  A message is 0xFFFFFFFF, the size of its metadata as an int32, and
- * the metadata, a flatbuffer of table Message; the tables are those of
+ * the metadata, a flatbuffer of table Message.  The tables are those of
  * Arrow's Schema.fbs and Message.fbs.
  *
- * In a flatbuffer a table starts with the distance back to its vtable; a
- * vtable is its own size, the size of the table, and for each field in the
- * order of the .fbs file where in the table it is, 0 if it is not there.  A
- * union takes two fields, its type first.  Anything that is not a number is
- * elsewhere, further on, and the field has the distance from itself.  Vectors
- * and strings start with their length, and a string ends with a zero byte.
- * int64 stand at multiples of 8, all else at multiples of its size.
+ * In a flatbuffer, a table starts with the distance back to its vtable.  A
+ * vtable has its own size, the size of the table, and for each field, in the
+ * order of the .fbs file, the field's offset in the table, or 0 if the field
+ * is absent.  A union takes two fields, its type first.  A value that is not a
+ * number is stored further on, and its field has the distance to it from the
+ * field itself.  Vectors and strings start with their length, and a string
+ * ends with a zero byte.  An int64 is at a multiple of 8; every other value is
+ * at a multiple of its size.
  *
- * A flatbuffer may have a vtable anywhere, but the reader of Polars finds none
- * that stands before the table or vector that leads to its table.
+ * A flatbuffer may have a vtable anywhere, but the reader of Polars does not
+ * find a vtable that is before the table or vector that leads to its table.
  *
- * The number at the start of a line is where it stands in the payload.  A
- * distance is written as the two places it lies between.
+ * The number at the start of a line is its offset in the payload.  A distance
+ * is written as the two offsets that it lies between.
  */
 #ifndef CB_ARROW_METADATA_H
 #define CB_ARROW_METADATA_H
 
 #include <stdint.h>
 
-/* What depends on the number of cells, all int64. */
+/* Offsets of what depends on the number of cells; all are int64. */
 enum
 {
 	ARROW_BODY_LENGTH = 312,
 	ARROW_BATCH_LENGTH = 344,
-	ARROW_NODES = 360,			/* of each column, length and null count */
+	ARROW_NODES = 360,			/* per column: length and null count */
 	ARROW_NODE = 16,			/* bytes from one to the next */
-	ARROW_BUFFERS = 432,		/* of each column, offset and length of the
-								 * validity bitmap, the same of the values */
+	ARROW_BUFFERS = 432,		/* per column: offset and length of the
+								 * validity bitmap, then those of the values */
 	ARROW_BUFFER = 16,
-	ARROW_BODY = 576			/* the columns begin */
+	ARROW_BODY = 576			/* where the columns begin */
 };
 
 #define ARROW_16(value) (uint8_t) (value), (uint8_t) ((value) >> 8)

@@ -1,7 +1,7 @@
 /*
  * bitplanes.h
- *		A batch of numbers as planes: for each bit of the numbers, that bit of
- *		all of them, 64 to a word.  Bit i of a plane is cell i's.
+ *		Bit planes of a batch of numbers: plane k holds bit k of all numbers,
+ *		64 to a word.  Bit i of a plane belongs to cell i.
  */
 #ifndef CB_BITPLANES_H
 #define CB_BITPLANES_H
@@ -16,7 +16,10 @@
 /* The planes of 64-bit numbers. */
 typedef uint64_t CbPlanes[64][CB_BATCH_WORDS];
 
-/* Swap the off-diagonal quarters of all squares of 2*width on the diagonal. */
+/*
+ * In each square of 2*width rows and columns on the diagonal, swap the two
+ * quarters off the diagonal.
+ */
 static inline __attribute__((always_inline)) void
 cb_swap_quarters(uint64_t *rows, int width, uint64_t low)
 {
@@ -31,8 +34,8 @@ cb_swap_quarters(uint64_t *rows, int width, uint64_t low)
 }
 
 /*
- * Transpose 64 x 64 bits: bit c of row r becomes bit r of row c.  By swapping
- * quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
+ * Transpose 64 x 64 bits: bit c of row r becomes bit r of row c.  The method
+ * swaps quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
  */
 static inline void
 cb_transpose(uint64_t *rows)
@@ -45,7 +48,9 @@ cb_transpose(uint64_t *rows)
 	cb_swap_quarters(rows, 1, 0x5555555555555555);
 }
 
-/* The planes of count numbers; behind the last one they are zero. */
+/*
+ * Compute the planes of count numbers.  Bits after the last number are zero.
+ */
 static inline void
 cb_planes_of(const uint64_t *numbers, size_t count, CbPlanes planes)
 {
@@ -65,7 +70,10 @@ cb_planes_of(const uint64_t *numbers, size_t count, CbPlanes planes)
 	}
 }
 
-/* The numbers of which these are the planes; room for CB_BATCH of them. */
+/*
+ * Compute the numbers from their planes.  numbers has room for CB_BATCH
+ * numbers.
+ */
 static inline void
 cb_numbers_of(CbPlanes planes, size_t count, uint64_t *numbers)
 {
@@ -79,14 +87,14 @@ cb_numbers_of(CbPlanes planes, size_t count, uint64_t *numbers)
 	}
 }
 
-/* Bytes of a plane of so many cells. */
+/* Return the bytes of a plane of this number of cells. */
 static inline uint64_t
 cb_plane_size(uint64_t cells)
 {
 	return (cells + 7) / 8;
 }
 
-/* Store the part of a plane that is a batch's. */
+/* Store a batch's part of a plane: the bits of count cells. */
 static inline void
 cb_put_plane(uint8_t *to, const uint64_t *plane, size_t count)
 {
@@ -98,7 +106,10 @@ cb_put_plane(uint8_t *to, const uint64_t *plane, size_t count)
 		to[byte] = (uint8_t) (plane[word] >> (8 * (byte - 8 * word)));
 }
 
-/* Fetch it; false if there are bits behind the last cell. */
+/*
+ * Load a batch's part of a plane.  Returns false if bits are set after the
+ * last cell.
+ */
 static inline bool
 cb_get_plane(const uint8_t *from, uint64_t *plane, size_t count)
 {
@@ -115,8 +126,8 @@ cb_get_plane(const uint8_t *from, uint64_t *plane, size_t count)
 }
 
 /*
- * How many cells are in both planes.  Counts are added in fields of 2, 4, 8
- * and at last 16 bits: the popcnt instruction cannot be taken for granted.
+ * Count the cells that are in both planes.  The sums are in fields of 2, 4, 8
+ * and finally 16 bits, because not every processor has the popcnt instruction.
  */
 static inline uint32_t
 cb_count_common(const uint64_t *a, const uint64_t *b)

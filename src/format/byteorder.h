@@ -1,10 +1,10 @@
 /*
  * byteorder.h
- *		Integers to and from bytes of a stated order.
+ *		Storing integers in a given byte order, and loading them.
  *
- * Payload bytes may stand at any address, so they are copied and never cast;
- * compilers make one load or store of it, and a byte swap where the machine's
- * order differs.
+ * A field of a payload may be at any address, so these functions copy bytes
+ * instead of casting pointers.  Compilers turn each copy into one load or
+ * store, and a byte swap where the machine's byte order differs.
  */
 #ifndef CB_BYTEORDER_H
 #define CB_BYTEORDER_H

@@ -1,9 +1,10 @@
 /*
  * cell.h
- *		Cells on their way into or out of a payload, and the smallest box
- *		around many.
+ *		The cells that encoders take and decoders return, and the extent of a
+ *		set of cells.
  *
- * src/format is plain C: it knows buffers and return codes, no PostgreSQL.
+ * src/format is plain C: it uses buffers and return codes, and nothing of
+ * PostgreSQL.
  */
 #ifndef CB_CELL_H
 #define CB_CELL_H
@@ -13,29 +14,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most features of a study: the bits of the phenotypes of a cell. */
+/*
+ * The most features of a study, which is the number of bits of the phenotypes
+ * of a cell.
+ */
 #define CB_FEATURES 64
 
-/* Few enough that a batch stays in the processor's nearest cache. */
+/* Small enough that a batch stays in the processor's first-level cache. */
 #define CB_BATCH 1024
 
 /*
- * Segmented cells as encoders take them and decoders give them, in columns.
+ * A batch of segmented cells, in columns.
  *
  * Coordinates are pixels.  They are doubles because layout spt shifts
- * centroids before it truncates them; every int32 and uint32 is exact.
- * Bit k of phenotypes is set when the cell is positive for feature k.
+ * centroids before it truncates them; a double holds every int32 and uint32
+ * exactly.  Bit k of phenotypes is set when the cell is positive for feature
+ * k.
  */
 typedef struct CbBatch
 {
-	size_t		count;			/* CB_BATCH, but for the last batch */
+	size_t		count;			/* CB_BATCH, except in the last batch */
 	uint32_t	cell_id[CB_BATCH];
 	double		x[CB_BATCH];
 	double		y[CB_BATCH];
 	uint64_t	phenotypes[CB_BATCH];
 } CbBatch;
 
-/* The box around cells. */
+/* The bounding box of a set of cells. */
 typedef struct CbExtent
 {
 	double		min_x;
@@ -45,8 +50,8 @@ typedef struct CbExtent
 } CbExtent;
 
 /*
- * The box around no cells: the first one added sets all four sides.  United with
- * another extent it makes no difference.
+ * Return the extent of no cells.  The first cell added to it sets all four
+ * sides, and uniting it with another extent yields the other one.
  */
 static inline CbExtent
 cb_extent_of_nothing(void)
@@ -54,7 +59,7 @@ cb_extent_of_nothing(void)
 	return (CbExtent) {INFINITY, -INFINITY, INFINITY, -INFINITY};
 }
 
-/* Widen an extent to take in another one. */
+/* Widen an extent to include another one. */
 static inline void
 cb_extent_unite(CbExtent *extent, const CbExtent *other)
 {
@@ -64,7 +69,7 @@ cb_extent_unite(CbExtent *extent, const CbExtent *other)
 	extent->max_y = other->max_y > extent->max_y ? other->max_y : extent->max_y;
 }
 
-/* Widen an extent to take in a cell. */
+/* Widen an extent to include a cell. */
 static inline void
 cb_extent_add(CbExtent *extent, double x, double y)
 {

@@ -1,11 +1,11 @@
 /*
  * compact.c
- *		Layout compact: number of cells, then int32 x, int32 y and the 64-bit
- *		phenotype mask of each, little-endian.  It keeps no cell ids.
+ *		Layout compact: the number of cells, then int32 x, int32 y and the
+ *		64-bit phenotypes of each cell, little-endian.  It keeps no cell ids.
  *
- * Any bytes of the right length are a valid payload.  The aggregate writes the
- * cells itself, where they are to stay (src/pack/cell_set.c): what is encoded here
- * has the same bytes.
+ * Any bytes of the right length are a valid payload.  The aggregate does not
+ * use this encoder: it writes the cells where they stay (src/pack/cell_set.c).
+ * Both write the same bytes.
  */
 #include "format/compact.h"
 

@@ -1,6 +1,7 @@
 /*
  * compact.h
- *		One cell of layout compact, for those who write it in place.
+ *		Writing one cell of layout compact in place.  Whole payloads are in
+ *		compact.c.
  */
 #ifndef CB_COMPACT_H
 #define CB_COMPACT_H
@@ -11,10 +12,10 @@ enum
 {
 	CB_COMPACT_HEADER = 4,
 	CB_COMPACT_CELL = 16,
-	CB_COMPACT_MASK = 8			/* where the mask stands in a cell */
+	CB_COMPACT_MASK = 8			/* offset of the phenotypes in a cell */
 };
 
-/* Write the number of cells. */
+/* Write the header, which is the number of cells. */
 static inline void
 cb_compact_put_header(uint8_t *header, uint32_t cells)
 {

@@ -1,6 +1,6 @@
 /*
  * count.h
- *		Counting masks that stand at equal distances.
+ *		Counting phenotypes that are at equal distances in memory.
  */
 #ifndef CB_COUNT_H
 #define CB_COUNT_H
@@ -8,10 +8,10 @@
 #include "format/byteorder.h"
 
 /*
- * Of count little-endian masks, each stride bytes after the one before, those
- * that equal all_of in the bits that are tested.  To be inlined where the
- * stride is a constant.  Four sums, so that one addition need not wait for
- * another: memory is then what it waits for.
+ * Among count little-endian 64-bit masks, each stride bytes after the previous
+ * one, count those that equal all_of in the tested bits.  Inline this where
+ * the stride is a constant.  There are four sums, so that an addition does not
+ * wait for the previous one and the loop is limited by memory alone.
  */
 static inline __attribute__((always_inline)) uint64_t
 cb_count_masks(const uint8_t *masks, size_t stride, uint64_t count,

@@ -1,7 +1,7 @@
 /*
  * dense_header.h
- *		The header of layout dense, and what its writer and its reader compute alike;
- *		docs/format.md specifies it.
+ *		The header of layout dense, and computations that its writer and its
+ *		reader share.  docs/format.md specifies the layout.
  */
 #ifndef CB_DENSE_HEADER_H
 #define CB_DENSE_HEADER_H
@@ -13,11 +13,12 @@ enum
 {
 	DENSE_HEADER = 40,			/* without the parents */
 	DENSE_VERSION = 1,
-	DENSE_MAX_CELLS = (1 << 26) - 1,	/* that compact holds in a gigabyte */
-	DENSE_DIFFERENCES = 0x80,	/* flag beside an axis' number of planes */
+	DENSE_MAX_CELLS = (1 << 26) - 1,	/* as many as compact holds in 1 GB */
+	DENSE_DIFFERENCES = 0x80,	/* flag in the byte of an axis' number of
+								 * planes */
 	DENSE_NO_PARENT = 255,
-	DENSE_SAMPLE_FIRST = 64,	/* batches that are all in the sample; */
-	DENSE_SAMPLE_EVERY = 16		/* of later ones, each of so many */
+	DENSE_SAMPLE_FIRST = 64,	/* the sample has the first 64 batches and, */
+	DENSE_SAMPLE_EVERY = 16		/* after them, every 16th batch */
 };
 
 /* Offsets in the header. */
@@ -36,14 +37,14 @@ enum
 /* The first bytes of a payload: "CBD" and the version. */
 static const uint8_t cb_dense_magic[AT_CELLS] = {'C', 'B', 'D', DENSE_VERSION};
 
-/* The number of bits that a value needs. */
+/* Return the number of bits that a value needs. */
 static inline int
 cb_dense_bit_length(uint32_t value)
 {
 	return value == 0 ? 0 : 32 - __builtin_clz(value);
 }
 
-/* 0, -1, 1, -2, ... as 0, 1, 2, 3, ... */
+/* Map 0, -1, 1, -2, ... to 0, 1, 2, 3, ... */
 static inline uint32_t
 cb_dense_zigzag(uint32_t difference)
 {
@@ -68,14 +69,14 @@ cb_dense_feature_count(const CbDenseColumns *columns)
 	return __builtin_popcountll(columns->features);
 }
 
-/* Planes in front of those of the features. */
+/* Return the number of planes before those of the features. */
 static inline int
 cb_dense_number_planes(const CbDenseColumns *columns)
 {
 	return columns->gap_planes + columns->axes[0].planes + columns->axes[1].planes;
 }
 
-/* Bytes of a payload with these columns. */
+/* Return the bytes of a payload with these columns. */
 static inline uint64_t
 cb_dense_payload_size(const CbDenseColumns *columns, uint64_t cells)
 {
@@ -85,7 +86,7 @@ cb_dense_payload_size(const CbDenseColumns *columns, uint64_t cells)
 		(features + (uint64_t) cb_dense_number_planes(columns)) * cb_plane_size(cells);
 }
 
-/* The functions of the writer, for the layout's row in dense_read.c. */
+/* The writer's functions, for the CbLayout in dense_read.c. */
 extern void cb_dense_measure(CbWriter *writer, const CbBatch *batch);
 extern uint64_t cb_dense_measured_size(CbWriter *writer);
 extern void cb_dense_encode_header(CbWriter *writer);

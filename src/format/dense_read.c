@@ -1,13 +1,16 @@
 /*
  * dense_read.c
- *		Reading layout dense, validating and counting its cells; and the layout's row
- *		of functions.  Writing it is in dense_write.c.
+ *		Reading layout dense: decoding, validating and counting its cells; and
+ *		the layout's CbLayout.  The writer is in dense_write.c.
  */
 #include "format/dense_header.h"
 
 static const char *const axis_names[2] = {"x", "y"};
 
-/* The fewest bytes of a payload: the plane of x is always there. */
+/*
+ * Return the fewest bytes of a payload.  At least the plane of x is always
+ * there.
+ */
 static uint64_t
 dense_size(uint64_t cells)
 {
@@ -16,7 +19,7 @@ dense_size(uint64_t cells)
 	return DENSE_HEADER + cb_plane_size(cells);
 }
 
-/* Refuse a header in which a field can't have the value that it has. */
+/* Refuse a header field whose value is not allowed. */
 static bool
 fail_field(CbReader *reader, const char *field, int64_t found)
 {
@@ -66,7 +69,7 @@ dense_decode_header(CbReader *reader)
 		cb_reader_check_length(reader, cb_dense_payload_size(columns, reader->cells));
 }
 
-/* Read the parents. */
+/* Read the parents of the features. */
 static bool
 dense_start(CbReader *reader)
 {
@@ -88,7 +91,9 @@ dense_start(CbReader *reader)
 	return true;
 }
 
-/* Where the planes of a batch begin. */
+/*
+ * Return the address where the planes have the bits of the batch at position.
+ */
 static const uint8_t *
 first_plane(const CbReader *reader, uint64_t position)
 {
@@ -119,7 +124,7 @@ decode_ids(CbReader *reader, CbBatch *batch, const uint64_t *gaps)
 	return true;
 }
 
-/* Decode one axis, whose codes begin at bit shift of the numbers. */
+/* Decode one axis, whose stored values begin at bit shift of codes. */
 static bool
 decode_axis(CbReader *reader, int axis_number, const uint64_t *codes, int shift,
 			size_t count, double *values)
@@ -150,7 +155,7 @@ decode_axis(CbReader *reader, int axis_number, const uint64_t *codes, int shift,
 	{
 		uint32_t	code = (uint32_t) (codes[i] >> shift);
 
-		/* Must base + code not exceed the largest int32? */
+		/* base + code must not exceed the largest int32. */
 		if (code > (uint32_t) INT32_MAX - axis->base)
 			return cb_reader_fail(reader, (CbFault)
 								  {.code = CB_COORDINATE_OUTSIDE, .field = name,
@@ -174,7 +179,7 @@ dense_decode(CbReader *reader, CbBatch *batch)
 	const uint8_t *next = first_plane(reader, reader->position);
 	uint64_t	numbers[CB_BATCH] = {0};
 	CbPlanes	planes;
-	bool		clean = true;	/* no bits behind the last cell */
+	bool		clean = true;	/* no bits are set after the last cell */
 
 	if (columns->gap_planes > 0)
 	{
@@ -218,7 +223,10 @@ dense_decode(CbReader *reader, CbBatch *batch)
 	return true;
 }
 
-/* Refuse planes and bases that the cells don't need: one way to write them. */
+/*
+ * Refuse planes and bases that the cells don't need, so that each choice of an
+ * encoder has only one valid form.
+ */
 static bool
 dense_decode_end(CbReader *reader)
 {
@@ -235,7 +243,7 @@ dense_decode_end(CbReader *reader)
 		const CbDenseAxis *axis = &columns->axes[i];
 		int			needed = cb_dense_bit_length(dense->codes[i]);
 
-		/* There is a plane of x even if all are equal. */
+		/* There is a plane of x even if all x are equal. */
 		if (i == 0 && !axis->differences && needed == 0)
 			needed = 1;
 		if (axis->planes != needed)
@@ -250,7 +258,10 @@ dense_decode_end(CbReader *reader)
 	return true;
 }
 
-/* 64 cells at a time: a cell matches if its planes are as they are asked for. */
+/*
+ * Count 64 cells at a time: a cell matches if its bit in each tested plane has
+ * the value asked for.
+ */
 static uint64_t
 dense_count(const CbReader *reader, uint64_t first, uint64_t count,
 			uint64_t tested, uint64_t all_of)
@@ -265,7 +276,7 @@ dense_count(const CbReader *reader, uint64_t first, uint64_t count,
 	uint64_t	found = 0;
 
 	if ((columns->base_mask ^ all_of) & tested & ~columns->features)
-		return 0;				/* a feature that all cells have or lack */
+		return 0;				/* all cells have, or all lack, this feature */
 
 	for (int k = CB_FEATURES - 1; k >= 0; k--)
 		if (cb_dense_has(needed, k) && columns->parents[k] != DENSE_NO_PARENT)

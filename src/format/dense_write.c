@@ -1,19 +1,21 @@
 /*
  * dense_write.c
- *		Writing layout dense: columns as bit planes, for a general coder to compress.
- *		Reading it is in dense_read.c.
+ *		Writing layout dense: columns as bit planes, for a general-purpose
+ *		coder to compress.  The reader is in dense_read.c.
  *
- * The ids are stored as gaps, a coordinate as its difference from the cell before
- * or from the smallest one, and the phenotypes as one plane a feature, XORed with
- * the plane of the feature that is most like it.  docs/format.md is the
- * specification; docs/dense.md describes what else was tried.
+ * Ids are stored as gaps.  A coordinate is stored as its difference from the
+ * previous cell, or from the smallest coordinate.  The phenotypes are stored
+ * as one plane per feature, XORed with the plane of the feature that is most
+ * similar.  docs/format.md is the specification; docs/dense.md describes the
+ * alternatives that were measured.
  *
- * Each feature chooses its parent by counts of pairs in a sample of the batches,
- * which takes little of the time, and memory does not grow with the cells.
+ * The parent of each feature is chosen from counts of pairs in a sample of the
+ * batches: this takes little time, and the memory does not grow with the
+ * number of cells.
  */
 #include "format/dense_header.h"
 
-/* Take the coordinates of a batch into account. */
+/* Size pass: take the coordinates of a batch into account. */
 static void
 measure_axis(CbDenseRange *range, const double *values, size_t count, bool is_first)
 {
@@ -39,7 +41,9 @@ measure_axis(CbDenseRange *range, const double *values, size_t count, bool is_fi
 	*range = wide;
 }
 
-/* Count the features of a batch, and how often two are in the same cell. */
+/*
+ * Count the cells of a batch with each feature and with each pair of features.
+ */
 static void
 sample_features(CbDenseWriter *dense, const CbBatch *batch)
 {
@@ -86,9 +90,9 @@ cb_dense_measure(CbWriter *writer, const CbBatch *batch)
 }
 
 /*
- * How to store an axis: what takes the fewer bits, as they are stored and as a
- * general coder may leave them, together.  Differences must save a bit, as
- * noise is better left as it is.
+ * Choose how to store an axis: the form with the smaller sum of the bits
+ * stored and the bits that a general-purpose coder may leave.  Differences
+ * must save more than one bit per cell, because noise is better left as it is.
  */
 static void
 decide_axis(CbDenseAxis *axis, const CbDenseRange *range, uint64_t cells, int fewest_planes)
@@ -106,9 +110,10 @@ decide_axis(CbDenseAxis *axis, const CbDenseRange *range, uint64_t cells, int fe
 }
 
 /*
- * Which lower feature's plane each feature's is XORed with, and whether it is
- * inverted: what leaves the fewest ones.  Of equally many, no parent, then
- * the lowest.
+ * For each feature, choose a parent, which is a lower feature, and whether to
+ * invert the plane.  The feature's plane is XORed with the parent's.  The
+ * choice leaves the fewest ones; ties prefer no parent, then the lowest
+ * feature.
  */
 static void
 decide_parents(CbDenseWriter *dense)
@@ -189,7 +194,7 @@ cb_dense_encode_header(CbWriter *writer)
 			*next++ = columns->parents[k];
 }
 
-/* What is stored for a coordinate. */
+/* Return the stored value of a coordinate. */
 static inline uint32_t
 axis_code(CbDenseAxis *axis, double value)
 {

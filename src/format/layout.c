@@ -1,6 +1,7 @@
 /*
  * layout.c
- *		The table of layouts, and what writing and reading have in common.
+ *		The table of layouts, and the parts of writing and reading that all
+ *		layouts share.
  */
 #include "format/layout.h"
 
@@ -31,7 +32,10 @@ cb_layout_at(size_t index)
 	return index < LAYOUTS ? layouts[index] : NULL;
 }
 
-/* Bisects, as size() grows with the cells but need not be linear in them. */
+/*
+ * Bisect, because size() grows with the number of cells but need not be
+ * linear.
+ */
 uint64_t
 cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes)
 {
@@ -51,8 +55,9 @@ cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes)
 }
 
 /*
- * The first position in a batch at which ids don't ascend, or the number of
- * cells if they do.  What comes before the batch is *previous, if not NULL.
+ * Return the first position in a batch at which the ids don't ascend, or the
+ * number of cells if they all ascend.  *previous is the id before the batch;
+ * NULL if the batch is the first.
  */
 static size_t
 find_descent(const CbBatch *batch, const uint32_t *previous)
@@ -62,7 +67,7 @@ find_descent(const CbBatch *batch, const uint32_t *previous)
 	if (batch->count > 0 && previous != NULL && batch->cell_id[0] <= *previous)
 		return 0;
 
-	/* Without a way out of the loop, so that compilers vectorize it. */
+	/* No early exit from this loop, so that compilers vectorize it. */
 	for (size_t i = 1; i < batch->count; i++)
 		descents |= batch->cell_id[i] <= batch->cell_id[i - 1];
 	if (descents)
@@ -83,7 +88,7 @@ void
 cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells,
 			   const CbExtent *extent)
 {
-	/* What dense keeps is large, and its own to start. */
+	/* The state of dense is large, and dense initializes it itself. */
 	memset(writer, 0, offsetof(CbWriter, dense));
 	writer->layout = layout;
 	writer->cells = cells;
@@ -109,7 +114,7 @@ check_ids_to_write(CbWriter *writer, const CbBatch *batch)
 	return true;
 }
 
-/* Go behind the cells of a batch. */
+/* Move past the cells of a batch. */
 static void
 advance_writer(CbWriter *writer, const CbBatch *batch)
 {

@@ -1,17 +1,17 @@
 /*
  * spt.c
- *		Layout spt: what the Spatial Profiling Toolbox serves at
- *		/cell-data-binary/, byte for byte.
+ *		Layout spt: byte for byte what SMProfiler (formerly Spatial Profiling
+ *		Toolbox, SPT) serves at /cell-data-binary/.
  *
- * The header is the number of cells and the extent, minimum x, maximum x,
- * minimum y, maximum y, as big-endian uint32.  A cell is cell_id, x, y as
- * big-endian uint32 and the phenotype mask as little-endian uint64.  Without
- * cells the payload is 20 zero bytes.
+ * The header is the number of cells, then minimum x, maximum x, minimum y and
+ * maximum y, as big-endian uint32.  A cell is cell_id, x and y as big-endian
+ * uint32 and the phenotypes as little-endian uint64.  A payload without cells
+ * is 20 zero bytes.
  *
  * The rule for coordinates is that of _zip_location_and_phenotype_data in
- * SPT's spatialprofilingtoolbox/db/accessors/cells.py: if the smallest x or
- * the smallest y is 1 or less, both axes move so that they start at 1, and
- * this before the truncation.
+ * SMProfiler's spatialprofilingtoolbox/db/accessors/cells.py: if the smallest
+ * x or the smallest y is 1 or less, shift both axes so that each starts at 1,
+ * and truncate after the shift.
  */
 #include "format/byteorder.h"
 #include "format/count.h"
@@ -21,7 +21,7 @@ enum
 {
 	SPT_HEADER = 20,
 	SPT_CELL = 20,
-	SPT_MASK = 12				/* where the mask stands in a cell */
+	SPT_MASK = 12				/* offset of the phenotypes in a cell */
 };
 
 static uint64_t
@@ -31,9 +31,9 @@ spt_size(uint64_t cells)
 }
 
 /*
- * A coordinate as it is stored, possibly too large for that.  The order of
- * the two operations is SPT's: it decides the last bit of the sum, and with
- * it where truncation goes.
+ * Compute the stored value of a coordinate, which may be too large to store.
+ * The order of the two operations is SMProfiler's; it decides the last bit of
+ * the sum, and so the result of the truncation.
  */
 static inline int64_t
 spt_coordinate(double value, double offset, double base)
@@ -58,7 +58,7 @@ spt_encode_header(CbWriter *writer)
 		writer->base = 1;
 	}
 
-	/* One that is too large is cut here, and refused by spt_encode. */
+	/* A value that is too large is cut here; spt_encode refuses its cell. */
 	cb_put_be32(header, (uint32_t) writer->cells);
 	cb_put_be32(header + 4, (uint32_t)
 				spt_coordinate(extent->min_x, writer->offset_x, writer->base));

@@ -1,7 +1,8 @@
 /*
  * collect.c
- *		The aggregates cell_collect_phenotypes and cell_collect_intensities: argument rules,
- *		and the calls that the executor makes for an aggregate.
+ *		The aggregates cell_collect_phenotypes and cell_collect_intensities:
+ *		the rules for their arguments, and their support functions.  The state
+ *		is in feature_records.c, and reading the result is in collected.c.
  */
 #include "arguments.h"
 #include "long/feature_records.h"
@@ -9,7 +10,7 @@
 #include "pack/cell_transfer.h"
 #include "utils/builtins.h"
 
-/* Arguments of the transition functions behind the state. */
+/* Arguments of the transition functions after the state. */
 enum
 {
 	CELL = 1,
@@ -18,14 +19,14 @@ enum
 	FEATURES
 };
 
-/* The state so far, or NULL before the first row. */
+/* Return the state in an argument, or NULL before the first row. */
 static inline FeatureRecords *
 state_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL : (FeatureRecords *) PG_GETARG_POINTER(arg);
 }
 
-/* The cell of a row, for an error message. */
+/* Name the cell of the current row, for an error message. */
 static const char *
 row_name(FunctionCallInfo fcinfo)
 {
@@ -35,8 +36,8 @@ row_name(FunctionCallInfo fcinfo)
 }
 
 /*
- * The record that a row belongs to, with the bit of its feature, which is noted
- * as seen.
+ * Return the record of the row's cell, and set *bit to the bit of the row's
+ * feature, which is marked as seen.
  */
 static pg_attribute_always_inline FeatureRecord *
 find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_values, int *bit)
@@ -52,7 +53,7 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 		RaiseNull("feature", row_name(fcinfo),
 				  "Leave such rows out with FILTER (WHERE feature IS NOT NULL).");
 	if (unlikely(PG_ARGISNULL(FEATURES)))
-		RaiseNull("features", row_name(fcinfo), "It is an array of the names of all features.");
+		RaiseNull("features", row_name(fcinfo), "Pass an array of the names of all features.");
 
 	features = FeatureListArgument(fcinfo, FEATURES);
 	if (unlikely(records == NULL))
@@ -81,10 +82,13 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 }
 
 /*
- * cell_collect_phenotypes_transfn(internal, cell text, feature text, positive boolean,
- *					  features text[]) -> internal
+ * cell_collect_phenotypes_transfn(internal, cell text, feature text,
+ *								positive boolean, features text[]) -> internal
  *
- * Not strict, so that a NULL is an error.
+ * Not strict, so that a NULL is an error.  Errors: 22004 for a NULL, 22P02 for
+ * an invalid cell, 22023 for a feature that is not in the list or for a second
+ * list, 21000 for a second row of a cell and feature, 54000 for too many
+ * cells, and those of FeatureListMake.
  */
 PG_FUNCTION_INFO_V1(cell_collect_phenotypes_transfn);
 Datum
@@ -96,17 +100,18 @@ cell_collect_phenotypes_transfn(PG_FUNCTION_ARGS)
 
 	if (unlikely(PG_ARGISNULL(VALUE)))
 		RaiseNull("positive", row_name(fcinfo),
-				  "Where it is to be negative, write coalesce(positive, false).");
+				  "Use coalesce(positive, false) to count a null as negative.");
 	record->set |= (uint64) PG_GETARG_BOOL(VALUE) << bit;
 	PG_RETURN_POINTER(records);
 }
 
 /*
  * cell_collect_intensities_transfn(internal, cell text, feature text,
- *							intensity double precision, features text[])
- *		-> internal
+ *								 intensity double precision,
+ *								 features text[]) -> internal
  *
- * Not strict: an intensity may be NULL.
+ * Not strict, because an intensity may be NULL.  Errors: those of
+ * cell_collect_phenotypes_transfn.
  */
 PG_FUNCTION_INFO_V1(cell_collect_intensities_transfn);
 Datum
@@ -144,7 +149,7 @@ cell_collect_combinefn(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(records);
 	}
-	/* The other one is gone after this call, so even a first one is copied. */
+	/* Copy even the first state, because other is released after this call. */
 	if (records == NULL)
 		records = FeatureRecordsCreate(aggcontext, other->features->array, other->values > 0);
 	FeatureRecordsCheckList(records, other->features);
@@ -155,8 +160,9 @@ cell_collect_combinefn(PG_FUNCTION_ARGS)
 /*
  * cell_collect_serialfn(internal) -> bytea; strict
  *
- * The list of features, whether there are values, and the records: what is known
- * of their order shows again when they are merged.
+ * Returns the list of features, whether there are values, and the records.
+ * What the state knows of their order is not included, because merging the
+ * records finds it again.
  */
 PG_FUNCTION_INFO_V1(cell_collect_serialfn);
 Datum
@@ -204,7 +210,7 @@ cell_collect_deserialfn(PG_FUNCTION_ARGS)
 	memcpy(VARDATA(features), pq_getmsgbytes(&bytes, size), size);
 	records = FeatureRecordsCreate(CurrentMemoryContext, features, pq_getmsgbyte(&bytes));
 
-	/* They are only read, from bytes that outlive them. */
+	/* The records are only read, and the bytes outlive them. */
 	size = bytes.len - bytes.cursor;
 	records->count = records->capacity = size / records->width;
 	records->buffer = (char *) pq_getmsgbytes(&bytes, size) - VARHDRSZ;
@@ -214,8 +220,8 @@ cell_collect_deserialfn(PG_FUNCTION_ARGS)
 /*
  * cell_collect_finalfn(internal) -> bytea; NULL without rows
  *
- * It turns the state into the result, hence FINALFUNC_MODIFY = READ_WRITE, and
- * may be called again: see cell_pack_finalfn.
+ * This turns the state into the result, hence FINALFUNC_MODIFY = READ_WRITE.
+ * It may be called again for the same state: see cell_pack_finalfn.
  */
 PG_FUNCTION_INFO_V1(cell_collect_finalfn);
 Datum

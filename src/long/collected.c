@@ -1,8 +1,10 @@
 /*
  * collected.c
- *		cell_collected_phenotypes and cell_collected_intensities: what was collected of one cell.
+ *		cell_collected_phenotypes and cell_collected_intensities: one cell of
+ *		the result of the aggregates in collect.c.
  *
- * For each row of a query, so the value is not looked at as a whole.
+ * A query calls them for each row, so they do not validate the value as a
+ * whole.
  */
 #include "compat.h"
 
@@ -14,13 +16,16 @@
 /* The value of the argument collected. */
 typedef struct Collected
 {
-	uint32		values;			/* of a cell */
+	uint32		values;			/* per cell */
 	Size		width;			/* of a cell, in bytes */
 	uint64		count;
 	const uint8 *cells;
 } Collected;
 
-/* The bytes are not what the aggregates collect, for the reason in the detail. */
+/*
+ * Raise 22P03: the bytes are not the result of the aggregate, for the reason
+ * in detail.
+ */
 pg_noreturn static void
 raise_invalid(const char *detail)
 {
@@ -32,7 +37,10 @@ raise_invalid(const char *detail)
 					 "cell_collected_intensities that of cell_collect_intensities.")));
 }
 
-/* An error, 22P03, unless the value has the form that the aggregate gives it. */
+/*
+ * Read the header of the argument collected.  Errors: 22P03 unless the value
+ * has the form of the aggregate's result.
+ */
 static inline Collected
 open_collected(FunctionCallInfo fcinfo, const bool with_values)
 {
@@ -43,12 +51,12 @@ open_collected(FunctionCallInfo fcinfo, const bool with_values)
 
 	collected.values = likely(size >= FEATURE_RESULT_HEADER) ? cb_get_le32(start) : 0;
 	if (unlikely(collected.values > CB_FEATURES || (collected.values > 0) != with_values))
-		raise_invalid(psprintf("There are %u values for a cell, and %s.", collected.values,
-							   with_values ? "must be from 1 to 64" : "must be none"));
+		raise_invalid(psprintf("The number of values for a cell is %u, but it must be %s.",
+							   collected.values, with_values ? "from 1 to 64" : "0"));
 	collected.width = FEATURE_RESULT_CELL(collected.values);
 	if (unlikely(size < FEATURE_RESULT_HEADER ||
 				 (size - FEATURE_RESULT_HEADER) % collected.width != 0))
-		raise_invalid(psprintf("The size is %zu bytes, and must be %zu and a multiple of %zu.",
+		raise_invalid(psprintf("The size is %zu bytes, but it must be %zu plus a multiple of %zu.",
 							   size, FEATURE_RESULT_HEADER, collected.width));
 	collected.count = (size - FEATURE_RESULT_HEADER) / collected.width;
 	collected.cells = start + FEATURE_RESULT_HEADER;
@@ -56,8 +64,8 @@ open_collected(FunctionCallInfo fcinfo, const bool with_values)
 }
 
 /*
- * The cell with the id of the argument cell_id, or NULL.  It is where it is if
- * ids have no gaps; otherwise the search halves what is left.
+ * Return the cell with this id, or NULL.  If ids have no gaps, the first place
+ * examined has the cell; otherwise this is a binary search.
  */
 static inline const uint8 *
 find_cell(const Collected *collected, int64 cell_id)
@@ -84,7 +92,12 @@ find_cell(const Collected *collected, int64 cell_id)
 	return NULL;
 }
 
-/* cell_collected_phenotypes(collected bytea, cell_id bigint) -> bigint; strict */
+/*
+ * cell_collected_phenotypes(collected bytea, cell_id bigint) -> bigint; strict
+ *
+ * Returns the phenotypes of a cell, or NULL for an unknown cell_id.  Errors:
+ * 22P03.
+ */
 PG_FUNCTION_INFO_V1(cell_collected_phenotypes);
 Datum
 cell_collected_phenotypes(PG_FUNCTION_ARGS)
@@ -98,9 +111,11 @@ cell_collected_phenotypes(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_collected_intensities(collected bytea, cell_id bigint) -> double precision[]; strict
+ * cell_collected_intensities(collected bytea, cell_id bigint)
+ *		-> double precision[]; strict
  *
- * NULL for a cell that has none.
+ * Returns the intensities of a cell, or NULL if the cell is unknown or has
+ * none.  Errors: 22P03.
  */
 PG_FUNCTION_INFO_V1(cell_collected_intensities);
 Datum

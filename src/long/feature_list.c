@@ -9,7 +9,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 
-/* Take over the names of an array. */
+/* Set the names of a list from an array. */
 static void
 set_names(FeatureList *list, ArrayType *array)
 {
@@ -47,7 +47,7 @@ FeatureListMake(const struct varlena *array)
 
 	list->number = ++lists;
 
-	/* With the longer header, which an array needs to be aligned. */
+	/* Copy with the 4-byte header, because an array must be aligned. */
 	list->array = palloc(VARHDRSZ + length);
 	SET_VARSIZE(list->array, VARHDRSZ + length);
 	memcpy(VARDATA(list->array), VARDATA_ANY(array), length);
@@ -71,7 +71,10 @@ FeatureListIsOf(const FeatureList *list, const struct varlena *array)
 		memcmp(VARDATA_ANY(array), VARDATA_ANY(list->array), VARSIZE_ANY_EXHDR(array)) == 0;
 }
 
-/* Whether an argument of an aggregate's transition function is a constant. */
+/*
+ * Return whether an argument of an aggregate's transition function is a
+ * constant.
+ */
 static bool
 is_constant_argument(FunctionCallInfo fcinfo, int arg)
 {

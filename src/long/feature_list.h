@@ -13,16 +13,19 @@
 typedef struct FeatureList
 {
 	bytea	   *array;			/* the argument's bytes */
-	uint64		number;			/* no other list that was made has it */
-	bool		is_constant;	/* the same for all rows, as the query says */
+	uint64		number;			/* unique to this list in the process */
+	bool		is_constant;	/* the query has a constant here, so all rows
+								 * have the same list */
 	int			count;
 	uint64		all;			/* the bits of all features */
 	const char *name[CB_FEATURES];
-	int			length[CB_FEATURES];	/* of the name; -1 behind the last one */
+	int			length[CB_FEATURES];	/* of the name; -1 after the last
+										 * one */
 
 	/*
-	 * Rows of a cell mostly come in the same order as those of the cell before:
-	 * the bit that came after a bit is tried first.
+	 * The rows of a cell mostly come in the same order as those of the
+	 * previous cell.  Therefore the bit that followed the last bit before is
+	 * tried first.
 	 */
 	uint8		after[CB_FEATURES + 1];
 	uint8		last;			/* the bit found last; CB_FEATURES before the
@@ -30,22 +33,28 @@ typedef struct FeatureList
 } FeatureList;
 
 /*
- * A list from the bytes of a text[], copied into the current context.  Errors:
- * 54023 for more than CB_FEATURES names, 2202E for several dimensions, 22004
- * for a NULL, 22023 for a name that comes twice.
+ * Make a list from the bytes of a text[], which are copied into the current
+ * memory context.  Errors: 54023 for more than CB_FEATURES names, 2202E for
+ * more than one dimension, 22004 for a NULL, 22023 for a repeated name.
  */
 extern FeatureList *FeatureListMake(const struct varlena *array);
 
-/* Whether a list is of an array with the same bytes, and so the same names. */
+/* Return whether a list was made from an array with the same bytes. */
 extern bool FeatureListIsOf(const FeatureList *list, const struct varlena *array);
 
-/* The list that an argument is, which must not be NULL; made once for equal ones. */
+/*
+ * Return the list in an argument, which must not be NULL.  The list is cached
+ * in the function's memory context, and made again when the argument changes.
+ */
 extern FeatureList *FeatureListArgument(FunctionCallInfo fcinfo, int arg);
 
-/* The bit of a name that is not the expected one; -1 if it is none. */
+/*
+ * Return the bit of a name that is not the expected one, or -1 for an unknown
+ * name.
+ */
 extern int	FeatureListSearch(FeatureList *list, const char *name, int length);
 
-/* The bit of a name; -1 if it is none. */
+/* Return the bit of a name, or -1 for an unknown name. */
 static inline int
 FeatureListBit(FeatureList *list, const text *name)
 {

@@ -1,6 +1,7 @@
 /*
  * feature_records.c
- *		Growing, joining and finishing what is collected of cells.
+ *		Growing, joining and finishing the records of the cells that an
+ *		aggregate collects.
  */
 #include "long/feature_records.h"
 
@@ -11,10 +12,13 @@
 #include "pack/radix_sort.h"
 #include "limit.h"
 
-/* A new state's buffer has few, as there may be a state for each of many groups. */
+/*
+ * The number of records in a new state's buffer.  It is small because each of
+ * many groups may have a state.
+ */
 #define FIRST_RECORDS 12
 
-/* Records between two looks for interrupts. */
+/* Records between two checks for interrupts. */
 #define RECORDS_PER_CHECK 65536
 
 StaticAssertDecl(FEATURE_RESULT_CELL(0) < sizeof(FeatureRecord) &&
@@ -38,7 +42,7 @@ FeatureRecordsCreate(MemoryContext context, const struct varlena *features, bool
 	return records;
 }
 
-/* The name of a cell, for an error message. */
+/* Name a cell, for an error message. */
 static const char *
 cell_name(uint32 cell_id)
 {
@@ -61,7 +65,7 @@ RaiseFeatureTwice(const FeatureList *features, int bit, const char *cell)
 			(errcode(ERRCODE_CARDINALITY_VIOLATION),
 			 errmsg("%s has more than one row for feature \"%.*s\"", cell,
 					features->length[bit], features->name[bit]),
-			 errhint("Group the rows by sample, and remove repeated ones.")));
+			 errhint("Group the rows by sample, and remove repeated rows.")));
 }
 
 static int
@@ -93,7 +97,7 @@ sort_records(FeatureRecords *records)
 	records->ascending = true;
 }
 
-/* Add what a record has to another one of the same cell. */
+/* Add the features of a record to another record of the same cell. */
 static void
 join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecord *from)
 {
@@ -113,7 +117,7 @@ join_record(const FeatureRecords *records, FeatureRecord *to, const FeatureRecor
 				   FeatureRecordValues(from) + i * sizeof(float8), sizeof(float8));
 }
 
-/* The cells that the result can have. */
+/* Return the largest number of cells that the result can have. */
 static uint64
 max_cells(const FeatureRecords *records)
 {
@@ -152,15 +156,15 @@ FeatureRecordsJoin(FeatureRecords *records)
 		}
 	}
 	records->count = count;
-	/* The last record is not that of the last row any more. */
+	/* The last record may no longer be that of the last row. */
 	records->cell_length = -1;
 	if (count > max_count)
 		raise_too_large(max_count);
 }
 
 /*
- * Where joining has halved the records the buffer is not enlarged: it has, at
- * most, four times as many records as there are cells.
+ * The buffer is not enlarged if joining has halved the records.  So it has
+ * room for at most four times as many records as there are cells.
  */
 void
 FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
@@ -175,14 +179,14 @@ FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
 
 	records->capacity = Max(2 * records->capacity, records->count + more);
 	size = VARHDRSZ + records->capacity * records->width;
-	/* More than 32 bits can address, where they are all that there are. */
+	/* On a 32-bit machine, this can be more than a process can address. */
 	if (size > MaxAllocHugeSize)
 		raise_too_large(max_cells(records));
 	records->buffer = repalloc_huge(records->buffer, size);
 	AdviseHugePages(records->buffer, size);
 }
 
-/* A further record, whose contents are left to the caller. */
+/* Add a record; the caller sets its contents. */
 static FeatureRecord *
 add_record(FeatureRecords *records, uint32 cell_id)
 {
@@ -201,7 +205,7 @@ add_record(FeatureRecords *records, uint32 cell_id)
 	return record;
 }
 
-/* A cell_id in decimal digits, as it is written without leading zeros. */
+/* Parse a cell_id in decimal digits without leading zeros.  Errors: 22P02. */
 static uint32
 parse_cell_id(const char *text, int length)
 {
@@ -249,7 +253,7 @@ FeatureRecordsMerge(FeatureRecords *records, const FeatureRecords *other)
 	records->cell_length = -1;
 }
 
-/* Write a cell where it stands, or before. */
+/* Write a cell of the result at the address of its record or before it. */
 static uint8 *
 put_cell(uint8 *to, const FeatureRecords *records, const FeatureRecord *from)
 {

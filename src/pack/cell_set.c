@@ -1,6 +1,7 @@
 /*
  * cell_set.c
  *		Growing, merging, sorting and encoding the cells of one payload.
+ *		Sending a set to another process is in cell_transfer.c.
  */
 #include "pack/cell_set.h"
 
@@ -13,12 +14,15 @@
 #include "pack/radix_sort.h"
 #include "limit.h"
 
-/* A new set's buffer.  Small, as there may be a set for each of many groups. */
+/*
+ * The size of a new set's buffer.  It is small because each of many groups may
+ * have a set.
+ */
 #define FIRST_BUFFER_SIZE 256
 
 #define CONTEXT_NAME "cell_binary cell sets"
 
-/* Assert what every function here leaves behind. */
+/* Assert what every function here must leave true. */
 static void
 check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 {
@@ -33,9 +37,10 @@ check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 }
 
 /*
- * The context for the sets of an aggregate, made when its first set is.  It
- * is looked up by name among the children, because it vanishes whenever the
- * executor resets the aggregate's context, and a pointer would dangle.
+ * Return the memory context for the sets of an aggregate; create it for the
+ * first set.  The context is looked up by name among the children because it
+ * vanishes whenever the executor resets the aggregate's context, and a stored
+ * pointer would dangle.
  */
 static MemoryContext
 cell_set_context(MemoryContext aggcontext)
@@ -46,7 +51,7 @@ cell_set_context(MemoryContext aggcontext)
 	return AllocSetContextCreate(aggcontext, CONTEXT_NAME, ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Set the width of a record, and with it how many the buffer can take. */
+/* Set the width of a record, and from it the capacity of the buffer. */
 static void
 set_width(CellSet *set)
 {
@@ -54,7 +59,7 @@ set_width(CellSet *set)
 	set->capacity = Min((set->size - CellSetHeaderRoom(set->layout)) / set->width, set->max_count);
 }
 
-/* Give the set a buffer of that size. */
+/* Set the buffer of a set. */
 static void
 set_buffer(CellSet *set, char *buffer, Size size)
 {
@@ -65,9 +70,9 @@ set_buffer(CellSet *set, char *buffer, Size size)
 }
 
 /*
- * A set of records.  Ids are stored from the beginning where the payload's
- * cells would otherwise be larger than the records, and it could not be made
- * in their place.
+ * Create a set of records.  Ids are stored from the beginning if the payload's
+ * cells would otherwise be larger than the records, because then the payload
+ * could not be made in place.
  */
 static CellSet *
 create_set(MemoryContext aggcontext, const CbLayout *layout, uint32 body, uint64 max_count,
@@ -121,8 +126,9 @@ CellSetCreateLike(MemoryContext aggcontext, const CellSet *other)
 }
 
 /*
- * The size of a buffer that has so many bytes: a power of two, as small chunks
- * of a memory context are; a large one fills its mapping.
+ * Return the size of a buffer for this many bytes: a power of two for the
+ * small chunks of a memory context; for a large chunk, a size that fills its
+ * mapping.
  */
 static Size
 buffer_size(Size bytes)
@@ -132,18 +138,22 @@ buffer_size(Size bytes)
 	return pg_nextpower2_64(bytes + LARGE_CHUNK_OVERHEAD) - LARGE_CHUNK_OVERHEAD;
 }
 
-/* A payload in a layout would be too large; fact begins the detail. */
+/*
+ * Raise 54000: a payload in a layout would be too large; the detail begins
+ * with fact.
+ */
 pg_noreturn static void
 raise_layout_too_large(const CbLayout *layout, const char *fact)
 {
 	RaiseTooLarge(psprintf("payload in layout \"%s\"", layout->name), fact,
 				  layout->needs_extent ?
 				  "Pack the sample in parts, for example by tiles or by ranges of cell_id, and in "
-				  "another layout: this one shifts the coordinates of each part by itself." :
+				  "another layout, because this one shifts the coordinates of each part "
+				  "separately." :
 				  "Pack the sample in parts, for example by tiles or by ranges of cell_id.");
 }
 
-/* Never larger than the largest payload needs. */
+/* The buffer never grows larger than the largest payload needs. */
 void
 CellSetGrow(CellSet *set, uint64 more)
 {
@@ -170,7 +180,7 @@ CellSetGrow(CellSet *set, uint64 more)
 	check_invariants(set);
 }
 
-/* Copy a record without an id to one with it. */
+/* Copy a record without an id to a record with an id. */
 static void
 spread_record(char *to, const char *from, uint32 from_width, uint32 cell_id)
 {
@@ -178,7 +188,10 @@ spread_record(char *to, const char *from, uint32 from_width, uint32 cell_id)
 	memcpy(to, &cell_id, ID_SIZE);
 }
 
-/* From the last record on, so that none is overwritten before it has moved. */
+/*
+ * Start at the last record, so that no record is overwritten before it has
+ * moved.
+ */
 void
 CellSetStoreIds(CellSet *set)
 {
@@ -200,7 +213,10 @@ CellSetStoreIds(CellSet *set)
 					  old_width, set->first_id + i);
 	}
 
-	/* Of numbers in sequence, the first and last differ in the highest bit. */
+	/*
+	 * In a range of consecutive numbers, the first and the last differ in the
+	 * highest differing bit.
+	 */
 	set->last_id = set->first_id + (int64) set->count - 1;
 	set->differing_bits = set->first_id ^ (uint32) set->last_id;
 	check_invariants(set);
@@ -212,17 +228,17 @@ RaiseMixedChannels(uint32 first, uint32 other)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("all rows of a payload must have the same number of intensities"),
-			 errdetail("There are rows with %u and with %u.", first, other)));
+			 errdetail("There are rows with %u and rows with %u.", first, other)));
 }
 
-/* The id of the last record; -1 if there is none. */
+/* Return the id of the last record; -1 if there is none. */
 static int64
 last_id(const CellSet *set)
 {
 	return set->stores_ids ? set->last_id : set->first_id + (int64) set->count - 1;
 }
 
-/* Copy records of another set behind the last one. */
+/* Copy records of another set after the last record. */
 static void
 append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
 {
@@ -287,8 +303,8 @@ CellSetMerge(CellSet *set, const CellSet *other)
 }
 
 /*
- * Copy the cells from first on into a batch.  To be inlined where width and
- * the flags are constants.
+ * Copy the cells from first on into a batch.  Inline this where the flags are
+ * constants.
  */
 static pg_attribute_always_inline void
 load_records(const CellSet *set, uint64 first, CbBatch *batch,
@@ -347,8 +363,8 @@ CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch)
 }
 
 /*
- * Make the payload of layout compact, whose cells are the records without
- * their ids: in place, and nothing is to be done if there are none.
+ * Make the payload of layout compact in place.  Its cells are the records
+ * without their ids; if no ids are stored, only the header is written.
  */
 static bytea *
 strip_ids(CellSet *set)
@@ -376,8 +392,8 @@ strip_ids(CellSet *set)
 }
 
 /*
- * Make the payload of intensities, which is the records with their ids
- * big-endian: in place.
+ * Make the payload of intensities in place.  It is the records, with their ids
+ * in big-endian order.
  */
 static bytea *
 turn_ids(CellSet *set)
@@ -402,8 +418,9 @@ turn_ids(CellSet *set)
 }
 
 /*
- * Encode the cells.  In place, a batch is read before it is overwritten, and
- * as the payload's cells are not larger than the records, it is the only one.
+ * Encode the cells.  When this works in place, each batch is read before it is
+ * overwritten: a payload's cell is never larger than a record, so writing a
+ * batch cannot reach a batch that is not yet read.
  */
 static bytea *
 encode_set(CellSet *set, bool in_place)

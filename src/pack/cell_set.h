@@ -3,12 +3,12 @@
  *		The cells of one payload while they are collected: the state of the
  *		aggregates cell_pack and cell_pack_intensities.
  *
- * Cells stand in one growable buffer, as records.  A record is a cell of
- * layout compact; or, for a layout that takes untruncated positions, a
- * Centroid; or a byte for each channel, the intensities of a cell.  It is
- * preceded by the cell's id where that is needed: while ids are those of the
- * row before plus one, as they come from a table in the order of its key, the
- * first one tells all.
+ * The cells are records in one buffer that grows.  A record is one of: a cell
+ * of layout compact; a Centroid, for a layout that takes untruncated
+ * coordinates; the intensities of a cell, one byte for each channel.  If
+ * needed, the cell's id is stored before the record.  It is not needed while
+ * each id is the id of the previous row plus one, as when a table is read in
+ * the order of its key; then first_id determines all ids.
  */
 #ifndef CELL_BINARY_CELL_SET_H
 #define CELL_BINARY_CELL_SET_H
@@ -19,7 +19,7 @@
 #include "format/layout.h"
 #include "pack/record_trim.h"
 
-/* A cell with an untruncated position. */
+/* A cell with untruncated coordinates. */
 typedef struct Centroid
 {
 	double		x;
@@ -35,65 +35,66 @@ typedef struct CellSet
 	bool		has_ids;
 	bool		has_fractions;	/* records are Centroids */
 	bool		stores_ids;		/* records start with their ids */
-	bool		ascending;		/* so far ids came strictly ascending */
+	bool		ascending;		/* ids were strictly ascending so far */
 	bool		is_finished;	/* the buffer has become the result */
 	bool		is_trimmed;		/* records are trimmed */
-	uint32		body;			/* bytes of a record behind its id */
+	uint32		body;			/* bytes of a record after its id */
 	uint32		width;			/* of a record */
 	uint32		first_id;		/* of the first record */
-	int64		last_id;		/* of the last one, if ids are stored; -1
+	int64		last_id;		/* id of the last record, if ids are stored; -1
 								 * before the first */
-	uint32		differing_bits; /* the highest one is the highest bit in which
-								 * stored ids differ */
+	uint32		differing_bits; /* its highest set bit is the highest bit in
+								 * which stored ids differ */
 	CbExtent	extent;			/* of the cells, if the layout needs it */
 	uint64		count;
 	uint64		capacity;
 	uint64		max_count;		/* that fit into a payload */
 	Size		size;			/* of the buffer */
-	char	   *buffer;			/* room for a bytea's and the layout's header,
-								 * then the records */
+	char	   *buffer;			/* room for the headers of the bytea and the
+								 * layout, then the records */
 	char	   *records;
 	RecordTrim	trim;
 } CellSet;
 
 /*
- * Start a set of cells for a payload in that layout.  It is allocated in a
- * child of the aggregate's context: one for all groups.
+ * Create a set of cells for a payload in this layout.  It is allocated in a
+ * child of the aggregate's memory context, which all groups share.
  */
 extern CellSet *CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
 							  bool has_ids, bool has_fractions);
 
-/* The same for the intensities of cells in so many channels. */
+/* Create a set for the intensities of cells in this number of channels. */
 extern CellSet *CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels);
 
-/* The same for cells that are to be merged with those of another set. */
+/* Create a set to merge the cells of another set into. */
 extern CellSet *CellSetCreateLike(MemoryContext aggcontext, const CellSet *other);
 
-/* Make room for so many more records, or report that they don't fit. */
+/* Make room for this many more records.  Errors: 54000 if they don't fit. */
 extern void CellSetGrow(CellSet *set, uint64 more);
 
-/* Start to store ids, as they don't follow from the first any longer. */
+/* Start to store ids, because first_id no longer determines them. */
 extern void CellSetStoreIds(CellSet *set);
 
 /* Raise 22023: the arrays of intensities of a payload have different lengths. */
 pg_noreturn extern void RaiseMixedChannels(uint32 first, uint32 other);
 
-/* Add all cells of another set, which is left as it is. */
+/* Add all cells of another set, which is not changed. */
 extern void CellSetMerge(CellSet *set, const CellSet *other);
 
 /*
- * The payload.  Where it is one cell after another it is made in the set's own
- * buffer, so that cells cannot be added any more; otherwise it is allocated in
- * the current context.
+ * Return the payload.  If the payload is one cell after another, it is made in
+ * the set's own buffer, and no cells can be added afterwards.  Otherwise it is
+ * allocated in the current memory context.
  */
 extern bytea *CellSetPayload(CellSet *set);
 
-/* Copy up to CB_BATCH cells, from first on, into a batch. */
+/* Copy up to CB_BATCH cells, starting at first, into a batch. */
 extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);
 
 /*
- * Bytes before the records.  As many as before a payload's cells, so that the
- * payload can be built where the records are.
+ * Return the bytes before the records.  They equal the bytes before a
+ * payload's cells, so that the payload can be built in the place of the
+ * records.
  */
 static inline Size
 CellSetHeaderRoom(const CbLayout *layout)
@@ -101,14 +102,14 @@ CellSetHeaderRoom(const CbLayout *layout)
 	return VARHDRSZ + (layout != NULL && layout->cell_size > 0 ? layout->header_size : 0);
 }
 
-/* Bytes of a record that is not trimmed. */
+/* Return the bytes of a record that is not trimmed. */
 static inline uint32
 CellSetRecordWidth(const CellSet *set)
 {
 	return set->body + (set->stores_ids ? ID_SIZE : 0);
 }
 
-/* The address of a further record of the set's width. */
+/* Add a record of the set's width, and return its address. */
 static inline uint8 *
 CellSetNext(CellSet *set)
 {
@@ -117,7 +118,10 @@ CellSetNext(CellSet *set)
 	return (uint8 *) set->records + set->width * set->count++;
 }
 
-/* The address of a further record, behind its id if that is stored. */
+/*
+ * Add a record with its id, if ids are stored, and return the address after
+ * the id.
+ */
 static inline uint8 *
 CellSetNextWithId(CellSet *set, uint32 cell_id)
 {
@@ -135,14 +139,17 @@ CellSetNextWithId(CellSet *set, uint32 cell_id)
 
 	record = CellSetNext(set);
 	memcpy(record, &cell_id, sizeof(cell_id));
-	/* Without a branch: in random order it would be mispredicted. */
+	/*
+	 * Not a branch, because it would be mispredicted if ids come in random
+	 * order.
+	 */
 	set->ascending &= cell_id > set->last_id;
 	set->last_id = cell_id;
 	set->differing_bits |= cell_id ^ set->first_id;
 	return record + sizeof(cell_id);
 }
 
-/* Write a cell with an untruncated position where a record is to have it. */
+/* Write a cell with untruncated coordinates as a record. */
 static inline void
 CellSetPutCentroid(uint8 *record, double x, double y, uint64 phenotypes)
 {

@@ -1,9 +1,11 @@
 /*
  * cell_transfer.c
- *		A set of cells as bytes, for another process of the same server.
+ *		Converting a set of cells to bytes for another process of the same
+ *		server, and back.
  *
- * A parallel worker's cells are copied several times on their way to the
- * leader, into memory that is new to it.  So their records are trimmed.
+ * The cells of a parallel worker are copied several times on the way to the
+ * leader, each time into memory that is new to the process.  Therefore their
+ * records are trimmed.
  */
 #include "pack/cell_transfer.h"
 
@@ -12,23 +14,24 @@
 #include "utils/memutils.h"
 
 /*
- * What comes behind the records: the layout's name, which is empty for
+ * The fields after the records: the layout's name, which is empty for
  * intensities; has_ids, has_fractions, stores_ids, ascending; body, first_id,
- * differing_bits, last_id, count; the extent; and how the records are trimmed.
+ * differing_bits, last_id, count; the extent; and the trim of the records.
  */
 #define TRAILER_NAME 16
 #define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 3 * 4 + 2 * 8 + 4 * 8 + 3 * 4 + 4 * 1)
 
 /*
- * The bytes go to the leader in a row, which must not be larger than a chunk of
- * memory either: what is left for its header and what groups the cells.
+ * The bytes go to the leader in a row, and a row, too, must not be larger than
+ * a chunk of memory.  This is the reserve for the row's header and the
+ * grouping columns.
  */
 #define ROW_RESERVE 4096
 
-/* Expanding reads so far behind a trimmed record. */
+/* Expanding may read this far past the last trimmed record. */
 StaticAssertDecl(TRAILER_SIZE >= sizeof(uint64), "expanding would read too far");
 
-/* Whether records are trimmed on their way: those of compact cells. */
+/* Return whether records can be trimmed: only those of compact cells. */
 static bool
 can_be_trimmed(const CellSet *set)
 {
@@ -36,9 +39,10 @@ can_be_trimmed(const CellSet *set)
 }
 
 /*
- * Trim the records where they are.  A trimmed record, and what is written behind
- * it, does not end behind the record it is made from, so that the following one
- * is still there; and a batch is loaded before it is overwritten.
+ * Trim the records in place.  A trimmed record, including the bytes written
+ * past its end, does not end after the record that it is made from, so that
+ * the next record is still intact.  Each batch is loaded before it is
+ * overwritten.
  */
 static void
 trim_records(CellSet *set)
@@ -70,7 +74,8 @@ RaisePartialTooLarge(uint64 cells, uint64 max_cells)
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("parallel worker has too many cells of one payload"),
-			 errdetail("It collected " UINT64_FORMAT " cells, and can hand over " UINT64_FORMAT ".",
+			 errdetail("The worker collected " UINT64_FORMAT " cells, but can hand over only "
+					   UINT64_FORMAT ".",
 					   cells, max_cells),
 			 errhint("Set \"max_parallel_workers_per_gather\" to 0 for this query.")));
 }

@@ -1,6 +1,7 @@
 /*
  * cell_transfer.h
- *		A set of cells as bytes, for another process of the same server.
+ *		Converting a set of cells to bytes for another process of the same
+ *		server, and back.
  */
 #ifndef CELL_BINARY_CELL_TRANSFER_H
 #define CELL_BINARY_CELL_TRANSFER_H
@@ -8,8 +9,8 @@
 #include "pack/cell_set.h"
 
 /*
- * The bytes: they are the set's own buffer, so that cells cannot be added any
- * more; asked for again, they are the same.
+ * Return the set as bytes.  They are in the set's own buffer, so no cells can
+ * be added afterwards.  A second call returns the same bytes.
  */
 extern bytea *CellSetSerialize(CellSet *set);
 
@@ -17,9 +18,9 @@ extern bytea *CellSetSerialize(CellSet *set);
 pg_noreturn extern void RaisePartialTooLarge(uint64 cells, uint64 max_cells);
 
 /*
- * The set that comes back is to be merged into another one.  It lives in the
- * current context, and its records are those in the bytes: both only as long
- * as the bytes do.
+ * Return a set that can only be merged into another one.  It is allocated in
+ * the current memory context.  Its records point into bytes, so it is valid
+ * only as long as bytes is.
  */
 extern CellSet *CellSetDeserialize(const bytea *bytes);
 

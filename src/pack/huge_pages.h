@@ -1,6 +1,6 @@
 /*
  * huge_pages.h
- *		Large allocations with fewer page faults.
+ *		Requesting huge pages for large allocations, for fewer page faults.
  */
 #ifndef CELL_BINARY_HUGE_PAGES_H
 #define CELL_BINARY_HUGE_PAGES_H
@@ -12,28 +12,31 @@
 
 #include "settings.h"
 
-/* What a size must be for huge pages (2 MB on most machines) to pay. */
+/* The size from which huge pages (2 MB on most machines) pay off. */
 #define HUGE_PAGES_SIZE ((Size) 4 * 1024 * 1024)
 
 /*
- * Bytes that memory context and malloc put around a large chunk, generously.
- * A chunk that is so much smaller than a power of two fills its mapping.
+ * An upper limit on the bytes that a memory context and malloc add to a large
+ * chunk.  A chunk that is this much smaller than a power of two fills its
+ * mapping.
  */
 #define LARGE_CHUNK_OVERHEAD 256
 
 /*
- * Ask for huge pages under a chunk of memory that is not yet written to, if
+ * Request huge pages for a chunk of memory that was not written yet, if
  * cell_binary.huge_pages is on.  Filling 80 MB in pages of 4 kB takes 20,000
- * page faults, a tenth of the time of packing 5 million cells.  It is a wish:
- * nothing is lost where the system has no huge pages or none to spare.
+ * page faults, which is a tenth of the time to pack 5 million cells.  The
+ * request is only advice: nothing is lost if the system has no huge pages or
+ * none to spare.
  *
- * The setting is there because it can be a loss in a virtual machine that
- * hands free memory back to its host (by a balloon with free page reporting):
- * after some seconds, a huge page costs more to get back than small ones do.
+ * The setting exists because huge pages can cost time in a virtual machine
+ * that returns free memory to its host (by a balloon with free page
+ * reporting): after some seconds, getting a huge page back costs more than
+ * getting small pages back.
  *
- * The whole mapping must be advised, from the page that malloc's header is
- * in to the last one: otherwise the kernel divides it, and growing the chunk
- * copies it instead of moving its pages.
+ * The whole mapping must be advised, from the page that contains malloc's
+ * header to the last page.  Otherwise the kernel divides the mapping, and
+ * growing the chunk copies it instead of moving its pages.
  */
 static inline void
 AdviseHugePages(void *chunk, Size size)

@@ -1,8 +1,8 @@
 /*
  * pack.c
- *		The aggregate cell_pack: argument rules, and the calls that the
- *		executor makes for an aggregate.  All but the transition functions are
- *		those of cell_pack_intensities, too.
+ *		The aggregate cell_pack: the rules for its arguments, and its support
+ *		functions.  cell_pack_intensities shares all of them except the
+ *		transition function, which is in smprofiler/intensities.c.
  */
 #include "arguments.h"
 #include "common/shortest_dec.h"
@@ -10,7 +10,7 @@
 #include "pack/cell_transfer.h"
 
 /*
- * Arguments of the transition functions behind the state:
+ * Arguments of the transition functions after the state:
  *
  *	x, y, phenotypes
  *	cell_id, x, y, phenotypes
@@ -23,7 +23,7 @@ enum
 	ARGS_WITH_LAYOUT = 6
 };
 
-/* The state so far, or NULL before the first row. */
+/* Return the state so far, or NULL before the first row. */
 static inline CellSet *
 current_set(FunctionCallInfo fcinfo)
 {
@@ -31,8 +31,8 @@ current_set(FunctionCallInfo fcinfo)
 }
 
 /*
- * The first row's set.  Where the coordinates can have fractions, the layout
- * decides whether they are kept.
+ * Create the set for the first row.  If the coordinates can have fractions,
+ * the layout decides whether the set keeps them.
  */
 static CellSet *
 create_set(FunctionCallInfo fcinfo, bool fractions)
@@ -49,7 +49,7 @@ create_set(FunctionCallInfo fcinfo, bool fractions)
 						 fractions && layout->takes_fractions);
 }
 
-/* Which row is the current one, for an error message. */
+/* Name the current row, for an error message. */
 static const char *
 row_name(FunctionCallInfo fcinfo)
 {
@@ -60,7 +60,7 @@ row_name(FunctionCallInfo fcinfo)
 	return psprintf("row " UINT64_FORMAT, (set ? set->count : 0) + 1);
 }
 
-/* Refuse a row in which an argument is NULL. */
+/* Raise 22004 for a row in which an argument is NULL. */
 pg_noreturn static void
 refuse_nulls(FunctionCallInfo fcinfo)
 {
@@ -87,8 +87,8 @@ refuse_coordinate(FunctionCallInfo fcinfo, const char *axis, double value)
 }
 
 /*
- * A double precision coordinate, refused unless truncation gives an int32.
- * The comparison is also false for NaN.
+ * Return a double precision coordinate.  Errors: 22003 unless truncation gives
+ * an int32.  The comparison is also false for NaN.
  */
 static inline double
 get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
@@ -101,9 +101,9 @@ get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
 }
 
 /*
- * Add one row to the set; all that the transition functions have in common.
- * The number of arguments is a constant where this is called, and so is the
- * work that it saves.
+ * Add one row to the set; all transition functions share this.  args is a
+ * constant at each call, so the compiler removes the code that a form does not
+ * need.
  */
 static pg_attribute_always_inline Datum
 add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
@@ -111,7 +111,7 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	const bool	with_id = args >= ARGS_WITH_ID;
 	const int	first = with_id ? 2 : 1;
 	CellSet    *set = current_set(fcinfo);
-	double		x = 0;			/* if there are fractions */
+	double		x = 0;			/* used only if there are fractions */
 	double		y = 0;
 	int32		pixel_x;
 	int32		pixel_y;
@@ -156,7 +156,10 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	PG_RETURN_POINTER(set);
 }
 
-/* The forms of the aggregate that share a C function differ in their arguments. */
+/*
+ * The forms of the aggregate that share a C function differ in their number of
+ * arguments.
+ */
 static pg_attribute_always_inline Datum
 add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
 {
@@ -176,6 +179,10 @@ add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
 /*
  * cell_pack_transfn(internal, [cell_id bigint,] x integer, y integer,
  *					 phenotypes bigint [, layout text]) -> internal
+ *
+ * Not strict: a NULL argument is an error.  Errors: 22004 for a NULL, 22003
+ * for a cell_id or coordinate out of range, 22023 for an unknown layout or a
+ * second one, 54000 if the payload would be too large.
  */
 PG_FUNCTION_INFO_V1(cell_pack_transfn_integer);
 Datum
@@ -184,7 +191,7 @@ cell_pack_transfn_integer(PG_FUNCTION_ARGS)
 	return add_row_of_any_form(fcinfo, false);
 }
 
-/* The same for x and y in double precision. */
+/* The same with x and y in double precision. */
 PG_FUNCTION_INFO_V1(cell_pack_transfn_double);
 Datum
 cell_pack_transfn_double(PG_FUNCTION_ARGS)
@@ -210,7 +217,7 @@ cell_pack_combinefn(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(set);
 	}
-	/* The other one is gone after this call, so even a first one is copied. */
+	/* Copy even the first set, because other is released after this call. */
 	if (set == NULL)
 		set = CellSetCreateLike(aggcontext, other);
 	CellSetMerge(set, other);
@@ -220,7 +227,7 @@ cell_pack_combinefn(PG_FUNCTION_ARGS)
 /*
  * cell_pack_serialfn(internal) -> bytea; strict
  *
- * Hands out the state's own buffer, behind whose cells it writes the rest.
+ * Returns the state's own buffer, with a trailer after its cells.
  */
 PG_FUNCTION_INFO_V1(cell_pack_serialfn);
 Datum
@@ -248,9 +255,11 @@ cell_pack_deserialfn(PG_FUNCTION_ARGS)
 /*
  * cell_pack_finalfn(internal) -> bytea; NULL without rows
  *
- * It may turn the state into the payload, hence FINALFUNC_MODIFY =
- * READ_WRITE.  It may still be called again: a rescan of a hashed aggregate
- * finalizes the same states.
+ * This may turn the state into the payload, hence FINALFUNC_MODIFY =
+ * READ_WRITE.  It may be called again for the same state, because a rescan of
+ * a hashed aggregate finalizes the same states.  Errors: 21000 for a repeated
+ * cell_id, 22003 for a coordinate that the layout cannot store, 54000 if the
+ * payload would be too large.
  */
 PG_FUNCTION_INFO_V1(cell_pack_finalfn);
 Datum
@@ -269,7 +278,7 @@ cell_pack_finalfn(PG_FUNCTION_ARGS)
 /*
  * cell_empty(layout text) -> bytea; strict
  *
- * The payload of a sample without cells.
+ * Returns the payload of a sample without cells.
  */
 PG_FUNCTION_INFO_V1(cell_empty);
 Datum

@@ -1,7 +1,7 @@
 /*
  * phenotypes.c
- *		Phenotype masks out of booleans: one row with a column for each
- *		feature, or one row for each feature.
+ *		Computing phenotypes from booleans: from one row with a column for each
+ *		feature, or from one row for each feature.
  */
 #include "arguments.h"
 
@@ -10,7 +10,9 @@
 /*
  * cell_phenotypes(VARIADIC boolean[]) -> bigint
  *
- * The first argument is bit 0.  An empty array gives 0.
+ * Returns the phenotypes whose bit 0 is the first argument.  An empty array
+ * gives 0.  Errors: 22004 for a NULL element, 54023 for more than 64 elements,
+ * 2202E for more than one dimension.
  */
 PG_FUNCTION_INFO_V1(cell_phenotypes);
 Datum
@@ -30,7 +32,7 @@ cell_phenotypes(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("feature %d must not be null", null_feature),
-				 errhint("Say with coalesce() whether a cell with an unknown value counts as "
+				 errhint("Use coalesce() to decide whether a cell with an unknown value counts as "
 						 "positive.")));
 	}
 
@@ -43,8 +45,9 @@ cell_phenotypes(PG_FUNCTION_ARGS)
  * cell_phenotypes_transfn(mask bigint, feature integer, positive boolean)
  *		-> bigint
  *
- * Sets bit feature if positive.  Not strict, so that a NULL is an error; the
- * mask is NULL before the first row.
+ * Sets bit feature if positive.  Not strict, so that a NULL feature or
+ * positive is an error; the mask is NULL before the first row.  Errors: 22004
+ * for a NULL, 22023 for a feature index out of range.
  */
 PG_FUNCTION_INFO_V1(cell_phenotypes_transfn);
 Datum
@@ -71,7 +74,8 @@ cell_phenotypes_transfn(PG_FUNCTION_ARGS)
 /*
  * cell_positive(value bigint) -> boolean; strict
  *
- * A feature from an integer column.  Errors: 22003 for others than 0 and 1.
+ * Returns a feature from an integer column.  Errors: 22003 unless the value is
+ * 0 or 1.
  */
 PG_FUNCTION_INFO_V1(cell_positive);
 Datum

@@ -2,11 +2,11 @@
  * radix_sort.c
  *		Sorting records by a 32-bit key, nearly in place.
  *
- * From the keys' highest bits down, records are swapped into one of 256
- * buckets, in place ("American flag sort": McIlroy, Bostic and McIlroy,
- * Engineering Radix Sort, 1993).  A bucket that fits into the processor's
- * second cache is then sorted from the lowest bits up, through a scratch area
- * of that size, which needs no swaps and is twice as fast.
+ * The sort starts at the keys' highest bits and swaps records into 256 buckets
+ * in place ("American flag sort": McIlroy, Bostic and McIlroy, Engineering
+ * Radix Sort, 1993).  Once a bucket fits into the processor's second-level
+ * cache, it is sorted from the lowest bits up through a scratch area of that
+ * size.  That needs no swaps and is twice as fast.
  */
 #include "pack/radix_sort.h"
 
@@ -16,14 +16,17 @@
 #define DIGIT_BITS 8
 #define BUCKETS (1 << DIGIT_BITS)
 
-/* Records in the scratch area, and bytes: as many of the larger usual records. */
+/*
+ * The scratch area has room for this number of records of the larger usual
+ * width, which is 28 bytes.
+ */
 #define SCRATCH_RECORDS 32768
 #define SCRATCH_SIZE (SCRATCH_RECORDS * 28)
 
-/* Records between two looks for interrupts. */
+/* Records between two checks for interrupts. */
 #define RECORDS_PER_CHECK 65536
 
-/* How far ahead of its next free place a bucket is fetched into the cache. */
+/* How many records ahead of a bucket's next free place the cache is filled. */
 #define PREFETCH_RECORDS 8
 
 #if defined(__GNUC__)
@@ -32,14 +35,14 @@
 #define prefetch_for_write(address) ((void) 0)
 #endif
 
-/* Records of that width that fit into the scratch area. */
+/* Return how many records of this width fit into the scratch area. */
 static pg_attribute_always_inline uint64
 scratch_capacity(uint32 width)
 {
 	return Min(SCRATCH_RECORDS, SCRATCH_SIZE / width);
 }
 
-/* The digit of a record's key that starts at bit shift. */
+/* Return the digit of a record's key that starts at bit shift. */
 static pg_attribute_always_inline uint32
 digit(const char *record, int shift, uint32 mask)
 {
@@ -64,8 +67,9 @@ count_buckets(const char *records, uint64 count, uint32 width, int shift, uint32
 }
 
 /*
- * Put as many records as their digits have values where these tell, through
- * the scratch area.  If a digit comes twice, give up: records are untouched.
+ * Move each record directly to the place that its digit gives, through the
+ * scratch area, when there are as many records as values of the digit.  If two
+ * records have the same digit, return false and leave the records as they are.
  */
 static pg_attribute_always_inline bool
 place_through_scratch(char *records, uint64 count, uint32 width, uint32 mask, char *scratch)
@@ -124,7 +128,10 @@ sort_through_scratch(char *records, uint64 count, uint32 width, int bits, char *
 		memcpy(records, from, count * width);
 }
 
-/* Swap records into the buckets of a digit; sizes tells their sizes. */
+/*
+ * Swap records into the buckets of a digit.  sizes has the size of each
+ * bucket.
+ */
 static pg_attribute_always_inline void
 distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *sizes)
 {
@@ -147,7 +154,7 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 			char		displaced[RADIX_SORT_MAX_WIDTH];
 			uint32		d = digit(next[b], shift, mask);
 
-			/* Carry records to where they belong until one belongs here. */
+			/* Carry records to their buckets until one belongs here. */
 			memcpy(carried, next[b], width);
 			while (d != b)
 			{
@@ -170,7 +177,7 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 		}
 }
 
-/* Sort by the lowest bits. */
+/* Sort by the lowest bits, with sort_next for each bucket. */
 static pg_attribute_always_inline void
 sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 			void (*sort_next) (char *, uint64, uint32, int, char *))
@@ -183,7 +190,7 @@ sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 		return;
 	if (count <= scratch_capacity(width))
 	{
-		/* As many as there are keys: ids without gaps. */
+		/* There are as many records as keys, as with ids without gaps. */
 		if (count == (uint64) 1 << bits &&
 			place_through_scratch(records, count, width, count - 1, scratch))
 			return;
@@ -207,7 +214,10 @@ sort_records(char *records, uint64 count, uint32 width, int bits, char *scratch)
 	sort_bucket(records, count, width, bits, scratch, sort_records);
 }
 
-/* The same for usual widths, so that compilers know how much a copy copies. */
+/*
+ * The same with a constant width, so that compilers know the size of each
+ * copy.
+ */
 #define SORT_OF_WIDTH(usual) \
 static void \
 sort_records_##usual(char *records, uint64 count, uint32 width pg_attribute_unused(), \

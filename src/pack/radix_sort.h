@@ -7,14 +7,15 @@
 
 #include "compat.h"
 
-/* The widest records, of 64 channels and their key. */
+/* The width of the widest records: 64 channels and the key. */
 #define RADIX_SORT_MAX_WIDTH 68
 
 /*
- * Sort records of width bytes, at least 4, ascending by the uint32 in machine
- * order that each starts with; fastest are those of 20 and 28.  Keys must not
- * differ in higher bits than the highest of differing_bits.  Not stable; beside
- * the records it takes less than a megabyte of memory; can be interrupted.
+ * Sort records in ascending order of the uint32, in machine byte order, that
+ * each record starts with.  width is the bytes of a record, at least 4; widths
+ * 20 and 28 are fastest.  Keys must not differ in bits above the highest set
+ * bit of differing_bits.  The sort is not stable, takes less than a megabyte
+ * of memory besides the records, and can be interrupted.
  */
 extern void RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits);
 

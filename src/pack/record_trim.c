@@ -1,7 +1,7 @@
 /*
  * record_trim.c
- *		Trimming records of cells, and expanding them again; no set of cells is
- *		known here.
+ *		Trimming records of cells, and expanding them again.  Applying this to
+ *		a set of cells is in cell_transfer.c.
  */
 #include "pack/record_trim.h"
 
@@ -37,7 +37,7 @@ RecordRangeAdd(RecordRange *range, const CbBatch *batch)
 	}
 }
 
-/* The number of bytes that a value needs. */
+/* Return the number of bytes that a value needs. */
 static uint8
 byte_length(uint64 value)
 {
@@ -59,7 +59,10 @@ RecordTrimFor(const RecordRange *range, bool with_ids)
 	};
 }
 
-/* Each column is written whole, and the next one over the bytes it does not need. */
+/*
+ * Each column is written in full; the next column overwrites the bytes that
+ * are not needed.
+ */
 uint8 *
 RecordTrimWrite(const RecordTrim *trim, const CbBatch *batch, bool with_ids, uint8 *to)
 {
@@ -78,7 +81,7 @@ RecordTrimWrite(const RecordTrim *trim, const CbBatch *batch, bool with_ids, uin
 	return to;
 }
 
-/* The lowest bits, so many bytes of them. */
+/* Return a mask of this number of low bytes. */
 static uint64
 low_bytes(uint8 bytes)
 {

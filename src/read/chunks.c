@@ -1,15 +1,16 @@
 /*
  * chunks.c
  *		The number of chunks of a payload, for cell_chunks and
- *		cell_data_chunks, which are SQL.
+ *		cell_data_chunks, which are written in SQL.
  */
 #include "arguments.h"
 
 /*
  * cell_chunk_count(bytes bigint, chunk_bytes integer) -> integer; not strict
  *
- * 0 for a NULL payload.  Errors: 22004 if chunk_bytes is NULL, 22023 if a chunk
- * would have no bytes, 22003 if an integer cannot count the chunks.
+ * Returns 0 if bytes is NULL, as it is for a NULL payload.  Errors: 22004 if
+ * chunk_bytes is NULL, 22023 if a chunk would have no bytes, 22003 if an
+ * integer cannot hold the number of chunks.
  */
 PG_FUNCTION_INFO_V1(cell_chunk_count);
 Datum

@@ -1,6 +1,6 @@
 /*
  * payload.c
- *		Reading a payload that is a bytea argument.
+ *		Opening and reading a payload in a bytea argument.
  */
 #include "read/payload.h"
 

@@ -1,6 +1,6 @@
 /*
  * payload.h
- *		Reading a payload that is a bytea argument.
+ *		Opening and reading a payload in a bytea argument.
  */
 #ifndef CELL_BINARY_PAYLOAD_H
 #define CELL_BINARY_PAYLOAD_H
@@ -12,15 +12,19 @@
 /*
  * Open the bytea argument payload_arg in the layout that the text argument
  * layout_arg names.  The header is checked against the length before a
- * compressed or out-of-line value is fetched whole.
+ * compressed or out-of-line value is fetched as a whole.  Errors: 22023 for an
+ * unknown layout, 22P03 for an invalid payload.
  */
 extern void PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo,
 						int payload_arg, int layout_arg);
 
-/* The number of cells in a payload that this extension packed. */
+/* Return the number of cells in a payload that this extension packed. */
 extern int64 PayloadCells(const CbLayout *layout, const bytea *payload);
 
-/* Decode the next cells; false means that the payload is valid to its end. */
+/*
+ * Decode the next cells.  Returns false when all cells were read and the
+ * payload is valid.
+ */
 extern bool PayloadRead(CbReader *reader, CbBatch *batch);
 
 #endif							/* CELL_BINARY_PAYLOAD_H */

@@ -1,6 +1,7 @@
 /*
  * summary.c
- *		cell_info and cell_count: figures of a payload; cell_unpack gives its cells.
+ *		cell_info and cell_count: figures of a payload.  The cells as rows are
+ *		in unpack.c.
  */
 #include "read/payload.h"
 
@@ -12,8 +13,8 @@
  * cell_info(payload bytea, layout text)
  *		-> (cells bigint, bytes bigint, min_x, max_x, min_y, max_y bigint)
  *
- * The extent is NULL when there are no cells.  The whole payload is
- * validated.
+ * Returns the number of cells, the bytes and the extent, which is NULL if
+ * there are no cells.  Validates the whole payload.
  */
 PG_FUNCTION_INFO_V1(cell_info);
 Datum
@@ -48,10 +49,12 @@ cell_info(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_count(payload bytea, all_of bigint, none_of bigint, layout text) -> bigint
+ * cell_count(payload bytea, all_of bigint, none_of bigint, layout text)
+ *		-> bigint
  *
- * Cells that are positive for every feature in all_of and for none in
- * none_of.  Reads the header and the masks, and validates nothing else.
+ * Returns the number of cells that are positive for every feature in all_of
+ * and for no feature in none_of.  Reads the header and the phenotypes, and
+ * validates nothing else.
  */
 PG_FUNCTION_INFO_V1(cell_count);
 Datum

@@ -22,10 +22,12 @@ enum
  * cell_unpack(payload bytea, layout text)
  *		-> setof (cell_id bigint, x bigint, y bigint, phenotypes bigint)
  *
- * Rows come in the order of the payload.  cell_id is NULL where the layout
- * has none.  x and y are bigint, as layout spt has coordinates up to 2^32-1.
+ * Returns a row for each cell, in the order of the payload.  cell_id is NULL
+ * if the layout has no ids.  x and y are bigint because layout spt has
+ * coordinates up to 2^32-1.
  *
- * All rows are alike: one tuple is formed, and only its values change.
+ * All rows have the same form, so one tuple is formed, and only its values
+ * change.
  */
 PG_FUNCTION_INFO_V1(cell_unpack);
 Datum

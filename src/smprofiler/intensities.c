@@ -1,7 +1,8 @@
 /*
  * intensities.c
- *		The intensities of a cell, in a byte each, and the transition function
- *		of the aggregate cell_pack_intensities; for the others see pack.c.
+ *		Encoding the intensities of a cell, one byte each; and the transition
+ *		function of the aggregate cell_pack_intensities, whose other support
+ *		functions are in pack/pack.c.
  */
 #include "smprofiler/intensities.h"
 
@@ -26,7 +27,8 @@ IntensityChannels(const ArrayType *array, int64 cell_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of intensities must have one dimension"),
-				 errdetail("That of cell_id " INT64_FORMAT " has %d.", cell_id, ARR_NDIM(array))));
+				 errdetail("The array of cell_id " INT64_FORMAT " has %d dimensions.", cell_id,
+						   ARR_NDIM(array))));
 	if (channels == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -35,13 +37,14 @@ IntensityChannels(const ArrayType *array, int64 cell_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
 				 errmsg("cannot have more than %d intensities", CB_FEATURES),
-				 errdetail("There are %d of cell_id " INT64_FORMAT ".", channels, cell_id)));
+				 errdetail("The array of cell_id " INT64_FORMAT " has %d elements.", cell_id,
+						   channels)));
 	return channels;
 }
 
 /*
- * Encode numbers, real or double precision; the first that is NaN, from 1, is
- * returned, or 0.  To be inlined where the type is a constant.
+ * Encode real or double precision numbers.  Returns the position, from 1, of
+ * the first NaN, or 0.  Inline this where the type is a constant.
  */
 static pg_attribute_always_inline int
 encode_numbers(const char *numbers, const Oid type, int count, uint8 *codes)
@@ -93,7 +96,11 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
  *								 intensities real[] or double precision[])
  *		-> internal
  *
- * Not strict, so that a NULL is an error.
+ * Not strict, so that a NULL is an error.  Errors: 22004 for a NULL argument
+ * or element, 22003 for a cell_id out of range or a NaN, 2202E for more than
+ * one dimension, 54023 for more than 64 elements, 22023 for an empty array or
+ * one of a different length than that of earlier rows, 54000 if the payload
+ * would be too large.
  */
 PG_FUNCTION_INFO_V1(cell_pack_intensities_transfn);
 Datum

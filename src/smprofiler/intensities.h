@@ -1,7 +1,7 @@
 /*
  * intensities.h
  *		The intensities of a cell: from an array of numbers, one for each
- *		channel, to a byte each.
+ *		channel, to one byte each.
  */
 #ifndef CELL_BINARY_INTENSITIES_H
 #define CELL_BINARY_INTENSITIES_H
@@ -12,14 +12,14 @@
 #include "utils/array.h"
 
 /*
- * The number of channels of an array; an error if it has several dimensions,
- * or not from 1 to CB_FEATURES elements.
+ * Return the number of channels of an array.  Errors: 2202E for more than one
+ * dimension, 22023 for no element, 54023 for more than CB_FEATURES elements.
  */
 extern int	IntensityChannels(const ArrayType *array, int64 cell_id);
 
 /*
- * Encode the elements, real or double precision; an error if one is NULL or
- * NaN.
+ * Encode the elements, which are real or double precision.  Errors: 22004 for
+ * a NULL element, 22003 for a NaN.
  */
 extern void EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes);
 

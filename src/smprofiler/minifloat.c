@@ -1,7 +1,8 @@
 /*
  * minifloat.c
- *		Numbers in one byte, as SPT has intensities: cell_minifloat_encode and
- *		cell_minifloat_decode.
+ *		cell_minifloat_encode and cell_minifloat_decode: numbers in one byte,
+ *		in the format in which SMProfiler stores intensities.  The format is in
+ *		minifloat.h.
  */
 #include "compat.h"
 
@@ -12,7 +13,8 @@
 /*
  * cell_minifloat_encode(value double precision) -> smallint; strict
  *
- * Values below 0 and above 1 have the codes of these.  Errors: 22003 for NaN.
+ * Returns the code of a number.  Values below 0 have the code of 0, and values
+ * above 1 the code of 1.  Errors: 22003 for NaN.
  */
 PG_FUNCTION_INFO_V1(cell_minifloat_encode);
 Datum
@@ -30,7 +32,7 @@ cell_minifloat_encode(PG_FUNCTION_ARGS)
 /*
  * cell_minifloat_decode(code smallint) -> double precision; strict
  *
- * Errors: 22003 for a code that is not a byte.
+ * Returns the number of a code.  Errors: 22003 for a code outside 0 to 255.
  */
 PG_FUNCTION_INFO_V1(cell_minifloat_decode);
 Datum

@@ -1,11 +1,14 @@
 /*
  * minifloat.h
- *		Numbers from 0 to 1 in one byte, as SPT has them: 3 bits of exponent E,
- *		then 5 bits of fraction F, for S * ((F / 32 + 1) * 2^E - 1).
+ *		Numbers from 0 to 1 in one byte, in SMProfiler's format.
  *
- * S = 1/251 makes the largest one 1.  So a code is the upper bits of 1 + x/S
- * as a double, without those that all numbers from 1 to 256 have in common:
- * codes are in the order of their numbers.
+ * A code has 3 bits of exponent E, then 5 bits of fraction F.  Its number is
+ *
+ *	S * ((F / 32 + 1) * 2^E - 1)
+ *
+ * S = 1/251 makes the largest number 1.  A code is therefore the upper bits of
+ * 1 + x/S as a double, without the bits that all numbers from 1 to 256 have in
+ * common.  Codes are in the order of their numbers.
  */
 #ifndef CB_MINIFLOAT_H
 #define CB_MINIFLOAT_H
@@ -14,20 +17,21 @@
 #include <string.h>
 
 /*
- * A variable, as the steps below are: where a processor computes with more bits
- * than a double has, it must round each one as others do.
+ * A variable rather than a literal, as the steps below are variables: a
+ * processor that computes with more bits than a double has must round each
+ * step to a double, to give the same results as other processors.
  */
 static const double cb_minifloat_scale = 1.0 / 251.0;
 
-/* Bits of a double's fraction behind the 5 that are kept. */
+/* Bits of a double's fraction after the 5 bits that are kept. */
 #define CB_MINIFLOAT_SHIFT (52 - 5)
 
 /* The bits of 1.0 from there on. */
 #define CB_MINIFLOAT_ONE (UINT64_C(1023) << 5)
 
 /*
- * The code of the largest number that is not above a value; 0 below 0 and 255
- * above 1.  NaN has none, and must not be given.
+ * Return the code of the largest number that is not above a value; 0 for
+ * values below 0, and 255 for values above 1.  The value must not be NaN.
  */
 static inline uint8_t
 cb_minifloat_encode(double value)
@@ -44,7 +48,7 @@ cb_minifloat_encode(double value)
 	return (uint8_t) ((bits >> CB_MINIFLOAT_SHIFT) - CB_MINIFLOAT_ONE);
 }
 
-/* The number of a code. */
+/* Return the number of a code. */
 static inline double
 cb_minifloat_decode(uint8_t code)
 {

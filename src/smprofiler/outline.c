@@ -1,6 +1,7 @@
 /*
  * outline.c
- *		cell_shape_centroid: where a cell is, from the outline that SPT stores.
+ *		cell_shape_centroid: the position of a cell, from the outline that
+ *		SMProfiler stores.  The shapefile is read in shapefile.c.
  */
 #include "compat.h"
 
@@ -10,7 +11,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 
-/* The text without line breaks, which pg_b64_decode does not take. */
+/* Copy a text without its white space, which pg_b64_decode does not accept. */
 static char *
 one_line(const text *contents, int *length)
 {
@@ -26,7 +27,7 @@ one_line(const text *contents, int *length)
 	return line;
 }
 
-/* A text is not a shapefile, for the reason in the detail. */
+/* Raise 22P03: a text is not a shapefile, for the reason in detail. */
 pg_noreturn static void
 raise_invalid(const char *detail)
 {
@@ -54,20 +55,21 @@ raise_fault(const CbShapeFault *fault)
 							  expected, found);
 			break;
 		case CB_SHAPE_WRONG_FIELD:
-			detail = psprintf("The %s is %lld, and must be %lld.", field, found, expected);
+			detail = psprintf("The %s is %lld, but it must be %lld.", field, found, expected);
 			break;
 		case CB_SHAPE_TOO_FEW:
-			detail = psprintf("The number of %s is %lld, and must be at least %lld.",
+			detail = psprintf("The number of %s is %lld, but it must be at least %lld.",
 							  field, found, expected);
 			break;
 		case CB_SHAPE_WRONG_LENGTH:
 			detail = found > expected ?
-				psprintf("By its header the file has %lld bytes, but there are more.", expected) :
-				psprintf("By its header the file has %lld bytes, but there are %lld.",
+				psprintf("The header gives %lld bytes for the file, but there are more.",
+						 expected) :
+				psprintf("The header gives %lld bytes for the file, but there are %lld.",
 						 expected, found);
 			break;
 		case CB_SHAPE_WRONG_RECORD:
-			detail = psprintf("By its header the record has %lld bytes, but its rings and "
+			detail = psprintf("The header gives %lld bytes for the record, but its rings and "
 							  "vertices take %lld.", found, expected);
 			break;
 		case CB_SHAPE_NOT_ONE_RECORD:
@@ -93,7 +95,7 @@ raise_fault(const CbShapeFault *fault)
 	raise_invalid(detail);
 }
 
-/* Read the polygon in a text. */
+/* Compute the centroid of the polygon in a text. */
 static void
 read_shape(const text *contents, double *x, double *y)
 {
@@ -120,7 +122,10 @@ read_shape(const text *contents, double *x, double *y)
 	pfree(bytes);
 }
 
-/* The columns of the result, looked up at the first of many calls. */
+/*
+ * Return the columns of the result, which are looked up in the first of many
+ * calls.
+ */
 static TupleDesc
 result_columns(FunctionCallInfo fcinfo)
 {
@@ -142,8 +147,8 @@ result_columns(FunctionCallInfo fcinfo)
 /*
  * cell_shape_centroid(contents text) -> (x, y double precision); strict
  *
- * The mean of the vertices, without the last one, of the polygon in a shapefile
- * in base64.  Errors: 22P03 if it is none.
+ * Returns the mean of the vertices, without the last one, of the polygon in a
+ * shapefile in base64.  Errors: 22P03 if the text is not such a shapefile.
  */
 PG_FUNCTION_INFO_V1(cell_shape_centroid);
 Datum

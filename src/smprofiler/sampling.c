@@ -1,6 +1,7 @@
 /*
  * sampling.c
- *		A part of a study's cells.
+ *		Choosing a subsample of a study's cells.  Reading the cells is in
+ *		subsample_read.c.
  */
 #include "smprofiler/sampling.h"
 
@@ -22,7 +23,7 @@ cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint6
 		taken += sizes[i];
 	}
 
-	/* What is still missing, one from each in turn. */
+	/* Take the remaining cells from the samples in turn. */
 	if (total < wanted)
 		wanted = total;
 	for (size_t i = 0; taken < wanted; i = (i + 1) % samples)
@@ -33,7 +34,7 @@ cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint6
 		}
 }
 
-/* A number without a pattern for each number, different for different ones. */
+/* Mix the bits of a number.  Different numbers have different results. */
 static uint64_t
 mix(uint64_t number)
 {
@@ -42,7 +43,10 @@ mix(uint64_t number)
 	return number ^ (number >> 31);
 }
 
-/* The generator splitmix64, started at the mixed seed: its number cell_id + 1. */
+/*
+ * Return number cell_id + 1 of the generator splitmix64, started at the mixed
+ * seed.
+ */
 uint64_t
 cb_subsample_key(uint64_t seed, uint32_t cell_id)
 {
@@ -55,7 +59,7 @@ cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size)
 	*selection = (CbSelection) {.taken = room, .size = size};
 }
 
-/* Put an entry where the heap has a hole, or below. */
+/* Put an entry into a hole of the heap, or below it. */
 static void
 sift_down(CbSelection *selection, uint32_t hole, CbTaken entry)
 {
@@ -77,7 +81,7 @@ sift_down(CbSelection *selection, uint32_t hole, CbTaken entry)
 	taken[hole] = entry;
 }
 
-/* Note a key that is not taken, or not any longer. */
+/* Record a key that is not taken, or no longer taken. */
 static void
 leave(CbSelection *selection, uint64_t key)
 {
@@ -99,7 +103,7 @@ cb_select(CbSelection *selection, uint64_t key)
 		return place;
 	}
 
-	/* Full for the first time: now the order matters. */
+	/* The selection is full for the first time, so the order matters now. */
 	if (!selection->has_left)
 		for (uint32_t i = selection->count / 2; i-- > 0;)
 			sift_down(selection, i, selection->taken[i]);

@@ -1,7 +1,7 @@
 /*
  * sampling.h
- *		A part of a study's cells: how many of each sample, which ones, and the
- *		thresholds of their channels.
+ *		Choosing a subsample of a study's cells: how many cells of each sample,
+ *		which cells, and the thresholds of their channels.
  */
 #ifndef CB_SAMPLING_H
 #define CB_SAMPLING_H
@@ -11,55 +11,56 @@
 #include <stdint.h>
 
 /*
- * How many cells of each sample are taken if there are to be so many of all:
- * in proportion to the sizes, as SPT has it.
+ * Compute how many cells to take of each sample so that wanted cells are taken
+ * in total: in proportion to the samples' sizes, as SMProfiler does.
  */
 extern void cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples,
 							   uint64_t wanted);
 
 /*
- * What decides which cells are taken: those with the smallest keys.  Different
- * ids have different keys.
+ * Return the key that decides whether a cell is taken: the cells with the
+ * smallest keys are.  Different ids have different keys.
  */
 extern uint64_t cb_subsample_key(uint64_t seed, uint32_t cell_id);
 
-/* A key that was taken, and where what belongs to it is kept. */
+/* A key that was taken, and the place of its data. */
 typedef struct CbTaken
 {
 	uint64_t	key;
 	uint32_t	place;
 } CbTaken;
 
-/* The smallest of the keys that were offered, as many as are wanted. */
+/* The smallest of the keys that were offered, up to size keys. */
 typedef struct CbSelection
 {
-	CbTaken    *taken;			/* once it is full, a heap: the largest key
-								 * is the first */
-	uint32_t	size;			/* how many are wanted */
-	uint32_t	count;			/* how many were taken */
-	bool		has_left;		/* some were not taken */
-	uint64_t	least_left;		/* the smallest of them */
+	CbTaken    *taken;			/* a heap once it is full, with the largest key
+								 * first */
+	uint32_t	size;			/* how many keys are wanted */
+	uint32_t	count;			/* how many keys were taken */
+	bool		has_left;		/* some keys were not taken */
+	uint64_t	least_left;		/* the smallest key that was not taken */
 } CbSelection;
 
-/* What cb_select gives for a key that is not taken. */
+/* What cb_select returns for a key that is not taken. */
 #define CB_LEFT UINT32_MAX
 
-/* Start a selection, in room for size keys. */
+/* Start a selection; room must have space for size keys. */
 extern void cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size);
 
 /*
- * Offer a key.  The place for what belongs to it, from 0 to size - 1, which may
- * have been that of a larger key until now; or CB_LEFT.
+ * Offer a key.  Returns the place for its data, from 0 to size - 1, which may
+ * be that of a larger key that it replaces; or CB_LEFT if the key is not
+ * taken.
  */
 extern uint32_t cb_select(CbSelection *selection, uint64_t key);
 
 /*
- * The place of a key that was offered twice, but taken once only, as the
- * selection was full; CB_LEFT if there is none.
+ * Return the place of a key that was offered twice but taken only once,
+ * because the selection was full; CB_LEFT if there is no such key.
  */
 extern uint32_t cb_selection_parted(const CbSelection *selection);
 
-/* The codes of a channel in the cells of a sample. */
+/* The codes of a channel among the cells of a sample. */
 typedef struct CbChannel
 {
 	bool		has_negative;
@@ -68,7 +69,7 @@ typedef struct CbChannel
 	uint8_t		min_positive;
 } CbChannel;
 
-/* Take a cell into account. */
+/* Take the code of a cell into account. */
 static inline void
 cb_channel_add(CbChannel *channel, uint8_t code, bool positive)
 {
@@ -87,9 +88,11 @@ cb_channel_add(CbChannel *channel, uint8_t code, bool positive)
 }
 
 /*
- * The code that divides negative from positive cells, as SPT has it: that of
- * the mean of the largest number of the negative ones and the smallest of the
- * positive ones; or of what there is.  At least 1.
+ * Return the code that separates negative from positive cells, as SMProfiler
+ * computes it: the code of the mean of two numbers, the largest of the
+ * negative cells and the smallest of the positive cells.  If all cells are
+ * positive, return their smallest code; if all are negative, their largest.
+ * The result is at least 1.
  */
 extern uint8_t cb_channel_threshold(const CbChannel *channel);
 

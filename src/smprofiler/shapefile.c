@@ -1,6 +1,7 @@
 /*
  * shapefile.c
- *		Reading the polygon in an ESRI shapefile.
+ *		Reading the polygon in an ESRI shapefile.  The format is in
+ *		shapefile.h.
  */
 #include "smprofiler/shapefile.h"
 
@@ -19,7 +20,7 @@ enum
 	BYTES_OF_VERTEX = 16
 };
 
-/* A polygon has at least one vertex, and the one that closes it. */
+/* A polygon has at least one vertex and a vertex that closes it. */
 enum
 {
 	FEWEST_VERTICES = 2
@@ -54,7 +55,7 @@ get_le_double(const uint8_t *from)
 	return value;
 }
 
-/* Check that a field has the only value that it can have. */
+/* Check a field that has only one allowed value. */
 static bool
 check_field(CbShapeFault *fault, const char *field, int32_t found, int32_t expected)
 {
@@ -63,7 +64,7 @@ check_field(CbShapeFault *fault, const char *field, int32_t found, int32_t expec
 			 {.code = CB_SHAPE_WRONG_FIELD, .field = field, .found = found, .expected = expected});
 }
 
-/* Check that there is enough of something. */
+/* Check that a number is large enough. */
 static bool
 check_number(CbShapeFault *fault, const char *field, int32_t found, int32_t fewest)
 {
@@ -72,7 +73,7 @@ check_number(CbShapeFault *fault, const char *field, int32_t found, int32_t fewe
 			 {.code = CB_SHAPE_TOO_FEW, .field = field, .found = found, .expected = fewest});
 }
 
-/* Find where the ring ends whose first vertex is the next one. */
+/* Find the end of the ring whose first vertex is the next vertex. */
 static bool
 start_ring(CbShape *shape)
 {
@@ -124,7 +125,10 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 		!check_number(fault, "vertices", vertices, FEWEST_VERTICES))
 		return false;
 
-	/* The record is what its numbers say, and the file is that record. */
+	/*
+	 * The record's length must follow from its numbers, and the file must end
+	 * with the record.
+	 */
 	contents = (int64_t) get_be_int(bytes + 104) * 2;
 	expected = CB_SHAPE_HEADER - FILE_HEADER - RECORD_HEADER +
 		(int64_t) rings * BYTES_OF_RING + (int64_t) vertices * BYTES_OF_VERTEX;
@@ -148,7 +152,9 @@ cb_shape_open(CbShape *shape, const uint8_t *bytes, uint64_t size)
 	return start_ring(shape);
 }
 
-/* Add a number, and keep what rounding would lose (Knuth's TwoSum). */
+/*
+ * Add a number, and keep the part that rounding would lose (Knuth's TwoSum).
+ */
 static void
 add(CbSum *sum, double value)
 {
@@ -196,7 +202,7 @@ cb_shape_read(CbShape *shape)
 	return true;
 }
 
-/* A sum divided by a count, rounded once. */
+/* Divide a sum by a count, with one rounding. */
 static double
 divide(CbSum sum, double count)
 {

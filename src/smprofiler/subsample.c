@@ -1,12 +1,12 @@
 /*
  * subsample.c
- *		A part of a study's cells with their intensities, as SPT serves it:
- *		cell_subsample gives the body, cell_subsample_metadata what is to be
- *		known of it.
+ *		A subsample of a study's cells with their intensities, as SMProfiler
+ *		serves it: cell_subsample returns the body, cell_subsample_metadata its
+ *		description.  Reading the source is in subsample_read.c.
  *
- * Both are stable: what one statement calls sees one snapshot, that of the
- * statement.  Of the cells, only those that are taken are kept: which ones
- * these are, their keys decide, and not the order in which rows come.
+ * Both functions are stable, so all calls in one statement use the statement's
+ * snapshot.  Only the cells that are taken are kept in memory.  Their keys
+ * decide which cells are taken, not the order of the rows.
  */
 #include "smprofiler/subsample_read.h"
 
@@ -19,18 +19,19 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-/* Two readings by one snapshot gave different cells. */
+/* Raise 40001: two reads with one snapshot returned different cells. */
 pg_noreturn static void
 raise_unsteady(const Study *study)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("source of study \"%s\" gave other cells when it was read again", study->name),
-			 errdetail("It is read twice, by one snapshot."),
-			 errhint("Rows of a view must not depend on volatile functions.")));
+			 errmsg("source of study \"%s\" returned different cells when it was read again",
+					study->name),
+			 errdetail("The source is read twice with the same snapshot."),
+			 errhint("The rows of a view must not depend on volatile functions.")));
 }
 
-/* Count a cell, and note what its channels have. */
+/* Count a cell, and take the codes of its channels into account. */
 static void
 add_to_channels(TupleTableSlot *row, void *argument)
 {
@@ -51,7 +52,8 @@ add_to_channels(TupleTableSlot *row, void *argument)
 /*
  * cell_subsample_metadata(study text, cells bigint) -> json; strict
  *
- * Errors: as of cell_subsample.
+ * Returns, for each sample, how many cells are taken and the thresholds of the
+ * channels; and the order of the channels.  Errors: those of cell_subsample.
  */
 PG_FUNCTION_INFO_V1(cell_subsample_metadata);
 Datum
@@ -90,14 +92,14 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(json.data, json.len));
 }
 
-/* Bytes of a cell that is taken, before its id is taken off. */
+/* Return the bytes of a cell that is taken, with its id. */
 static uint32
 record_width(const Subsample *subsample)
 {
 	return sizeof(uint32) + subsample->study->features;
 }
 
-/* Note how many cells a sample has. */
+/* Store the number of cells of a sample. */
 static void
 note_size(TupleTableSlot *row, void *argument)
 {
@@ -111,7 +113,7 @@ note_size(TupleTableSlot *row, void *argument)
 	MemoryContextReset(subsample->per_row);
 }
 
-/* Take a cell, unless there are enough with smaller keys. */
+/* Take a cell, unless enough cells with smaller keys were taken. */
 static void
 select_cell(TupleTableSlot *row, void *argument)
 {
@@ -134,7 +136,11 @@ select_cell(TupleTableSlot *row, void *argument)
 	}
 }
 
-/* Give each sample room for what is taken of it: records, one after another. */
+/*
+ * Give each sample room for the records of the cells that are taken of it.
+ * The body is allocated in the caller's memory context; the keys are released
+ * with the subsample.
+ */
 static bytea *
 make_room(Subsample *subsample, Sample **samples)
 {
@@ -168,8 +174,8 @@ make_room(Subsample *subsample, Sample **samples)
 }
 
 /*
- * Order what is taken of a sample by the ids, and move it, without them, to
- * where the body has come to: not behind where it was.
+ * Sort the cells taken of a sample by id, and move them, without their ids, to
+ * the end of the body so far.  That is never after the place where they were.
  */
 static uint8 *
 append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
@@ -205,11 +211,16 @@ append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
 /*
  * cell_subsample(study text, cells bigint, seed bigint) -> bytea; strict
  *
- * Errors: 42704 unknown study, 42P01 and 42703 its source or a column of it is
- * gone, 55000 it has no intensities, 42501 the caller may not read the source,
- * 22023 a negative number of cells, 54000 too many, 22003, 22004, 22023, 2202E
- * and 54023 a cell's intensities or features, 21000 a repeated cell_id, 40001
- * the source is not the same when it is read again.
+ * Returns a byte for each channel of each cell that is taken.  Samples are in
+ * the order of the bytes of their names, and the cells of a sample are in the
+ * order of their ids.
+ *
+ * Errors: 42704 for an unknown study; 42P01 and 42703 if its source, or a
+ * column of the source, no longer exists; 55000 if the study has no
+ * intensities; 42501 if the caller cannot read the source; 22023 for a
+ * negative number of cells; 54000 if the result would be too large; 22003,
+ * 22004, 22023, 2202E and 54023 for a cell's intensities or features; 21000
+ * for a repeated cell_id; 40001 if the source differs when it is read again.
  */
 PG_FUNCTION_INFO_V1(cell_subsample);
 Datum

@@ -1,7 +1,7 @@
 /*
  * subsample_read.c
- *		Reading the cells of a study for a subsample; which of them are taken is
- *		decided in subsample.c.
+ *		Reading the cells of a study for a subsample.  Which of them are taken
+ *		is decided in subsample.c.
  */
 #include "smprofiler/subsample_read.h"
 
@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-/* Samples by name. */
+/* The samples, by name. */
 typedef struct SampleEntry
 {
 	const char *name;
@@ -38,7 +38,6 @@ typedef struct SampleEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Begin a call with the arguments study and cells. */
 void
 SubsampleBegin(Subsample *subsample, FunctionCallInfo fcinfo)
 {
@@ -68,7 +67,6 @@ SubsampleEnd(Subsample *subsample)
 	MemoryContextDelete(subsample->context);
 }
 
-/* Says which cell something is wrong with. */
 void
 SubsampleAddContext(void *argument)
 {
@@ -84,7 +82,6 @@ SubsampleAddContext(void *argument)
 				   subsample->study->name);
 }
 
-/* Run a query of the source, and call a function for each row. */
 void
 SubsampleReadSource(Subsample *subsample, SourceQuery query, SourceRow function)
 {
@@ -100,8 +97,8 @@ SubsampleReadSource(Subsample *subsample, SourceQuery query, SourceRow function)
 }
 
 /*
- * The sample of a row, which most often is that of the row before; a new one if
- * there is none of that name.
+ * Most rows have the sample of the previous row, so that sample is tried
+ * first.
  */
 Sample *
 SubsampleSample(Subsample *subsample, const text *name)
@@ -129,7 +126,10 @@ SubsampleSample(Subsample *subsample, const text *name)
 	return entry->sample;
 }
 
-/* A column of a cell is null; the error's context names the cell. */
+/*
+ * Raise 22004: a column of a cell is null.  The error's context names the
+ * cell.
+ */
 pg_noreturn static void
 raise_null(const Study *study, const char *column)
 {
@@ -137,11 +137,14 @@ raise_null(const Study *study, const char *column)
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
 					column, get_rel_name(study->source), study->name),
-			 errhint("A view can leave such cells out, or replace the null with coalesce(), and be "
-					 "the source.")));
+			 errhint("As the source, use a view that leaves such cells out or replaces the null "
+					 "with coalesce().")));
 }
 
-/* The phenotypes of a cell, from the columns behind the first three of its row. */
+/*
+ * Return the phenotypes of a cell, from the columns after the first three of
+ * its row.
+ */
 static uint64
 read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 {
@@ -166,7 +169,6 @@ read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 	return mask;
 }
 
-/* Read a row of SOURCE_INTENSITIES, and check all of it. */
 void
 SubsampleReadCell(Subsample *subsample, TupleTableSlot *row, Cell *cell)
 {
@@ -207,7 +209,6 @@ compare_names(const void *a, const void *b)
 	return strcmp((*(Sample *const *) a)->name, (*(Sample *const *) b)->name);
 }
 
-/* The samples in the order of their names' bytes, now that all are counted. */
 Sample **
 SubsampleSamples(const Subsample *subsample)
 {

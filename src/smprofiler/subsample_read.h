@@ -1,7 +1,8 @@
 /*
  * subsample_read.h
- *		Reading the cells of a study for a subsample: its samples, and a cell with
- *		its intensities from a row.  Which cells are taken is decided in subsample.c.
+ *		Reading the cells of a study for a subsample: its samples, and each
+ *		cell with its intensities.  Which cells are taken is decided in
+ *		subsample.c.
  */
 #ifndef CELL_BINARY_SUBSAMPLE_READ_H
 #define CELL_BINARY_SUBSAMPLE_READ_H
@@ -18,32 +19,33 @@ typedef struct Sample
 {
 	const char *name;
 	int			name_length;
-	uint64		cells;			/* as many as were counted */
-	uint64		size;			/* as many as are taken */
-	uint64		seen;			/* of the cells, when they are read again */
+	uint64		cells;			/* number that was counted */
+	uint64		size;			/* number that is taken */
+	uint64		seen;			/* cells in the second read */
 	CbChannel  *channels;		/* for the metadata */
 	CbSelection selection;		/* for the body */
-	uint8	   *records;		/* of what is taken: cell_id, and a code for
-								 * each channel */
+	uint8	   *records;		/* of the cells that are taken: cell_id, and a
+								 * code for each channel */
 } Sample;
 
-/* A call of one of the functions. */
+/* The state of one call of cell_subsample or cell_subsample_metadata. */
 typedef struct Subsample
 {
 	Study	   *study;
 	Source		source;
-	uint64		cells;			/* that are asked for */
+	uint64		cells;			/* number that was asked for */
 	uint64		seed;
 	MemoryContext context;		/* for the samples, until the call ends */
 	MemoryContext per_row;
-	struct sample_table_hash *table;	/* the samples by name */
-	uint32		samples;		/* how many there are */
-	Sample	   *last;			/* the sample of the row before */
-	const Sample *current;		/* what an error's context is to name */
-	int64		current_id;		/* -1: no cell of it */
+	struct sample_table_hash *table;	/* the samples, by name */
+	uint32		samples;		/* their number */
+	Sample	   *last;			/* the sample of the previous row */
+	const Sample *current;		/* the sample that an error's context names, or
+								 * NULL */
+	int64		current_id;		/* the cell that it names, or -1 */
 } Subsample;
 
-/* A cell as a row of the source has it. */
+/* A cell, as read from a row of the source. */
 typedef struct Cell
 {
 	Sample	   *sample;
@@ -52,7 +54,11 @@ typedef struct Cell
 	uint8		codes[CB_FEATURES];
 } Cell;
 
-/* Begin a call of a function with the arguments study and cells; end it. */
+/*
+ * Begin and end a call of a function with the arguments study and cells.
+ * Errors of the first: 22023 for a negative number of cells, and those of
+ * StudyNamed and StudyResolveIntensities.
+ */
 extern void SubsampleBegin(Subsample *subsample, FunctionCallInfo fcinfo);
 extern void SubsampleEnd(Subsample *subsample);
 
@@ -62,15 +68,15 @@ extern void SubsampleAddContext(void *argument);
 /* Run a query of the source, and call a function for each row. */
 extern void SubsampleReadSource(Subsample *subsample, SourceQuery query, SourceRow function);
 
-/* The sample of that name; made if there was none. */
+/* Return the sample with this name, which is created if it is new. */
 extern Sample *SubsampleSample(Subsample *subsample, const text *name);
 
-/* A cell from a row of SOURCE_INTENSITIES, of which every column is checked. */
+/* Read a cell from a row of SOURCE_INTENSITIES, and check every column. */
 extern void SubsampleReadCell(Subsample *subsample, TupleTableSlot *row, Cell *cell);
 
 /*
- * The samples in the order of their names' bytes, now that all cells are counted,
- * each with how many cells are to be taken of it.
+ * Return the samples in the order of the bytes of their names, each with the
+ * number of cells to take of it.  All cells must have been counted.
  */
 extern Sample **SubsampleSamples(const Subsample *subsample);
 

@@ -1,6 +1,7 @@
 /*
  * cells.h
- *		Whole payloads at once, for the tests of src/core.
+ *		Encoding, decoding and counting whole payloads, for the tests of
+ *		src/format.
  */
 #ifndef CB_TEST_CELLS_H
 #define CB_TEST_CELLS_H
@@ -10,7 +11,7 @@
 
 #include "format/layout.h"
 
-/* One cell, as the columns of a CbBatch have it. */
+/* One cell, with the columns of a CbBatch. */
 typedef struct Cell
 {
 	double		x;
@@ -19,14 +20,14 @@ typedef struct Cell
 	uint32_t	cell_id;
 } Cell;
 
-/* Cells to encode or decoded from a payload. */
+/* Cells to encode, or cells decoded from a payload. */
 typedef struct Cells
 {
 	Cell	   *cells;
 	size_t		count;
 } Cells;
 
-/* The batch that begins with a cell. */
+/* Load the batch that starts at cell number first. */
 static void
 load_batch(Cells cells, size_t first, CbBatch *batch)
 {
@@ -42,7 +43,7 @@ load_batch(Cells cells, size_t first, CbBatch *batch)
 
 /*
  * Encode cells.  The payload is an allocation of exactly its size, so that the
- * sanitizer sees each byte too many.  NULL on a fault.
+ * sanitizer detects a write past its end.  Returns NULL on a fault.
  */
 static uint8_t *
 encode(const CbLayout *layout, Cells cells, size_t *size, CbFault *fault)
@@ -65,7 +66,7 @@ encode(const CbLayout *layout, Cells cells, size_t *size, CbFault *fault)
 	if (ok)
 	{
 		*size = cb_writer_size(&writer);
-		/* Bytes that are not written, too, must show. */
+		/* Fill the payload first, so that bytes that are not written show. */
 		payload = malloc(*size);
 		memset(payload, 0xa5, *size);
 		cb_writer_begin(&writer, payload);
@@ -83,9 +84,9 @@ encode(const CbLayout *layout, Cells cells, size_t *size, CbFault *fault)
 }
 
 /*
- * Decode a payload, or return its fault.  The header is looked at where there
- * is nothing else, as of a payload of which the rest was not fetched.  The
- * caller frees the cells, also after a fault.
+ * Decode a payload, or return its fault.  The header is opened from an
+ * allocation of its own, as when the rest of a payload has not been fetched.
+ * The caller frees the cells, also after a fault.
  */
 static CbFault
 decode(const CbLayout *layout, const uint8_t *bytes, size_t size, Cells *cells)
@@ -121,7 +122,10 @@ decode(const CbLayout *layout, const uint8_t *bytes, size_t size, Cells *cells)
 	return (CbFault) {.code = CB_NO_FAULT};
 }
 
-/* Count the cells of a valid payload by their masks; UINT64_MAX on a fault. */
+/*
+ * Count the cells of a valid payload by their phenotypes.  Returns UINT64_MAX
+ * on a fault.
+ */
 static uint64_t
 count(const CbLayout *layout, const uint8_t *bytes, size_t size, uint64_t all_of, uint64_t none_of)
 {
@@ -130,7 +134,7 @@ count(const CbLayout *layout, const uint8_t *bytes, size_t size, uint64_t all_of
 
 	if (!cb_reader_open(&reader, layout, bytes, size) || !cb_reader_start(&reader, bytes))
 		return UINT64_MAX;
-	/* in two parts, as the extension does for interrupts */
+	/* in parts, as the extension does between checks for interrupts */
 	for (uint64_t first = 0; first < reader.cells; first += 2 * CB_BATCH)
 		found += cb_reader_count(&reader, first,
 								 reader.cells - first < 2 * CB_BATCH ? reader.cells - first : 2 * CB_BATCH,

@@ -2,16 +2,19 @@
  * fuzz.c
  *		Fuzz target for the decoder of LAYOUT.
  *
- * Any bytes are either refused with a fault, or a payload: then counting
- * finds what decoding finds, and encoding the cells gives the same bytes
- * again, or for layout dense, in which an encoder has a choice, bytes that
- * decode to the same cells.
+ * The decoder either refuses the bytes with a fault or accepts them as a
+ * payload.  For a payload, counting must find what decoding finds, and
+ * encoding the cells must give the same bytes.  For layout dense, in which an
+ * encoder has choices, encoding must give bytes that decode to the same cells.
  */
 #include "cells.h"
 
 #define CHECK(condition) do { if (!(condition)) abort(); } while (0)
 
-/* Layout spt moves cells to 1 unless they are clear of it. */
+/*
+ * Return whether encoding the cells gives them back.  Layout spt shifts
+ * coordinates to 1 unless all are above 1.
+ */
 static bool
 survives_encoding(const CbLayout *layout, Cells cells)
 {
@@ -20,7 +23,7 @@ survives_encoding(const CbLayout *layout, Cells cells)
 	for (size_t i = 0; i < cells.count; i++)
 	{
 		cb_extent_add(&extent, cells.cells[i].x, cells.cells[i].y);
-		/* what a decoder gives may be uint32, what an encoder takes is int32 */
+		/* a decoder can return a uint32, but an encoder takes an int32 */
 		if (cells.cells[i].x > INT32_MAX || cells.cells[i].y > INT32_MAX)
 			return false;
 	}
@@ -58,7 +61,7 @@ check_again(Cells cells, const uint8_t *bytes, size_t size)
 static void
 check_count(Cells cells, const uint8_t *bytes, size_t size)
 {
-	/* Masks of the payload itself, so that something is found. */
+	/* Use phenotypes from the payload, so that some cells match. */
 	uint64_t	all_of = cells.count > 0 ? cells.cells[0].phenotypes & 0x8000000000000403 : 1;
 	uint64_t	none_of = cells.count > 1 ? ~cells.cells[1].phenotypes & 0x4000000000000018 : 0;
 	uint64_t	found = 0;
@@ -77,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	Cells		cells;
 	CbFault		fault = decode(&LAYOUT, bytes, size, &cells);
 
-	/* Bytes that are refused are counted without harm, too. */
+	/* Counting must be harmless even for bytes that are refused. */
 	(void) count(&LAYOUT, bytes, size, 5, 2);
 	if (fault.code == CB_NO_FAULT)
 	{

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS TARGET...: run each fuzz target for so long, from a corpus of
-# the payloads or files that the unit tests write. One TAP line a target; a crashing
-# input is kept as build/crash-*.
+# fuzz.sh SECONDS TARGET...: runs each fuzz target for SECONDS seconds, starting from
+# the payloads or files that the unit tests write, and prints one TAP line per target.
+# An input that crashes a target is kept as build/crash-*.
 set -eu
 seconds=$1
 shift
 
 echo "1..$#"
 
-# Print nothing and keep the log, or give what was wrong.
+# Runs one target and keeps its log. Prints nothing on success, and the failure otherwise.
 fuzz() {
 	local target=$1 runs
 	mkdir -p "build/corpus_$target" "build/seeds_$target"
@@ -24,7 +24,7 @@ fuzz() {
 	return 1
 }
 
-# One target for each core at a time
+# At most one target per processor core at a time
 cores=$(nproc)
 for target in "$@"; do
 	while [ "$(jobs -rp | wc -l)" -ge "$cores" ]; do wait -n || true; done

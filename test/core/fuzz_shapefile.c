@@ -1,9 +1,10 @@
 /*
- * fuzz_shape.c
- *		Fuzz target for what reads a shapefile.
+ * fuzz_shapefile.c
+ *		Fuzz target for the reader of shapefiles.
  *
- * Any bytes are either refused with a fault, or a file whose centroid is in
- * the box around its vertices.
+ * The reader either refuses the bytes with a fault or accepts a file.  The
+ * centroid of an accepted file must be within the bounding box of its
+ * vertices.
  */
 #include <stdlib.h>
 
@@ -12,7 +13,9 @@
 
 #define CHECK(condition) do { if (!(condition)) abort(); } while (0)
 
-/* A coordinate among all of the file, x and y in turn. */
+/*
+ * Return coordinate i of the file, counting x and y of all vertices in turn.
+ */
 static double
 coordinate(const CbShape *shape, uint64_t i)
 {

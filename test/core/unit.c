@@ -1,10 +1,10 @@
 /*
  * unit.c
- *		Unit tests of src/core.
+ *		Unit tests of the plain C in src/format and src/smprofiler.
  *
- *		unit                      run the tests
- *		unit --seeds TARGET DIR   write payloads of a layout, or files for the
- *		                          target "shapefile", as seeds for the fuzz target
+ *	unit                      run the tests
+ *	unit --seeds TARGET DIR   write payloads of a layout, or files for the
+ *	                          target "shapefile", as seeds for the fuzz target
  */
 #include <float.h>
 #include <limits.h>
@@ -34,7 +34,10 @@ next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* Cells with ascending ids and integer positions of any size that spt holds. */
+/*
+ * Make cells with ascending ids and integer coordinates up to the largest
+ * int32.
+ */
 static Cells
 random_cells(size_t count, uint64_t seed)
 {
@@ -103,7 +106,10 @@ most_cells(void **state)
 	assert_int_equal(cb_layout_max_cells(&cb_compact, 1073741819), 67108863);
 	assert_int_equal(cb_layout_max_cells(&cb_spt, 1073741819), 53687089);
 	assert_int_equal(cb_layout_max_cells(&cb_arrow, 1073741819), 53687056);
-	/* dense: no more than compact at its largest, one bit each at least */
+	/*
+	 * dense: at most as many as compact at its limit, and at least one bit
+	 * each
+	 */
 	assert_int_equal(cb_layout_max_cells(&cb_dense, 1073741819), 67108863);
 	assert_int_equal(cb_layout_max_cells(&cb_dense, 1024), 7872);
 	/* the number of cells is a uint32 */
@@ -198,7 +204,7 @@ no_cells(void **state)
 	}
 }
 
-/* What was encoded decodes, for batches that do and don't divide the count. */
+/* Encoded cells decode, for counts that batches do and don't divide. */
 static void
 round_trip(void **state)
 {
@@ -232,7 +238,7 @@ round_trip(void **state)
 		}
 }
 
-/* The smallest and largest coordinates, ids and masks. */
+/* The smallest and largest coordinates, ids and phenotypes. */
 static void
 extremes(void **state)
 {
@@ -266,7 +272,10 @@ extremes(void **state)
 		free(payload);
 	}
 
-	/* Shifted to 1, the largest is 2^32: one too many, on either axis. */
+	/*
+	 * Shifted to 1, the largest coordinate is 2^32, which is one too many, on
+	 * either axis.
+	 */
 	assert_null(encode(&cb_spt, (Cells) {cells, 2}, &size, &fault));
 	assert_int_equal(fault.code, CB_COORDINATE_TOO_LARGE);
 	assert_string_equal(fault.field, "y");
@@ -286,11 +295,13 @@ extremes(void **state)
 	free(payload);
 }
 
-/* The order of SPT's operations, v - min + 1, decides the last bit. */
+/* The order of SMProfiler's operations, v - min + 1, decides the last bit. */
 static void
 spt_shift(void **state)
 {
-	/* 1.1 - 0.1 is 1 + 1e-16 or 1, the sum with 1 then 2 or just below it */
+	/*
+	 * 1.1 - 0.1 is 1 + 1e-16 or 1; adding 1 gives 2 or a number just below 2
+	 */
 	static const double minimum[] = {0.1, 0.7, -0.3, 1.0, -1e9 + 0.1};
 	static const double step[] = {0.0, 0.1, 0.2, 0.3, 0.9, 1.0, 1.7, 1e9};
 
@@ -337,12 +348,12 @@ repeated_id(void **state)
 		assert_int_equal(fault.code, CB_ID_REPEATED);
 		assert_int_equal(fault.cell, 9);
 	}
-	/* id 0 twice, where there is no id before it */
+	/* id 0 twice, with no id before it */
 	cells[0].cell_id = cells[1].cell_id = 0;
 	assert_null(encode(&cb_spt, (Cells) {cells, 3}, &size, &fault));
 	assert_int_equal(fault.cell, 0);
 
-	/* the last of a batch and the first of the next */
+	/* the last id of a batch and the first id of the next */
 	many.cells[CB_BATCH].cell_id = many.cells[CB_BATCH - 1].cell_id;
 	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
 	{
@@ -353,7 +364,7 @@ repeated_id(void **state)
 	free(many.cells);
 }
 
-/* A payload with one field changed, and the fault that it must give. */
+/* Change one field of a payload, and expect a fault. */
 static void
 refused_payloads(void **state)
 {
@@ -398,7 +409,7 @@ refused_payloads(void **state)
 	free(payload);
 	free(cells.cells);
 
-	/* A number of cells that would overflow 32 bits of length */
+	/* a number of cells whose length would overflow 32 bits */
 	fault = decode(&cb_compact, (const uint8_t[]) {0, 0, 0, 0x10}, 4, &decoded);
 	assert_int_equal(fault.code, CB_WRONG_LENGTH);
 	assert_true(fault.expected == 4294967300);
@@ -406,8 +417,8 @@ refused_payloads(void **state)
 }
 
 /*
- * Change one byte of a dense payload, decode it, and change it back.  The
- * fault is the one expected; its field too, unless that is NULL.
+ * Change one byte of a dense payload, decode it, and change the byte back.
+ * Expects this fault, and this field unless it is NULL.
  */
 static void
 refused_byte(uint8_t *payload, size_t size, size_t at, uint8_t byte, CbFaultCode code, const char *field)
@@ -425,11 +436,13 @@ refused_byte(uint8_t *payload, size_t size, size_t at, uint8_t byte, CbFaultCode
 	payload[at] = before;
 }
 
-/* Each rule of docs/format.md for what a reader of layout dense checks. */
+/* Each check of a reader of layout dense in docs/format.md. */
 static void
 refused_dense_payloads(void **state)
 {
-	/* gaps, differences of y; feature 0 in all, 1 in some, 2 the same */
+	/*
+	 * gaps, and differences of y; all cells have feature 0, some have 1 and 2
+	 */
 	static const double y[] = {1000, 1001, 1003, 1002, 1004, 1005, 1006, 1008, 1009, 1010};
 	Cell		cells[COUNT_OF(y)];
 	size_t		size;
@@ -462,17 +475,17 @@ refused_dense_payloads(void **state)
 	refused_byte(payload, size, 23, 1, CB_WRONG_BYTE, NULL);
 	refused_byte(payload, size, 20, 2, CB_WRONG_LENGTH, NULL);
 	refused_byte(payload, size, 32, 2, CB_WRONG_LENGTH, NULL);
-	/* a parent that is no feature, has no plane, is the feature itself */
+	/* a parent that is no feature, has no plane, or is the feature itself */
 	refused_byte(payload, size, 40, 64, CB_WRONG_PARENT, NULL);
 	refused_byte(payload, size, 41, 0, CB_WRONG_PARENT, NULL);
 	refused_byte(payload, size, 41, 2, CB_WRONG_PARENT, NULL);
-	/* bits behind the last cell, of the gaps and of the last feature */
+	/* bits after the last cell, in the gaps and in the last feature */
 	refused_byte(payload, size, 43, 0x04 | payload[43], CB_BITS_BEHIND_LAST, NULL);
 	refused_byte(payload, size, size - 1, 0x80 | payload[size - 1], CB_BITS_BEHIND_LAST, NULL);
-	/* a gap, a difference before the first cell */
+	/* a gap and a difference before the first cell */
 	refused_byte(payload, size, 42, payload[42] ^ 1, CB_FIRST_NOT_ZERO, "gap of cell_id");
 	refused_byte(payload, size, 50, payload[50] ^ 1, CB_FIRST_NOT_ZERO, "difference of y");
-	/* all of x at its base or above, some at it */
+	/* no x at its base */
 	refused_byte(payload, size, 44, 0xff, CB_NOT_NEEDED, "base of x");
 
 	/* ids and coordinates that would be too large: first id and base of x */
@@ -509,7 +522,7 @@ refused_dense_payloads(void **state)
 	free(decoded.cells);
 	free(payload);
 
-	/* no cells, but something in the header or behind it */
+	/* no cells, but a byte in the header or after it */
 	payload = encode(&cb_dense, (Cells) {NULL, 0}, &size, &fault);
 	for (size_t at = 8; at < 40; at++)
 		refused_byte(payload, size, at, 1, CB_WRONG_BYTE, NULL);
@@ -520,7 +533,7 @@ refused_dense_payloads(void **state)
 	free(payload);
 }
 
-/* Any bit of an arrow payload that is not in a column. */
+/* Each bit of an arrow payload that is not in a column. */
 static void
 refused_arrow_payloads(void **state)
 {
@@ -533,7 +546,7 @@ refused_arrow_payloads(void **state)
 	(void) state;
 	for (size_t at = 0; at < size; at++)
 	{
-		/* columns of 5 cells in blocks of 64 bytes */
+		/* columns of 5 cells, in blocks of 64 bytes */
 		bool		in_column = at >= 576 && at < 576 + 4 * 64 && (at - 576) % 64 < (at < 576 + 3 * 64 ? 20 : 40);
 
 		if (in_column)
@@ -559,7 +572,7 @@ refused_arrow_payloads(void **state)
 	free(cells.cells);
 }
 
-/* Counting finds what the masks tell, in the middle of a word and of a batch. */
+/* Counting agrees with the phenotypes, at any place in a word and a batch. */
 static void
 counts(void **state)
 {
@@ -576,7 +589,9 @@ counts(void **state)
 			CbFault		fault;
 			uint8_t    *payload;
 
-			/* related features, for parents; 5 in all cells, 6 in none */
+			/*
+			 * related features, for parents; all cells have 5, no cell has 6
+			 */
 			for (size_t i = 0; i < cells.count; i++)
 			{
 				uint64_t	mask = cells.cells[i].phenotypes & 0x1f;
@@ -592,7 +607,7 @@ counts(void **state)
 
 				if (query % 2)
 				{
-					/* one that few or no bits are asked of */
+					/* tests of one bit, or of few or no bits */
 					all_of = query % 4 == 1 ? UINT64_C(1) << query % 64 : 0;
 					none_of = query % 3 == 0 ? UINT64_C(1) << query / 3 % 64 : 0;
 				}
@@ -601,14 +616,14 @@ counts(void **state)
 						(cells.cells[i].phenotypes & none_of) == 0;
 				assert_int_equal(count(layout, payload, size, all_of, none_of), expected);
 			}
-			/* a feature that is to be there and not to be there */
+			/* a feature that is in both all_of and none_of */
 			assert_int_equal(count(layout, payload, size, 0x20, 0x20), 0);
 			free(payload);
 			free(cells.cells);
 		}
 }
 
-/* Random edits of valid payloads: a fault, or cells. */
+/* Random edits of valid payloads give a fault or cells. */
 static void
 mutated_payloads(void **state)
 {
@@ -661,9 +676,12 @@ mutated_payloads(void **state)
 	}
 }
 
-/* The number of each code by its formula, and which values have the code. */
+/*
+ * The number of each code is that of the formula, and so is the range of
+ * values that have the code.
+ */
 static void
-float8_codes(void **state)
+minifloat_codes(void **state)
 {
 	const double scale = 1.0 / 251.0;
 	double		previous = 0;
@@ -679,7 +697,10 @@ float8_codes(void **state)
 		assert_true(value == scale * ((fraction / 32 + 1) * exp2(exponent) - 1));
 		assert_int_equal(cb_minifloat_encode(value), code);
 		assert_true(code == 0 || value > previous);
-		/* Values have the code from there up to the next one's: by the formula. */
+		/*
+		 * Values have this code up to the number of the next code, by the
+		 * formula.
+		 */
 		for (int step = 0; step < 3; step++)
 		{
 			double		shifted = 1 + lowest / scale;
@@ -724,7 +745,9 @@ put_double(uint8_t *to, double value)
 	cb_put_le64(to, bits);
 }
 
-/* Rings of so many random vertices each, the last of which is the first. */
+/*
+ * Make rings of random vertices.  The last vertex of a ring repeats its first.
+ */
 static File
 shape_file(const uint32_t *rings, uint32_t ring_count, uint64_t seed)
 {
@@ -760,12 +783,14 @@ shape_file(const uint32_t *rings, uint32_t ring_count, uint64_t seed)
 	return file;
 }
 
-/* Read all of a file. */
+/* Read a whole file. */
 static CbShapeFault
 read_shape(File file, double *x, double *y)
 {
 	CbShape		shape;
-	/* of its own size, so that a byte too far is noticed */
+	/*
+	 * an allocation of its own size, so that a read past its end is detected
+	 */
 	uint8_t    *bytes = malloc(file.size ? file.size : 1);
 
 	memcpy(bytes, file.bytes, file.size);
@@ -817,7 +842,9 @@ shape_centroids(void **state)
 		free(file.bytes);
 	}
 
-	/* Rounded once: a sum of doubles would lose the small number. */
+	/*
+	 * The mean is rounded once: a sum of doubles would lose the small number.
+	 */
 	file = shape_file(ring, 1, 0);
 	put_double(file.points, 1e17);
 	put_double(file.points + 16, 3);
@@ -825,7 +852,7 @@ shape_centroids(void **state)
 	put_double(file.points + 48, 1e17);
 	assert_int_equal(read_shape(file, &x, &y).code, CB_SHAPE_NO_FAULT);
 	assert_true(x == 1);
-	/* and a sum that has more bits than a double */
+	/* a sum that needs more bits than a double has */
 	put_double(file.points, 0x1p53);
 	put_double(file.points + 16, 0x1p53 + 4);
 	put_double(file.points + 32, 0x1p53 + 4);
@@ -840,7 +867,7 @@ shape_centroids(void **state)
 	free(file.bytes);
 }
 
-/* Change an int32 of a file, which is then refused, and change it back. */
+/* Change an int32 of a file, expect a fault, and change it back. */
 static void
 refused_int(File file, size_t at, bool big_endian, int32_t value, CbShapeFaultCode code, const char *field)
 {
@@ -899,7 +926,7 @@ refused_shapes(void **state)
 		assert_int_equal(fault.found, size);
 	}
 
-	/* each in the other byte order */
+	/* each value in the wrong byte order */
 	refused_int(file, 0, false, 9994, CB_SHAPE_WRONG_FIELD, "file code");
 	refused_int(file, 28, true, 1000, CB_SHAPE_WRONG_FIELD, "version");
 	refused_int(file, 24, false, words, CB_SHAPE_TOO_FEW, "16-bit words");
@@ -927,7 +954,7 @@ refused_shapes(void **state)
 	refused_int(file, 148, false, INT32_MAX, CB_SHAPE_WRONG_RECORD, NULL);
 	refused_int(file, 148, false, 12, CB_SHAPE_WRONG_RECORD, NULL);
 
-	/* rings that begin elsewhere */
+	/* rings that begin at a wrong vertex */
 	refused_int(file, 152, false, 1, CB_SHAPE_WRONG_RING, NULL);
 	refused_int(file, 152, false, -1, CB_SHAPE_WRONG_RING, NULL);
 	refused_int(file, 156, false, 0, CB_SHAPE_WRONG_RING, NULL);
@@ -949,7 +976,7 @@ refused_shapes(void **state)
 		refused_double(file, 12, axis, -INFINITY, CB_SHAPE_NOT_FINITE, 13);
 	}
 
-	/* a second record: the first one again */
+	/* a second record: a copy of the first one */
 	file.bytes = realloc(file.bytes, 2 * file.size - 100);
 	memcpy(file.bytes + file.size, file.bytes + 100, file.size - 100);
 	file.size = 2 * file.size - 100;
@@ -967,17 +994,22 @@ subsample_sizes(void **state)
 		uint64_t	wanted;
 		uint64_t	sizes[4];
 	}			cases[] = {
-		/* all there are */
+		/* all cells */
 		{{5, 1, 0, 4}, 10, {5, 1, 0, 4}},
 		{{5, 1, 0, 4}, UINT64_MAX, {5, 1, 0, 4}},
 		{{5, 1, 0, 4}, 0, {0, 0, 0, 0}},
-		/* in proportion; what is missing in turn, but none from the empty one */
+		/*
+		 * in proportion; the remainder in turn, but none from the empty sample
+		 */
 		{{100, 200, 300, 400}, 10, {1, 2, 3, 4}},
 		{{100, 200, 300, 400}, 12, {2, 3, 3, 4}},
 		{{5, 1, 0, 4}, 9, {5, 1, 0, 3}},
 		{{0, 0, 1, 4000}, 2, {0, 0, 1, 1}},
 		{{3, 3, 3, 3}, 3, {1, 1, 1, 0}},
-		/* Of 1 and 3 cells one is missing: the first sample has no other. */
+		/*
+		 * From 1 and 3 cells, one is missing; the first sample has no other
+		 * cell.
+		 */
 		{{1, 1, 1, 3}, 5, {1, 1, 1, 2}},
 	};
 	uint64_t	seed = 3;
@@ -993,7 +1025,10 @@ subsample_sizes(void **state)
 	}
 	cb_subsample_sizes(NULL, NULL, 0, 5);
 
-	/* As many as are wanted, of each near its share, and never more than it has. */
+	/*
+	 * The sizes add up to the number wanted, each is near its share, and none
+	 * exceeds its sample.
+	 */
 	for (int round = 0; round < 1000; round++)
 	{
 		uint64_t	cells[50];
@@ -1027,7 +1062,7 @@ compare_keys(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* What is selected are the smallest keys, each in a place of its own. */
+/* The selection has the smallest keys, each in a place of its own. */
 static void
 subsample_selection(void **state)
 {
@@ -1035,7 +1070,7 @@ subsample_selection(void **state)
 	uint64_t	random = 5;
 
 	(void) state;
-	/* with seed 0, the numbers of splitmix64 from 0 */
+	/* with seed 0, these are the numbers of splitmix64 from 0 */
 	assert_true(cb_subsample_key(0, 0) == UINT64_C(0xe220a8397b1dcdaf));
 	assert_true(cb_subsample_key(0, 1) == UINT64_C(0x6e789e6aa1b965f4));
 	assert_true(cb_subsample_key(0, 2) == UINT64_C(0x06c45d188009454f));
@@ -1072,7 +1107,7 @@ subsample_selection(void **state)
 		}
 }
 
-/* A key that is there twice, of which one is taken, shows in any order. */
+/* A key that was offered twice and taken once is found in any order. */
 static void
 subsample_parted(void **state)
 {
@@ -1121,13 +1156,13 @@ thresholds(void **state)
 	CbChannel	channel = {false};
 
 	(void) state;
-	/* one kind only: its largest or smallest, but not 0 */
+	/* one kind only: its largest or smallest code, but not 0 */
 	cb_channel_add(&channel, 0, false);
 	assert_int_equal(cb_channel_threshold(&channel), 1);
 	cb_channel_add(&channel, 100, false);
 	cb_channel_add(&channel, 50, false);
 	assert_int_equal(cb_channel_threshold(&channel), 100);
-	/* both, whichever is larger; (100 is 8, 200 is 79 of 251) */
+	/* both kinds, whichever is larger (100 is 8, 200 is 79 of 251) */
 	cb_channel_add(&channel, 220, true);
 	cb_channel_add(&channel, 200, true);
 	cb_channel_add(&channel, 230, true);
@@ -1145,7 +1180,7 @@ thresholds(void **state)
 	assert_int_equal(cb_channel_threshold(&channel), 255);
 }
 
-/* Write a file; whether it was written. */
+/* Write a file, and return whether this succeeded. */
 static bool
 write_seed(const char *folder, size_t number, const uint8_t *bytes, size_t size)
 {
@@ -1160,7 +1195,7 @@ write_seed(const char *folder, size_t number, const uint8_t *bytes, size_t size)
 	return false;
 }
 
-/* Write a few payloads of a layout, or shapefiles, into a folder. */
+/* Write a few payloads of a layout, or a few shapefiles, into a folder. */
 static int
 write_seeds(const char *target, const char *folder)
 {
@@ -1207,7 +1242,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(refused_arrow_payloads),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(mutated_payloads),
-		cmocka_unit_test(float8_codes),
+		cmocka_unit_test(minifloat_codes),
 		cmocka_unit_test(shape_centroids),
 		cmocka_unit_test(refused_shapes),
 		cmocka_unit_test(subsample_sizes),

@@ -1,16 +1,16 @@
 /*
  * vectors.c
- *		Payloads for the tests of the clients, as src/core writes and reads
+ *		Payloads for the tests of the clients, as src/format writes and reads
  *		them.
  *
  * Prints one JSON object a line: a payload in hexadecimal, and either the
- * cells that the core's reader finds in it (id, x, y, mask; no id in layout
- * compact) or, for what it refuses, the fault.  Nothing depends on the
- * machine.  clients/vectors/README.md describes the lines.
+ * cells that the core's reader finds in it (id, x, y, phenotypes; no id in
+ * layout compact) or, if the reader refuses it, the fault.  The output does
+ * not depend on the machine.  clients/vectors/README.md describes the lines.
  *
- * Where the core's writer chose otherwise, a payload of layout dense is
- * written here, a bit at a time as docs/format.md has it: readers must take
- * what another writer may choose, and refuse what none may.
+ * Payloads of layout dense that the core's writer would not choose are written
+ * here, bit by bit as docs/format.md specifies.  A reader must accept whatever
+ * another writer may choose, and refuse what no writer may choose.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@
 
 enum
 {
-	MUTATIONS = 120				/* of each layout */
+	MUTATIONS = 120				/* per layout */
 };
 
 /* ---- lines ---- */
@@ -54,7 +54,7 @@ payload_of(const void *bytes, size_t size)
 	return payload;
 }
 
-/* Give a payload another size; what is added is zero. */
+/* Resize a payload; added bytes are zero. */
 static void
 resize(Payload *payload, size_t size)
 {
@@ -129,7 +129,7 @@ print_fault(const CbFault *fault)
 	}
 }
 
-/* Print the line of a payload: what the core's reader makes of it. */
+/* Print the line of a payload with what the core's reader returns for it. */
 static CbFaultCode
 print_line(const CbLayout *layout, const char *name, Payload payload)
 {
@@ -155,7 +155,7 @@ print_line(const CbLayout *layout, const char *name, Payload payload)
 	return fault.code;
 }
 
-/* A payload that the reader must refuse for that reason; frees it. */
+/* Print a payload that the reader must refuse with this fault, and free it. */
 static void
 refuse(const CbLayout *layout, CbFaultCode code, Payload payload, const char *name)
 {
@@ -165,7 +165,7 @@ refuse(const CbLayout *layout, CbFaultCode code, Payload payload, const char *na
 
 /* ---- valid payloads ---- */
 
-/* A coordinate as the reader must give it back. */
+/* Return a coordinate as the reader must return it. */
 static double
 stored_coordinate(const CbLayout *layout, double value, double min, bool shifted)
 {
@@ -174,7 +174,7 @@ stored_coordinate(const CbLayout *layout, double value, double min, bool shifted
 	return (double) (int64_t) value;
 }
 
-/* Decode a payload and compare it with the cells that are in it. */
+/* Decode a payload and compare it with the cells that it was made from. */
 static void
 check_cells(const CbLayout *layout, Payload payload, Cells cells)
 {
@@ -215,7 +215,7 @@ encoded(const CbLayout *layout, Cells cells)
 	return payload;
 }
 
-/* A line for cells in one layout. */
+/* Print the line for cells in one layout. */
 static void
 accept(const CbLayout *layout, Cells cells, const char *name)
 {
@@ -235,7 +235,7 @@ accept_in_all(Cells cells, const char *name)
 		accept(layout, cells, name);
 }
 
-/* The same random numbers everywhere: a linear congruential generator. */
+/* A linear congruential generator, which gives the same numbers everywhere. */
 static uint32_t
 next_random(uint64_t *state)
 {
@@ -244,8 +244,8 @@ next_random(uint64_t *state)
 }
 
 /*
- * Cells as slides have them: ids with gaps, x at random, y close to that of
- * the cell before, features that go together or exclude each other.
+ * Make cells like those of a slide: ids with gaps, random x, y close to the
+ * previous cell's, and features that occur together or exclude each other.
  */
 static Cells
 slide(size_t count, uint64_t seed)
@@ -272,7 +272,10 @@ slide(size_t count, uint64_t seed)
 	return cells;
 }
 
-/* Each number of cells at which bytes, words or batches are full. */
+/*
+ * The numbers of cells around those at which bytes, words and batches are
+ * full.
+ */
 static void
 numbers_of_cells(void)
 {
@@ -335,15 +338,19 @@ extremes(void)
 
 /* ---- dense by hand ---- */
 
-/* The choices of a writer of layout dense, and some that none may make. */
+/*
+ * The choices of a writer of layout dense, including choices that are not
+ * allowed.
+ */
 typedef struct Choices
 {
 	bool		differences[2]; /* of x, of y */
-	int			spare_planes[3];	/* of zeros, on top of gaps, x, y */
+	int			spare_planes[3];	/* planes of zeros on top of gaps, x, y */
 	uint32_t	below[2];		/* how far the base is below the minimum */
-	uint64_t	spare_features; /* with a plane, though all cells agree */
+	uint64_t	spare_features; /* that have a plane although all cells
+								 * agree */
 	uint64_t	base_mask;		/* for features with a plane */
-	uint8_t		parents[64];	/* 0 is none, otherwise the parent plus 1 */
+	uint8_t		parents[64];	/* 0 means none; otherwise the parent plus 1 */
 } Choices;
 
 static uint32_t
@@ -361,7 +368,7 @@ put_plane(uint8_t *next, const uint64_t *numbers, size_t count, int bit)
 	return next + (count + 7) / 8;
 }
 
-/* The planes that numbers need. */
+/* Return the number of planes that the numbers need. */
 static int
 needed_planes(const uint64_t *numbers, size_t count)
 {
@@ -385,7 +392,7 @@ dense_by_hand(Cells cells, Choices choices)
 	Payload		payload = payload_of("", 0);
 	uint8_t    *next;
 
-	resize(&payload, 40 + 64 + 160 * 9);	/* the most of 65 cells */
+	resize(&payload, 40 + 64 + 160 * 9);	/* enough for 65 cells */
 	next = payload.bytes + 40;
 	CHECK(cells.count >= 1 && cells.count <= COUNT_OF(masks));
 	memcpy(payload.bytes, "CBD\1", 4);
@@ -468,7 +475,10 @@ accept_by_hand(Cells cells, Choices choices, const char *name)
 	free(payload.bytes);
 }
 
-/* What the core's writer chooses for a slide, so that the lines have it all. */
+/*
+ * Check what the core's writer chooses for a slide, so that the lines cover
+ * every choice.
+ */
 static void
 check_choices_of_writer(void)
 {
@@ -486,7 +496,7 @@ check_choices_of_writer(void)
 	free(cells.cells);
 }
 
-/* Valid payloads that the core's writer would not have written. */
+/* Valid payloads that the core's writer would not write. */
 static void
 choices_of_others(void)
 {
@@ -562,7 +572,7 @@ malformed_compact(void)
 	free(cells.cells);
 }
 
-/* A valid payload with one byte changed. */
+/* Return a valid payload with one byte changed. */
 static Payload
 with_byte(Payload valid, size_t at, uint8_t byte)
 {
@@ -633,7 +643,9 @@ malformed_spt(void)
 static void
 malformed_dense(void)
 {
-	/* gaps, differences of y; feature 0 in all, 1 in some, 2 the same */
+	/*
+	 * gaps, and differences of y; all cells have feature 0, some have 1 and 2
+	 */
 	static const double y[] = {1000, 1001, 1003, 1002, 1004, 1005, 1006, 1008, 1009, 1010};
 	const CbLayout *layout = &cb_dense;
 	Cell		rows[COUNT_OF(y)];
@@ -685,7 +697,7 @@ malformed_dense(void)
 	refuse(layout, CB_WRONG_FIELD, with_byte(valid, 22, 0x80), "differences of y in no planes");
 	refuse(layout, CB_WRONG_FIELD, with_byte(valid, 22, 33), "33 planes of y");
 	refuse(layout, CB_WRONG_BYTE, with_byte(valid, 23, 1), "byte 23");
-	/* of the right length, with a bit that is lost in 32 */
+	/* of the right length, with a bit that 32 bits would lose */
 	for (int i = 0; i < 3; i++)
 	{
 		static const char *const names[] = {"ids, all there", "x, all there", "y, all there"};
@@ -726,7 +738,7 @@ malformed_dense(void)
 	refuse(layout, CB_WRONG_PARENT, with_byte(valid, 41, 2), "a feature its own parent");
 	refuse(layout, CB_WRONG_PARENT, with_byte(valid, 40, 2), "a higher feature as parent");
 
-	/* 9: bits behind the last of 10 cells, in each kind of plane */
+	/* 9: bits after the last of 10 cells, in each kind of plane */
 	refuse(layout, CB_BITS_BEHIND_LAST, with_byte(valid, 43, 0x04 | valid.bytes[43]), "bit behind the gaps");
 	refuse(layout, CB_BITS_BEHIND_LAST, with_byte(valid, 45, 0x80 | valid.bytes[45]), "bit behind x");
 	refuse(layout, CB_BITS_BEHIND_LAST, with_byte(valid, 51, 0x10 | valid.bytes[51]), "bit behind y");
@@ -830,7 +842,10 @@ mutate(const CbLayout *layout, Payload *payload, size_t cells, uint64_t *seed)
 		payload->bytes[layout->header_size + where % (size - layout->header_size)] ^= (uint8_t) (1 << what % 8);
 }
 
-/* Random edits of small payloads, and what the core's reader says of each. */
+/*
+ * Random edits of small payloads, with what the core's reader returns for
+ * each.
+ */
 static void
 mutations(const CbLayout *layout)
 {

@@ -199,7 +199,7 @@ foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 600
 }
 
 # No memory is an error like any other: brotli's encoder would end the process.
-foreach my $case ([ 'zstd', 19, 'The library zstd, for coding "zstd", got none.' ], [ 'br', 11, 'in memory context "cell_binary coding"' ], [ 'br', 4, 'in memory context "cell_binary coding"' ])
+foreach my $case ([ 'zstd', 19, 'The library zstd, which implements coding "zstd", could not allocate memory.' ], [ 'br', 11, 'in memory context "cell_binary coding"' ], [ 'br', 4, 'in memory context "cell_binary coding"' ])
 {
 	my ($coding, $level, $detail) = @$case;
 	my ($status, $output, $errors) = $node->psql('postgres', qq{

@@ -64,8 +64,8 @@ function readHeader(
     const expected = size + cells * cellSize;
     if (bytes.length !== expected)
         throw new PayloadError(
-            `by its header, which gives ${cells} cells, the payload would have ${expected} bytes, ` +
-                `but it has ${bytes.length}`,
+            `the header gives ${cells} cells, which take ${expected} bytes, ` +
+                `but the payload has ${bytes.length}`,
         );
     checkNumber(cells, maxCells);
     return cells;

@@ -67,8 +67,8 @@ function checkByte(bytes: Uint8Array, at: number, expected: number): void {
 function checkLength(bytes: Uint8Array, cells: number, expected: number): void {
     if (bytes.length !== expected)
         throw new PayloadError(
-            `by its header, which gives ${cells} cells, the payload would have ${expected} bytes, ` +
-                `but it has ${bytes.length}`,
+            `the header gives ${cells} cells, which take ${expected} bytes, ` +
+                `but the payload has ${bytes.length}`,
         );
 }
 
@@ -150,7 +150,7 @@ function writeBytes(planes: Uint8Array[], cells: number, to: Uint8Array, offset:
 /** Refuse bits behind the last cell. */
 function checkEnds(planes: Uint8Array[], cells: number): void {
     if (cells % 8 !== 0 && planes.some((plane) => plane[plane.length - 1]! >> cells % 8 !== 0))
-        throw new PayloadError("there are bits behind those of the last cell");
+        throw new PayloadError("there are bits after those of the last cell");
 }
 
 /** Refuse more planes than the largest number needs. */
@@ -164,7 +164,7 @@ function decodeIds(planes: Uint8Array[], cells: number, first: number): Uint32Ar
     const ids = new Uint32Array(cells); // at first, the gaps
     writeNumbers(planes, cells, new Uint8Array(ids.buffer), 0, 4);
     if (ids[0] !== 0)
-        throw new PayloadError("the first cell has a gap of cell_id, although there is none before it");
+        throw new PayloadError("the first cell has a gap of cell_id, although no cell comes before it");
     checkTopmost(planes, "planes of cell_id");
 
     let id = first - 1;
@@ -186,7 +186,7 @@ function decodeAxis(decoded: Cells, axis: 0 | 1, planes: Uint8Array[], differenc
     writeNumbers(planes, cells, decoded.bytes, 4 * axis, CELL);
     if (differences) {
         if (codes[axis] !== 0)
-            throw new PayloadError(`the first cell has a difference of ${name}, although there is none before it`);
+            throw new PayloadError(`the first cell has a difference of ${name}, although no cell comes before it`);
         checkTopmost(planes, `planes of ${name}`);
         let value = base;
         for (let i = 0, at = axis; i < cells; i++, at += WORDS) {

@@ -65,8 +65,8 @@ def read_cells(
     expected = header + cells * cell.itemsize
     if len(data) != expected:
         raise PayloadError(
-            f"by its header, which gives {cells} cells, the payload would have "
-            f"{expected} bytes, but it has {len(data)}"
+            f"the header gives {cells} cells, which take {expected} bytes, "
+            f"but the payload has {len(data)}"
         )
     check_number(cells, max_cells)
     return data[header:].view(cell)

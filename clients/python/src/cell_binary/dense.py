@@ -87,8 +87,8 @@ def check_bytes(header: bytes, offset: int, expected: bytes) -> None:
 def check_length(data: Bytes, cells: int, expected: int) -> None:
     if len(data) != expected:
         raise PayloadError(
-            f"by its header, which gives {cells} cells, the payload would have "
-            f"{expected} bytes, but it has {len(data)}"
+            f"the header gives {cells} cells, which take {expected} bytes, "
+            f"but the payload has {len(data)}"
         )
 
 
@@ -105,7 +105,7 @@ def read_parents(parents: list[int], features: list[int]) -> dict[int, int]:
 
 def check_behind_last(planes: Bytes, cells: int) -> None:
     if cells % 8 and (planes[:, -1] >> cells % 8).any():
-        raise PayloadError("there are bits behind those of the last cell")
+        raise PayloadError("there are bits after those of the last cell")
 
 
 def numbers_of(planes: Sequence[Bytes | None], cells: int, width: int) -> Bytes:
@@ -146,7 +146,7 @@ def uint32_of(planes: Bytes, cells: int) -> NDArray[np.uint32]:
 def decode_ids(planes: Bytes, cells: int, first: int) -> NDArray[np.uint32]:
     gaps = uint32_of(planes, cells)
     if gaps[0]:
-        raise PayloadError("the first cell has a gap of cell_id, although there is none before it")
+        raise PayloadError("the first cell has a gap of cell_id, although no cell comes before it")
     check_topmost(planes, "planes of cell_id")
     # Of 2^26 gaps below 2^32 the sum is far from overflow.
     last = first + int(gaps.sum(dtype=np.uint64)) + cells - 1
@@ -164,7 +164,7 @@ def decode_axis(axis: str, planes: Bytes, cells: int, differences: bool, base: i
     # int32 arithmetic modulo 2^32 is that of uint32.
     if differences:
         if codes[0]:
-            raise PayloadError(f"the first cell has a difference of {axis}, although there is none before it")
+            raise PayloadError(f"the first cell has a difference of {axis}, although no cell comes before it")
         check_topmost(planes, f"planes of {axis}")
         steps = codes >> np.uint32(1) ^ -(codes & np.uint32(1))
         values = np.cumsum(steps, dtype=np.uint32)
