@@ -6,7 +6,7 @@
 #	make api    serve slides from one, with a viewer, see api/README.md
 #	make test   run all tests on a throwaway server, see test/README.md
 #	make load   put the service under load, see api/load/README.md
-#	make bench  measure against peers on a throwaway server, see perf/bench.md
+#	make bench  measure against peers on a throwaway server, see benchmark/README.md
 #	make perf   a first report of the profiler, see perf/README.md
 #	make dist   the release archive for PGXN
 
@@ -82,7 +82,7 @@ load:
 
 bench:
 	scripts/install-dependencies bench
-	perf/bench
+	benchmark/bench
 
 perf:
 	scripts/install-dependencies perf

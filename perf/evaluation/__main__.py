@@ -32,7 +32,7 @@ from store import Keeper, Store, StoreError, Unknown, init, write_whole
 ROOT = Path(__file__).parents[2]
 
 # What compare and check run, if no workload is given: a build of each layout.
-WORKLOADS = [ROOT / f"perf/suite/{name}.sql" for name in ("pack", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
+WORKLOADS = [ROOT / f"benchmark/suite/{name}.sql" for name in ("pack", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
 
 
 class Wrong(Exception):

@@ -138,5 +138,5 @@ def load(arm: Arm, schema: str, cells: int) -> None:
         if not connection.execute("SELECT to_regnamespace('tissue')").fetchone()[0]:
             connection.execute((ROOT / "demo/tissue.sql").read_text())
         connection.execute(f"CREATE SCHEMA {schema}; SET search_path = {schema}, public")
-        connection.execute((ROOT / "perf/tables.sql").read_text().replace(":cells", str(cells)))
+        connection.execute((ROOT / "benchmark/tables.sql").read_text().replace(":cells", str(cells)))
         connection.execute(f"VACUUM (FREEZE, ANALYZE) {schema}.cells")

@@ -18,7 +18,7 @@ sub bench
 {
 	local %ENV = (%ENV, PYTHON => '/usr/bin/python3', OUT => "$folder/results/bench", @_);
 	my ($output, $errors);
-	my $ok = IPC::Run::run([ 'perf/bench' ], '>', \$output, '2>', \$errors);
+	my $ok = IPC::Run::run([ 'benchmark/bench' ], '>', \$output, '2>', \$errors);
 	is(join(' ', glob "$folder/tmp/*"), '', 'nothing is left');
 	return ($ok, $output, $errors);
 }
@@ -31,7 +31,7 @@ sub bench
 
 	my $result = decode_json(slurp_file("$folder/results/bench.json"));
 	my %workload = map { ("$_->{name} $_->{data}" => $_) } @{ $result->{workloads} };
-	my @files = map { basename($_, '.sql') } glob 'perf/suite/*.sql';
+	my @files = map { basename($_, '.sql') } glob 'benchmark/suite/*.sql';
 	cmp_ok(scalar @files, '>', 20, 'there are workloads');
 	my $data = sub { return $_[0] =~ /^spt_/ ? 'spt' : $_[0] eq 'pc_patch' ? 'cells_2k' : 'cells_100k' };
 	is_deeply([ grep { !$workload{ "$_ " . $data->($_) } } @files ], [], 'each was run');

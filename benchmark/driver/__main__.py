@@ -1,4 +1,4 @@
-"""Make the tables, run all workloads in rounds, and report. Started by perf/measure."""
+"""Make the tables, run all workloads in rounds, and report. Started by benchmark/measure."""
 import datetime
 import gc
 import json

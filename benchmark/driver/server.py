@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 
 LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
-PERF = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53          # of the table cells, a little more than measured
 SERVING_BYTES = 430     # a cell in all tables of serving.sql, with what COPY adds and the store has
 SPT_BYTES = 2800        # a cell in the tables of spt.sql, with their indexes
@@ -86,8 +86,8 @@ def tune(sizes, main, spt_cells):
 def create_extensions():
     with connect() as connection:
         connection.execute('CREATE EXTENSION cell_binary; CREATE EXTENSION pg_prewarm')
-        connection.execute(read(f'{PERF}/../demo/tissue.sql'))
-        for script in 'CREATE EXTENSION postgis', read(f'{PERF}/pointcloud.sql'):
+        connection.execute(read(f'{BENCHMARK}/../demo/tissue.sql'))
+        for script in 'CREATE EXTENSION postgis', read(f'{BENCHMARK}/pointcloud.sql'):
             try:
                 connection.execute(script)
             except psycopg.Error:
@@ -98,9 +98,9 @@ def create_tissue(data, cells, variants):
     """The tables of one size, in a schema of their own."""
     with connect(data) as connection:
         connection.execute(f'CREATE SCHEMA {data}')
-        connection.execute(read(f'{PERF}/tables.sql').replace(':cells', str(cells)))
+        connection.execute(read(f'{BENCHMARK}/tables.sql').replace(':cells', str(cells)))
         if variants:
-            connection.execute(read(f'{PERF}/variants.sql'))
+            connection.execute(read(f'{BENCHMARK}/variants.sql'))
         connection.execute('CREATE VIEW samples AS SELECT 0 AS sample, cell_id, x, y, phenotypes FROM cells')
 
 
@@ -143,7 +143,7 @@ def create_payloads(data):
 def create_serving(data):
     """The tables of serving.sql, and what COPY is to load: why there are no studies of them, if that is so."""
     with connect(data) as connection:
-        connection.execute(read(f'{PERF}/serving.sql'))
+        connection.execute(read(f'{BENCHMARK}/serving.sql'))
         connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
         absent = {}
         for table in 'served', 'registered':
@@ -159,8 +159,8 @@ def create_spt(data, cells):
     """A study in SPT's tables, in a schema of its own, with so many cells of a data set: its name and size."""
     with connect(f'spt,{data}') as connection:
         connection.execute('CREATE SCHEMA spt')
-        connection.execute(read(f'{PERF}/../test/include/spt_tables.sql'))
-        connection.execute(read(f'{PERF}/spt.sql').replace(':cells', str(cells)))
+        connection.execute(read(f'{BENCHMARK}/../test/include/spt_tables.sql'))
+        connection.execute(read(f'{BENCHMARK}/spt.sql').replace(':cells', str(cells)))
         # psql's own commands are in it.
         subprocess.run(['psql', '-X', '-q', '-v', 'schema=spt', '-f', 'ingest/spt.sql'], stdout=subprocess.DEVNULL, check=True)
         connection.execute("SELECT cell_register_study('spt', 'spt.cell_binary_cells', phenotypes => 'phenotypes', "

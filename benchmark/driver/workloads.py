@@ -1,4 +1,4 @@
-"""The workloads: the files of perf/suite, the clients, and the codings of payloads. Those of serving.py are like them."""
+"""The workloads: the files of benchmark/suite, the clients, and the codings of payloads. Those of serving.py are like them."""
 import fnmatch
 import glob
 import os
@@ -108,7 +108,7 @@ class Suite:
 
     def wants(self, files):
         """Whether a file of the suite with such a name was asked for."""
-        names = [os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.PERF}/suite/{files}.sql')]
+        names = [os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.BENCHMARK}/suite/{files}.sql')]
         return any(fnmatch.filter(names, pattern) for pattern in self.only)
 
     def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None):
@@ -123,7 +123,7 @@ class Suite:
         self.add(kind, name, title, data, statement(sql), only_row, sql, **options)
 
     def add_files(self):
-        for path in sorted(glob.glob(f'{server.PERF}/suite/*.sql')):
+        for path in sorted(glob.glob(f'{server.BENCHMARK}/suite/*.sql')):
             sql = server.read(path)
             title = re.match(r'-- (.*)', sql)[1]
             where = re.search(r'^-- sizes: (every|smallest|spt)$', sql, re.MULTILINE)
@@ -139,7 +139,7 @@ class Suite:
 
     def same_cells(self, data):
         """A check of a client's arrays: they have the cells of the data set."""
-        baseline = server.read(f'{server.PERF}/suite/aggregate_baseline.sql')
+        baseline = server.read(f'{server.BENCHMARK}/suite/aggregate_baseline.sql')
         with server.connect(data) as connection:
             x, y, phenotypes = connection.execute(baseline).fetchone()
         expected = x, y, phenotypes & 2**64 - 1
