@@ -7,7 +7,7 @@
 #	make test   run all tests on a throwaway server, see test/README.md
 #	make load   put the service under load, see api/load/README.md
 #	make bench  measure against peers on a throwaway server, see benchmark/README.md
-#	make perf   a first report of the profiler, see perf/README.md
+#	make perf   a first report of the profiler, see cbperf/README.md
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
@@ -86,6 +86,6 @@ bench:
 
 perf:
 	scripts/install-dependencies perf
-	perf/demo
+	cbperf/demo
 
 .PHONY: demo api viewer test load bench perf dist

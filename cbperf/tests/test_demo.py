@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-PERF = Path(__file__).parents[1]
+CBPERF = Path(__file__).parents[1]
 
 
 def demo(**variables: str) -> subprocess.CompletedProcess:
     environment = {name: value for name, value in os.environ.items() if name != "SANDBOX"}
     environment |= {"PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run([PERF / "demo"], env=environment | variables, capture_output=True, text=True)
+    return subprocess.run([CBPERF / "demo"], env=environment | variables, capture_output=True, text=True)
 
 
 def test_demo(tmp_path):

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from store import init
 
-PERF = Path(__file__).parents[1]
+CBPERF = Path(__file__).parents[1]
 DATABASE = "cbperf_cli"
 DONE, ALARM, WRONG_USE, INCOMPLETE, NOT_STORED, BUSY = range(6)
 
@@ -39,7 +39,7 @@ class Cbperf:
     def start(self, *arguments, ignoring=None, **environment):
         def ignore():     # as a shell does for its background commands
             signal.signal(ignoring, signal.SIG_IGN)
-        return subprocess.Popen([PERF / "cbperf", *map(str, arguments)], env=self.environment | environment, cwd=self.folder,
+        return subprocess.Popen([CBPERF / "cbperf", *map(str, arguments)], env=self.environment | environment, cwd=self.folder,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore if ignoring else None)
 
     def __call__(self, *arguments, status=DONE, **environment):
@@ -359,9 +359,9 @@ def test_scale(cbperf, tmp_path):
 
 def test_a_server_of_another_machine(cbperf):
     """Played by a proxy: its backend's process is here, so that is hidden."""
-    script = f"import runpy, workload\nworkload.Session.find_postmaster = lambda self: None\nrunpy.run_path({str(PERF / 'evaluation/__main__.py')!r}, run_name='__main__')"
+    script = f"import runpy, workload\nworkload.Session.find_postmaster = lambda self: None\nrunpy.run_path({str(CBPERF / 'evaluation/__main__.py')!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script, "run", "--query", "SELECT pg_temp.span_begin('a'); SELECT pg_sleep(0.05); SELECT pg_temp.span_end()", "--json"],
-                          env=cbperf.environment, cwd=PERF / "evaluation", capture_output=True, text=True)
+                          env=cbperf.environment, cwd=CBPERF / "evaluation", capture_output=True, text=True)
     assert done.returncode == DONE, done.stderr
     record = json.loads(done.stdout)
     sample = record["samples"][0]
@@ -435,5 +435,5 @@ def test_a_fault_of_the_tool_is_no_alarm(cbperf, tmp_path):
 
 def test_output_that_is_not_read(cbperf):
     with contextlib.suppress(BrokenPipeError):
-        done = subprocess.run(f"{PERF}/cbperf export | head -c 1", shell=True, env=cbperf.environment, capture_output=True, text=True)
+        done = subprocess.run(f"{CBPERF}/cbperf export | head -c 1", shell=True, env=cbperf.environment, capture_output=True, text=True)
         assert "Traceback" not in done.stderr

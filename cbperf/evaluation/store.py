@@ -1,4 +1,4 @@
-"""The record store, a database of PostgreSQL (perf/store.sql), and the keeper, which loses nothing when the store can't be had.
+"""The record store, a database of PostgreSQL (cbperf/store.sql), and the keeper, which loses nothing when the store can't be had.
 
 A record is that of a run or a comparison, as a dict; seconds and bytes.
 """
