@@ -35,9 +35,9 @@ def make_data(suite):
     data = f'cells_{suite.main}'
     for table, why in server.create_serving(data).items():
         suite.absent[data, table] = why
-    if suite.spt_cells:
-        progress(f'making {suite.spt_cells:,} cells in the tables of SPT')
-        suite.cells.update(server.create_spt(f'cells_{suite.smallest}', suite.spt_cells))
+    if suite.smprofiler_cells:
+        progress(f'making {suite.smprofiler_cells:,} cells in the tables of SMProfiler')
+        suite.cells.update(server.create_smprofiler(f'cells_{suite.smallest}', suite.smprofiler_cells))
     server.warm_up()
 
 
@@ -70,11 +70,11 @@ def main():
         sys.exit('bench: ' + '; '.join(notices))
     suite = workloads.Suite(sizes, os.environ['ONLY'])
     machine = report.machine()
-    what = server.exceeded(suite.spt_cells * server.SPT_BYTES)
+    what = server.exceeded(suite.smprofiler_cells * server.SMPROFILER_BYTES)
     if what:
-        notices.append(f'the tables of SPT were left out: they are more than {what}')
-        suite.spt_cells = 0
-    settings = server.tune(sizes, suite.main, suite.spt_cells)
+        notices.append(f'the tables of SMProfiler were left out: they are more than {what}')
+        suite.smprofiler_cells = 0
+    settings = server.tune(sizes, suite.main, suite.smprofiler_cells)
     make_data(suite)
     if 'moldoveanu' not in suite.cells:
         notices.append('the real samples were skipped: no ../shared/data')

@@ -6,7 +6,7 @@ from observer import Observer
 # What targets name, and peers to compare with.
 WORKLOADS = ('pack', 'pack_with_ids', 'pack_random', 'pack_spt', 'pack_spt_double', 'pack_arrow', 'pack_dense',
              'aggregate_baseline', 'string_agg', 'string_agg_ordered', 'copy_binary', 'json_agg', 'st_asmvt',
-             'spt_pack', 'spt_masks', 'spt_masks_grouped_all', 'spt_intensities')
+             'smprofiler_pack', 'smprofiler_phenotypes', 'smprofiler_phenotypes_grouped_all', 'smprofiler_intensities')
 
 
 def peak(workload):
@@ -18,7 +18,7 @@ def peak(workload):
     with server.connect(workload.data) as connection:
         pid = connection.info.backend_pid
         tables = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
-                                    "AND table_schema = %s AND (table_name LIKE 'cells%%' OR table_schema = 'spt')", [workload.data]).fetchall()
+                                    "AND table_schema = %s AND (table_name LIKE 'cells%%' OR table_schema = 'smprofiler')", [workload.data]).fetchall()
         for table, in tables:
             connection.execute(f'SELECT count(*) FROM {table}')
         connection.execute('SELECT cell_empty()')       # loads the library
@@ -36,7 +36,7 @@ def peaks(suite):
     found = {}
     for name in WORKLOADS:
         try:
-            found[name] = peak(suite.get(name, 'spt' if name.startswith('spt_') else f'cells_{suite.main}'))
+            found[name] = peak(suite.get(name, 'smprofiler' if name.startswith('smprofiler_') else f'cells_{suite.main}'))
         except (LookupError, OSError, processes.Gone, server.psycopg.Error) as error:
             found[name] = {'error': server.first_line(error.args[0])}
     return found

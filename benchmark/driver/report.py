@@ -22,7 +22,7 @@ Each is compared with what is named after it: the same without the store, withou
 crowd. To make a payload not ready, or a table what it was, is not timed. The server does not wait for its disk (fsync is
 off), which makes a commit cheap, and so what is added to it dear.'''
 
-SPT_EXPLANATION = '''\
+SMPROFILER_EXPLANATION = '''\
 {rows:,} rows of `expression_quantification`, {features} for each cell; a million (M) of them a second is what counts. One process,
 without JIT, unless named.'''
 
@@ -72,7 +72,7 @@ def collect(suite, peaks, about, settings, notices, repeats):
     for workload in suite.workloads:
         row = {key: getattr(workload, key) for key in ('kind', 'name', 'title', 'data', 'error', 'result', 'times')}
         if workload.times:
-            reference = {'client': 'client_payload', 'serving': f'{workload.name}_without', 'spt': 'spt_rows'}.get(workload.kind, 'pack')
+            reference = {'client': 'client_payload', 'serving': f'{workload.name}_without', 'smprofiler': 'smprofiler_rows'}.get(workload.kind, 'pack')
             row |= {'median': median(workload.times), 'ratio': figure(figures.ratio, workload.name, reference, workload.data)}
         rows.append(row)
     codings = []
@@ -129,11 +129,11 @@ def time_rows(result, kind, data):
                    rounded(row['median'] * 1e9 / result['cells'][data]), rounded(row['ratio']))
 
 
-def spt_rows(result):
+def smprofiler_rows(result):
     for row in result['workloads']:
-        if row['kind'] == 'spt':
-            rate = None if row['error'] else result['cells']['spt'] * targets.SPT_FEATURES / 1e6 / row['median']
-            title, milliseconds, spread, _, ratio = next(time_rows({**result, 'workloads': [row]}, 'spt', 'spt'))
+        if row['kind'] == 'smprofiler':
+            rate = None if row['error'] else result['cells']['smprofiler'] * targets.SMPROFILER_FEATURES / 1e6 / row['median']
+            title, milliseconds, spread, _, ratio = next(time_rows({**result, 'workloads': [row]}, 'smprofiler', 'smprofiler'))
             yield title, milliseconds, spread, rounded(rate), ratio
 
 
@@ -179,10 +179,10 @@ def markdown(result):
               *table(['workload', 'ms', 'least … most', 'x the time of `..._without`'],
                      # Time a cell means nothing where one is updated.
                      ((*row[:3], row[4]) for row in time_rows(result, 'serving', main))),
-              *([f"## Tables of SPT: {result['cells']['spt']:,} cells", '',
-                 SPT_EXPLANATION.format(rows=result['cells']['spt'] * targets.SPT_FEATURES, features=targets.SPT_FEATURES), '',
-                 *table(['workload', 'ms', 'least … most', 'M long rows/s', 'x the time of `spt_rows`'], spt_rows(result))]
-                if 'spt' in result['cells'] else []),
+              *([f"## Tables of SMProfiler: {result['cells']['smprofiler']:,} cells", '',
+                 SMPROFILER_EXPLANATION.format(rows=result['cells']['smprofiler'] * targets.SMPROFILER_FEATURES, features=targets.SMPROFILER_FEATURES), '',
+                 *table(['workload', 'ms', 'least … most', 'M long rows/s', 'x the time of `smprofiler_rows`'], smprofiler_rows(result))]
+                if 'smprofiler' in result['cells'] else []),
               f"## Private memory of the backend, {result['cells'][main]:,} cells", '',
               'The peak over the idle backend, in two ways: VmHWM without what is shared, and RssAnon sampled.', '',
               *table(['workload', 'MB by VmHWM', 'MB by samples', 'MB idle'], memory_rows(result)),

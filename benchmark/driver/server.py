@@ -11,8 +11,8 @@ LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53          # of the table cells, a little more than measured
 SERVING_BYTES = 430     # a cell in all tables of serving.sql, with what COPY adds and the store has
-SPT_BYTES = 2800        # a cell in the tables of spt.sql, with their indexes
-SPT_CELLS = 1_000_000   # at most
+SMPROFILER_BYTES = 2800        # a cell in the tables of smprofiler.sql, with their indexes
+SMPROFILER_CELLS = 1_000_000   # at most
 UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
                psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
 
@@ -54,13 +54,13 @@ def affordable(sizes):
     return kept, notices
 
 
-def tune(sizes, main, spt_cells):
+def tune(sizes, main, smprofiler_cells):
     """Restart with settings under which nothing but the queries is measured.
 
     The buffers hold all tables, sorts of the peers stay in memory, a scan
     starts with the first row, and nothing runs in the background.
     """
-    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + spt_cells * SPT_BYTES
+    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + smprofiler_cells * SMPROFILER_BYTES
     settings = {
         'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
         'work_mem': '1GB',
@@ -155,17 +155,17 @@ def create_serving(data):
         return absent
 
 
-def create_spt(data, cells):
-    """A study in SPT's tables, in a schema of its own, with so many cells of a data set: its name and size."""
-    with connect(f'spt,{data}') as connection:
-        connection.execute('CREATE SCHEMA spt')
+def create_smprofiler(data, cells):
+    """A study in SMProfiler's tables, in a schema of its own, with so many cells of a data set: its name and size."""
+    with connect(f'smprofiler,{data}') as connection:
+        connection.execute('CREATE SCHEMA smprofiler')
         connection.execute(read(f'{BENCHMARK}/../test/include/spt_tables.sql'))
-        connection.execute(read(f'{BENCHMARK}/spt.sql').replace(':cells', str(cells)))
+        connection.execute(read(f'{BENCHMARK}/smprofiler.sql').replace(':cells', str(cells)))
         # psql's own commands are in it.
-        subprocess.run(['psql', '-X', '-q', '-v', 'schema=spt', '-f', 'ingest/spt.sql'], stdout=subprocess.DEVNULL, check=True)
-        connection.execute("SELECT cell_register_study('spt', 'spt.cell_binary_cells', phenotypes => 'phenotypes', "
-                           "features => ARRAY(SELECT symbol FROM spt.cell_binary_features ORDER BY bit))")
-    return {'spt': cells}
+        subprocess.run(['psql', '-X', '-q', '-v', 'schema=smprofiler', '-f', 'ingest/smprofiler.sql'], stdout=subprocess.DEVNULL, check=True)
+        connection.execute("SELECT cell_register_study('smprofiler', 'smprofiler.cell_binary_cells', phenotypes => 'phenotypes', "
+                           "features => ARRAY(SELECT symbol FROM smprofiler.cell_binary_features ORDER BY bit))")
+    return {'smprofiler': cells}
 
 
 def slide():

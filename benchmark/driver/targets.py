@@ -7,8 +7,8 @@ from typing import Callable
 import serving
 
 COMPACT_BYTES = 16      # a cell, in layout compact
-SPT_FEATURES = 30       # rows for a cell in SPT's long table
-SPT_WORK_MEMORY = 40e6  # what a plan takes with work_mem of 4 MB, whatever the number of rows
+SMPROFILER_FEATURES = 30       # rows for a cell in SMProfiler's long table
+SMPROFILER_WORK_MEMORY = 40e6  # what a plan takes with work_mem of 4 MB, whatever the number of rows
 
 
 class Figures:
@@ -46,15 +46,15 @@ class Figures:
         return (peak['peak'] - 1.15 * int(self.suite.get(name, self.main).result[0])) / 1e6
 
     def long_rows(self, name):
-        """Millions of rows of SPT's long table a second."""
-        return self.suite.cells['spt'] * SPT_FEATURES / 1e6 / median(self.suite.get(name, 'spt').times)
+        """Millions of rows of SMProfiler's long table a second."""
+        return self.suite.cells['smprofiler'] * SMPROFILER_FEATURES / 1e6 / median(self.suite.get(name, 'smprofiler').times)
 
     def bytes_a_cell_at_peak(self, name):
-        """Private memory at the peak, for a cell of SPT's tables, without what hash tables of work_mem may take."""
+        """Private memory at the peak, for a cell of SMProfiler's tables, without what hash tables of work_mem may take."""
         peak = self.peaks.get(name, {'error': 'not measured'})
         if 'error' in peak:
             raise LookupError(peak['error'])
-        return max(0, peak['peak'] - SPT_WORK_MEMORY) / self.suite.cells['spt']
+        return max(0, peak['peak'] - SMPROFILER_WORK_MEMORY) / self.suite.cells['smprofiler']
 
     def packings(self):
         """How often a payload was packed that many sessions asked for at once."""
@@ -141,10 +141,10 @@ def targets(figures):
               ('cell_data of one that is not ready against INSERT of cell_pack into a table RETURNING it', 'cold', 1.15),
               ('UPDATE of a row by its key in a registered table against one that is not', 'update', 1.2),
               ('COPY into a registered table against one that is not', 'copy', 1.1)]],
-        Target('rows of SPT\'s long table into masks, by cell_collect_phenotypes alone', '>=', 3, ' M/s', partial(figures.long_rows, 'spt_masks')),
-        *[Target(f'rows of SPT\'s long table through to the payload, {what}', '>=', 3, ' M/s', partial(figures.long_rows, name))
-          for what, name in [('one process, no JIT', 'spt_pack'), ('workers and JIT allowed', 'spt_pack_default')]],
+        Target('rows of SMProfiler\'s long table into masks, by cell_collect_phenotypes alone', '>=', 3, ' M/s', partial(figures.long_rows, 'smprofiler_phenotypes')),
+        *[Target(f'rows of SMProfiler\'s long table through to the payload, {what}', '>=', 3, ' M/s', partial(figures.long_rows, name))
+          for what, name in [('one process, no JIT', 'smprofiler_pack'), ('workers and JIT allowed', 'smprofiler_pack_default')]],
         Target('of the one in one process: private memory at the peak beyond 40 MB (the payload has 20 bytes a cell)', '<=', 60, ' bytes a cell',
-               partial(figures.bytes_a_cell_at_peak, 'spt_pack')),
+               partial(figures.bytes_a_cell_at_peak, 'smprofiler_pack')),
         Target(f'packings when {serving.SESSIONS} sessions ask at once for a payload that is not ready', '<=', 1, '', figures.packings),
     ]

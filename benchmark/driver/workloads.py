@@ -102,7 +102,7 @@ class Suite:
         self.only = only.split()
         self.smallest = min(sizes, key=sizes.get)
         self.main = max((name for name in sizes if sizes[name] <= 5_000_000), key=sizes.get, default=self.smallest)
-        self.spt_cells = min(sizes[self.smallest], server.SPT_CELLS) if self.wants('spt_*') else 0
+        self.smprofiler_cells = min(sizes[self.smallest], server.SMPROFILER_CELLS) if self.wants('smprofiler_*') else 0
         self.workloads = []
         self.absent = {}    # (data, table of payloads): why it isn't there
 
@@ -126,12 +126,12 @@ class Suite:
         for path in sorted(glob.glob(f'{server.BENCHMARK}/suite/*.sql')):
             sql = server.read(path)
             title = re.match(r'-- (.*)', sql)[1]
-            where = re.search(r'^-- sizes: (every|smallest|spt)$', sql, re.MULTILINE)
+            where = re.search(r'^-- sizes: (every|smallest|smprofiler)$', sql, re.MULTILINE)
             where = where[1] if where else 'main'
             name = os.path.basename(path)[:-len('.sql')]
-            if where == 'spt':
-                if 'spt' in self.cells:
-                    self.add_statement('spt', name, title, 'spt', sql)
+            if where == 'smprofiler':
+                if 'smprofiler' in self.cells:
+                    self.add_statement('smprofiler', name, title, 'smprofiler', sql)
                 continue
             for size in self.sizes:
                 if where == 'every' or size == getattr(self, where):

@@ -33,7 +33,7 @@ sub bench
 	my %workload = map { ("$_->{name} $_->{data}" => $_) } @{ $result->{workloads} };
 	my @files = map { basename($_, '.sql') } glob 'benchmark/suite/*.sql';
 	cmp_ok(scalar @files, '>', 20, 'there are workloads');
-	my $data = sub { return $_[0] =~ /^spt_/ ? 'spt' : $_[0] eq 'pc_patch' ? 'cells_2k' : 'cells_100k' };
+	my $data = sub { return $_[0] =~ /^smprofiler_/ ? 'smprofiler' : $_[0] eq 'pc_patch' ? 'cells_2k' : 'cells_100k' };
 	is_deeply([ grep { !$workload{ "$_ " . $data->($_) } } @files ], [], 'each was run');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } @files ], [], 'and is in the report');
 
@@ -46,9 +46,9 @@ sub bench
 		[], 'each has a time');
 	is_deeply($workload{'pack cells_100k'}{result}, [ 4 + 16 * 100_000 ], 'pack: the length of the payload');
 
-	is_deeply([ map { $workload{"$_ spt"}{result} } qw(spt_rows spt_pack spt_intensities) ], [ [ 60_000 ], [ 20 + 20 * 2000 ], [ 34 * 2000 ] ],
-		'the tables of SPT: long rows, the payload and the intensities');
-	like($output, qr/^\| cell_data over the view.*\(`spt_pack`\) \|.*\|.*\|\s*[\d.]+ \|/m, 'with long rows a second');
+	is_deeply([ map { $workload{"$_ smprofiler"}{result} } qw(smprofiler_rows smprofiler_pack smprofiler_intensities) ], [ [ 60_000 ], [ 20 + 20 * 2000 ], [ 34 * 2000 ] ],
+		'the tables of SMProfiler: long rows, the payload and the intensities');
+	like($output, qr/^\| cell_data over the view.*\(`smprofiler_pack`\) \|.*\|.*\|\s*[\d.]+ \|/m, 'with long rows a second');
 
 	is($workload{'serve_crowd cells_100k'}{result}[0], 1, 'serve_crowd: one packing for all sessions');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } map { ("serve_$_", "serve_${_}_without") } qw(ready cold update copy crowd) ],

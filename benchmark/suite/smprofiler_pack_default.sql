@@ -1,10 +1,10 @@
--- cell_data over the view of SPT's tables, 2 workers and JIT allowed
+-- cell_data over the view of SMProfiler's tables, 2 workers and JIT allowed
 --
 -- As a server is set by default: the planner decides.
--- sizes: spt
+-- sizes: smprofiler
 BEGIN;
 SET LOCAL work_mem = '4MB';
 SET LOCAL max_parallel_workers_per_gather = 2;
 SET LOCAL jit = on;
-SELECT octet_length(cell_data('spt', 'S1', 'spt'));
+SELECT octet_length(cell_data('smprofiler', 'S1', 'spt'));
 COMMIT;

@@ -1,6 +1,6 @@
--- cell_pack_intensities over the view of SPT's tables
+-- cell_pack_intensities over the view of SMProfiler's tables
 --
--- sizes: spt
+-- sizes: smprofiler
 BEGIN;
 SET LOCAL work_mem = '4MB';
 SELECT octet_length(cell_pack_intensities(cell_id, intensities)) FROM cell_binary_cells WHERE sample = 'S1';

@@ -1,18 +1,18 @@
--- Tables of SPT with the first :cells cells of the table cells, as sample S1 of
+-- Tables of SMProfiler with the first :cells cells of the table cells, as sample S1 of
 -- a study: 30 rows of expression_quantification for each, in the order that
--- SPT's import leaves. In the current schema, where the tables are.
+-- SMProfiler's import leaves. In the current schema, where the tables are.
 
 -- What was made up is consistent: it needs no checks of foreign keys.
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 
-INSERT INTO study VALUES ('spt', '');
-INSERT INTO study_component VALUES ('spt', 'spt - measurement');
-INSERT INTO specimen_measurement_study (name) VALUES ('spt - measurement');
-INSERT INTO specimen_data_measurement_process (identifier, specimen, study) VALUES ('f measurement', 'S1', 'spt - measurement');
+INSERT INTO study VALUES ('smprofiler', '');
+INSERT INTO study_component VALUES ('smprofiler', 'smprofiler - measurement');
+INSERT INTO specimen_measurement_study (name) VALUES ('smprofiler - measurement');
+INSERT INTO specimen_data_measurement_process (identifier, specimen, study) VALUES ('f measurement', 'S1', 'smprofiler - measurement');
 INSERT INTO data_file (sha256_hash, source_generation_process) VALUES (encode(sha256('f'), 'hex'), 'f measurement');
 INSERT INTO chemical_species (identifier, symbol) SELECT bit, feature FROM tissue.feature;
-INSERT INTO biological_marking_system (identifier, target, study) SELECT bit, bit, 'spt - measurement' FROM tissue.feature;
+INSERT INTO biological_marking_system (identifier, target, study) SELECT bit, bit, 'smprofiler - measurement' FROM tissue.feature;
 
 CREATE TEMP TABLE cell AS SELECT * FROM cells WHERE cell_id < :cells;
 INSERT INTO histological_structure SELECT cell_id, 'cell' FROM cell;

@@ -1,7 +1,7 @@
--- Masks out of SPT's long table by GROUP BY, plain SQL
+-- Masks out of SMProfiler's long table by GROUP BY, plain SQL
 --
 -- A join to the bits, which tests what is positive before; in memory.
--- sizes: spt
+-- sizes: smprofiler
 SELECT count(*), bit_xor(phenotypes) FROM (
 	SELECT histological_structure, bit_or(1::bigint << b.bit) AS phenotypes
 	FROM expression_quantification e JOIN cell_binary_features b ON b.target = e.target
