@@ -1,4 +1,4 @@
--- The format that suite/pc_patch.sql packs: 16 bytes a point, as it is.
+-- The format of the points in suite/pc_patch.sql: 16 bytes per point, uncompressed.
 CREATE EXTENSION pointcloud SCHEMA public;
 INSERT INTO pointcloud_formats (pcid, srid, schema) VALUES (1, 0, $xml$<?xml version="1.0" encoding="UTF-8"?>
 <pc:PointCloudSchema xmlns:pc="http://pointcloud.org/schemas/PC/1.1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">

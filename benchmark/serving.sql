@@ -1,16 +1,18 @@
--- Cells as studies have them, in the current schema, made of the table cells.
--- What is served: sample S1 has all cells, and S2 a fifth of them. Nobody
--- writes into this table, so that rows stay in the order of the ids.
+-- The sources of studies, created in the current schema from the table cells.
+
+-- The source that is served: sample S1 has all cells, sample S2 a fifth of them.
+-- No workload writes to this table, so its rows stay in the order of the ids.
 CREATE TABLE served AS SELECT 'S1' AS sample, * FROM cells;
 INSERT INTO served SELECT 'S2', * FROM cells LIMIT ceil((SELECT count(*) FROM cells) / 5.0);
 
--- What is written into: the same twice, and one of them is going to be registered.
+-- Two equal tables that the workloads write to. The driver registers one of them.
 CREATE TABLE registered AS SELECT 'S1' AS sample, * FROM cells;
 CREATE TABLE unregistered AS SELECT * FROM registered;
 ALTER TABLE registered ADD PRIMARY KEY (sample, cell_id);
 ALTER TABLE unregistered ADD PRIMARY KEY (sample, cell_id);
 
--- Where payloads would be without the store: like it unlogged and not compressed.
+-- Tables that hold payloads without the store. As in the store, they are unlogged
+-- and their payloads are not compressed.
 CREATE UNLOGGED TABLE ready (payload bytea);
 CREATE UNLOGGED TABLE packed (payload bytea);
 ALTER TABLE ready ALTER payload SET STORAGE EXTERNAL;

@@ -1,8 +1,8 @@
--- Tables of SMProfiler with the first :cells cells of the table cells, as sample S1 of
--- a study: 30 rows of expression_quantification for each, in the order that
--- SMProfiler's import leaves. In the current schema, where the tables are.
+-- Fill SMProfiler's tables in the current schema with the first :cells cells of
+-- the table cells, as sample S1 of a study. expression_quantification gets 30 rows
+-- for each cell, in the order in which SMProfiler's import writes them.
 
--- What was made up is consistent: it needs no checks of foreign keys.
+-- The generated rows are consistent, so foreign keys need no checks.
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 
@@ -19,7 +19,7 @@ INSERT INTO histological_structure SELECT cell_id, 'cell' FROM cell;
 INSERT INTO histological_structure_identification
 SELECT cell_id, encode(sha256('f'), 'hex'), cell_id, NULL, '', '', '' FROM cell;
 
--- Boxes of 10 x 8 pixels as ESRI shapefiles, which have little-endian numbers
+-- Boxes of 10 x 8 pixels as ESRI shapefiles, whose numbers are little-endian
 CREATE TEMP TABLE coordinate AS
 SELECT value, decode(regexp_replace(encode(float8send(value), 'hex'), '(..)(..)(..)(..)(..)(..)(..)(..)', '\8\7\6\5\4\3\2\1'), 'hex') AS bytes
 FROM generate_series(-5, (SELECT greatest(max(x), max(y)) + 5 FROM cell)) value;

@@ -1,6 +1,6 @@
--- The tables of one size, in the current schema: synthetic tissue in tiles of
--- at most 5,000,000 cells, which lie side by side. Rows are in the order of
--- the ids. The driver puts in the number of :cells.
+-- Create the table cells in the current schema with :cells cells of synthetic
+-- tissue, in the order of the ids. The tissue consists of tiles side by side, with
+-- at most 5,000,000 cells each. The caller replaces :cells by a number.
 CREATE TABLE cells (cell_id bigint, x integer, y integer, phenotypes bigint);
 
 DO $$

@@ -1,4 +1,4 @@
-"""Make the tables, run all workloads in rounds, and report. Started by benchmark/measure."""
+"""Create the tables, run all workloads in rounds, and write the report. benchmark/measure starts this program."""
 import datetime
 import gc
 import json
@@ -18,12 +18,12 @@ def progress(message):
 
 
 def number_of_cells(size):
-    """500k and 5m are numbers of cells."""
+    """The number of cells of a size such as 500k or 5m."""
     return int(size.replace('k', '000').replace('m', '000000'))
 
 
 def make_data(suite):
-    """The tables of every size, the real samples, the payloads of those that are read, and the studies."""
+    """Create the tables of every size, the real samples, the payloads that workloads read, and the studies."""
     server.create_extensions()
     for name, cells in suite.sizes.items():
         progress(f'making {name} cells')
@@ -42,11 +42,12 @@ def make_data(suite):
 
 
 def run_rounds(suite, repeats):
-    """Each workload once a round, after one that only warms up.
+    """Run each workload once per round. The first round is a warm-up.
 
-    The short ones come first, so that those that are compared are close to
-    each other; those of serving stand in pairs as they are. Every second round
-    goes backwards, so that nobody always comes after the same one.
+    Workloads run in the order of their time, so that the two sides of a
+    comparison run close to each other. The workloads of serving keep their
+    order, which has the two sides next to each other. Every second round runs
+    backwards, so that a workload does not always follow the same one.
     """
     order = suite.workloads
     for number in range(repeats + 1):
@@ -63,7 +64,7 @@ def run_rounds(suite, repeats):
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)    # ends without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # end without a traceback
     repeats = int(os.environ['REPEATS'])
     sizes, notices = server.affordable({size: number_of_cells(size) for size in os.environ['SIZES'].split()})
     if not sizes:
@@ -72,18 +73,18 @@ def main():
     machine = report.machine()
     what = server.exceeded(suite.smprofiler_cells * server.SMPROFILER_BYTES)
     if what:
-        notices.append(f'the tables of SMProfiler were left out: they are more than {what}')
+        notices.append(f'the tables of SMProfiler were left out: they would take more than {what}')
         suite.smprofiler_cells = 0
     settings = server.tune(sizes, suite.main, suite.smprofiler_cells)
     make_data(suite)
     if 'moldoveanu' not in suite.cells:
-        notices.append('the real samples were skipped: no ../shared/data')
+        notices.append('the real samples were skipped: ../shared/data does not exist')
     suite.add_files()
     suite.add_clients()
     serving.add_to(suite)
     suite.add_codings()
     if not suite.workloads:
-        sys.exit('bench: no workload has such a name')
+        sys.exit('bench: no workload matches ONLY')
     run_rounds(suite, repeats)
     progress('measuring memory')
     peaks = memory.peaks(suite)

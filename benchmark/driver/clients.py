@@ -1,8 +1,8 @@
 """End to end: from the table to columns in numpy arrays of the client.
 
-Each client is a function of the data set that connects, and returns a function
-that fetches the cells and gives the arrays x, y and phenotypes; its docstring
-is the title in the report.
+Each client is a function that takes the name of a data set and connects to the
+server. It returns a function that fetches the cells and returns the arrays x, y
+and phenotypes. The docstring of a client is its title in the report.
 """
 import itertools
 import json
@@ -14,7 +14,7 @@ COLUMNS = 'x', 'y', 'phenotypes'
 
 
 def payload_columns(payload):
-    """The columns of a compact payload: views on its bytes."""
+    """The columns of a compact payload, as views of its bytes."""
     import numpy
     cells = numpy.frombuffer(payload, dtype=[('x', '<i4'), ('y', '<i4'), ('phenotypes', '<u8')], offset=4)
     return [cells[column] for column in COLUMNS]
@@ -32,7 +32,7 @@ def psycopg_fetch(data, query, binary, columns):
 
 
 def client_payload(data):
-    """cell_pack, psycopg, binary; columns are views on the payload"""
+    """cell_pack, psycopg, binary; columns are views of the payload"""
     return psycopg_fetch(data, 'SELECT cell_pack(x, y, phenotypes) FROM cells', True,
                          lambda rows: payload_columns(rows[0][0]))
 
@@ -44,7 +44,7 @@ def client_payload_text(data):
 
 
 def client_payload_arrow(data):
-    """cell_pack in layout arrow, psycopg, binary; opened by pyarrow without a copy"""
+    """cell_pack in layout arrow, psycopg, binary; pyarrow opens it without a copy"""
     import pyarrow.ipc
 
     def columns(rows):
@@ -54,18 +54,18 @@ def client_payload_arrow(data):
 
 
 def client_rows_binary(data):
-    """Rows, psycopg, binary; the tuples made into columns"""
+    """Rows, psycopg, binary; tuples converted to columns"""
     return psycopg_fetch(data, 'SELECT x, y, phenotypes FROM cells', True, row_columns)
 
 
 def client_rows_text(data):
-    """Rows, psycopg, text; the tuples made into columns"""
+    """Rows, psycopg, text; tuples converted to columns"""
     return psycopg_fetch(data, 'SELECT x, y, phenotypes FROM cells', False, row_columns)
 
 
 def client_copy(data):
-    """COPY (FORMAT binary), psql, through a pipe; columns are views on the stream"""
-    # psycopg makes a Python object of each row: psql is the faster client here.
+    """COPY (FORMAT binary), psql, through a pipe; columns are views of the stream"""
+    # psql is faster here than psycopg, which makes a Python object for each row.
     import numpy
     command = ['psql', '-X', '-c', f'COPY {data}.cells (x, y, phenotypes) TO STDOUT (FORMAT binary)']
     row = numpy.dtype([('fields', '>i2'), ('x_length', '>i4'), ('x', '>i4'), ('y_length', '>i4'), ('y', '>i4'),
@@ -80,7 +80,7 @@ def client_copy(data):
 
 
 def client_json(data):
-    """json_agg, psycopg, text; parsed by Python's json and made into columns"""
+    """json_agg, psycopg, text; parsed by Python's json and converted to columns"""
     import numpy
 
     def columns(rows):
@@ -90,7 +90,7 @@ def client_json(data):
 
 
 def client_adbc(data):
-    """Rows, ADBC: Arrow columns made by its PostgreSQL driver"""
+    """Rows, ADBC; its PostgreSQL driver builds Arrow columns"""
     import adbc_driver_postgresql.dbapi
     connection = adbc_driver_postgresql.dbapi.connect('postgresql://')
 
@@ -107,7 +107,7 @@ CLIENTS = (client_payload, client_payload_text, client_payload_arrow, client_adb
 
 
 def summary(arrays):
-    """What aggregate_baseline.sql gives of the same cells: to see that they are."""
+    """The result of aggregate_baseline.sql for these arrays, to check that a client got the right cells."""
     import numpy
     x, y, phenotypes = arrays
     return int(x.sum(dtype='i8')), int(y.sum(dtype='i8')), int(numpy.bitwise_or.reduce(phenotypes)) & 2**64 - 1

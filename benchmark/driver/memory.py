@@ -1,19 +1,20 @@
-"""The private memory of a backend at its peak."""
+"""The peak of a backend's private memory."""
 import processes
 import server
 from observer import Observer
 
-# What targets name, and peers to compare with.
+# The workloads that have a target for memory, and the peers.
 WORKLOADS = ('pack', 'pack_with_ids', 'pack_random', 'pack_spt', 'pack_spt_double', 'pack_arrow', 'pack_dense',
              'aggregate_baseline', 'string_agg', 'string_agg_ordered', 'copy_binary', 'json_agg', 'st_asmvt',
              'smprofiler_pack', 'smprofiler_phenotypes', 'smprofiler_phenotypes_grouped_all', 'smprofiler_intensities')
 
 
 def peak(workload):
-    """Run a workload in a fresh backend; its memory over that of the idle backend, in two ways.
+    """Run a workload in a fresh backend. Return the peak beyond the memory of the idle backend, measured in two ways.
 
-    By the kernel's high water mark, which has in it the shared buffers that the
-    backend touched: so these are all touched before. And by samples.
+    One is the kernel's high-water mark. It includes the shared buffers that the
+    backend has touched, so this function touches all of them first. The other
+    is the largest of the samples.
     """
     with server.connect(workload.data) as connection:
         pid = connection.info.backend_pid
@@ -21,7 +22,7 @@ def peak(workload):
                                     "AND table_schema = %s AND (table_name LIKE 'cells%%' OR table_schema = 'smprofiler')", [workload.data]).fetchall()
         for table, in tables:
             connection.execute(f'SELECT count(*) FROM {table}')
-        connection.execute('SELECT cell_empty()')       # loads the library
+        connection.execute('SELECT cell_empty()')       # load the library
         processes.reset_peak(pid)
         idle = processes.counters(pid).private
         with Observer([pid], 'backend') as observer:
@@ -32,7 +33,7 @@ def peak(workload):
 
 
 def peaks(suite):
-    """The peak of each of WORKLOADS, or why there is none."""
+    """The peak of each of WORKLOADS, or the reason why there is none."""
     found = {}
     for name in WORKLOADS:
         try:

@@ -1,4 +1,4 @@
-"""The result of a run: as data for JSON, and that in words for Markdown."""
+"""The result of a run: data for the JSON file, and the Markdown report made from the data."""
 import datetime
 import importlib.metadata
 import os
@@ -12,24 +12,26 @@ import server
 import targets
 
 EXPLANATION = '''\
-Everything ran interleaved: {repeats} rounds, after one to warm up, each of all workloads, on one private server whose
-buffers hold all tables, without parallel workers unless named. A time is the median of the rounds; a ratio of two
-times is the median of each round's ratio. "0.9 x the time" of something is 9 where that takes 10; "3 x faster" is 1
-where that takes 3. MB are millions of bytes. Results are made on the server but not sent, except end to end.'''
+All workloads ran interleaved on one private server: one round to warm up, then {repeats} rounds, each with every
+workload. The server's buffers held all tables. It used parallel workers only where a workload names them. A time is the
+median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
+against 10 ms of the peer; "3 x faster" means 1 ms against 3 ms. An MB is a million bytes. Except end to end, the server
+computes each result but does not send it.'''
 
 SERVING_EXPLANATION = '''\
-Each is compared with what is named after it: the same without the store, without the study of the table, or without the
-crowd. To make a payload not ready, or a table what it was, is not timed. The server does not wait for its disk (fsync is
-off), which makes a commit cheap, and so what is added to it dear.'''
+Each workload NAME is compared with NAME_without: the same work without the store, without a study of the table, or
+without other sessions. The time does not include invalidating a payload or restoring a table. fsync is off, so a commit
+does not wait for the disk; the relative cost of the store and the triggers is therefore higher than on a server with
+fsync.'''
 
 SMPROFILER_EXPLANATION = '''\
-{rows:,} rows of `expression_quantification`, {features} for each cell; a million (M) of them a second is what counts. One process,
-without JIT, unless named.'''
+{rows:,} rows of `expression_quantification`, {features} for each cell. The rate is in millions (M) of these rows per second.
+The server used one process and no JIT, except where a workload names them.'''
 
 CODING_EXPLANATION = '''\
-Bytes a cell are the mean over the samples of a data set. The speed is that of the data in layout compact, 16 bytes a
-cell: how many MB of it pass in the time that the layout takes beyond compact, and the coding beyond reading the
-payload. A dash: no slower than compact.'''
+Bytes per cell are the mean over the samples of a data set. The speed counts the data in layout compact, 16 bytes per
+cell: the MB of it divided by the time that the layout takes beyond compact plus the time that the coding takes beyond
+reading the payload. A dash means no slower than compact.'''
 
 
 def machine():
@@ -45,7 +47,7 @@ def machine():
 
 
 def versions():
-    """Of the server, its extensions, and the client libraries that are there."""
+    """The versions of the server, its extensions, and the installed client libraries."""
     with server.connect() as connection:
         found = {'PostgreSQL': connection.execute('SHOW server_version').fetchone()[0]}
         found |= dict(connection.execute("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'").fetchall())
@@ -59,7 +61,7 @@ def versions():
 
 
 def figure(function, *arguments):
-    """A figure, or None where there is none."""
+    """The figure, or None if there is none."""
     try:
         return function(*arguments)
     except LookupError:
@@ -95,7 +97,7 @@ def collect(suite, peaks, about, settings, notices, repeats):
 
 
 def rounded(value):
-    """Three digits that count."""
+    """The value with three significant digits."""
     if value is None:
         return '-'
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
@@ -164,28 +166,28 @@ def markdown(result):
         + ', '.join(f'{name} {version}' for name, version in result['versions'].items()) + '.', '',
         EXPLANATION.format(repeats=result['repeats']), '',
         *(f'- {notice[0].upper()}{notice[1:]}.\n' for notice in result['notices']),
-        '## Targets', '', f"Measured with {result['cells'][main]:,} cells where no other number is named. They are set for 5,000,000.", '',
+        '## Targets', '', f"Measured with {result['cells'][main]:,} cells unless the target names another number. The targets are set for 5,000,000 cells.", '',
         *table(['what', 'target', 'measured', 'met?'], target_rows(result)),
     ]
     for data, cells in result['cells'].items():
         rows = list(time_rows(result, 'server', data))
         if rows:
             lines += [f'## {cells:,} cells', '',
-                      *table(['workload', 'ms', 'least … most', 'ns a cell', 'x the time of `pack`'], rows)]
+                      *table(['workload', 'ms', 'least … most', 'ns per cell', 'x the time of `pack`'], rows)]
     lines += [f"## End to end: {result['cells'][main]:,} cells as columns of a client in Python", '',
-              *table(['client', 'ms', 'least … most', 'ns a cell', 'x the time of `client_payload`'],
+              *table(['client', 'ms', 'least … most', 'ns per cell', 'x the time of `client_payload`'],
                      time_rows(result, 'client', main)),
               f"## Serving: {result['cells'][main]:,} cells", '', SERVING_EXPLANATION, '',
               *table(['workload', 'ms', 'least … most', 'x the time of `..._without`'],
-                     # Time a cell means nothing where one is updated.
+                     # Time per cell means nothing for an update of one row.
                      ((*row[:3], row[4]) for row in time_rows(result, 'serving', main))),
               *([f"## Tables of SMProfiler: {result['cells']['smprofiler']:,} cells", '',
                  SMPROFILER_EXPLANATION.format(rows=result['cells']['smprofiler'] * targets.SMPROFILER_FEATURES, features=targets.SMPROFILER_FEATURES), '',
                  *table(['workload', 'ms', 'least … most', 'M long rows/s', 'x the time of `smprofiler_rows`'], smprofiler_rows(result))]
                 if 'smprofiler' in result['cells'] else []),
               f"## Private memory of the backend, {result['cells'][main]:,} cells", '',
-              'The peak over the idle backend, in two ways: VmHWM without what is shared, and RssAnon sampled.', '',
+              'The peak beyond the memory of the idle backend, measured in two ways: VmHWM less shared memory, and samples of RssAnon.', '',
               *table(['workload', 'MB by VmHWM', 'MB by samples', 'MB idle'], memory_rows(result)),
               '## Layouts and codings', '', CODING_EXPLANATION, '',
-              *table(['data', 'layout', 'coding', 'bytes a cell', 'MB/s'], coding_rows(result))]
+              *table(['data', 'layout', 'coding', 'bytes per cell', 'MB/s'], coding_rows(result))]
     return '\n'.join(lines)

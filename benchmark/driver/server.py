@@ -9,10 +9,10 @@ import psycopg
 
 LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROW_BYTES = 53          # of the table cells, a little more than measured
-SERVING_BYTES = 430     # a cell in all tables of serving.sql, with what COPY adds and the store has
-SMPROFILER_BYTES = 2800        # a cell in the tables of smprofiler.sql, with their indexes
-SMPROFILER_CELLS = 1_000_000   # at most
+ROW_BYTES = 53                  # of the table cells, a little more than measured
+SERVING_BYTES = 430             # per cell in all tables of serving.sql, with the rows of COPY and the store
+SMPROFILER_BYTES = 2800         # per cell in the tables of smprofiler.sql, with their indexes
+SMPROFILER_CELLS = 1_000_000    # the most cells in these tables
 UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
                psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
 
@@ -27,7 +27,7 @@ def first_line(error):
 
 
 def connect(data='public'):
-    """A connection that sees the tables of one data set."""
+    """A connection whose search path has the tables of one data set."""
     return psycopg.connect(autocommit=True, prepare_threshold=None, options=f'-c search_path={data},public')
 
 
@@ -36,28 +36,28 @@ def memory_total():
 
 
 def exceeded(size):
-    """What this machine has too little of for tables of so many bytes, or None."""
+    """The limit that tables of this size in bytes exceed on this machine, or None."""
     limits = {'a quarter of the memory': memory_total() / 4,
               'a third of the free disk': shutil.disk_usage(os.environ['SANDBOX']).free / 3}
     return next((what for what, limit in limits.items() if size > limit), None)
 
 
 def affordable(sizes):
-    """The sizes that this machine can hold, and a notice for each of the others."""
+    """The sizes that fit on this machine, and a notice for each of the others."""
     kept, notices = {}, []
     for name, cells in sizes.items():
         what = exceeded(cells * ROW_BYTES)
         if what:
-            notices.append(f'{name} cells were left out: their table alone is more than {what}')
+            notices.append(f'{name} cells were left out: their table alone would take more than {what}')
         else:
             kept[name] = cells
     return kept, notices
 
 
 def tune(sizes, main, smprofiler_cells):
-    """Restart with settings under which nothing but the queries is measured.
+    """Restart the server with settings under which only the queries take time.
 
-    The buffers hold all tables, sorts of the peers stay in memory, a scan
+    The buffers hold all tables, the sorts of the peers fit in memory, a scan
     starts with the first row, and nothing runs in the background.
     """
     tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + smprofiler_cells * SMPROFILER_BYTES
@@ -91,11 +91,11 @@ def create_extensions():
             try:
                 connection.execute(script)
             except psycopg.Error:
-                pass    # its workload says that the functions are missing
+                pass    # the workload reports the missing functions
 
 
 def create_tissue(data, cells, variants):
-    """The tables of one size, in a schema of their own."""
+    """Create the tables of one size in their own schema."""
     with connect(data) as connection:
         connection.execute(f'CREATE SCHEMA {data}')
         connection.execute(read(f'{BENCHMARK}/tables.sql').replace(':cells', str(cells)))
@@ -105,7 +105,7 @@ def create_tissue(data, cells, variants):
 
 
 def create_moldoveanu():
-    """The real samples, loaded as the demo does: the data set's name and number of cells, if they are there."""
+    """Load the real samples as demo/demo does. Return the data set's name and number of cells, or {} if there are none."""
     slides = sorted(glob.glob('../shared/data/moldoveanu/[0-9]*.csv'))
     if not slides:
         return {}
@@ -124,7 +124,7 @@ def create_moldoveanu():
 
 
 def create_payloads(data):
-    """The samples of a data set, packed: a table for each layout that there is; why not for the others."""
+    """Pack the samples of a data set into a table for each layout. Return the reason for each table that cannot be made."""
     absent = {}
     with connect(data) as connection:
         for layout in LAYOUTS:
@@ -141,7 +141,7 @@ def create_payloads(data):
 
 
 def create_serving(data):
-    """The tables of serving.sql, and what COPY is to load: why there are no studies of them, if that is so."""
+    """Create the tables of serving.sql, their studies, and the file for COPY. Return the reason for each study that cannot be made."""
     with connect(data) as connection:
         connection.execute(read(f'{BENCHMARK}/serving.sql'))
         connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
@@ -156,12 +156,12 @@ def create_serving(data):
 
 
 def create_smprofiler(data, cells):
-    """A study in SMProfiler's tables, in a schema of its own, with so many cells of a data set: its name and size."""
+    """Create a study in SMProfiler's tables, in its own schema, with cells of a data set. Return its name and size."""
     with connect(f'smprofiler,{data}') as connection:
         connection.execute('CREATE SCHEMA smprofiler')
-        connection.execute(read(f'{BENCHMARK}/../test/include/spt_tables.sql'))
+        connection.execute(read(f'{BENCHMARK}/../test/include/smprofiler_tables.sql'))
         connection.execute(read(f'{BENCHMARK}/smprofiler.sql').replace(':cells', str(cells)))
-        # psql's own commands are in it.
+        # The script has commands of psql.
         subprocess.run(['psql', '-X', '-q', '-v', 'schema=smprofiler', '-f', 'ingest/smprofiler.sql'], stdout=subprocess.DEVNULL, check=True)
         connection.execute("SELECT cell_register_study('smprofiler', 'smprofiler.cell_binary_cells', phenotypes => 'phenotypes', "
                            "features => ARRAY(SELECT symbol FROM smprofiler.cell_binary_features ORDER BY bit))")
@@ -169,12 +169,12 @@ def create_smprofiler(data, cells):
 
 
 def slide():
-    """The file that COPY loads: sample S2."""
+    """The file with sample S2, which COPY loads."""
     return f"{os.environ['SANDBOX']}/slide.csv"
 
 
 def warm_up():
-    """Freeze all tables, and read them and their TOAST tables into the buffers."""
+    """Freeze all tables, and read them and their TOAST tables into shared buffers."""
     with connect() as connection:
         connection.execute('VACUUM (FREEZE, ANALYZE)')
         connection.execute('CHECKPOINT')

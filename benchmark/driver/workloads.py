@@ -1,4 +1,4 @@
-"""The workloads: the files of benchmark/suite, the clients, and the codings of payloads. Those of serving.py are like them."""
+"""The workloads: the files of benchmark/suite, the clients, and the codings of payloads. serving.py adds more."""
 import fnmatch
 import glob
 import os
@@ -10,25 +10,25 @@ import psycopg
 import clients
 import server
 
-# What is tried on payloads: coding and level. Brotli 11, what the Spatial
-# Profiling Toolbox uses, takes a second for 25,000 cells. The smallest size
-# has what docs/reference.md quotes, the default levels among it.
+# The codings and levels for each data set. SMProfiler uses brotli 11, which takes
+# a second for 25,000 cells. The smallest size has the codings that
+# docs/reference.md quotes, among them the default levels.
 CODINGS = {
     'moldoveanu': [('gzip', 6), ('zstd', 3), ('zstd', 9), ('br', 5), ('br', 11)],
     'smallest': [('gzip', 1), ('gzip', 4), ('gzip', 6), ('zstd', 1), ('zstd', 3), ('zstd', 9), ('br', 1), ('br', 4), ('br', 5)],
     'main': [('zstd', 3)],
 }
-SHORT = 0.05    # seconds: a workload that takes less is repeated within its turn
+SHORT = 0.05    # seconds; a shorter workload runs several times within its turn
 
 
 class Workload:
-    """Something to be timed again and again over one data set, on a connection of its own.
+    """Work that is timed repeatedly over one data set, on its own connection.
 
-    kind is where the report shows it: 'server', 'client', 'serving' or 'coding'.
+    kind is the section of the report: 'server', 'client', 'serving', 'smprofiler' or 'coding'.
 
-    start(data) gives the function that does it once and returns a result,
-    which check() turns into something that is the same each time. Before each
-    time prepare() makes what it needs, and is not timed.
+    start(data) returns the function that does the work once and returns its
+    result. check() turns this result into a value that must be the same each
+    time. prepare() runs before each execution and is not timed.
     """
 
     def __init__(self, kind, name, title, data, start, check, error, sql, prepare):
@@ -38,7 +38,7 @@ class Workload:
         self.times = []
 
     def measure(self):
-        """Run once; what goes wrong ends the workload and is kept."""
+        """Run one turn. An error ends the workload; the report shows it."""
         if self.error:
             return
         try:
@@ -57,14 +57,14 @@ class Workload:
             self.times.append(sorted(times)[len(times) // 2])
         except server.UNAVAILABLE + (ImportError,) as error:
             self.error = 'not available: ' + server.first_line(error)
-        except Exception as error:      # a client library's own, too: the others go on
+        except Exception as error:      # including those of client libraries: the other workloads go on
             self.error = f'failed: {type(error).__name__}: {server.first_line(error)}'
         if self.error:
             self.run, self.times = None, []
 
 
 def statement(sql):
-    """A start function for a statement: its result is the first column of the last row, or the rows that it wrote."""
+    """A start function for SQL. The result is the rows of the last statement that returns any, or the number that COPY wrote."""
     def start(data):
         connection = server.connect(data)
 
@@ -91,9 +91,9 @@ def only_row(rows):
 class Suite:
     """All workloads of a run, in the order of a round.
 
-    sizes maps the name of a size to its number of cells; each is a data set
-    cells_NAME. Comparisons are made on the main one, the largest with no more
-    than 5,000,000 cells.
+    sizes maps the name of each size to its number of cells; the data set of a
+    size is cells_NAME. The main size, for comparisons, is the largest with at
+    most 5,000,000 cells.
     """
 
     def __init__(self, sizes, only):
@@ -104,15 +104,15 @@ class Suite:
         self.main = max((name for name in sizes if sizes[name] <= 5_000_000), key=sizes.get, default=self.smallest)
         self.smprofiler_cells = min(sizes[self.smallest], server.SMPROFILER_CELLS) if self.wants('smprofiler_*') else 0
         self.workloads = []
-        self.absent = {}    # (data, table of payloads): why it isn't there
+        self.absent = {}    # (data, table of payloads or study): the reason why it does not exist
 
     def wants(self, files):
-        """Whether a file of the suite with such a name was asked for."""
+        """Whether ONLY matches a file of the suite whose name matches a pattern."""
         names = [os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.BENCHMARK}/suite/{files}.sql')]
         return any(fnmatch.filter(names, pattern) for pattern in self.only)
 
     def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None):
-        """Add a workload, unless it wasn't asked for; known not to work if a table isn't there."""
+        """Add a workload if ONLY matches its name. It gets an error at once if a table that it reads does not exist."""
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only):
             return
         error = next((f'not available: {why}' for (absent_data, table), why in self.absent.items()
@@ -138,7 +138,7 @@ class Suite:
                     self.add_statement('server', name, title, f'cells_{size}', sql)
 
     def same_cells(self, data):
-        """A check of a client's arrays: they have the cells of the data set."""
+        """A function that checks that the arrays of a client have the cells of the data set."""
         baseline = server.read(f'{server.BENCHMARK}/suite/aggregate_baseline.sql')
         with server.connect(data) as connection:
             x, y, phenotypes = connection.execute(baseline).fetchone()
@@ -146,7 +146,7 @@ class Suite:
 
         def check(arrays):
             if clients.summary(arrays) != expected:
-                raise ValueError('the client got other cells')
+                raise ValueError('the client got wrong cells')
             return expected
         return check
 
@@ -162,9 +162,9 @@ class Suite:
         return CODINGS['smallest' if data == f'cells_{self.smallest}' else 'main']
 
     def add_codings(self):
-        """For each set of samples and layout: to pack it, to read the payloads, and to code them.
+        """Add workloads for each data set and layout: pack the samples, read the payloads, and code them.
 
-        The result is the mean of the samples' bytes a cell.
+        The result is the mean of the samples' bytes per cell.
         """
         for data in dict.fromkeys(['moldoveanu', f'cells_{self.smallest}', f'cells_{self.main}']):
             if data not in self.cells:
@@ -174,14 +174,14 @@ class Suite:
                     self.add_statement('coding', name, f'{title}, layout {layout}', data, sql)
                 pack = f"SELECT cell_pack(cell_id, x, y, phenotypes, '{layout}') AS payload FROM samples GROUP BY sample"
                 mean = f'SELECT avg(octet_length(%s) / cells::float8) FROM payload_{layout}'
-                add(f'samples_{layout}', 'samples packed', f'SELECT sum(octet_length(payload)) FROM ({pack}) packed')
-                add(f'read_{layout}', 'payloads read', mean % 'substring(payload FROM 1)')
+                add(f'samples_{layout}', 'pack the samples', f'SELECT sum(octet_length(payload)) FROM ({pack}) packed')
+                add(f'read_{layout}', 'read the payloads', mean % 'substring(payload FROM 1)')
                 for coding, level in self.codings(data):
-                    add(f'encode_{layout}_{coding}_{level}', f'payloads coded by {coding} {level}',
+                    add(f'encode_{layout}_{coding}_{level}', f'code the payloads with {coding} {level}',
                         mean % f"cell_encode(payload, '{coding}', {level})")
 
     def get(self, name, data):
-        """The workload of that name, or why it has no times, as a LookupError."""
+        """The workload of a name and data set. Raises LookupError with the reason if it has no times."""
         for workload in self.workloads:
             if (workload.name, workload.data) == (name, data):
                 if workload.error:

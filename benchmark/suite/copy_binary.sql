@@ -1,5 +1,5 @@
 -- COPY (FORMAT binary) of x, y, phenotypes
 --
--- PostgreSQL's own binary export, 30 bytes a cell. The server writes them to
--- /dev/null, so that none are sent, as with the others.
+-- PostgreSQL's binary export, 30 bytes per cell. The server writes to /dev/null:
+-- as in the other workloads, no result is sent to the client.
 COPY cells (x, y, phenotypes) TO '/dev/null' (FORMAT binary);

@@ -1,5 +1,5 @@
--- cell_count of one mask, payload of layout compact
+-- cell_count with one condition, payload in layout compact
 --
--- As stored: with reading the payload out of its TOAST table. The mask is the
--- one that most counts look like: positive for a feature, negative for another.
+-- The payload is read from its TOAST table. The condition is a typical one: the
+-- cell is positive for one feature and negative for another.
 SELECT cell_count(payload, 2, 4, 'compact') FROM payload_compact;

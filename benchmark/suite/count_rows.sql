@@ -1,5 +1,5 @@
 -- count(*)
 --
--- What it costs to visit every row without looking into it.
+-- The cost of visiting every row without reading a column.
 -- sizes: every
 SELECT count(*) FROM cells;

@@ -1,5 +1,5 @@
 -- cell_pack(x, y, phenotypes)
 --
--- The payload is made whole; only its length is sent.
+-- The server builds the whole payload and sends only its length.
 -- sizes: every
 SELECT octet_length(cell_pack(x, y, phenotypes)) FROM cells;

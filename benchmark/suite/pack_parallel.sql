@@ -1,6 +1,6 @@
 -- cell_pack(x, y, phenotypes), parallel plan with 2 workers
 --
--- The costs are set to nothing so that small tables get the plan, too.
+-- The settings make the planner choose this plan for small tables as well.
 BEGIN;
 SET LOCAL max_parallel_workers_per_gather = 2;
 SET LOCAL min_parallel_table_scan_size = 0;

@@ -1,5 +1,6 @@
 -- cell_pack_intensities over the view of SMProfiler's tables
 --
+-- With PostgreSQL's default work_mem.
 -- sizes: smprofiler
 BEGIN;
 SET LOCAL work_mem = '4MB';

@@ -1,6 +1,6 @@
--- cell_data over the view of SMProfiler's tables, 2 workers and JIT allowed
+-- cell_data over the view of SMProfiler's tables, with 2 workers and JIT allowed
 --
--- As a server is set by default: the planner decides.
+-- The default settings of a server: the planner decides.
 -- sizes: smprofiler
 BEGIN;
 SET LOCAL work_mem = '4MB';

@@ -1,6 +1,7 @@
--- Masks out of SMProfiler's long table by GROUP BY, plain SQL
+-- Phenotypes from SMProfiler's long table by GROUP BY, plain SQL
 --
--- A join to the bits, which tests what is positive before; in memory.
+-- The WHERE clause keeps positive rows, and a join adds the bit of each feature.
+-- The hash tables fit in memory.
 -- sizes: smprofiler
 SELECT count(*), bit_xor(phenotypes) FROM (
 	SELECT histological_structure, bit_or(1::bigint << b.bit) AS phenotypes

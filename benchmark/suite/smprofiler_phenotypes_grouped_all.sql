@@ -1,6 +1,7 @@
--- Masks out of SMProfiler's long table by GROUP BY, cell_phenotypes_agg
+-- Phenotypes from SMProfiler's long table by GROUP BY, cell_phenotypes_agg
 --
--- As the one before, of all rows, so that a cell without positive ones is one, too.
+-- As smprofiler_phenotypes_grouped.sql, but over all rows, so that the result
+-- includes cells that are positive for no feature.
 -- sizes: smprofiler
 SELECT count(*), bit_xor(phenotypes) FROM (
 	SELECT histological_structure, cell_phenotypes_agg(b.bit, e.discrete_value = 'positive') AS phenotypes

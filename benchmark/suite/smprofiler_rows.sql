@@ -1,4 +1,4 @@
--- The rows of SMProfiler's long table counted
+-- count(*) of SMProfiler's long table
 --
 -- sizes: smprofiler
 SELECT count(*) FROM expression_quantification;
