@@ -1,9 +1,10 @@
-"""How to lay out cells for the network: what was tried, in bytes a cell.
+"""Layouts of cells for the network, in bytes per cell.
 
     explore_dense.py DIRECTORY [FILE...] > table.md
 
-DIRECTORY has the samples 0.csv, 1.csv ... (columns XMin XMax YMin YMax and "... Positive"). Each FILE is a large slide
-as lines id,x,y,mask. Needs numpy, zstandard, brotli. Each number is the mean over the samples of a sample's bytes a cell.
+DIRECTORY has the samples 0.csv, 1.csv ... (columns XMin, XMax, YMin, YMax and "... Positive"). Each FILE has a large
+slide as lines id,x,y,phenotypes. The program needs numpy, zstandard and brotli. Each number is the mean over the
+samples of a sample's bytes per cell.
 """
 import csv
 import glob
@@ -60,7 +61,7 @@ def bits_of(values):
     return (values[:, None] >> np.arange(max(1, int(values.max()).bit_length())) & 1).astype(np.uint8)
 
 def planes(bits):
-    """Bit planes of a matrix with a row a cell and a column a plane, or of numbers."""
+    """Bit planes of numbers, or of a matrix with a row for each cell and a column for each plane."""
     return np.packbits(bits if bits.ndim == 2 else bits_of(bits), axis=0, bitorder='little').T.tobytes()
 
 def columns(values, width=2):
@@ -71,13 +72,13 @@ def packed_blocks(v):
     return b''.join(bytes(5) + np.packbits(bits_of(v[i:i + 1024] - v[i:i + 1024].min())).tobytes() for i in range(0, len(v), 1024))
 
 def entropy(values):
-    """Bytes a value, or a row of planes, of an ideal coder of independent ones; its table is not counted."""
+    """Bytes per value, or per row of planes, of an ideal coder for independent values, without its table."""
     if values.ndim == 2:
         return sum(map(entropy, values.T))
     p = np.unique(values, return_counts=True)[1] / len(values)
     return -(p * np.log2(p)).sum() / 8
 
-# Masks
+# Phenotypes
 def flipped(bits):
     return bits ^ (bits.mean(0) > .5)
 
@@ -85,7 +86,7 @@ def sparsest_first(bits):
     return bits[:, np.argsort(bits.mean(0), kind='stable')]
 
 def xor_tree(bits, free=False):
-    """Each plane XORed with the plane that differs (or agrees) most: of the lower ones, or of all (a spanning tree)."""
+    """Each plane XORed with the plane that is most similar (or most different) among the lower planes, or among all (a spanning tree)."""
     b, n = bits.astype(np.float32), len(bits)
     ones = b.sum(0)
     differ = ones[:, None] + ones - 2 * (b.T @ b)
@@ -116,7 +117,7 @@ def chow_liu(bits):
     return entropy(bits) - gain
 
 def groups(bits, size):
-    """Numbers of that many features each, of high mutual information."""
+    """Numbers made of `size` features each, whose mutual information is high."""
     information, left, out = mutual_information(bits), list(range(bits.shape[1])), []
     while left:
         group = [left.pop(0)]
@@ -127,13 +128,13 @@ def groups(bits, size):
     return out
 
 def by_rank(values):
-    """Values replaced by their rank by frequency, and the values in that order."""
+    """Each value replaced by its rank in the order of frequency; and the values in that order."""
     distinct, index, count = np.unique(values, return_inverse=True, return_counts=True)
     order = np.argsort(-count, kind='stable')
     return np.argsort(order)[index], distinct[order]
 
 def shared_bytes(numbers):
-    """Byte columns; numbers below 16 go two cells to a byte."""
+    """Byte columns. Numbers below 16 take half a byte."""
     pad = np.pad(numbers, (0, len(numbers) % 2))
     return (pad[::2] | pad[1::2] << 4 if numbers.max() < 16 else numbers).astype(np.uint8).tobytes()
 
@@ -165,18 +166,18 @@ def flushed(parts):
     return sum(len(c.compress(p) + c.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)) for p in parts) + len(c.flush())
 
 ENTROPIES = {
-    'x': lambda s: entropy(s.x), 'x, difference to the cell before': lambda s: entropy(delta(s.x)),
-    'y': lambda s: entropy(s.y), 'y, difference to the cell before': lambda s: entropy(delta(s.y)),
+    'x': lambda s: entropy(s.x), 'x, difference from the previous cell': lambda s: entropy(delta(s.x)),
+    'y': lambda s: entropy(s.y), 'y, difference from the previous cell': lambda s: entropy(delta(s.y)),
     'the same, bit by bit (zigzag)': lambda s: entropy(bits_of(delta(s.y))),
-    'y, difference to the mean of two before': lambda s: entropy(mean_of_two(s.y)),
-    'masks, feature by feature': lambda s: entropy(s.bits),
-    'masks, each feature XOR its best lower feature': lambda s: entropy(xor_tree(s.bits)),
-    'masks, each feature XOR its best (spanning tree)': lambda s: entropy(xor_tree(s.bits, True)),
-    'masks, each feature given its best (Chow-Liu tree)': lambda s: chow_liu(s.bits),
-    'masks, groups of 4 features': lambda s: sum(entropy(g) for g in groups(s.bits, 4)),
-    'masks, groups of 8 features (256 values: too many for so few cells)': lambda s: sum(entropy(g) for g in groups(s.bits, 8)),
-    'distinct masks in a cell': lambda s: len(np.unique(s.mask)) / s.n,
-    'what a free order of the cells saves, log2(n!)': lambda s: np.log2(np.arange(1, s.n + 1)).sum() / s.n / 8}
+    'y, difference from the mean of the two previous cells': lambda s: entropy(mean_of_two(s.y)),
+    'phenotypes, feature by feature': lambda s: entropy(s.bits),
+    'phenotypes, each feature XOR its best lower feature': lambda s: entropy(xor_tree(s.bits)),
+    'phenotypes, each feature XOR its best (spanning tree)': lambda s: entropy(xor_tree(s.bits, True)),
+    'phenotypes, each feature conditional on its best (Chow-Liu tree)': lambda s: chow_liu(s.bits),
+    'phenotypes, groups of 4 features': lambda s: sum(entropy(g) for g in groups(s.bits, 4)),
+    'phenotypes, groups of 8 features (256 values, too many for so few cells)': lambda s: sum(entropy(g) for g in groups(s.bits, 8)),
+    'distinct phenotype masks per cell': lambda s: len(np.unique(s.mask)) / s.n,
+    'saving of a free order of the cells, log2(n!)': lambda s: np.log2(np.arange(1, s.n + 1)).sum() / s.n / 8}
 X = {'int32': lambda s: s.x.astype('<i4').tobytes(), 'int16': lambda s: s.x.astype('<i2').tobytes(),
      'low bytes, high bytes': lambda s: columns(s.x), 'x - min, planes': lambda s: planes(s.x - s.x.min()),
      'x - min of 1024 cells, packed': lambda s: packed_blocks(s.x),
@@ -185,13 +186,13 @@ Y = {'int16': lambda s: s.y.astype('<i2').tobytes(), 'low bytes, high bytes': la
      'y - min, planes': lambda s: planes(s.y - s.y.min()), 'y - min of 1024 cells, packed': lambda s: packed_blocks(s.y),
      'delta zigzag, low and high bytes': lambda s: columns(delta(s.y)), 'delta zigzag, bytes': lambda s: columns(delta(s.y), 1),
      'delta zigzag, planes': lambda s: planes(delta(s.y)), 'the same, Gray code': lambda s: planes(delta(s.y) ^ delta(s.y) >> 1),
-     'to the mean of two before, planes': lambda s: planes(mean_of_two(s.y))}
-MASKS = {
+     'difference from the mean of the two previous cells, planes': lambda s: planes(mean_of_two(s.y))}
+PHENOTYPES = {
     'uint64': lambda s: s.mask.tobytes(), '8 byte columns': lambda s: columns(s.mask, 8),
     'planes': lambda s: planes(s.bits), 'planes, sparsest first': lambda s: planes(sparsest_first(s.bits)),
     'planes, inverted if mostly ones': lambda s: planes(flipped(s.bits)),
     'inverted, sparsest first': lambda s: planes(sparsest_first(flipped(s.bits))),
-    'planes XOR the cell before': lambda s: planes(np.diff(s.bits, axis=0, prepend=0) & 1),
+    'planes XOR the previous cell': lambda s: planes(np.diff(s.bits, axis=0, prepend=0) & 1),
     'dictionary by frequency, index in 2 byte columns': lambda s: columns(by_rank(s.mask)[1], 8) + columns(by_rank(s.mask)[0]),
     'dictionary by frequency, index in planes': lambda s: columns(by_rank(s.mask)[1], 8) + planes(by_rank(s.mask)[0]),
     '8 correlated features share a byte': lambda s: b''.join(shared_bytes(g) for g in groups(s.bits, 8)),
@@ -204,15 +205,15 @@ ORDERS = {
     'cell_id order': in_order(lambda s: s.ids),
     **{f'{name}; {how}': in_order(key, ids)
        for name, key in {'raster (y, x)': lambda s: s.y << 20 | s.x, 'Morton': morton, 'Hilbert': hilbert}.items()
-       for how, ids in {'ids lost': lambda s: b'', 'ids in planes': lambda s: planes(s.ids),
-                        'ids less the rank by (y, x), in planes':
+       for how, ids in {'without ids': lambda s: b'', 'ids in planes': lambda s: planes(s.ids),
+                        'ids minus the rank by (y, x), in planes':
                             lambda s: planes(zigzag(s.ids - np.argsort(np.lexsort((s.x, s.y)))))}.items()}}
 COORDINATES = lambda s: planes(s.x - s.x.min()) + planes(delta(s.y))
 WHOLE = {
     'compact (no ids)': lambda s: cells(s)[['x', 'y', 'mask']].astype('<i4,<i4,<u8').tobytes(),
     'delta in 2 bytes, planes': lambda s: columns(delta(s.x)) + columns(delta(s.y)) + planes(s.bits),
-    'planes: x - min, delta y, masks': lambda s: COORDINATES(s) + planes(s.bits),
-    'bytes of x - min, bytes of delta y, XOR the best lower': lambda s: columns(s.x - s.x.min()) + columns(delta(s.y)) + planes(xor_tree(s.bits)),
+    'planes: x - min, delta y, phenotypes': lambda s: COORDINATES(s) + planes(s.bits),
+    'bytes of x - min, bytes of delta y, XOR the best lower plane': lambda s: columns(s.x - s.x.min()) + columns(delta(s.y)) + planes(xor_tree(s.bits)),
     DENSE: lambda s: encode(cells(s)),
     'x - min, delta y, XOR the best (spanning tree), no header': lambda s: COORDINATES(s) + planes(xor_tree(s.bits, True)),
     'dense in blocks of 1024 cells, each with its header':
@@ -227,11 +228,11 @@ def row(name, slides, layout, coders=CODERS.values()):
 
 def main(directory, *files):
     slides = [read_csv(path) for path in sorted(glob.glob(f'{directory}/[0-9]*.csv'))]
-    print(f'# Dense layouts: bytes a cell, mean of {len(slides)} samples\n\n## Entropy\n\n| | bytes a cell |\n|---|---:|')
+    print(f'# Dense layouts: bytes per cell, mean of {len(slides)} samples\n\n## Entropy\n\n| | bytes per cell |\n|---|---:|')
     for name, measure in ENTROPIES.items():
         row(name, slides, lambda s: measure(s) * s.n, [lambda total: total])
-    for title, rows in {'x, in cell_id order': X, 'y, in cell_id order': Y, 'Masks, in cell_id order': MASKS,
-                        'Orders; x and y as deltas, masks XOR the best lower plane, no header': ORDERS,
+    for title, rows in {'x, in cell_id order': X, 'y, in cell_id order': Y, 'Phenotypes, in cell_id order': PHENOTYPES,
+                        'Orders; x and y as deltas, phenotypes XOR the best lower plane, no header': ORDERS,
                         'Whole payloads, in cell_id order': WHOLE}.items():
         head(title)
         for name, layout in rows.items():
