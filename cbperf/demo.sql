@@ -1,4 +1,4 @@
--- A slide packed in two layouts, coded for the network, and sent: a workload with spans
+-- A workload with spans: pack a slide in two layouts, encode it, and send it
 SELECT pg_temp.span_begin('pack');
 SELECT pg_temp.span_begin('compact');
 SELECT octet_length(cell_pack(cell_id, x, y, phenotypes)) FROM cells;

@@ -1,26 +1,27 @@
--- The store of cbperf: what was measured, over time. "cbperf init" runs this
--- file, in one transaction, in a database of its own with encoding UTF8.
+-- The record store of cbperf: measurements over time. "cbperf init" runs this
+-- file in one transaction, in a separate database with encoding UTF8.
 --
--- A row is a JSON document as its author gave it, less the arrays that have
--- tables of their own, and beside it, generated from it, the columns that are
--- asked for across time. So no column can disagree with its document, and
--- what this version does not know is kept and comes back.
+-- A row has the JSON document of its author, without the arrays that have their
+-- own tables. Generated columns have the values for queries across time. So no
+-- column can disagree with its document, and the store keeps and returns members
+-- that this version does not know.
 --
 -- Times in columns are in seconds, memory in bytes.
 
 CREATE SCHEMA cbperf;
-COMMENT ON SCHEMA cbperf IS 'runs and comparisons that cbperf measured';
+COMMENT ON SCHEMA cbperf IS 'runs and comparisons measured by cbperf';
 
 CREATE FUNCTION cbperf.version() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1;
-COMMENT ON FUNCTION cbperf.version() IS 'version of this schema; it stands here only, and cbperf reads it here';
+COMMENT ON FUNCTION cbperf.version() IS 'version of this schema; cbperf reads it from this file';
 
 -- ---------------------------------------------------------------------------
--- What generates columns
+-- Functions for generated columns
 --
--- Both are immutable though they call what is not: a time with its offset
--- means the same under all settings, and the encoding of a database stays.
+-- They are immutable although they call functions that are not: a time with an
+-- offset means the same under all settings, and the encoding of a database is
+-- fixed.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cbperf.instant(value text) RETURNS timestamptz
@@ -32,17 +33,17 @@ CREATE FUNCTION cbperf.key(process text, arguments jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN encode(sha256(convert_to(to_jsonb(process)::text || arguments::text, 'UTF8')), 'hex');
 COMMENT ON FUNCTION cbperf.key(text, jsonb) IS
-'what identifies a process with its arguments (an array of strings) across runs: SHA-256 of both, in hex';
+'key of a process and its arguments (an array of strings) across runs: the SHA-256 of both, in hex';
 
 CREATE FUNCTION cbperf.texts(value jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ARRAY(SELECT jsonb_array_elements_text(value));
-COMMENT ON FUNCTION cbperf.texts(jsonb) IS 'array of strings, as an array of SQL';
+COMMENT ON FUNCTION cbperf.texts(jsonb) IS 'array of strings as an SQL array';
 
 -- ---------------------------------------------------------------------------
 -- Runs
 --
--- "number" is the place in the array of the record, from 1.
+-- "number" is the position in the array of the record, from 1.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE cbperf.host (
@@ -55,7 +56,7 @@ CREATE TABLE cbperf.host (
 	kernel text NOT NULL GENERATED ALWAYS AS (document->>'kernel') STORED,
 	os text NOT NULL GENERATED ALWAYS AS (document->>'os') STORED
 );
-COMMENT ON TABLE cbperf.host IS 'a machine in one state: with another kernel or more memory it is another row of the same name';
+COMMENT ON TABLE cbperf.host IS 'a machine in one state; the same machine with another kernel or more memory has another row with the same name';
 COMMENT ON COLUMN cbperf.host.memory IS 'bytes';
 
 CREATE TABLE cbperf.run (
@@ -73,11 +74,11 @@ CREATE TABLE cbperf.run (
 	tag text GENERATED ALWAYS AS (document->>'tag') STORED,
 	CONSTRAINT a_complete_run_is_finished CHECK (state <> 'complete' OR finished IS NOT NULL)
 );
-COMMENT ON TABLE cbperf.run IS 'a process, measured once or several times in a row';
+COMMENT ON TABLE cbperf.run IS 'a process, measured once or several times';
 COMMENT ON COLUMN cbperf.run.document IS 'the record without host, samples, profiles and components';
-COMMENT ON COLUMN cbperf.run.author IS 'session user who put it, the only one who may replace it while it is not finished';
-COMMENT ON COLUMN cbperf.run.abandoned IS 'it was "running", nobody measured any more, and cbperf.mark_abandoned made it "incomplete"';
-COMMENT ON COLUMN cbperf.run.key IS 'process and arguments: runs with the same one are compared across time';
+COMMENT ON COLUMN cbperf.run.author IS 'session user who put the record; only this user can replace it while it is not finished';
+COMMENT ON COLUMN cbperf.run.abandoned IS 'cbperf.mark_abandoned changed the state from "running" to "incomplete", because no session measured the run any more';
+COMMENT ON COLUMN cbperf.run.key IS 'hash of process and arguments; runs with the same key are compared across time';
 
 CREATE INDEX ON cbperf.run (started);
 CREATE INDEX ON cbperf.run (process, started);
@@ -107,16 +108,16 @@ CREATE TABLE cbperf.sample (
 	CHECK (least(peak_private, peak_resident, minor_faults, major_faults, voluntary_switches, involuntary_switches) >= 0)
 );
 COMMENT ON TABLE cbperf.sample IS
-'one execution of the process: of the backend or command and all its workers together. What could not be had is null, and the run''s '
-'"unavailable" says why';
-COMMENT ON COLUMN cbperf.sample.document IS 'the sample without its spans; the figures of each process, the waits and the series of memory are here only';
-COMMENT ON COLUMN cbperf.sample.repetition IS 'of several clients at once, each counts its own';
+'one execution of the process: the figures of the backend or command and all its workers together. A figure that could not be measured is null, '
+'and the run''s "unavailable" has the reason';
+COMMENT ON COLUMN cbperf.sample.document IS 'the sample without its spans; only here are the figures of each process, the waits and the series of memory';
+COMMENT ON COLUMN cbperf.sample.repetition IS 'number of the execution, from 1; several clients count separately';
 COMMENT ON COLUMN cbperf.sample.real IS 'seconds from start to end';
 COMMENT ON COLUMN cbperf.sample.user_cpu IS 'seconds of CPU in user mode, of all processes';
 COMMENT ON COLUMN cbperf.sample.system_cpu IS 'seconds of CPU in the kernel, of all processes';
-COMMENT ON COLUMN cbperf.sample.waiting IS 'seconds in which the backend neither ran nor was ready to: real time less CPU and the scheduler''s queue';
-COMMENT ON COLUMN cbperf.sample.peak_private IS 'bytes: the most private memory; of several processes the most of all together at one time, as sampled, or of one, if that is more';
-COMMENT ON COLUMN cbperf.sample.peak_resident IS 'bytes: the most resident memory of one process, shared memory included';
+COMMENT ON COLUMN cbperf.sample.waiting IS 'seconds in which the backend was neither running nor ready to run: real time less CPU time and time in the scheduler''s queue';
+COMMENT ON COLUMN cbperf.sample.peak_private IS 'bytes of private memory at the peak; for several processes, the largest sampled sum at one time, or the peak of one process if that is larger';
+COMMENT ON COLUMN cbperf.sample.peak_resident IS 'bytes of resident memory, including shared memory, of the largest process';
 
 CREATE TABLE cbperf.span (
 	run_id uuid,
@@ -135,13 +136,13 @@ CREATE TABLE cbperf.span (
 	CHECK (least(real, cpu, workers_cpu, waiting) >= 0),
 	CHECK (least(minor_faults, major_faults) >= 0)
 );
-COMMENT ON TABLE cbperf.span IS 'a named part of a sample; its figures include those of the spans within it';
+COMMENT ON TABLE cbperf.span IS 'a named part of a sample; its figures include those of the spans inside it';
 COMMENT ON COLUMN cbperf.span.sample IS 'number of the sample in the run';
-COMMENT ON COLUMN cbperf.span.path IS 'names, the outermost first';
+COMMENT ON COLUMN cbperf.span.path IS 'names, outermost first';
 COMMENT ON COLUMN cbperf.span.real IS 'seconds from start to end';
 COMMENT ON COLUMN cbperf.span.cpu IS 'seconds of CPU of the backend or command';
 COMMENT ON COLUMN cbperf.span.workers_cpu IS 'seconds of CPU of its workers';
-COMMENT ON COLUMN cbperf.span.waiting IS 'as of a sample';
+COMMENT ON COLUMN cbperf.span.waiting IS 'as in cbperf.sample';
 
 CREATE TABLE cbperf.profile (
 	run_id uuid REFERENCES cbperf.run ON DELETE CASCADE,
@@ -155,9 +156,9 @@ CREATE TABLE cbperf.profile (
 	overhead double precision GENERATED ALWAYS AS ((document->>'overhead')::double precision) STORED CHECK (overhead >= 0),
 	PRIMARY KEY (run_id, number)
 );
-COMMENT ON TABLE cbperf.profile IS 'where a run spends what a profiler counts';
-COMMENT ON COLUMN cbperf.profile.document IS 'the profile with its tree, which has a node {"name", "value", "children"} for each frame';
-COMMENT ON COLUMN cbperf.profile.total IS 'value of the root of the tree, in unit';
+COMMENT ON TABLE cbperf.profile IS 'a profile of a run by one profiler';
+COMMENT ON COLUMN cbperf.profile.document IS 'the profile with its tree of nodes {"name", "value", "children"}, one for each frame';
+COMMENT ON COLUMN cbperf.profile.total IS 'value of the tree''s root, in unit';
 COMMENT ON COLUMN cbperf.profile.overhead IS 'real time with the profiler, divided by that without';
 
 CREATE TABLE cbperf.component (
@@ -171,16 +172,16 @@ CREATE TABLE cbperf.component (
 	seconds double precision GENERATED ALWAYS AS ((document->>'seconds')::double precision) STORED CHECK (seconds >= 0),
 	PRIMARY KEY (run_id, number)
 );
-COMMENT ON TABLE cbperf.component IS 'what a profile gives to a part of the program, such as scan or sort';
-COMMENT ON COLUMN cbperf.component.value IS 'in the unit of the profile';
-COMMENT ON COLUMN cbperf.component.share IS 'of the profile''s total, 0 to 1';
-COMMENT ON COLUMN cbperf.component.seconds IS 'share of the time, if the profile is one of time';
+COMMENT ON TABLE cbperf.component IS 'the share of a part of the program, such as scan or sort, in a profile';
+COMMENT ON COLUMN cbperf.component.value IS 'value in the unit of the profile';
+COMMENT ON COLUMN cbperf.component.share IS 'share of the profile''s total, from 0 to 1';
+COMMENT ON COLUMN cbperf.component.seconds IS 'CPU time of the component, if the profile counts time';
 
 -- ---------------------------------------------------------------------------
 -- Comparisons
 --
--- No foreign key leads to runs: a comparison may come before its runs, or
--- without them, when it is imported.
+-- No foreign key refers to runs, because an import can store a comparison before
+-- its runs or without them.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE cbperf.comparison (
@@ -199,9 +200,9 @@ CREATE TABLE cbperf.comparison (
 );
 COMMENT ON TABLE cbperf.comparison IS 'the same workloads on two builds or servers, base and new';
 COMMENT ON COLUMN cbperf.comparison.document IS 'the comparison without its workloads';
-COMMENT ON COLUMN cbperf.comparison.author IS 'as of a run';
-COMMENT ON COLUMN cbperf.comparison.abandoned IS 'as of a run';
-COMMENT ON COLUMN cbperf.comparison.alarm IS 'new is worse than base in at least one verdict';
+COMMENT ON COLUMN cbperf.comparison.author IS 'as in cbperf.run';
+COMMENT ON COLUMN cbperf.comparison.abandoned IS 'as in cbperf.run';
+COMMENT ON COLUMN cbperf.comparison.alarm IS 'whether new is worse than base in at least one verdict';
 
 CREATE INDEX ON cbperf.comparison (started);
 CREATE INDEX ON cbperf.comparison (tag, started) WHERE tag IS NOT NULL;
@@ -216,10 +217,10 @@ CREATE TABLE cbperf.workload (
 	new_run uuid GENERATED ALWAYS AS ((document->>'new_run')::uuid) STORED,
 	PRIMARY KEY (comparison_id, number)
 );
-COMMENT ON TABLE cbperf.workload IS 'what a comparison ran on both sides';
+COMMENT ON TABLE cbperf.workload IS 'a workload that a comparison ran on both sides';
 COMMENT ON COLUMN cbperf.workload.document IS 'the workload without its verdicts and evidence';
-COMMENT ON COLUMN cbperf.workload.base_run IS 'the run of the base, if it is stored here';
-COMMENT ON COLUMN cbperf.workload.new_run IS 'the run of the new, if it is stored here';
+COMMENT ON COLUMN cbperf.workload.base_run IS 'the run of base; the store may not have it';
+COMMENT ON COLUMN cbperf.workload.new_run IS 'the run of new; the store may not have it';
 
 CREATE INDEX ON cbperf.workload (workload);
 
@@ -239,13 +240,13 @@ CREATE TABLE cbperf.verdict (
 	PRIMARY KEY (comparison_id, workload, number),
 	FOREIGN KEY (comparison_id, workload) REFERENCES cbperf.workload ON DELETE CASCADE
 );
-COMMENT ON TABLE cbperf.verdict IS 'whether a workload is worse than it was, in one measure';
+COMMENT ON TABLE cbperf.verdict IS 'whether a workload is worse in one measure';
 COMMENT ON COLUMN cbperf.verdict.workload IS 'number of the workload in the comparison';
 COMMENT ON COLUMN cbperf.verdict.base IS 'number of instructions, bytes (peak_heap, memory) or seconds (time)';
 COMMENT ON COLUMN cbperf.verdict.new IS 'in the unit of base';
 COMMENT ON COLUMN cbperf.verdict.ratio IS 'new divided by base';
-COMMENT ON COLUMN cbperf.verdict.threshold IS 'ratio above which there is an alarm';
-COMMENT ON COLUMN cbperf.verdict.p IS 'probability of such a difference by chance; null of measures that repeat exactly';
+COMMENT ON COLUMN cbperf.verdict.threshold IS 'ratio above which an alarm is raised';
+COMMENT ON COLUMN cbperf.verdict.p IS 'probability of such a difference by chance; null for measures that repeat exactly';
 
 CREATE TABLE cbperf.evidence (
 	comparison_id uuid,
@@ -257,12 +258,12 @@ CREATE TABLE cbperf.evidence (
 	PRIMARY KEY (comparison_id, workload, number),
 	FOREIGN KEY (comparison_id, workload) REFERENCES cbperf.workload ON DELETE CASCADE
 );
-COMMENT ON TABLE cbperf.evidence IS 'where the difference comes from: the difference of two profiles';
+COMMENT ON TABLE cbperf.evidence IS 'the cause of a difference, as the difference of two profiles';
 COMMENT ON COLUMN cbperf.evidence.workload IS 'number of the workload in the comparison';
-COMMENT ON COLUMN cbperf.evidence.document IS 'with the differential tree, whose nodes have a "delta", and the guilty frames, the most guilty first';
+COMMENT ON COLUMN cbperf.evidence.document IS 'the evidence with the differential tree, whose nodes have a "delta", and the frames that changed most, largest change first';
 
 -- ---------------------------------------------------------------------------
--- The form of what is put
+-- Checks of documents
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cbperf.demand(value jsonb, shape jsonb, member text) RETURNS void
@@ -291,7 +292,7 @@ BEGIN
 			END IF;
 			RETURN;
 		ELSIF found = 'object' THEN
-			-- Of an object with any names, {"*": shape}, it is those that are there.
+			-- {"*": shape} checks the members that the object has.
 			FOR inner_name, inner_value IN SELECT * FROM jsonb_each(CASE WHEN shape ? '*' THEN value ELSE shape END) LOOP
 				PERFORM cbperf.demand(value->inner_name, coalesce(shape->'*', inner_value), concat_ws('.', nullif(member, ''), inner_name));
 			END LOOP;
@@ -324,15 +325,15 @@ BEGIN
 	RAISE EXCEPTION USING
 		ERRCODE = CASE WHEN wanted LIKE 'uuid%' THEN 'invalid_text_representation' WHEN wanted LIKE 'time%' THEN 'invalid_datetime_format'
 			ELSE 'invalid_parameter_value' END,
-		MESSAGE = format('%s must be %s%s', coalesce(nullif(member, ''), 'what is put'), CASE rtrim(wanted, '?')
+		MESSAGE = format('%s must be %s%s', coalesce(nullif(member, ''), 'the document'), CASE rtrim(wanted, '?')
 			WHEN 'text' THEN 'a string'
 			WHEN 'boolean' THEN 'true or false'
 			WHEN 'object' THEN 'an object'
 			WHEN 'array' THEN 'an array'
 			WHEN 'number' THEN 'a number'
-			WHEN 'amount' THEN 'a number, not negative'
-			WHEN 'amounts' THEN 'an array of numbers, none negative'
-			WHEN 'count' THEN 'a whole number, not negative'
+			WHEN 'amount' THEN 'a number that is not negative'
+			WHEN 'amounts' THEN 'an array of numbers that are not negative'
+			WHEN 'count' THEN 'a whole number that is not negative'
 			WHEN 'integer' THEN 'a whole number from 1'
 			WHEN 'uuid' THEN 'a UUID'
 			WHEN 'time' THEN 'a time in ISO 8601 with its offset from UTC'
@@ -341,17 +342,17 @@ BEGIN
 		DETAIL = CASE WHEN value IS NULL THEN 'It is missing.' ELSE format('It is %s.', left(value::text, 80)) END;
 END $$;
 COMMENT ON FUNCTION cbperf.demand(jsonb, jsonb, text) IS
-'error unless a value has a shape; member is its path. A shape is a string: text, boolean, object, number, amount (not negative), '
-'amounts (many), count (whole), integer (from 1), uuid, time, or the strings allowed, a|b; with "?" null will do. [shape] is an array of '
-'such, {"name": shape} an object with at least these members, {"*": shape} one with any, {"or null": shape} an object or null. '
-'Trees are not looked into';
+'raises an error unless a value has a shape; member is the path of the value. A shape is one of the strings text, boolean, object, number, '
+'amount (not negative), amounts (an array), count (whole), integer (from 1), uuid, time, or a list of allowed strings, a|b; a final "?" also '
+'allows null. [shape] is an array, {"name": shape} an object with at least these members, {"*": shape} an object with any members, '
+'{"or null": shape} an object or null. The content of trees is not checked';
 
 -- ---------------------------------------------------------------------------
--- Who measures
+-- Sessions that measure
 --
--- The session that puts something "running" holds an advisory lock on it until
--- that is finished; the server takes the lock away when the session ends, in
--- whatever way.
+-- The session that puts a "running" record holds an advisory lock on it until the
+-- record is finished. When the session ends in any way, the server releases the
+-- lock.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cbperf.measured_by(id uuid) RETURNS integer
@@ -363,7 +364,7 @@ BEGIN ATOMIC
 		AND (l.classid::bigint << 32 | l.objid::bigint) = uuid_hash_extended(id, 0)
 	LIMIT 1;
 END;
-COMMENT ON FUNCTION cbperf.measured_by(uuid) IS 'process id of the session that measures a run or makes a comparison, or null';
+COMMENT ON FUNCTION cbperf.measured_by(uuid) IS 'process id of the session that measures a run or comparison, or null';
 
 CREATE FUNCTION cbperf.mark_measured(id uuid, running boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -374,7 +375,7 @@ BEGIN
 		PERFORM pg_advisory_unlock(uuid_hash_extended(id, 0));
 	END IF;
 END $$;
-COMMENT ON FUNCTION cbperf.mark_measured(uuid, boolean) IS 'takes or gives back this session''s lock on a run or comparison';
+COMMENT ON FUNCTION cbperf.mark_measured(uuid, boolean) IS 'takes or releases this session''s lock on a run or comparison';
 
 CREATE FUNCTION cbperf.mark_abandoned(host text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -388,21 +389,21 @@ BEGIN
 	FROM cbperf.host h
 	WHERE r.state = 'running' AND h.host_id = r.host_id AND h.name = mark_abandoned.host AND cbperf.measured_by(r.run_id) IS NULL;
 	GET DIAGNOSTICS runs = ROW_COUNT;
-	-- A comparison has no host; that nobody makes it, the lock tells.
+	-- A comparison has no host; its lock alone shows whether a session makes it.
 	UPDATE cbperf.comparison c SET document = c.document || fate, abandoned = true
 	WHERE c.state = 'running' AND cbperf.measured_by(c.comparison_id) IS NULL;
 	GET DIAGNOSTICS comparisons = ROW_COUNT;
 	RETURN runs + comparisons;
 END $$;
 COMMENT ON FUNCTION cbperf.mark_abandoned(text) IS
-'makes "incomplete" what is "running" while nobody measures it: runs of a host, and comparisons; returns how many. Its author may still put how it ended';
+'marks runs of a host, and comparisons, as "incomplete" if they are "running" but no session measures them; returns their number. The author can still replace them';
 
 -- ---------------------------------------------------------------------------
 -- put and get
 --
--- Writers come one at a time: each begins with a lock on cbperf.host, which
--- those who read do not wait for. So they cannot deadlock, and what they find
--- stays as it is.
+-- Only one writer runs at a time, because each begins with a lock on cbperf.host.
+-- So writers cannot deadlock, and the rows that they read do not change. Readers
+-- do not wait for this lock.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cbperf.get(run_id uuid) RETURNS jsonb
@@ -421,7 +422,7 @@ BEGIN ATOMIC
 	FROM cbperf.run r JOIN cbperf.host h ON h.host_id = r.host_id
 	WHERE r.run_id = get.run_id;
 END;
-COMMENT ON FUNCTION cbperf.get(uuid) IS 'the record of a run, as it was put; null if there is none';
+COMMENT ON FUNCTION cbperf.get(uuid) IS 'the record of a run as it was put, or null';
 
 CREATE FUNCTION cbperf.get_comparison(comparison_id uuid) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -439,7 +440,7 @@ BEGIN ATOMIC
 	FROM cbperf.comparison c
 	WHERE c.comparison_id = get_comparison.comparison_id;
 END;
-COMMENT ON FUNCTION cbperf.get_comparison(uuid) IS 'a comparison, as it was put; null if there is none';
+COMMENT ON FUNCTION cbperf.get_comparison(uuid) IS 'a comparison as it was put, or null';
 
 CREATE FUNCTION cbperf.demand_replaceable(what text, id uuid, author name, replaceable boolean) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
@@ -447,9 +448,9 @@ BEGIN
 	IF NOT replaceable THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'unique_violation',
-			MESSAGE = format('%s %s is stored already, and differs', what, id),
-			DETAIL = 'Only what is still "running", or was abandoned, can be replaced.',
-			HINT = 'Something else that is measured needs an id of its own.';
+			MESSAGE = format('a different %s %s is stored already', what, id),
+			DETAIL = 'Only a record that is "running" or abandoned can be replaced.',
+			HINT = 'Another measurement needs another id.';
 	ELSIF author <> session_user THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'insufficient_privilege',
@@ -459,7 +460,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION cbperf.demand_replaceable(text, uuid, name, boolean) IS
-'error unless this session''s user may put something else in the place of what is stored';
+'raises an error unless this session''s user may replace the stored record';
 
 CREATE FUNCTION cbperf.put(record jsonb) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -494,7 +495,7 @@ BEGIN
 	IF record->'record' IS DISTINCT FROM '1' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'what is put is no record of version 1',
+			MESSAGE = 'the document is not a record of version 1',
 			DETAIL = coalesce('Its member "record" is ' || left((record->'record')::text, 80) || '.', 'It has no member "record".');
 	END IF;
 	PERFORM cbperf.demand(record, shape, '');
@@ -535,8 +536,8 @@ BEGIN
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION cbperf.put(jsonb) IS
-'stores the record of a run; false if just that is stored already. What is "running" or abandoned, its author may replace. '
-'While it is "running", this session counts as the one that measures it';
+'stores the record of a run; returns false if exactly this record is stored already. The author can replace a record that is "running" or '
+'abandoned. This session counts as the one that measures a "running" record';
 
 CREATE FUNCTION cbperf.put_comparison(comparison jsonb) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -555,7 +556,7 @@ BEGIN
 	IF comparison->'comparison' IS DISTINCT FROM '1' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'what is put is no comparison of version 1',
+			MESSAGE = 'the document is not a comparison of version 1',
 			DETAIL = coalesce('Its member "comparison" is ' || left((comparison->'comparison')::text, 80) || '.', 'It has no member "comparison".');
 	END IF;
 	PERFORM cbperf.demand(comparison, shape, '');
@@ -590,14 +591,14 @@ BEGIN
 	PERFORM cbperf.mark_measured(id, running);
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION cbperf.put_comparison(jsonb) IS 'stores a comparison; else as cbperf.put';
+COMMENT ON FUNCTION cbperf.put_comparison(jsonb) IS 'stores a comparison; otherwise as cbperf.put';
 
 -- ---------------------------------------------------------------------------
--- Views: what readers see
+-- Views for readers
 --
--- No command text: no arguments (but their hash, "key"), and neither errors nor
--- reasons, which may quote a statement. Tags, descriptions, user_data and the
--- names of processes and spans are their authors' words for readers.
+-- They have no command text: neither arguments (only their hash, "key") nor errors
+-- nor reasons, which may quote a statement. Authors choose tags, descriptions,
+-- user_data and the names of processes and spans, and readers see them.
 -- ---------------------------------------------------------------------------
 
 CREATE VIEW cbperf.runs AS
@@ -625,10 +626,10 @@ CROSS JOIN LATERAL (
 		percentile_cont(0.5) WITHIN GROUP (ORDER BY voluntary_switches) FILTER (WHERE NOT failed) AS voluntary_switches,
 		percentile_cont(0.5) WITHIN GROUP (ORDER BY involuntary_switches) FILTER (WHERE NOT failed) AS involuntary_switches
 	FROM cbperf.sample WHERE run_id = r.run_id) s;
-COMMENT ON VIEW cbperf.runs IS 'a row for each run; its figures are medians of the samples that did not fail, in seconds and bytes';
+COMMENT ON VIEW cbperf.runs IS 'one row for each run; figures are medians over the samples that did not fail, in seconds and bytes';
 COMMENT ON COLUMN cbperf.runs.memory IS 'of the host, in bytes';
-COMMENT ON COLUMN cbperf.runs.samples IS 'number of those that did not fail';
-COMMENT ON COLUMN cbperf.runs.failed IS 'number of those that failed';
+COMMENT ON COLUMN cbperf.runs.samples IS 'number of samples that did not fail';
+COMMENT ON COLUMN cbperf.runs.failed IS 'number of samples that failed';
 COMMENT ON COLUMN cbperf.runs.cpu IS 'seconds in user mode and in the kernel, of all processes';
 
 CREATE VIEW cbperf.history AS
@@ -638,10 +639,10 @@ SELECT r.process, r.key, r.host, r.started, r.run_id, r.tag, r.server_version, r
 	r.peak_private / nullif(lag(r.peak_private) OVER earlier, 0) AS peak_private_ratio
 FROM cbperf.runs r
 WHERE r.state = 'complete'
--- All by which one asks are here, so that the planner takes conditions on them into the view.
+-- The partition has all columns of usual conditions, so that the planner can push them into the view.
 WINDOW earlier AS (PARTITION BY r.process, r.key, r.host ORDER BY r.started, r.run_id);
-COMMENT ON VIEW cbperf.history IS 'complete runs, to be read by process or key, and host, in the order of time';
-COMMENT ON COLUMN cbperf.history.real_ratio IS 'real, divided by that of the run before with the same key on the same host';
+COMMENT ON VIEW cbperf.history IS 'complete runs in the order of time; select them by process or key, and host';
+COMMENT ON COLUMN cbperf.history.real_ratio IS 'real, divided by that of the previous run with the same key on the same host';
 COMMENT ON COLUMN cbperf.history.peak_private_ratio IS 'as real_ratio';
 
 CREATE VIEW cbperf.by_host AS
@@ -652,7 +653,7 @@ SELECT r.host, r.process, r.key, count(*) AS runs, sum(r.samples)::bigint AS sam
 FROM cbperf.runs r
 WHERE r.state = 'complete'
 GROUP BY r.host, r.process, r.key;
-COMMENT ON VIEW cbperf.by_host IS 'complete runs on a host by process: medians, least and most of the figures in cbperf.runs';
+COMMENT ON VIEW cbperf.by_host IS 'complete runs by host and process: medians, least and most of the figures in cbperf.runs';
 
 CREATE VIEW cbperf.by_tag AS
 SELECT r.tag, r.host, r.process, r.key, count(*) AS runs, sum(r.samples)::bigint AS samples, min(r.started) AS first_started, max(r.started) AS last_started,
@@ -662,7 +663,7 @@ SELECT r.tag, r.host, r.process, r.key, count(*) AS runs, sum(r.samples)::bigint
 FROM cbperf.runs r
 WHERE r.state = 'complete' AND r.tag IS NOT NULL
 GROUP BY r.tag, r.host, r.process, r.key;
-COMMENT ON VIEW cbperf.by_tag IS 'as cbperf.by_host, by tag, host and process';
+COMMENT ON VIEW cbperf.by_tag IS 'as cbperf.by_host, but by tag, host and process';
 
 CREATE VIEW cbperf.by_component AS
 SELECT h.name AS host, r.process, r.key, c.profiler, c.component, count(*) AS runs,
@@ -672,7 +673,7 @@ SELECT h.name AS host, r.process, r.key, c.profiler, c.component, count(*) AS ru
 FROM cbperf.run r JOIN cbperf.host h USING (host_id) JOIN cbperf.component c USING (run_id)
 WHERE r.state = 'complete'
 GROUP BY h.name, r.process, r.key, c.profiler, c.component;
-COMMENT ON VIEW cbperf.by_component IS 'what complete runs spend in each component: medians over runs; value is in the unit of the profile';
+COMMENT ON VIEW cbperf.by_component IS 'costs of components in complete runs: medians over the runs; value is in the unit of the profile';
 
 CREATE VIEW cbperf.spans AS
 SELECT p.run_id, r.process, r.key, h.name AS host, r.started, p.path, count(*) AS samples, sum(p.times)::bigint AS times,
@@ -690,9 +691,9 @@ CROSS JOIN LATERAL (
 	WHERE s.run_id = r.run_id AND NOT s.failed
 	GROUP BY s.run_id, s.number, p.path) p
 GROUP BY p.run_id, r.process, r.key, h.name, r.started, p.path;
-COMMENT ON VIEW cbperf.spans IS 'spans of each run: medians over the samples of what a path takes in a sample altogether, in seconds';
-COMMENT ON COLUMN cbperf.spans.samples IS 'number of samples that have it';
-COMMENT ON COLUMN cbperf.spans.times IS 'how often it was passed, in all samples together';
+COMMENT ON VIEW cbperf.spans IS 'spans of each run: medians over the samples of the sums for a path in each sample, in seconds';
+COMMENT ON COLUMN cbperf.spans.samples IS 'number of samples that have the span';
+COMMENT ON COLUMN cbperf.spans.times IS 'number of times that the span occurs in all samples';
 
 CREATE VIEW cbperf.waits AS
 SELECT r.run_id, r.process, r.key, h.name AS host, r.started, w.event, sum(w.seconds::double precision) AS seconds
@@ -700,7 +701,7 @@ FROM cbperf.run r JOIN cbperf.host h USING (host_id) JOIN cbperf.sample s USING 
 CROSS JOIN LATERAL jsonb_each_text(s.document->'waits') w (event, seconds)
 WHERE NOT s.failed
 GROUP BY r.run_id, h.name, w.event;
-COMMENT ON VIEW cbperf.waits IS 'seconds in each wait event, in all samples of a run together';
+COMMENT ON VIEW cbperf.waits IS 'seconds in each wait event, summed over all samples of a run';
 
 CREATE VIEW cbperf.profiles AS
 SELECT p.run_id, r.process, r.key, h.name AS host, r.started, p.profiler, p.title, p.unit, p.total, p.available, p.overhead
@@ -710,7 +711,7 @@ COMMENT ON VIEW cbperf.profiles IS 'profiles without their trees';
 CREATE VIEW cbperf.components AS
 SELECT c.run_id, r.process, r.key, h.name AS host, r.started, c.profiler, c.component, c.value, c.share, c.seconds
 FROM cbperf.component c JOIN cbperf.run r USING (run_id) JOIN cbperf.host h USING (host_id);
-COMMENT ON VIEW cbperf.components IS 'what each run spends in each component';
+COMMENT ON VIEW cbperf.components IS 'costs of components in each run';
 
 CREATE VIEW cbperf.comparisons AS
 SELECT c.comparison_id, c.state, c.abandoned, c.started, c.finished, c.author, c.tag, c.base, c.new,
@@ -718,35 +719,35 @@ SELECT c.comparison_id, c.state, c.abandoned, c.started, c.finished, c.author, c
 	(SELECT count(*) FROM cbperf.workload w WHERE w.comparison_id = c.comparison_id) AS workloads,
 	(SELECT count(*) FROM cbperf.verdict v WHERE v.comparison_id = c.comparison_id AND v.alarm) AS alarms
 FROM cbperf.comparison c;
-COMMENT ON VIEW cbperf.comparisons IS 'a row for each comparison, with the number of workloads and of verdicts that are alarms';
-COMMENT ON COLUMN cbperf.comparisons.alarm IS 'null of one without an alarm that is not complete: what was not compared might have given one';
+COMMENT ON VIEW cbperf.comparisons IS 'one row for each comparison, with the numbers of workloads and of alarms';
+COMMENT ON COLUMN cbperf.comparisons.alarm IS 'null if the comparison is not complete and has no alarm, because the missing part might raise one';
 
 CREATE VIEW cbperf.verdicts AS
 SELECT v.comparison_id, c.started, w.workload, w.base_run, w.new_run, v.measure, v.base, v.new, v.ratio, v.threshold, v.p, v.alarm, v.available
 FROM cbperf.verdict v JOIN cbperf.comparison c USING (comparison_id)
 JOIN cbperf.workload w ON w.comparison_id = v.comparison_id AND w.number = v.workload;
-COMMENT ON VIEW cbperf.verdicts IS 'a row for each measure of each workload of a comparison';
+COMMENT ON VIEW cbperf.verdicts IS 'one row for each measure of each workload of a comparison';
 
--- These two leave rows out, so no condition of a reader may come before theirs.
+-- These two views hide rows, so their own conditions must run before those of a reader.
 
 CREATE VIEW cbperf.trees WITH (security_barrier) AS
 SELECT p.run_id, p.profiler, p.unit, p.document->'tree' AS tree
 FROM cbperf.profile p
 WHERE p.available AND p.profiler IN ('cpu', 'faults', 'instructions', 'heap');
 COMMENT ON VIEW cbperf.trees IS
-'trees of profilers whose frames are names of functions; those of others, such as memory contexts, may quote statements, and are in cbperf.get only';
+'trees of profilers whose frames are names of functions; trees of other profilers, such as contexts, may quote statements and are in cbperf.get only';
 
 CREATE VIEW cbperf.differences WITH (security_barrier) AS
 SELECT e.comparison_id, c.started, w.workload, e.measure, e.profiler, e.document->'guilty' AS guilty, e.document->'tree' AS tree
 FROM cbperf.evidence e JOIN cbperf.comparison c USING (comparison_id)
 JOIN cbperf.workload w ON w.comparison_id = e.comparison_id AND w.number = e.workload
 WHERE e.profiler IN ('cpu', 'faults', 'instructions', 'heap');
-COMMENT ON VIEW cbperf.differences IS 'where differences come from: guilty frames and differential trees, of the profilers in cbperf.trees';
+COMMENT ON VIEW cbperf.differences IS 'causes of differences: the frames that changed most, and differential trees, for the profilers in cbperf.trees';
 
 -- ---------------------------------------------------------------------------
 -- Privileges
 --
--- Roles are global, and may be there from another store.
+-- Roles are global, and another store may have created them.
 -- ---------------------------------------------------------------------------
 
 DO $$
@@ -756,7 +757,7 @@ BEGIN
 	FOR missing IN SELECT unnest('{cbperf_reader,cbperf_writer}'::text[]) EXCEPT SELECT rolname FROM pg_catalog.pg_roles LOOP
 		BEGIN
 			EXECUTE format('CREATE ROLE %I NOLOGIN', missing);
-		EXCEPTION WHEN duplicate_object OR unique_violation THEN   -- another "cbperf init" was quicker
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN   -- another "cbperf init" created it first
 			NULL;
 		END;
 	END LOOP;

@@ -1,4 +1,4 @@
-"""cbperf: the command line. What it does is in the modules; here are options, messages and exit statuses."""
+"""cbperf: the command line. Other modules do the work; this one handles options, messages and exit statuses."""
 
 import argparse
 import contextlib
@@ -31,12 +31,12 @@ from store import Keeper, Store, StoreError, Unknown, init, write_whole
 
 ROOT = Path(__file__).parents[2]
 
-# What compare and check run, if no workload is given: a build of each layout.
+# The default workloads of compare and check: the benchmark's, which pack in each layout.
 WORKLOADS = [ROOT / f"benchmark/suite/{name}.sql" for name in ("pack", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
 
 
 class Wrong(Exception):
-    """A mistake of the caller."""
+    """The caller made a mistake."""
 
 
 def keeper(options: argparse.Namespace) -> Keeper:
@@ -44,7 +44,7 @@ def keeper(options: argparse.Namespace) -> Keeper:
         store = Store(options.store)
         store.mark_abandoned(host.machine()["name"])
     except StoreError as error:
-        print(f"cbperf: {error} It goes on, and records are kept in {options.spool}.", file=sys.stderr)
+        print(f"cbperf: {error}. The measurement continues and writes its records to {options.spool}.", file=sys.stderr)
         return Keeper(str(error), options.spool)
     return Keeper(store, options.spool)
 
@@ -55,7 +55,7 @@ def sql_of(path: Path) -> str:
     except OSError as error:
         raise Wrong(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Wrong(f"{path}: it is no text in UTF-8") from None
+        raise Wrong(f"{path}: the file is not text in UTF-8") from None
 
 
 def statements_of(path: Path) -> list:
@@ -96,7 +96,7 @@ def work(options: argparse.Namespace) -> run.Work:
     else:
         try:
             sql, text = split(options.query), options.query
-            name = f"query {hashlib.sha256(text.encode()).hexdigest()[:8]}"     # readers may not see its text
+            name = f"query {hashlib.sha256(text.encode()).hexdigest()[:8]}"     # readers must not see its text
         except Malformed as error:
             raise Wrong(f"--query: {error}") from None
     return run.Work("sql", options.name or name, [text], conninfo=options.server, sql=sql,
@@ -105,7 +105,7 @@ def work(options: argparse.Namespace) -> run.Work:
 
 
 def ended(records: list[dict], keeper: Keeper) -> int:
-    """Says what went wrong, and gives the exit status."""
+    """Print problems, and return the exit status."""
     status = DONE
     if keeper.problem:
         print(f"cbperf: {keeper.problem}", file=sys.stderr)
@@ -115,17 +115,17 @@ def ended(records: list[dict], keeper: Keeper) -> int:
             print(f"cbperf: {record.get('process', 'the comparison')} is incomplete: {report.first_line(record['error'])}", file=sys.stderr)
             status = INCOMPLETE
         if "spans" in record.get("unavailable", {}):
-            print(f"cbperf: the spans are not right: {record['unavailable']['spans']}", file=sys.stderr)
+            print(f"cbperf: the spans are wrong: {record['unavailable']['spans']}", file=sys.stderr)
     return status
 
 
 def finish(options: argparse.Namespace, records: list[dict], keeper: Keeper, reported: list[dict] | None = None, compared: dict | None = None) -> int:
-    """Writes the report that was asked for, says what went wrong, and gives the exit status."""
+    """Write the requested report, print problems, and return the exit status."""
     status = ended(records, keeper)
     try:
         write_report(options.report, records if reported is None else reported, compared=compared)
     except (OSError, report.ReportError) as error:
-        print(f"cbperf: there is no report: {error}", file=sys.stderr)
+        print(f"cbperf: cannot write the report: {error}", file=sys.stderr)
         status = status or INCOMPLETE
     return status
 
@@ -135,7 +135,7 @@ def show(document: dict | list, as_json: bool) -> None:
 
 
 def write_report(path: Path | None, records: list[dict], history: list[dict] = [], compared: dict | None = None) -> None:
-    """All of it or nothing, if the path is a file's."""
+    """Write the whole file or nothing, unless the path is that of a device."""
     if not path:
         return
     text = report.render(records, history, compared)
@@ -157,7 +157,7 @@ def do_run(options: argparse.Namespace) -> int:
 def do_scale(options: argparse.Namespace) -> int:
     wanted = work(options)
     if wanted.kind != "sql":
-        raise Wrong("scale runs SQL: give --sql FILE or --query SQL")
+        raise Wrong("scale measures SQL: give --sql FILE or --query SQL")
     wanted.labels["tag"] = wanted.labels["tag"] or f"scale {wanted.process} {datetime.now():%Y-%m-%d %H:%M:%S}"
     kept = keeper(options)
     records = scale.scale(wanted, options.clients, options.numbers_of_workers, options.seconds, kept)
@@ -179,14 +179,14 @@ def comparison(options: argparse.Namespace, base: str, new: str) -> int:
     for path in options.workload:
         statements_of(path)
     if options.new_patch and not options.new_patch.is_file():
-        raise Wrong(f"{options.new_patch}: there is no such file")
+        raise Wrong(f"{options.new_patch}: the file does not exist")
     settings = compare.Settings(workloads, options.pairs, labels=labels(options))
     kept = keeper(options)
     with contextlib.ExitStack() as stack:
         try:
             sides = []
             for version, pg_config, patch in ((base, options.base_pg_config, None), (new, options.new_pg_config, options.new_patch)):
-                print(f"{version}: building, and making the tables ...", file=sys.stderr)
+                print(f"{version}: building it and creating the tables ...", file=sys.stderr)
                 side = stack.enter_context(arms.arm(version, pg_config, patch))
                 if side.folder:
                     arms.load(side, settings.timed, options.cells)
@@ -227,10 +227,10 @@ def do_report(options: argparse.Namespace) -> int:
     compared = None
     if options.tag:
         if options.runs:
-            raise Wrong("give runs or --tag")
+            raise Wrong("give either runs or --tag")
         records = store.by_tag(options.tag)
         if not records:
-            raise Wrong(f"there is no run with tag {options.tag}")
+            raise Wrong(f"no run has the tag {options.tag}")
     else:
         records = []
         for document in map(store.find, options.runs or ["last"]):
@@ -282,17 +282,17 @@ def do_import(options: argparse.Namespace) -> int:
             raise Wrong(f"{path}: {error.strerror}") from None
         print(f"{path}: {new} new, {known} already there", file=sys.stderr)
         if path.resolve().parent == spool_folder().resolve():
-            path.unlink()      # it has waited there for this
+            path.unlink()      # it was in the spool folder only until this import
     return DONE
 
 
 def do_watch(options: argparse.Namespace) -> int:
     program = shutil.which("pg_activity")
     if not program:
-        raise Wrong("watch shows pg_activity, which is not installed (Debian: pg-activity)")
+        raise Wrong("watch needs pg_activity, which is not installed (Debian package pg-activity)")
     info = psycopg.conninfo.conninfo_to_dict(options.server)
     arguments = [f"--{name}={info[key]}" for key, name in (("host", "host"), ("port", "port"), ("user", "username"), ("dbname", "dbname")) if key in info]
-    os.environ.pop("PYTHONPATH", None)     # it has packages of its own
+    os.environ.pop("PYTHONPATH", None)     # pg_activity has its own packages
     os.execv(program, [program, *arguments, *options.arguments])
 
 
@@ -301,21 +301,21 @@ DO = {"run": do_run, "scale": do_scale, "overhead": do_overhead, "compare": do_c
 
 
 def interrupted(*_) -> None:
-    """As by Ctrl-C: what was started is ended, and what was measured is kept."""
+    """As on Ctrl-C: end what was started, and keep what was measured."""
     raise KeyboardInterrupt
 
 
 def main() -> int:
     options = parser(DO).parse_args()
-    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:     # of which a shell's background commands ignore the first
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:     # background commands of a shell ignore SIGINT
         signal.signal(number, interrupted)
     try:
         if not getattr(options, "measures", False):
             return options.do(options)
         if options.report and not options.report.parent.is_dir():
-            raise Wrong(f"{options.report}: there is no folder {options.report.parent}")
+            raise Wrong(f"{options.report}: the folder {options.report.parent} does not exist")
         if options.report and not os.access(options.report if options.report.exists() else options.report.parent, os.W_OK):
-            raise Wrong(f"{options.report}: it may not be written")
+            raise Wrong(f"{options.report}: no permission to write")
         with lock.measuring(options.wait):
             scratch.sweep()
             return options.do(options)
@@ -331,7 +331,7 @@ def main() -> int:
     except BrokenPipeError:
         return DONE
     except KeyboardInterrupt:
-        print("cbperf: interrupted; what was measured is kept", file=sys.stderr)
+        print("cbperf: interrupted; the finished measurements are kept", file=sys.stderr)
         return 128 + signal.SIGINT
     except OSError as error:
         print(f"cbperf: {error.filename}: {error.strerror}" if error.filename else f"cbperf: {error}", file=sys.stderr)
@@ -339,7 +339,7 @@ def main() -> int:
     except (psycopg.Error, workload.Failed, report.ReportError) as error:
         print(f"cbperf: {error}", file=sys.stderr)
         return INCOMPLETE
-    except Exception:     # a fault of cbperf: not to be taken for an alarm
+    except Exception:     # a bug of cbperf, which must not look like an alarm
         traceback.print_exc()
         return INCOMPLETE
 

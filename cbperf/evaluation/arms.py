@@ -1,4 +1,4 @@
-"""The two versions that a comparison runs: each a private server of its own, or one that runs already."""
+"""The two versions that a comparison runs: each is a private server or an existing one."""
 
 import contextlib
 import os
@@ -14,25 +14,25 @@ import scratch
 
 ROOT = Path(__file__).parents[2]
 
-# Nothing runs in the background, and plans are those of the workload alone.
+# With these settings nothing runs in the background, and plans depend only on the workload.
 SETTINGS = {"autovacuum": "off", "jit": "off", "max_parallel_workers_per_gather": "0", "synchronize_seqscans": "off",
             "checkpoint_timeout": "1d", "shared_buffers": "512MB", "work_mem": "256MB"}
 
 
 class Unbuildable(Exception):
-    """A version that can't be had: says why."""
+    """A version cannot be built or found; the message says why."""
 
 
 @dataclass
 class Arm:
     label: str
     conninfo: str
-    source: dict | None = None         # git commit, as in a record
-    folder: Path | None = None         # of the private server
-    programs: Path | None = None       # PATH's first part
+    source: dict | None = None         # git commit, in the form of a record
+    folder: Path | None = None         # of the private server's sandbox
+    programs: Path | None = None       # the folder with the server's programs
 
     def restart(self) -> None:
-        """Shared buffers anew, at other places of the memory."""
+        """Restart the private server, so that its shared buffers are new and at other addresses."""
         if not self.folder:
             return
         command = [self.programs / "pg_ctl", "restart", "-s", "-w", "-D", self.folder / "data", "-l", self.folder / "server.log"]
@@ -43,7 +43,7 @@ class Arm:
 
 
 def owner(path: Path) -> dict:
-    """For subprocess: as the user who owns a folder, which PostgreSQL insists on."""
+    """Arguments for subprocess that run a program as the owner of a folder, as PostgreSQL requires."""
     status = path.stat()
     return {"user": status.st_uid, "group": status.st_gid, "extra_groups": [], "cwd": "/"} if os.geteuid() == 0 else {}
 
@@ -56,28 +56,28 @@ def git(*arguments: str, text: bool = True) -> str | bytes:
 
 
 def without_password(conninfo: str) -> str:
-    """For labels, which all readers see."""
+    """The connection string without passwords, for labels, which all readers see."""
     return psycopg.conninfo.make_conninfo("", **{name: value for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items() if "password" not in name})
 
 
 def last_release() -> str:
-    """The newest tag of a release that leads to what is checked out."""
+    """The newest release tag among the ancestors of the checked-out commit."""
     try:
         return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*").strip()
     except Unbuildable:
-        raise Unbuildable("there is no tag of a release (v1.2.3) before this commit: give one with --base") from None
+        raise Unbuildable("no release tag (v1.2.3) precedes this commit: give a version with --base") from None
 
 
 def tree_of(version: str, room: Path) -> tuple[Path, dict | None]:
-    """The folder with the source of a version: a folder as it is, or a git revision, and what git says of it."""
+    """The source folder of a version, which is a folder or a git revision, and its commit."""
     if Path(version).is_dir():
         if not (Path(version) / "cell_binary.control").exists():
-            raise Unbuildable(f"{version} is no source tree of the extension")
+            raise Unbuildable(f"{version} is not a source tree of the extension")
         return Path(version), host.source(version)
     try:
         commit = git("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}").strip()
     except Unbuildable:
-        raise Unbuildable(f"{version} is no revision of {ROOT}, no folder, and no address of a server") from None
+        raise Unbuildable(f"{version} is not a revision of {ROOT}, not a folder, and not the address of a server") from None
     folder = room / "source"
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=git("archive", commit, text=False), check=True)
@@ -86,9 +86,9 @@ def tree_of(version: str, room: Path) -> tuple[Path, dict | None]:
 
 @contextlib.contextmanager
 def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Iterator[Arm]:
-    """A version, running: a server's address (postgresql://...), a folder with source, or a git revision.
+    """Run a version: the address of a server (postgresql://...), a source folder, or a git revision.
 
-    `patch` is applied to the source first.
+    `patch` is applied to the source before the build.
     """
     if version.startswith(("postgresql://", "postgres://")) or "=" in version:
         yield Arm(without_password(version), version)
@@ -108,7 +108,7 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
                 raise Unbuildable(f"{patch} does not apply: {(done.stdout + done.stderr).strip()}")
             tree, source = copy, source and source | {"dirty": True}
         environment = dict(os.environ) | ({"PG_CONFIG": pg_config} if pg_config else {})
-        # The private server lives until its standard input ends.
+        # The private server runs until its standard input ends.
         errors = folder / "errors"
         server = subprocess.Popen([ROOT / "scripts/sandbox", "--source", tree, "sh", "-c",
                                    'printf "%s\\n%s\\n" "$SANDBOX" "$(dirname "$(command -v postgres)")"; exec cat'],
@@ -117,7 +117,7 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
         try:
             sandbox, programs = server.stdout.readline().strip(), server.stdout.readline().strip()
             if not programs:
-                raise Unbuildable(f"{version} can't be built: {errors.read_text().strip()[-2000:]}")
+                raise Unbuildable(f"cannot build {version}: {errors.read_text().strip()[-2000:]}")
             made = Arm(label, f"host={sandbox} port=5432 user=postgres dbname=postgres", source, Path(sandbox), Path(programs))
             with made.connect() as connection:
                 for name, value in SETTINGS.items():
@@ -132,7 +132,7 @@ def arm(version: str, pg_config: str | None, patch: Path | None = None) -> Itera
 
 
 def load(arm: Arm, schema: str, cells: int) -> None:
-    """The benchmark's tables with so many cells, in a schema of their own, frozen."""
+    """Create the benchmark's table cells in its own schema, with this number of cells, and freeze it."""
     with arm.connect() as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS cell_binary")
         if not connection.execute("SELECT to_regnamespace('tissue')").fetchone()[0]:

@@ -1,8 +1,8 @@
-"""cbperf compare: two versions, interleaved, and whether the new one is slower or hungrier.
+"""cbperf compare: run two versions interleaved, and decide whether the new one is slower or takes more memory.
 
-Two sorts of measures decide. Counts (instructions, heap at its peak) are the same each time, so a small change is one:
-COUNT_THRESHOLD. Times and the kernel's memory are not: an alarm is a median ratio over TIME_THRESHOLD that the
-Mann-Whitney test (https://doi.org/10.1214/aoms/1177730491, one-sided) finds at P_THRESHOLD.
+Counts (instructions, heap at its peak) are the same each time, so a ratio above COUNT_THRESHOLD raises an alarm. Times and
+the kernel's figures of memory vary: they raise an alarm if the ratio of the medians is above TIME_THRESHOLD and the p of the
+Mann-Whitney test (https://doi.org/10.1214/aoms/1177730491, one-sided) is below P_THRESHOLD.
 """
 
 import statistics
@@ -27,7 +27,7 @@ COUNT_THRESHOLD = 1.01
 TIME_THRESHOLD = 1.05
 P_THRESHOLD = 0.01
 
-# measure: what it is of a sample, or the profiler that counts it; the profiler whose trees are evidence for it
+# measure: the field of a sample, or the profiler that counts it; and the profiler whose trees are the evidence
 SAMPLED = {"time": "real", "memory": "peak_private"}
 COUNTED = {"instructions": "instructions", "peak_heap": "heap"}
 EVIDENCE = COUNTED | {"time": "cpu", "memory": "heap"}
@@ -43,7 +43,7 @@ class Settings:
 
 
 class Side:
-    """One version's part in the comparison of a workload."""
+    """The runs of one version in the comparison of a workload."""
 
     def __init__(self, arm: Arm, which: str, name: str, sql: str, comparison: dict, settings: Settings, keeper: Keeper):
         work = Work("sql", name, [sql], labels=settings.labels | {"user_data": {"comparison": comparison["comparison_id"], "arm": which}})
@@ -74,7 +74,7 @@ class Side:
             self.session.close()
 
     def profile(self, name: str) -> dict:
-        """By a custom profiler; once for both counting and evidence."""
+        """The profile by a custom profiler. Counting and evidence share it."""
         for profile in self.record["profiles"]:
             if profile["profiler"] == name:
                 return profile
@@ -92,7 +92,7 @@ class Side:
 def verdict(measure: str, base: float | None, new: float | None, threshold: float, unavailable: str | None = None, p: float | None = None) -> dict:
     ratio = new / base if base and new is not None else None
     if ratio is None and unavailable is None:
-        unavailable = "there are no figures of both versions"
+        unavailable = "one of the versions has no figure"
     alarm = ratio is not None and ratio > threshold and (p is None or p < P_THRESHOLD)
     return {"measure": measure, "base": base, "new": new, "ratio": ratio, "threshold": threshold, "p": p, "alarm": alarm, "unavailable": unavailable}
 
@@ -102,8 +102,8 @@ def by_samples(measure: str, base: dict, new: dict) -> dict:
     values = [[sample[name] for sample in record["samples"]] for record in (base, new)]
     why = base["unavailable"].get(name) or new["unavailable"].get(name)
     if why or any(value is None for side in values for value in side):
-        return verdict(measure, None, None, TIME_THRESHOLD, why or "it was not measured")
-    from scipy.stats import mannwhitneyu    # here, as it takes half a second to load
+        return verdict(measure, None, None, TIME_THRESHOLD, why or "not measured")
+    from scipy.stats import mannwhitneyu    # imported here because it takes half a second
     p = float(mannwhitneyu(values[1], values[0], alternative="greater").pvalue)
     return verdict(measure, *map(statistics.median, values), TIME_THRESHOLD, p=p)
 
@@ -113,12 +113,12 @@ def by_counts(measure: str, base: Side, new: Side) -> dict:
     for profile in profiles:
         if profile["unavailable"]:
             return verdict(measure, None, None, COUNT_THRESHOLD, profile["unavailable"])
-    # Of the heap the workload's part: what a session has anyway would hide what it takes more.
+    # Subtract the heap of an idle session, because it would hide an increase.
     return verdict(measure, *[profile["total"] - profile["facts"].get("idle", 0) for profile in profiles], COUNT_THRESHOLD)
 
 
 def evidence(measure: str, base: Side, new: Side) -> dict:
-    """Both versions again under the profiler that shows where the difference is."""
+    """Run both versions again under the profiler that shows where the difference is."""
     name = EVIDENCE[measure]
     profiles = [side.profile(name) for side in (base, new)]
     for profile in profiles:
@@ -129,7 +129,7 @@ def evidence(measure: str, base: Side, new: Side) -> dict:
 
 
 def with_tables(arm: Arm, schema: str) -> str:
-    """The address of a version, with the tables of a schema; a server that was given has its own."""
+    """The address of a version, with the search path of a schema. A server that the caller gave has its own tables."""
     return psycopg.conninfo.make_conninfo(arm.conninfo, options=f"-c search_path={schema},public") if arm.folder else arm.conninfo
 
 
@@ -144,7 +144,7 @@ def compare_workload(base: Side, new: Side, pairs: int) -> dict:
         for pair in range(1, pairs + 1):
             if pair % 5 == 1:
                 progress(f"{name}: pair {pair} of {pairs} ...")
-            # The one behind finds the machine's caches as the other left them: each is so as often.
+            # The second one finds the caches as the first one left them, so each version is second equally often.
             for each in sides if pair % 2 else reversed(sides):
                 each.execute(pair)
         for measure in COUNTED:
@@ -167,7 +167,7 @@ def compare_workload(base: Side, new: Side, pairs: int) -> dict:
 
 
 def compare(base: Arm, new: Arm, settings: Settings, keeper: Keeper) -> tuple[dict, list[dict]]:
-    """The comparison and the records of its runs; all of them are kept, also when it breaks off. A workload that fails leaves the others."""
+    """Return the comparison and the records of its runs. All are kept, also after an error. If a workload fails, the others still run."""
     comparison = {"comparison": 1, "comparison_id": str(uuid.uuid4()), "started": samples.now(), "finished": None, "state": "running",
                   "error": None, "tag": settings.labels.get("tag"), "base": base.label, "new": new.label, "alarm": False, "workloads": []}
     records, failures = [], []

@@ -1,6 +1,6 @@
-"""A run's time and memory by component: what of it is for scanning, sorting, encoding ...
+"""Divide a run's time and memory into components such as scan, sort and encode.
 
-components.toml beside this file says which function belongs to which; another file may be given.
+components.toml maps functions to components. The caller can give another file.
 """
 
 import fnmatch
@@ -17,7 +17,7 @@ OTHER = "other"
 
 
 class Malformed(Exception):
-    """The file is no map of components: says why."""
+    """The file is not a valid map of components; the message says why."""
 
 
 class Components:
@@ -38,7 +38,7 @@ class Components:
         return next((component for component, pattern in self.patterns.items() if pattern.match(frame)), None)
 
     def split(self, tree: dict) -> dict[str, int]:
-        """The values of a tree by component, in the order of the file; OTHER last."""
+        """The values of a tree by component, in the order of the file, with OTHER last."""
         values = dict.fromkeys([*self.patterns, OTHER], 0)
 
         def add(node: dict, above: str) -> None:
@@ -51,7 +51,7 @@ class Components:
 
 
 def split(profiles: list[dict], samples: list[dict], path: Path | None = None) -> list[dict]:
-    """A record's "components", of its profiles and samples. seconds is CPU time, of the profile cpu only. Malformed if the file is."""
+    """The "components" of a record, from its profiles and samples. seconds is CPU time, for the profile cpu only. Raises Malformed."""
     components = Components(path or DEFAULT)
     cpu = [sample["user"] + sample["system"] for sample in samples if sample["user"] is not None and sample["system"] is not None]
     found = []

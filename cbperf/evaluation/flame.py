@@ -1,8 +1,8 @@
-"""Flame graph trees: made of stacks, compared, and asked for the guilty.
+"""Flame graph trees: make them from stacks, compare them, and find the functions that explain a difference.
 
-A tree is {"name", "value", "children"}: value is a number that includes that of the children, and the root is named
-"all". Names in square brackets are no functions: "[postgres]" is a function of that program whose name is not known,
-"[smaller]" and "[deeper]" stand for what was left out. Frames of the kernel end with "_[k]".
+A tree is {"name", "value", "children"}. The value includes the values of the children, and the root's name is "all". A name
+in square brackets is not the name of a function: "[postgres]" is a function of that program whose name is unknown, and
+"[smaller]" and "[deeper]" stand for frames that were left out. The names of the kernel's functions end with "_[k]".
 """
 
 import re
@@ -13,14 +13,14 @@ ROOT = "all"
 SMALLER = "[smaller]"
 DEEPER = "[deeper]"
 MAX_DEPTH = 100
-LEAST_SHARE = 0.0005     # of the whole; what is smaller is put together, for each parent
+LEAST_SHARE = 0.0005     # of the whole; smaller children of a node are merged into one
 
-# What compilers and linkers hang onto the names of functions.
+# Suffixes that compilers and linkers add to names of functions.
 SUFFIX = re.compile(r"(@plt|@@?[A-Z]+_[\w.]+|\.(constprop|part|isra|cold|lto_priv|llvm)(\.\d+)*)+$")
 
-# Functions that work for whoever calls them: what they do is the caller's doing.
+# Functions that work for their caller, which gets their cost.
 HELPER = re.compile(r"""
-    .*_\[k\] | \[.*\]                                                       # the kernel; functions without a name
+    .*_\[k\] | \[.*\]                                                       # the kernel, and functions without a name
   | _*(int_)?(malloc|calloc|realloc|free|memalign|cfree)(_\w+)? | _*libc_(malloc|calloc|realloc|free) | malloc_consolidate
   | unlink_chunk | sysmalloc | systrim | _*mmap(64)? | _*munmap | _*mremap | _*madvise | _*s?brk
   | _*(mem(cpy|move|set|cmp|chr|pcpy)|str(n?len|n?cpy|n?cmp|chr|chrnul|rchr))(_\w+)? | _dl_\w+ | do_lookup_x | check_match
@@ -31,7 +31,7 @@ HELPER = re.compile(r"""
 
 
 def clean(frame: str) -> str:
-    """A function's name as in the source."""
+    """The name of a function in the source."""
     return SUFFIX.sub("", frame)
 
 
@@ -40,7 +40,7 @@ def is_helper(frame: str) -> bool:
 
 
 def fold(frames: Iterable[str]) -> list[str]:
-    """Clean names from main() on, where a function that calls itself counts once."""
+    """The clean names from main() on. A function that calls itself directly appears once."""
     folded: list[str] = []
     for frame in map(clean, frames):
         if frame == "main":
@@ -51,7 +51,7 @@ def fold(frames: Iterable[str]) -> list[str]:
 
 
 class Node:
-    """A node in the making. own: what is not the children's."""
+    """A node under construction. `own` is its value without the children's."""
 
     __slots__ = ("own", "children")
 
@@ -60,7 +60,7 @@ class Node:
         self.children: defaultdict[str, Node] = defaultdict(Node)
 
     def finish(self, name: str, least: float) -> dict:
-        """As tree; the children in the order of their names, as flame graphs have them."""
+        """The node as a tree, with the children in the order of their names, as in flame graphs."""
         children = [child.finish(child_name, least) for child_name, child in self.children.items()]
         value = self.own + sum(child["value"] for child in children)
         kept = [child for child in children if child["value"] >= least and child["name"] != SMALLER]
@@ -71,7 +71,7 @@ class Node:
 
 
 def from_stacks(stacks: Iterable[tuple[Iterable[str], int]], max_depth: int = MAX_DEPTH, least_share: float = LEAST_SHARE) -> dict:
-    """A tree of (frames, the outermost first; value). Frames below max_depth become "[deeper]"."""
+    """A tree made from pairs of frames (outermost first) and value. Frames below max_depth become "[deeper]"."""
     root = Node()
     total = 0
     for frames, value in stacks:
@@ -85,7 +85,7 @@ def from_stacks(stacks: Iterable[tuple[Iterable[str], int]], max_depth: int = MA
 
 
 def own(tree: dict) -> int:
-    """What a node did by itself."""
+    """The value of a node without its children's."""
     return tree["value"] - sum(child["value"] for child in tree["children"])
 
 
@@ -98,14 +98,15 @@ def stacks(tree: dict, above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str,
 
 
 def merge(*trees: dict) -> dict:
-    """The sum of trees. Nothing is left out that was not."""
+    """The sum of trees, without leaving out more frames."""
     return from_stacks((stack for tree in trees for stack in stacks(tree)), max_depth=10**6, least_share=0)
 
 
 def difference(base: dict, new: dict) -> dict:
-    """The differential tree of two. Each node has delta, what new has more, and base.
+    """The differential tree of two trees. Each node has base, the value in base, and delta, the value in new less that in base.
 
-    Its value is the larger of both, or that of its children together where these need more room to be drawn.
+    The value of a node is the larger of both, or the sum of its children's values if that is larger, so that a graph has room
+    to draw them.
     """
     return compare(base["name"], base, new)
 
@@ -122,10 +123,10 @@ def compare(name: str, base: dict | None, new: dict | None) -> dict:
 
 
 def guilty(tree: dict, n: int = 5) -> list[dict]:
-    """The n functions whose own value changed most in a differential tree: {"frame", "delta"}.
+    """The n functions whose own value changed most in a differential tree, as {"frame", "delta"}.
 
-    First comes what explains the change of the whole: of a growth what grew most, else what shrank most. What helpers
-    (allocators, memcpy, the kernel) did is charged to their nearest caller that is none.
+    If the whole grew, the function that grew most comes first; otherwise the one that shrank most. The cost of a helper
+    (allocator, memcpy, the kernel) counts for its nearest caller that is not a helper.
     """
     changes: Counter[str] = Counter()
 

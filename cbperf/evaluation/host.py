@@ -1,4 +1,4 @@
-"""Where a run was made and of what: the machine, the server, the libraries, the source."""
+"""The circumstances of a run: the machine, the server, the libraries, the source."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def machine() -> dict:
 
 
 def server(connection: psycopg.Connection, extension: str) -> dict:
-    """Version, settings that are not the default (without where files and sockets are), and the extension that is installed."""
+    """The version, the settings that differ from the default (except locations of files and sockets), and the installed extension."""
     settings = dict(connection.execute(
         "SELECT name, current_setting(name) FROM pg_settings WHERE source NOT IN ('default', 'override', 'client') "
         "AND vartype IS NOT NULL AND category <> 'File Locations' AND category <> 'Preset Options' "
@@ -38,7 +38,7 @@ def server(connection: psycopg.Connection, extension: str) -> dict:
 
 
 def library_hash(pid: int, name: str) -> str | None:
-    """The SHA-256 of the library as a process has it mapped; None if it has not. PermissionError if this user may not look."""
+    """The SHA-256 of the library that a process has mapped, or None. Raises PermissionError if this user may not read it."""
     for path in processes.libraries(pid):
         if path.name == f"{name}.so":
             return hashlib.sha256(Path(f"/proc/{pid}/root{path}").read_bytes()).hexdigest()
@@ -49,7 +49,7 @@ VERSIONED = re.compile(r"^(lib[^/]+?)\.so\.([\d.]+)$")
 
 
 def libraries(pid: int) -> dict[str, str]:
-    """The shared libraries of a process with the versions that their files' names have; PermissionError if this user may not look."""
+    """The shared libraries of a process, with the versions in their file names. Raises PermissionError if this user may not read them."""
     found = {}
     for path in processes.libraries(pid):
         if versioned := VERSIONED.match(Path(os.path.realpath(f"/proc/{pid}/root{path}")).name):
@@ -58,7 +58,7 @@ def libraries(pid: int) -> dict[str, str]:
 
 
 def source(folder: str = ".") -> dict | None:
-    """The commit of the folder's git repository, and whether there is something that is not committed."""
+    """The commit of the folder's git repository, and whether it has uncommitted changes."""
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
     try:
@@ -68,7 +68,7 @@ def source(folder: str = ".") -> dict | None:
 
 
 def dataset(connection: psycopg.Connection, table: str) -> dict:
-    """A hash of a table's rows, whatever their order: of the sum of their hashes."""
+    """A hash of a table's rows that does not depend on their order: that of the sum of their hashes."""
     name, = connection.execute("SELECT %s::regclass::text", [table]).fetchone()
     digest, = connection.execute(f"SELECT md5(count(*) || ' ' || coalesce(sum(hashtextextended(each::text, 0)), 0)) FROM {name} AS each").fetchone()
     return {"name": name, "hash": digest}

@@ -1,4 +1,4 @@
-"""One measurement on a machine at a time: two would measure each other."""
+"""Allow one measurement at a time on a machine, because two would disturb each other."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ import struct
 import time
 from collections.abc import Iterator
 
-# In Linux's abstract namespace: all users see it (but not from another container), and it is gone with the process, however that ends.
-# Only tests set the variable: they are no measurements.
+# In Linux's abstract namespace, all users of the same container see the socket, and it disappears with the process.
+# Only tests set the variable, so that they do not wait for measurements.
 ADDRESS = "\0cbperf measures" + os.environ.get("CBPERF_TEST_LOCK", "")
 
 
@@ -18,7 +18,7 @@ class Busy(Exception):
 
 def holder() -> str:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1)     # it never accepts
+        client.settimeout(1)     # the holder never accepts
         client.connect(ADDRESS)
         pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return f"process {pid}"
@@ -35,7 +35,7 @@ def measuring(wait: bool) -> Iterator[None]:
                 break
             except OSError:
                 if not wait:
-                    raise Busy(f"{holder()} measures on this machine: --wait waits for its end") from None
+                    raise Busy(f"{holder()} is measuring on this machine; use --wait to wait for its end") from None
             time.sleep(0.2)
         lock.listen()
         yield

@@ -1,8 +1,9 @@
-"""Looks at processes while a workload runs: counts them, finds their parallel workers, samples memory and waits.
+"""Observe processes while a workload runs: read their counters, find their parallel workers, sample memory and wait events.
 
-It is a thread that reads a few files of /proc every INTERVAL. Of a backend nothing is missed: it is there before and
-after, unless it ends meanwhile. Of a parallel worker, what it did after the last look at it is in what the kernel adds
-up for its parent, the postmaster, as long as no other child of it ends meanwhile; but no look saw its memory then.
+The observer is a thread that reads a few files of /proc every INTERVAL. It misses nothing of a backend, which exists before
+and after the workload, unless the backend ends meanwhile. The work of a parallel worker after the last look is in the totals
+that the kernel adds to its parent, the postmaster; these are usable if no other child of the postmaster ends meanwhile. The
+memory of the worker after the last look is unknown.
 """
 
 import re
@@ -16,14 +17,14 @@ import psycopg
 import processes
 from processes import Counters, Gone
 
-INTERVAL = 0.01         # between looks, in seconds
-WAITS_EVERY = 5         # looks, for wait events: they cost a query each time
+INTERVAL = 0.01         # seconds between looks
+WAITS_EVERY = 5         # looks; each look at wait events costs a query
 WORKER = re.compile(r"parallel worker for PID (\d+)\b")
 
 
 @dataclass
 class Seen:
-    """A process, what was counted of it when the observation began (or nothing, if it began later), and at the last look."""
+    """A process, its counters when the observation began (None if the process began later), and those at the last look."""
 
     pid: int
     role: str
@@ -32,7 +33,7 @@ class Seen:
     ended: bool = False
 
     def look(self) -> None:
-        """Count anew; one whose number is another process's now has ended."""
+        """Read the counters again. If the PID belongs to another process now, this one has ended."""
         if not self.ended:
             try:
                 now = processes.counters(self.pid)
@@ -55,21 +56,21 @@ def difference(last: Counters, first: Counters) -> Counters:
 
 @dataclass
 class Totals:
-    """Of all processes at a moment, since the observation began."""
+    """The counters of all processes together, from the start of the observation to one moment."""
 
     at: float                        # time.monotonic()
     cpu: float = 0
-    workers_cpu: float = 0           # its part that parallel workers used
-    runqueue: float = 0              # of the processes that are no workers
+    workers_cpu: float = 0           # the part of parallel workers
+    runqueue: float = 0              # of all processes except workers
     minor_faults: int = 0
     major_faults: int = 0
     waits: Counter = field(default_factory=Counter)
 
 
 class Observer:
-    """Observes processes, and the parallel workers of those that are backends of `postmaster`, or what a command starts.
+    """Observes processes, and either the parallel workers of backends of `postmaster` or the descendants of a command.
 
-    `waits`, where it is given, tells the wait event of each process that has one, from another session.
+    `waits`, if given, returns the wait event of each process that has one, from another session.
     """
 
     def __init__(self, pids: list[int], role: str, postmaster: int | None = None, descendants: bool = False,
@@ -86,7 +87,7 @@ class Observer:
         self.waited: Counter = Counter()
         self.why_no_waits: str | None = None
         self.series: list[tuple[float, int]] = []
-        self.peak = dict.fromkeys(pids, 0)     # of the private memory, from samples
+        self.peak = dict.fromkeys(pids, 0)     # private memory, from samples
         self.lock = threading.Lock()
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.run, name="observer", daemon=True)
@@ -149,7 +150,7 @@ class Observer:
                     if self.on_worker:
                         self.on_worker(pid)
                 elif worker or "background worker" not in title and title.startswith("postgres: "):
-                    self.others.add(pid)    # one that has no title yet is looked at again
+                    self.others.add(pid)    # a process that has no title yet stays out, for the next look
             except (Gone, PermissionError):
                 pass
         self.other_ended |= not self.others <= now
@@ -175,7 +176,7 @@ class Observer:
             self.waits, self.why_no_waits = None, str(error).strip().splitlines()[0]
 
     def unseen(self) -> tuple[float, float, int, int] | str | None:
-        """What parallel workers did when no look saw it, as processes.reaped(); or why that can't be told from what others did."""
+        """The work of parallel workers after the last looks, as from processes.reaped(), or the reason why it cannot be separated."""
         if not self.postmaster:
             return None
         workers = [seen.last for seen in self.seen.values() if seen.role == "parallel worker"]
@@ -185,16 +186,16 @@ class Observer:
             return "the server has ended"
         user, system, minor, major = (after - before for after, before in zip(now, self.reaped))
         if minor and (self.other_ended or not workers):
-            return "other processes of the server ended as well, or only some that no look saw: parallel workers among them are not counted"
+            return "other processes of the server ended too, or no look saw a parallel worker; workers among those processes are not counted"
         if not workers:
             return None
-        # Of times only what is more than the rounding to ticks.
+        # Times are rounded to ticks, so subtract a tick.
         cpu = max(user + system - sum(worker.cpu for worker in workers) - processes.TICK, 0.0)
         return (cpu * user / (user + system) if cpu else 0.0, cpu * system / (user + system) if cpu else 0.0,
                 max(minor - sum(worker.minor_faults for worker in workers), 0), max(major - sum(worker.major_faults for worker in workers), 0))
 
     def totals(self) -> Totals:
-        """What has been counted until now: the difference of two of them is what a span took."""
+        """The counters so far. The difference of two totals is the cost of a span."""
         totals = Totals(time.monotonic())
         with self.lock:
             for seen in self.seen.values():

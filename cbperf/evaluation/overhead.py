@@ -1,4 +1,4 @@
-"""cbperf overhead: what measuring costs the workload itself, as a ratio of real times in the same session, interleaved."""
+"""cbperf overhead: the cost of measuring, as ratios of real times with and without it, interleaved in one session."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ ROUNDS_OF_PROFILER = 5
 
 
 def measure(work: Work, rounds: int, names: list[str]) -> dict[str, list[float] | str]:
-    """Ratios of each round: of the generic profiler, and of each custom one that attaches; or why there are none."""
+    """The ratios of all rounds, for the generic profiler and for each custom profiler that attaches, or the reason why there are none."""
     session = run.open_session(work)
     try:
         session.run()
@@ -21,7 +21,7 @@ def measure(work: Work, rounds: int, names: list[str]) -> dict[str, list[float] 
         for turn in range(1, rounds + 1):
             if turn % 10 == 1:
                 progress(f"{work.process}: {turn} of {rounds} ...")
-            # Which is first changes: the one behind finds its memory warm.
+            # Alternate the order, because the second execution finds its memory warm.
             bare, observed = [timed(session), observed_run(session)] if turn % 2 else [observed_run(session), timed(session)][::-1]
             found["generic"].append(observed / bare)
         for name in names:
@@ -44,7 +44,7 @@ def observed_run(session: workload.Session) -> float:
 
 def of_profiler(name: str, session: workload.Session) -> list[float] | str:
     if profilers.get(name).replays:
-        return "it runs the workload in a process of its own"
+        return "it runs the workload in another process"
     ratios = []
     for _ in range(ROUNDS_OF_PROFILER):
         usual = statistics.median(timed(session) for _ in range(5))

@@ -1,8 +1,8 @@
-"""What the kernel counts of a process, from /proc (see proc(5)). Seconds and bytes.
+"""The kernel's counters of a process, from /proc (see proc(5)), in seconds and bytes.
 
-CPU time has the resolution of the scheduler, nanoseconds, in /proc/PID/schedstat; its division into user and system
-time has that of clock ticks (10 ms) in /proc/PID/stat. All of it is exact when the process waits, as a backend does
-between statements; of one that runs it is at most a tick (4 ms at 250 Hz) behind.
+/proc/PID/schedstat has CPU time with the resolution of the scheduler, nanoseconds. Its division into user and system time is
+in /proc/PID/stat, with the resolution of clock ticks (10 ms). The counters are exact while the process waits, as a backend
+does between statements. Those of a running process are at most a tick (4 ms at 250 Hz) old.
 """
 
 import os
@@ -14,35 +14,35 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
-    """What is measured could not be run, or not to its end."""
+    """The workload could not run to its end."""
 
 
 class Gone(Failed):
-    """There is no such process (any more)."""
+    """The process does not exist, or no longer."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What has been counted since the process began; the memory is that of now."""
+    """The counters since the process began, and its present memory."""
 
-    started: int                  # when, in ticks since the machine did: with the number it tells a process from a later one
+    started: int                  # in ticks since the machine started; together with the PID it identifies a process
     cpu: float                    # user and system time
     system: float
-    runqueue: float               # ready to run, while others did
+    runqueue: float               # ready to run, while other processes ran
     minor_faults: int
     major_faults: int
     voluntary_switches: int
     involuntary_switches: int
-    peak_resident: int            # VmHWM, since the process began or reset_peak()
+    peak_resident: int            # VmHWM, since the start of the process or reset_peak()
     private: int                  # RssAnon
-    shared: int                   # RssFile and RssShmem: of a backend mostly shared buffers that it has touched
+    shared: int                   # RssFile and RssShmem; for a backend, mostly the shared buffers that it has touched
 
     @property
     def peak_private(self) -> int:
-        """The most private memory since the mark was reset, or a little less.
+        """The peak of private memory since the mark was reset, or a little less.
 
-        What is shared and has been touched stays mapped, so at the peak it was no more than now. What was
-        touched after the peak makes this too small, but never smaller than what is private now.
+        Shared memory stays mapped after the process has touched it, so it was no larger at the peak than now. Shared memory that
+        was touched after the peak makes this figure too small, but never smaller than the present private memory.
         """
         return max(self.peak_resident - self.shared, self.private)
 
@@ -58,7 +58,7 @@ STATUS = re.compile(r"^(VmHWM|RssAnon|RssFile|RssShmem|voluntary_ctxt_switches|n
 
 
 def counters(pid: int) -> Counters:
-    # The name in brackets may have anything in it.
+    # The name in brackets can contain any character.
     stat = read(pid, "stat").rpartition(")")[2].split()
     if stat[0] in "ZX":
         raise Gone(f"process {pid} has ended")
@@ -73,13 +73,13 @@ def counters(pid: int) -> Counters:
 
 
 def reaped(pid: int) -> tuple[float, float, int, int]:
-    """Of the children that have ended: user and system time (in whole ticks), minor and major faults."""
+    """User and system time (in whole ticks), minor and major faults of the children that have ended."""
     stat = read(pid, "stat").rpartition(")")[2].split()
     return int(stat[13]) * TICK, int(stat[14]) * TICK, int(stat[8]), int(stat[10])
 
 
 def reset_peak(pid: int) -> None:
-    """VmHWM starts anew from what is resident now. PermissionError if this user may not: only the process's own and root may."""
+    """Reset VmHWM to the present resident memory. Raises PermissionError unless this user is the process's user or root."""
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     except (FileNotFoundError, ProcessLookupError):
@@ -91,7 +91,7 @@ def parent(pid: int) -> int:
 
 
 def began(pid: int) -> float:
-    """When a process began, in seconds of the epoch, to a second or so."""
+    """The start of a process, in seconds since the epoch, accurate to about a second."""
     boot = int(re.search(r"^btime (\d+)", Path("/proc/stat").read_text(), re.MULTILINE)[1])
     return boot + int(read(pid, "stat").rpartition(")")[2].split()[19]) * TICK
 
@@ -101,11 +101,11 @@ def children(pid: int) -> list[int]:
 
 
 def command(pid: int) -> str:
-    """The arguments, or the title that the process gave itself."""
+    """The command line of a process, or the title that it has set."""
     return read(pid, "cmdline").replace("\0", " ").strip()
 
 
 def libraries(pid: int) -> list[Path]:
-    """The shared libraries that a process has mapped. PermissionError if this user may not look."""
+    """The shared libraries that a process has mapped. Raises PermissionError if this user may not read them."""
     paths = {Path(line.split(maxsplit=5)[5]) for line in read(pid, "maps").splitlines() if len(line.split(maxsplit=5)) == 6}
     return sorted(path for path in paths if ".so" in path.name)

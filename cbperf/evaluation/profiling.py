@@ -1,4 +1,4 @@
-"""One execution under a custom profiler, as a profile of a record; what can't be had says why."""
+"""Run one execution under a custom profiler, and return the profile for the record, or the reason why there is none."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from profilers.base import Target, Unavailable
 
 Start = Callable[..., None]
 
-PROFILED = 2.0   # seconds of executions that a profile by samples needs
+PROFILED = 2.0   # seconds of executions for a profile made of samples
 
 
 def repeated(execute: Callable[[], None], usual: float) -> Callable[[Start], tuple[float, int]]:
-    """An execution for profile(): as many as fill PROFILED, the time of one, and how many."""
+    """A function for profile() that executes for about PROFILED seconds, and returns the time of one execution and their number."""
     times = max(round(PROFILED / usual), 1)
 
     def execution(start: Start) -> float:
@@ -26,8 +26,11 @@ def repeated(execute: Callable[[], None], usual: float) -> Callable[[Start], tup
 
 
 def profile(name: str, target: Target, execution: Callable[[Start], tuple[float, int]], usual: float | None) -> dict:
-    """`execution` calls what it is given when the process is there (with its PID, if the target has none), runs the workload, and
-    tells how long it took, once, and how often it did. That is compared with `usual`, what it takes without a profiler. Those that replay need no execution.
+    """The profile of a target by the profiler `name`.
+
+    `execution` takes a function and calls it once the process exists (with the PID, if the target has none). Then it runs the
+    workload, and returns the time of one execution and the number of executions. The time divided by `usual`, the time without a
+    profiler, is the overhead. A profiler that replays does not use `execution`.
     """
     profiler = profilers.get(name)
     found = {"profiler": name, "title": profiler.title, "unit": profiler.unit, "total": None, "tree": None, "unavailable": None,

@@ -1,4 +1,4 @@
-"""cbperf run: executions of one workload, and profiles of further ones, as a record."""
+"""cbperf run: execute and profile one workload, and make a record."""
 
 import re
 import statistics
@@ -30,7 +30,7 @@ def progress(text: str) -> None:
 
 @dataclass
 class Work:
-    """What to measure and how, whatever the kind; the record's key and labels."""
+    """What to measure and how, for every kind; and the key and labels of the record."""
 
     kind: str
     process: str
@@ -51,13 +51,13 @@ class Work:
     waits: bool = True
     extension: str = "cell_binary"
     dataset: str | None = None
-    # of a process that runs
+    # of a running process
     pid: int | None = None
     seconds: float = 10
 
 
 def without_passwords(argument: str) -> str:
-    """Those of connection strings."""
+    """The argument with the passwords of connection strings masked."""
     argument = re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", argument)
     return re.sub(r"""(password=)('[^']*'|"[^"]*"|[^\s&;]+)""", r"\1***", argument, flags=re.IGNORECASE)
 
@@ -69,11 +69,11 @@ def new_record(work: Work) -> dict:
             "git": host.source(), "dataset": None, "tool": TOOL, "unavailable": {}, "samples": [], "profiles": [], "components": []}
 
 
-KEEP_EVERY = 1.0    # seconds: a record as a whole is kept, so not after each of many short executions
+KEEP_EVERY = 1.0    # seconds; each time the whole record is kept, so not after every short execution
 
 
 class Recorder:
-    """A record that is kept again and again, so that nothing of it is lost; at the end it is complete, or incomplete and says why."""
+    """Keeps a record repeatedly during a run, so that nothing is lost. At the end it is complete, or incomplete with the reason."""
 
     def __init__(self, work: Work, keeper: Keeper):
         self.record = new_record(work)
@@ -97,7 +97,7 @@ class Recorder:
         self.keep()
 
     def __exit__(self, kind, error, traceback) -> bool:
-        """Failures of the workload end here: they are in the record."""
+        """Suppress failures of the workload, which are in the record."""
         self.finish(error)
         return isinstance(error, (psycopg.Error, workload.Failed))
 
@@ -107,7 +107,7 @@ def reason(error: BaseException) -> str:
 
 
 def run(work: Work, keeper: Keeper) -> dict:
-    """The record, which has been kept."""
+    """Measure, and return the record after keeping it."""
     recorder = Recorder(work, keeper)
     with recorder:
         {"sql": run_sql, "command": run_command, "pid": watch}[work.kind](work, recorder)
@@ -115,12 +115,12 @@ def run(work: Work, keeper: Keeper) -> dict:
 
 
 def open_session(work: Work) -> workload.Session:
-    """Raises psycopg.Error, or workload.Failed."""
+    """Raises psycopg.Error or workload.Failed."""
     return workload.Session(work.conninfo, work.sql, work.setup, work.workers, work.memory_limit)
 
 
 def execute(session: workload.Session, repetition: int, waits: bool = True, unavailable: dict | None = None) -> dict:
-    """One execution, observed. The sample of one that failed is in the exception's `sample`."""
+    """Observe one execution, and return its sample. If the execution fails, the exception has the `sample`."""
     unavailable = {} if unavailable is None else unavailable
     pids = [session.pid] if session.postmaster else []
     problem = samples.reset_peaks(pids) if pids else workload.REMOTE
@@ -184,7 +184,7 @@ def run_sql(work: Work, recorder: Recorder) -> None:
 
 
 def libraries(record: dict, session: workload.Session) -> None:
-    """What the backend has loaded, which of the extension is so only after its first call."""
+    """Record the libraries that the backend has loaded. It loads the extension's library at the first call."""
     try:
         if not session.postmaster:
             raise PermissionError(workload.REMOTE)
@@ -201,16 +201,16 @@ def run_command(work: Work, recorder: Recorder) -> None:
         started = samples.now()
         execution = workload.run_command(work.argv)
         sample = samples.sample(repetition, started, execution.observer, execution.real, True)
-        # What is counted of all of its processes when they end is more exact than what was seen of them before.
+        # The kernel's totals at the end of all processes are more exact than the last looks.
         for name in ("user", "system", "minor_faults", "major_faults", "voluntary_switches", "involuntary_switches"):
             sample[name] = getattr(execution, name)
         if execution.peak_resident is None:
             recorder.record["unavailable"]["peak_resident"] = "GNU time is not installed"
         sample["peak_resident"] = execution.peak_resident
-        recorder.record["unavailable"] |= dict.fromkeys(("waiting", "runqueue"), "it is measured of backends")
+        recorder.record["unavailable"] |= dict.fromkeys(("waiting", "runqueue"), "measured for backends only")
         if not sample["processes"]:
             sample["peak_private"] = None
-            recorder.record["unavailable"]["peak_private"] = "the command had ended before it could be looked at"
+            recorder.record["unavailable"]["peak_private"] = "the command ended before the first look"
         if execution.status:
             sample["failed"] = f"exit status {execution.status}" if execution.status > 0 else f"signal {-execution.status}"
         recorder.add(sample)
@@ -243,12 +243,12 @@ def watch(work: Work, recorder: Recorder) -> None:
 
 
 def usual(record: dict) -> float:
-    """How long an execution takes, in seconds."""
+    """The median time of an execution, in seconds."""
     return statistics.median(sample["real"] for sample in record["samples"])
 
 
 def profile(work: Work, recorder: Recorder, target: Target, execution: Callable[[profiling.Start], tuple[float, int]]) -> None:
-    """An execution for each custom profiler; then what they say by component."""
+    """Run each custom profiler, and divide the profiles into components."""
     record = recorder.record
     for name in work.profilers:
         progress(f"{work.process}: profiler {name} ...")

@@ -1,4 +1,4 @@
-"""One execution as a sample of a record, from what was observed."""
+"""Make the sample of a record from one observed execution."""
 
 from datetime import datetime, timezone
 
@@ -6,7 +6,7 @@ import processes
 from observer import Observer, Seen
 
 MEASURES = ("user", "system", "peak_private", "peak_resident", "minor_faults", "major_faults", "voluntary_switches", "involuntary_switches")
-POINTS = 500    # of the memory over time that are kept
+POINTS = 500    # the most points of memory over time in a sample
 
 
 def now() -> str:
@@ -23,17 +23,17 @@ def of_process(seen: Seen, sampled: int, marked: bool) -> dict:
 
 
 def thinned(series: list[tuple[float, int]]) -> dict:
-    """At most POINTS of them, each the most of its time, so that no peak is lost."""
+    """At most POINTS points. Each is the largest of its interval, so that no peak is lost."""
     step = -(-len(series) // POINTS) or 1
     kept = [max(series[i:i + step], key=lambda point: point[1]) for i in range(0, len(series), step)]
     return {"seconds": [round(seconds, 4) for seconds, _ in kept], "private": [private for _, private in kept]}
 
 
 def sample(repetition: int, started: str, observer: Observer, real: float, marked: bool, spans: list[dict] = (), failed: str | None = None) -> dict:
-    """Times and counts are sums over the processes. Private memory is the most that they had together at one time, as sampled, or
-    that one had by its mark, if that is more; resident memory, which has the same shared pages in each, is that of the largest.
+    """Times and counts are sums over the processes. Private memory is the largest sampled sum over the processes at one time, or
+    the mark of one process if that is larger. Resident memory is that of the largest process, because the processes share pages.
 
-    `marked`: the kernel's mark of the peak was that of this execution.
+    `marked` says that the kernel's mark was reset before this execution.
     """
     found = [of_process(seen, observer.peak[seen.pid], marked or seen.role != "backend") for seen in observer.seen.values()]
     unseen = observer.unseen()
@@ -54,10 +54,10 @@ def sample(repetition: int, started: str, observer: Observer, real: float, marke
 
 
 def reset_peaks(pids: list[int]) -> str | None:
-    """Why the marks can't be set back, if they can't."""
+    """Reset the marks. Return the reason if this is impossible."""
     try:
         for pid in pids:
             processes.reset_peak(pid)
     except PermissionError:
-        return "the kernel's mark of the peak can only be reset by the process's user, or root"
+        return "only the process's user or root can reset the kernel's mark of the peak"
     return None

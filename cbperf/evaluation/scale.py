@@ -1,4 +1,4 @@
-"""cbperf scale: one workload by several clients at once and with several parallel workers, a run for each setting."""
+"""cbperf scale: run one workload with each number of clients and of parallel workers. Each setting is a run."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from store import Keeper
 
 
 def scale(work: Work, clients: list[int], workers: list[int], seconds: float, keeper: Keeper) -> list[dict]:
-    """The records, in the order of the settings. A setting that fails, as one over its memory limit does, leaves the others."""
+    """The records, in the order of the settings. If a setting fails, for example at its memory limit, the others still run."""
     records = []
     for per_client in workers:
         for number in clients:
@@ -23,7 +23,7 @@ def scale(work: Work, clients: list[int], workers: list[int], seconds: float, ke
 
 
 def setting(work: Work, clients: int, seconds: float, keeper: Keeper) -> dict:
-    """`clients` sessions execute the workload, each again and again for so many seconds, at least once."""
+    """`clients` sessions execute the workload repeatedly for this number of seconds, each at least once."""
     progress(f"{work.process}: {clients} client{'s' * (clients > 1)}, {work.workers} workers each ...")
     measured = {"clients": clients, "workers": work.workers, "memory_limit": work.memory_limit, "throughput": None}
     labels = work.labels | {"user_data": work.labels.get("user_data", {}) | {"scale": measured}}
@@ -34,7 +34,7 @@ def setting(work: Work, clients: int, seconds: float, keeper: Keeper) -> dict:
             for _ in range(clients):
                 sessions.append(open_session(work))
             recorder.record["server"] = host.server(sessions[0].connection, work.extension)
-            if failure := together(lambda session: session.run(), sessions):     # warms up
+            if failure := together(lambda session: session.run(), sessions):     # warm-up
                 raise failure
             libraries(recorder.record, sessions[0])
             sample, executions, failure = execute(sessions, seconds)
@@ -49,7 +49,7 @@ def setting(work: Work, clients: int, seconds: float, keeper: Keeper) -> dict:
 
 
 def execute(sessions: list[workload.Session], seconds: float) -> tuple[dict, int, psycopg.Error | None]:
-    """The sample of all, how often the workload was executed, and the first failure."""
+    """The sample of all sessions together, the number of executions, and the first failure."""
     pids = [session.pid for session in sessions if session.postmaster]
     problem = samples.reset_peaks(pids) if pids else workload.REMOTE
     started = samples.now()
@@ -74,7 +74,7 @@ def execute(sessions: list[workload.Session], seconds: float) -> tuple[dict, int
 
 
 def together(action, sessions: list[workload.Session]) -> psycopg.Error | None:
-    """Do it with all sessions at once: the first failure, if there is one."""
+    """Call `action` with all sessions at the same time. Return the first failure, if any."""
     failures: list[psycopg.Error] = []
 
     def guarded(session: workload.Session) -> None:

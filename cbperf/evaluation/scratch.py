@@ -1,4 +1,4 @@
-"""Folders for what lasts as long as this process; what a killed one left is removed by the next."""
+"""Temporary folders of this process. The next process removes those of a killed one."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def make() -> Path:
-    """A new folder, whose name has this process in it."""
+    """Make a folder whose name has the PID of this process."""
     return Path(tempfile.mkdtemp(prefix=f"cbperf.{os.getpid()}."))
 
 
@@ -28,7 +28,7 @@ def folder() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove this user's folders of processes that are no more: copies of clusters have the hashes of passwords."""
+    """Remove this user's folders of processes that have ended, because copies of clusters contain hashes of passwords."""
     for path in Path(tempfile.gettempdir()).glob("cbperf.*"):
         with contextlib.suppress(OSError):
             owner = re.fullmatch(r"cbperf\.(\d+)\..*", path.name)

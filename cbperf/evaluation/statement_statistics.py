@@ -1,8 +1,8 @@
-"""What pg_stat_statements, and pg_stat_kcache beside it, count of the statements of a run: the server's own view."""
+"""The server's counters of the statements of a run, from pg_stat_statements and pg_stat_kcache."""
 
 import psycopg
 
-# These are the same in PostgreSQL 15 to 18; kcache has them since 2.2. Seconds and bytes.
+# PostgreSQL 15 to 18 have these columns, and pg_stat_kcache since 2.2. Seconds and bytes.
 QUERY = """
 SELECT s.queryid, s.toplevel, s.query, s.calls, s.total_exec_time / 1000 AS seconds, s.rows,
 	s.shared_blks_hit, s.shared_blks_read, s.temp_blks_read, s.temp_blks_written, s.wal_bytes::float8 AS wal_bytes{kcache}
@@ -14,7 +14,7 @@ KCACHE = """, k.exec_user_time AS "user", k.exec_system_time AS system, k.exec_m
 
 
 def snapshot(connection: psycopg.Connection) -> dict[tuple, dict] | str:
-    """The counters of this user's statements in this database; or why there are none."""
+    """The counters of this user's statements in this database, or the reason why there are none."""
     schemas = dict(connection.execute("SELECT extname, extnamespace::regnamespace::text FROM pg_extension "
                                       "WHERE extname IN ('pg_stat_statements', 'pg_stat_kcache')").fetchall())
     if "pg_stat_statements" not in schemas:
@@ -28,12 +28,12 @@ def snapshot(connection: psycopg.Connection) -> dict[tuple, dict] | str:
     try:
         with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
             return {(row.pop("queryid"), row.pop("toplevel")): row for row in cursor.execute(query).fetchall()}
-    except psycopg.Error as error:     # in the database, but not loaded by the server
+    except psycopg.Error as error:     # the extension is installed, but the server has not loaded it
         return str(error).strip().splitlines()[0]
 
 
 def difference(before: dict[tuple, dict], after: dict[tuple, dict]) -> list[dict]:
-    """What came in between, the longest first. A null is of a counter that there is none of."""
+    """The differences of the counters, the longest statement first. A counter that does not exist is None."""
     found = []
     for key, row in after.items():
         old = before.get(key, {})

@@ -1,4 +1,4 @@
-"""A workload's file of SQL as statements, by PostgreSQL's own parser."""
+"""Split the SQL of a workload into statements, with PostgreSQL's own parser."""
 
 import enum
 import re
@@ -9,12 +9,12 @@ from pglast import ast
 
 
 class Malformed(Exception):
-    """The text is no SQL: says where."""
+    """The text is not valid SQL; the message says where."""
 
 
 class Kind(enum.Enum):
     EXECUTE = "execute"
-    COPY_OUT = "copy out"     # COPY ... TO STDOUT: its data have to be taken
+    COPY_OUT = "copy out"     # COPY ... TO STDOUT, whose data must be read
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Statement:
 
 
 def split(sql: str) -> list[Statement]:
-    """The statements, at least one. psql's commands (\\set, ...) and COPY FROM STDIN are none."""
+    """The statements, at least one. Raises Malformed, also for psql's commands (\\set, ...) and COPY FROM STDIN."""
     try:
         parsed = pglast.parse_sql(sql)
     except pglast.parser.ParseError as error:
@@ -33,9 +33,9 @@ def split(sql: str) -> list[Statement]:
         hint = "; psql's commands are not SQL" if re.search(r"^\s*\\", sql, re.MULTILINE) else ""
         raise Malformed(f"line {line}: {message}{hint}") from None
     if not parsed:
-        raise Malformed("there is no statement in it")
+        raise Malformed("there is no statement")
     found = []
-    # pglast gives places in characters.
+    # pglast counts places in characters.
     for raw in parsed:
         text = sql[raw.stmt_location:raw.stmt_location + raw.stmt_len if raw.stmt_len else None].strip()
         kind = Kind.EXECUTE

@@ -1,4 +1,4 @@
-"""What is measured: SQL in a session of its own, a command, or a process that runs already."""
+"""The things to measure: SQL in its own session, a command, or a running process."""
 
 import os
 import shutil
@@ -21,10 +21,10 @@ from statements import Kind, Statement
 
 REMOTE = "the server's processes are not on this machine"
 
-# How long a mark lasts: so long that the backend has stopped to run, and its counters are exact, when they are read.
+# Seconds that a mark lasts: long enough for the backend to be waiting when its counters are read, because they are exact then.
 MARK = 0.002
 
-# In the session's temporary schema: nothing is left in the database. INFO reaches the client whatever its settings.
+# The functions are in the session's temporary schema, so nothing stays in the database. INFO reaches the client under all settings.
 SPANS = f"""
 CREATE FUNCTION pg_temp.span_begin(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -43,9 +43,9 @@ class Spans:
     """The spans of one execution, from the marks that the session sends."""
 
     observer: Observer
-    open: list[tuple[str, Totals, int]] = field(default_factory=list)   # and the number of marks before it
+    open: list[tuple[str, Totals, int]] = field(default_factory=list)   # name, counters, and number of earlier marks
     marks: int = 0
-    found: list[tuple[float, dict]] = field(default_factory=list)      # each with when it began
+    found: list[tuple[float, dict]] = field(default_factory=list)      # start, and span
     problem: str | None = None
 
     def notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -62,7 +62,7 @@ class Spans:
         self.marks += 1
 
     def span(self, path: list[str], begin: Totals, end: Totals, before: int) -> dict:
-        """`before`: the number of marks before its own. The time that marks took is in nothing."""
+        """`before` is the number of marks before the span's own. The figures do not include the time of marks."""
         real = max(end.at - begin.at - MARK * (self.marks - before), 0.0)
         start = max(begin.at - self.observer.began - MARK * before, 0.0)
         if not self.observer.seen:
@@ -82,7 +82,7 @@ class Spans:
 
 
 class Session:
-    """A connection that runs the workload's statements, and the processes that serve it."""
+    """A connection that runs the workload's statements, and the server's processes behind it."""
 
     def __init__(self, conninfo: str, sql: list[Statement], setup: list[Statement] = (), workers: int | None = None,
                  memory_limit: int | None = None):
@@ -92,7 +92,7 @@ class Session:
         self.memory_limit = memory_limit
         self.connection = self.connect()
         self.pid = self.connection.info.backend_pid
-        if any("span_" in statement.text for statement in (*setup, *sql)):     # a standby could not make them
+        if any("span_" in statement.text for statement in (*setup, *sql)):     # only if needed, because a standby cannot create them
             self.connection.execute(SPANS)
         self.connection.add_notice_handler(self.notice)
         self.spans: Spans | None = None
@@ -104,16 +104,16 @@ class Session:
         self.watcher: psycopg.Connection | None = None
         if memory_limit:
             if not self.postmaster:
-                raise Failed(f"a memory limit needs the server on this machine; {REMOTE}")
+                raise Failed(f"a memory limit needs a local server; {REMOTE}")
             self.limit(self.pid)
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None, application_name="cbperf")
 
     def find_postmaster(self) -> int | None:
-        """The parent of the backend; None if that is on another machine, and nothing can be seen of it.
+        """The PID of the backend's parent, or None if the backend is on another machine.
 
-        A process here with the backend's number is it if it began when the server says so.
+        A local process with the backend's PID is the backend if it began at the time that the server reports.
         """
         began, = self.connection.execute("SELECT extract(epoch FROM backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").fetchone()
         try:
@@ -137,12 +137,12 @@ class Session:
                 cursor.execute(statement.text, binary=True)
 
     def run(self) -> None:
-        """Once, with all results fetched. psycopg.Error as it comes."""
+        """Execute the workload once, and fetch all results. Raises psycopg.Error."""
         for statement in self.sql:
             self.execute(statement)
 
     def waits(self) -> list[str]:
-        """The wait events of the backend and its workers now, seen from another session."""
+        """The present wait events of the backend and its workers, read from another session."""
         if self.watcher is None:
             self.watcher = self.connect()
         return [event for event, in self.watcher.execute(
@@ -150,24 +150,24 @@ class Session:
             "WHERE (pid = %(pid)s OR leader_pid = %(pid)s) AND state = 'active' AND wait_event IS NOT NULL", {"pid": self.pid})]
 
     def limit(self, pid: int) -> None:
-        """Private memory of a process, by the kernel: beyond it, an allocation fails with "out of memory"."""
+        """Make the kernel limit the private memory of a process. An allocation beyond the limit fails with "out of memory"."""
         try:
             status = Path(f"/proc/{pid}").stat()
-        except FileNotFoundError:    # a worker that has ended
+        except FileNotFoundError:    # the worker has ended
             return
-        # As the process's user: root may do it only with a capability that it does not have in a container.
+        # Run as the process's user, because root in a container lacks the capability for it.
         user = {"user": status.st_uid, "group": status.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
         done = subprocess.run(["prlimit", f"--pid={pid}", f"--data={self.memory_limit}"], capture_output=True, text=True, **user)
         if done.returncode and Path(f"/proc/{pid}").exists():
-            raise Failed(f"a memory limit needs the rights of the server's user: {done.stderr.strip()}")
+            raise Failed(f"only the server's user can set a memory limit: {done.stderr.strip()}")
 
     def target(self) -> Target:
-        """For custom profilers."""
+        """The target for custom profilers."""
         sql, setup = ("\n;\n".join(statement.text for statement in part) for part in (self.sql, self.setup))
         return Target(kind="sql", pid=self.pid, postmaster=self.postmaster, connect=self.connect, sql=sql, setup_sql=setup, argv=None)
 
     def close(self) -> None:
-        """Also while another thread waits for the server, whose query ends then."""
+        """Close the session. A query that another thread waits for is cancelled."""
         if self.connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
             self.connection.cancel()
         self.connection.close()
@@ -177,7 +177,7 @@ class Session:
 
 @dataclass
 class Execution:
-    """What a command gave. GNU time tells the most resident memory; a fork of this program would have its own counted in."""
+    """The figures of a command. peak_resident comes from GNU time, because that of a fork would include the memory of this program."""
 
     real: float
     user: float
@@ -195,9 +195,9 @@ TIME = "/usr/bin/time"
 
 
 def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: None) -> Execution:
-    """Run a command with this program's standard streams, but output to that for errors: the other one is for records.
+    """Run a command. Its output goes to this program's standard error, because standard output is for records.
 
-    Its figures include the processes that it started and waited for.
+    The figures include the processes that the command starts and waits for.
     """
     if not shutil.which(argv[0]):
         raise Failed(f"{argv[0]}: there is no such program")
@@ -209,7 +209,7 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
         try:
             try:
                 observer = Observer([process.pid], "process", descendants=True)
-            except processes.Gone:    # it was that quick
+            except processes.Gone:    # it has ended already
                 observer = Observer([], "process")
             with observer:
                 on_start(process.pid)
@@ -228,13 +228,13 @@ def run_command(argv: list[str], on_start: Callable[[int], None] = lambda pid: N
 
 
 def watch(pid: int, seconds: float) -> tuple[Observer, float]:
-    """Observe a process that runs already; and how long it was."""
+    """Observe a running process. Return the observer and the observed time."""
     try:
         title = processes.command(pid)
         backend = title.startswith("postgres:")
         observer = Observer([pid], "backend" if backend else "process", processes.parent(pid) if backend else None)
     except PermissionError:
-        raise Failed(f"process {pid} is another user's") from None
+        raise Failed(f"process {pid} belongs to another user") from None
     with observer:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not observer.seen[pid].ended:

@@ -1,4 +1,4 @@
-"""The server that libpq's variables lead to, and a store on it, in a database that is made for the tests."""
+"""The server to which libpq's variables lead."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-os.environ["CBPERF_TEST_LOCK"] = f" in tests {os.getpid()}"     # others may measure on this machine
+os.environ["CBPERF_TEST_LOCK"] = f" in tests {os.getpid()}"     # other processes may measure on this machine
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 
 
 @dataclass
 class Server:
-    """As superuser. Databases that were made are gone at the end of the session."""
+    """Connections as superuser."""
 
     connection: psycopg.Connection
 

@@ -1,4 +1,4 @@
-"""The command line as its users call it: output, messages, exit statuses, and what is in the store afterwards."""
+"""The command line: output, messages, exit statuses, and the content of the store afterwards."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ class Cbperf:
                                          "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
     def start(self, *arguments, ignoring=None, **environment):
-        def ignore():     # as a shell does for its background commands
+        def ignore():     # as a shell does for background commands
             signal.signal(ignoring, signal.SIG_IGN)
         return subprocess.Popen([CBPERF / "cbperf", *map(str, arguments)], env=self.environment | environment, cwd=self.folder,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore if ignoring else None)
@@ -101,14 +101,14 @@ def test_waits_and_what_is_ready(cbperf):
 
 def test_spans_that_do_not_match(cbperf):
     cbperf("run", "--query", "SELECT pg_temp.span_begin('a')")
-    assert "the spans are not right: span_begin('a') without span_end()" in cbperf.errors
+    assert "the spans are wrong: span_begin('a') without span_end()" in cbperf.errors
     assert "span_begin('a') without span_end()" in cbperf("show")
 
 
 def test_a_plug_in_that_is_broken(cbperf, tmp_path):
     (tmp_path / "mine.py").write_text("import nothing_of_that\n")
     cbperf("run", "--query", "SELECT 1", "--profile", "mine", CBPERF_PROFILERS=str(tmp_path), status=WRONG_USE)
-    assert "mine.py can't be loaded: ModuleNotFoundError" in cbperf.errors
+    assert "cannot load" in cbperf.errors and "mine.py: ModuleNotFoundError" in cbperf.errors
     cbperf("list", CBPERF_PROFILERS=str(tmp_path))
 
 
@@ -128,25 +128,25 @@ def test_a_running_process(cbperf):
 @pytest.mark.parametrize("arguments, message", [
     (["run"], "give one of --sql FILE"),
     (["run", "--query", "SELECT 1", "--pid", "1"], "give one of --sql FILE"),
-    (["run", "--query", "SELECT 1", "--profile", "gpu"], "there is no profiler gpu; there are cpu, faults, instructions, heap, contexts"),
+    (["run", "--query", "SELECT 1", "--profile", "gpu"], "there is no profiler gpu; the profilers are cpu, faults, instructions, heap, contexts"),
     (["run", "--query", "SELEC 1"], '--query: line 1: syntax error at or near "SELEC"'),
     (["run", "--sql", "absent.sql"], "absent.sql: No such file or directory"),
-    (["run", "--query", "SELECT 1", "--repeat", "0"], "not a number from 1 up: 0"),
-    (["run", "--query", "SELECT 1", "--memory-limit", "much"], "not a number of bytes"),
-    (["run", "--query", "SELECT 1", "--data", "colour"], "not NAME=VALUE"),
+    (["run", "--query", "SELECT 1", "--repeat", "0"], "must be a whole number from 1, not 0"),
+    (["run", "--query", "SELECT 1", "--memory-limit", "much"], "must be a number of bytes"),
+    (["run", "--query", "SELECT 1", "--data", "colour"], "must be NAME=VALUE"),
     (["run", "--query", "SELECT 1", "--components", "absent.toml"], "absent.toml"),
     (["scale", "--", "true"], "unrecognized arguments"),
-    (["scale", "--query", "SELECT 1", "--clients", "0"], "not numbers from 1 up"),
-    (["compare", ".", ".", "--pairs", "4"], "not a number from 5 up"),
-    (["compare", "no-such-revision", "."], "no-such-revision is no revision"),
-    (["compare", ".", ".", "--new-patch", "absent.patch"], "absent.patch: there is no such file"),
+    (["scale", "--query", "SELECT 1", "--clients", "0"], "must be whole numbers from 1"),
+    (["compare", ".", ".", "--pairs", "4"], "must be a whole number from 5"),
+    (["compare", "no-such-revision", "."], "no-such-revision is not a revision"),
+    (["compare", ".", ".", "--new-patch", "absent.patch"], "absent.patch: the file does not exist"),
     (["show", "abcdef"], "no id begins with abcdef"),
     (["import", "absent"], "absent: No such file or directory"),
-    (["compare", "/", "."], "/ is no source tree of the extension"),
+    (["compare", "/", "."], "/ is not a source tree of the extension"),
     (["compare", ".", ".", "--workload", "absent.sql"], "absent.sql: No such file"),
-    (["check"], "there is no tag of a release"),
-    (["report", "--tag", "nothing"], "there is no run with tag nothing"),
-    (["report", "last", "--tag", "nothing"], "give runs or --tag"),
+    (["check"], "no release tag"),
+    (["report", "--tag", "nothing"], "no run has the tag nothing"),
+    (["report", "last", "--tag", "nothing"], "give either runs or --tag"),
 ])
 def test_wrong_use(cbperf, arguments, message):
     cbperf(*arguments, status=WRONG_USE)
@@ -175,14 +175,14 @@ def test_a_server_that_is_not_there(cbperf):
 
 
 def test_no_store(cbperf, tmp_path):
-    """All is measured, and imported later."""
+    """cbperf measures everything, and the record is imported later."""
     cbperf("run", "--query", "SELECT 1", "--tag", "spooled", "--store", "host=/nowhere dbname=cbperf", status=NOT_STORED)
     assert "real time" in cbperf.output and "cbperf import" in cbperf.errors
     spooled, = cbperf.spooled()
     assert json.loads(spooled.read_text())["state"] == "complete"
     shutil.copy(spooled, tmp_path / "copy")
     cbperf("import", spooled)
-    assert "1 new, 0 already there" in cbperf.errors and cbperf.spooled() == [], "it has waited there for this"
+    assert "1 new, 0 already there" in cbperf.errors and cbperf.spooled() == [], "the import deletes it"
     cbperf("import", "copy")
     assert "0 new, 1 already there" in cbperf.errors and (tmp_path / "copy").exists()
     assert cbperf.json("list", "--tag", "spooled")[0]["samples"] == 5
@@ -191,7 +191,7 @@ def test_no_store(cbperf, tmp_path):
 
 
 def test_the_store_goes_away(cbperf, store, server):
-    """In mid-run, with the server of the workload still there."""
+    """During a run, while the server of the workload stays."""
     process = cbperf.start("run", "--query", "SELECT pg_sleep(0.2)", "--repeat", 15, "--tag", "left")
     wait_for_samples(store, "left", 1)
     server.connection.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
@@ -214,11 +214,11 @@ def wait_for_samples(store, tag, number):
         if stored(store, f"SELECT 1 FROM cbperf.runs WHERE tag = '{tag}' AND samples >= {number}"):
             return
         time.sleep(0.02)
-    raise AssertionError("it does not begin")
+    raise AssertionError("the run does not begin")
 
 
 def test_full_disk(cbperf):
-    """Of the store's server, and of the spool's folder: the record is on standard error."""
+    """If the store and the spool folder have no space, the record is on standard error."""
     with psycopg.connect(cbperf.store, autocommit=True) as connection:
         connection.execute("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$")
         connection.execute("CREATE TRIGGER full_disk BEFORE INSERT ON cbperf.run EXECUTE FUNCTION full_disk()")
@@ -235,12 +235,12 @@ def test_full_disk(cbperf):
 
 def test_a_report_that_can_not_be_written(cbperf, tmp_path):
     cbperf("run", "--query", "SELECT 1", "--report", "no/such/folder.html", status=WRONG_USE)
-    assert "there is no folder no/such" in cbperf.errors
+    assert "the folder no/such does not exist" in cbperf.errors
     cbperf("run", "--query", "SELECT 1", "--tag", "unwritten", "--report", tmp_path, status=INCOMPLETE)
-    assert "there is no report" in cbperf.errors and "real time" in cbperf.output
+    assert "cannot write the report" in cbperf.errors and "real time" in cbperf.output
     (tmp_path / "mine").mkdir(mode=0o500)
     cbperf("run", "--query", "SELECT 1", "--report", "mine/report.html", status=WRONG_USE)
-    assert "mine/report.html: it may not be written" in cbperf.errors
+    assert "mine/report.html: no permission to write" in cbperf.errors
     assert cbperf.json("list", "--tag", "unwritten")[0]["state"] == "complete"
 
 
@@ -256,7 +256,7 @@ def test_interrupted(cbperf, store, by, status):
     wait_for_samples(store, tag, 1)
     process.send_signal(by)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == status and "interrupted; what was measured is kept" in errors and "Traceback" not in errors
+    assert process.returncode == status and "interrupted; the finished measurements are kept" in errors and "Traceback" not in errors
     row, = cbperf.json("list", "--tag", tag)
     assert row["state"] == "incomplete" and row["samples"] >= 1
     assert cbperf.json("show", row["run_id"])["error"] == "interrupted"
@@ -307,7 +307,7 @@ def test_a_session_that_may_not_write(cbperf):
 
 
 def test_killed(cbperf, store):
-    """Nobody can say so then: the next one on this machine marks it."""
+    """A killed cbperf cannot finish its record. The next one on this machine marks it."""
     process = cbperf.start("run", "--query", "SELECT pg_sleep(0.2)", "--repeat", 100, "--tag", "killed")
     wait_for_samples(store, "killed", 1)
     process.kill()
@@ -324,11 +324,11 @@ def test_two_at_once(cbperf, store):
     process = cbperf.start("run", "--query", "SELECT pg_sleep(0.5)", "--repeat", 6, "--tag", "first")
     wait_for_samples(store, "first", 1)
     cbperf("run", "--query", "SELECT 1", status=BUSY)
-    assert f"process {process.pid} measures on this machine: --wait waits" in cbperf.errors
+    assert f"process {process.pid} is measuring on this machine; use --wait" in cbperf.errors
     cbperf("run", "--query", "SELECT 1", "--wait")
     process.communicate()
     assert process.returncode == DONE
-    cbperf("list")      # what does not measure may go on beside
+    cbperf("list")      # commands that do not measure can run at the same time
     cbperf("list", "--comparisons")
 
 
@@ -358,7 +358,7 @@ def test_scale(cbperf, tmp_path):
 
 
 def test_a_server_of_another_machine(cbperf):
-    """Played by a proxy: its backend's process is here, so that is hidden."""
+    """Simulated by hiding that the backend's process is on this machine."""
     script = f"import runpy, workload\nworkload.Session.find_postmaster = lambda self: None\nrunpy.run_path({str(CBPERF / 'evaluation/__main__.py')!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script, "run", "--query", "SELECT pg_temp.span_begin('a'); SELECT pg_sleep(0.05); SELECT pg_temp.span_end()", "--json"],
                           env=cbperf.environment, cwd=CBPERF / "evaluation", capture_output=True, text=True)
@@ -371,7 +371,7 @@ def test_a_server_of_another_machine(cbperf):
 
 
 def test_watch(cbperf, tmp_path):
-    """It is pg_activity, with the server's address."""
+    """The command runs pg_activity with the server's address."""
     program = tmp_path / "pg_activity"
     program.write_text('#!/bin/sh\necho "$@"\n')
     program.chmod(0o755)
@@ -387,7 +387,7 @@ def test_watch(cbperf, tmp_path):
 
 @pytest.fixture(scope="module")
 def preloaded(tmp_path_factory):
-    """A server of its own that has loaded pg_stat_statements and pg_stat_kcache."""
+    """A separate server that has loaded pg_stat_statements and pg_stat_kcache."""
     folder = tmp_path_factory.mktemp("data", numbered=True) / "d"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

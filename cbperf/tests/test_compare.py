@@ -1,4 +1,4 @@
-"""Comparisons: alarms for what is worse and only for that, and the evidence names the function."""
+"""Comparisons raise alarms for worse versions only, and the evidence names the function."""
 
 import os
 import tempfile
@@ -33,14 +33,14 @@ STEADY = [1.0 + i / 1000 for i in range(12)]
 
 @pytest.mark.parametrize("factor, alarm", [(1.0, False), (1.04, False), (1.1, True), (0.5, False)])
 def test_times(factor, alarm):
-    """Clearly slower, but by less than the threshold, is none; and faster is none."""
+    """A version that is slower by less than the threshold raises no alarm, nor does a faster one."""
     found = compare.by_samples("time", sampled(*STEADY), sampled(*(factor * value for value in STEADY)))
     assert found["alarm"] is alarm and found["ratio"] == pytest.approx(factor)
     assert (found["p"] < compare.P_THRESHOLD) is (factor > 1)
 
 
 def test_noise_is_no_alarm():
-    """The median is 20 % up, but so are some of the base's times."""
+    """The median is 20 % higher, but so are some times of the base."""
     noisy = sampled(1, 1.5, 1, 1.4, 1, 1.6, 1.2, 1), sampled(1.2, 1, 1.5, 1.3, 1, 1.4, 1.2, 1.2)
     found = compare.by_samples("time", *noisy)
     assert found["ratio"] > compare.TIME_THRESHOLD and not found["alarm"]
@@ -60,7 +60,7 @@ def test_counts(base, new, alarm):
 
 @pytest.fixture(scope="module")
 def base(server):
-    """The server of the tests, with tables as those of an arm that was built."""
+    """The server of the tests, with the tables of a built version."""
     arm = arms.Arm("base", f"host={os.environ['PGHOST']} port={os.environ['PGPORT']} user={os.environ['PGUSER']} dbname=compared", folder=Path(os.environ["SANDBOX"]))
     server.drop("compared")
     server.connection.execute("CREATE DATABASE compared")
@@ -72,7 +72,7 @@ def base(server):
 
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory):
-    """A version that has all three faults."""
+    """A version with all three faults."""
     patch = tmp_path_factory.mktemp("patches") / "worse.patch"
     patch.write_text("".join(path.read_text() for path in sorted(PATCHES.glob("*.patch"))))
     with arms.arm(str(ROOT), None, patch) as arm:
@@ -90,7 +90,7 @@ def test_the_same(base):
     assert verdicts.keys() == {"instructions", "peak_heap", "time", "memory"}
     assert all(verdict["unavailable"] is None for verdict in verdicts.values()), verdicts
     assert verdicts["instructions"]["ratio"] == pytest.approx(1, abs=1e-4) and verdicts["peak_heap"]["ratio"] == pytest.approx(1, abs=5e-3)
-    assert not verdicts["instructions"]["alarm"] and not verdicts["peak_heap"]["alarm"]     # a busy machine may have made one of time
+    assert not verdicts["instructions"]["alarm"] and not verdicts["peak_heap"]["alarm"]     # on a busy machine, time may raise one
     assert comparison["alarm"] == any(verdict["alarm"] for verdict in verdicts.values()) == bool(workload["evidence"])
     assert set(kept.documents) == {comparison["comparison_id"], workload["base_run"], workload["new_run"]}
     assert all(record["state"] == "complete" and len(record["samples"]) == 8 for record in records)
@@ -105,7 +105,7 @@ def test_the_worse(base, worse):
     assert {"instructions", "peak_heap"} <= alarms
     evidence = {evidence["measure"]: evidence for evidence in workload["evidence"]}
     assert evidence.keys() == alarms
-    # Each of the patches, and nothing else, is at the top.
+    # The functions of the patches are at the top.
     assert {guilty["frame"] for guilty in evidence["instructions"]["guilty"][:2]} == {"cell_pack_transfn_integer", "cell_pack_finalfn"}
     assert {guilty["frame"] for guilty in evidence["peak_heap"]["guilty"][:2]} == {"CellSetGrow", "cell_pack_finalfn"}
     assert evidence["instructions"]["tree"]["delta"] > 0

@@ -1,4 +1,4 @@
-"""make perf: from nothing to a first report."""
+"""make perf makes a first report."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Flame graph trees, their differences, who is guilty, and the split by component."""
+"""Flame graph trees, their differences, the guilty functions, and the split by component."""
 
 import components
 import flame
@@ -54,7 +54,7 @@ def test_difference():
     assert (main["base"], main["delta"]) == (15, 2)
     assert [(child["name"], child["value"], child["base"], child["delta"]) for child in main["children"]] == [
         ("a", 14, 10, 4), ("came", 3, 0, 3), ("gone", 5, 5, -5)]
-    # Wide enough for all of its children to be drawn.
+    # Wide enough to draw all children.
     assert main["value"] == 14 + 3 + 5
 
 

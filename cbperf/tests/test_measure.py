@@ -1,4 +1,4 @@
-"""The generic profiler: what it says of processes whose behaviour is known."""
+"""The generic profiler, tested with processes of known behaviour."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ MB = 1 << 20
 
 
 def text_of(size):
-    """SQL that makes a text of so many bytes once; the planner would copy one that it made itself."""
+    """SQL that makes a text of this size at run time; the planner would copy a constant."""
     return f"SELECT length(repeat('x', {size} + (0 * random())::integer))"
 
 
@@ -31,7 +31,7 @@ BUSY = "DO $$ DECLARE until timestamptz := clock_timestamp() + interval '0.3 s';
 
 
 class Kept:
-    """A keeper that has them in memory."""
+    """A keeper that holds records in memory."""
 
     problem = None
 
@@ -59,12 +59,12 @@ def executed(session, warm_up=True):
         session.run()
     unavailable = {}
     sample = run.execute(session, 1, True, unavailable)
-    unavailable.pop("parallel workers", None)      # whether a connection of another test has just ended
+    unavailable.pop("parallel workers", None)      # set if a connection of another test has just ended
     return sample, unavailable
 
 
 def test_memory_of_the_backend(session):
-    """100 MB of text, made and thrown away: what `time psql` does not show, and what is gone when the execution is over."""
+    """100 MB of text that the backend makes and frees again, which `time psql` does not show."""
     before, _ = executed(session("SELECT 1"))
     sample, unavailable = executed(session(text_of(100 * MB)))
     assert unavailable == {}
@@ -72,11 +72,11 @@ def test_memory_of_the_backend(session):
     assert sample["peak_resident"] >= sample["peak_private"]
     backend, = sample["processes"]
     assert backend["role"] == "backend" and backend["peak_private"] == sample["peak_private"]
-    assert sample["minor_faults"] >= 100 * MB / 4096 * 0.9 or sample["minor_faults"] > 40     # of 4 kB, or of huge pages
+    assert sample["minor_faults"] >= 100 * MB / 4096 * 0.9 or sample["minor_faults"] > 40     # pages of 4 kB, or huge pages
 
 
 def test_peak_is_that_of_the_execution(session):
-    """A mark that is not set back would show the larger one before."""
+    """Without a reset, the mark would show the larger execution before."""
     one = session(text_of("current_setting('my.size')::integer"))
     for size, least in (100 * MB, 100 * MB), (MB, 0):
         one.connection.execute(f"SET my.size = {size}")
@@ -86,7 +86,7 @@ def test_peak_is_that_of_the_execution(session):
 
 def test_times(session):
     busy, _ = executed(session(BUSY))
-    # However little of the CPU others leave: it waits for nothing else.
+    # The bounds hold on a busy machine too, because the workload waits only for the CPU.
     assert busy["real"] >= 0.3 and 0.02 < busy["user"] + busy["system"] <= busy["real"] and busy["waiting"] < 0.1
     asleep, _ = executed(session("SELECT pg_sleep(0.3)"))
     assert asleep["real"] >= 0.3 and asleep["user"] + asleep["system"] < 0.1
@@ -100,23 +100,23 @@ def test_parallel_workers(session):
         connection.execute("CREATE TABLE observed AS SELECT i, repeat('x', 500) AS filler FROM generate_series(1, 1000) i")
     sample, _ = executed(session("""
         SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off;
-        SELECT count(pg_sleep(0.00001)), sum(length(repeat(md5(i::text), 1000))) FROM observed""", workers=2))     # who sleeps leaves some to the other
+        SELECT count(pg_sleep(0.00001)), sum(length(repeat(md5(i::text), 1000))) FROM observed""", workers=2))     # a sleeping worker leaves rows to the other
     workers = [process for process in sample["processes"] if process["role"] == "parallel worker"]
     backend, = [process for process in sample["processes"] if process["role"] == "backend"]
     assert len(workers) == 2 and len({process["pid"] for process in workers}) == 2
-    # They do the work, the backend waits.
+    # The workers do the work, and the backend waits.
     assert sum(worker["user"] + worker["system"] for worker in workers) > backend["user"] + backend["system"]
     assert all(worker["peak_private"] > MB and worker["minor_faults"] > 100 for worker in workers)
     assert sample["user"] == pytest.approx(sum(process["user"] for process in sample["processes"]))
-    # Those that are there at one time, not all that were.
+    # The peak is over processes at one time, not over all.
     assert max(process["peak_private"] for process in sample["processes"]) <= sample["peak_private"] <= sum(process["peak_private"] for process in sample["processes"])
 
 
 def test_a_worker_that_no_look_saw():
-    """What children of the server did cannot be told from what such a worker did: said, and not taken for nothing."""
+    """The work of such a worker cannot be separated from that of other children of the server; the run says so."""
     observer = Observer([], "backend", postmaster=os.getpid())
     subprocess.run(["true"])
-    assert "parallel workers among them are not counted" in observer.unseen()
+    assert "workers among those processes are not counted" in observer.unseen()
 
 
 def test_spans(session):
@@ -192,10 +192,10 @@ def test_a_run():
     kept = Kept()
     record = run.run(work("SELECT 1", labels={"tag": "t", "description": "d", "user_data": {"a": "b"}}), kept)
     assert (record["state"], record["error"], record["tag"], record["user_data"]) == ("complete", None, "t", {"a": "b"})
-    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2], "short ones are kept together"
+    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2], "short executions are kept together"
     assert [each["state"] for each in kept.records] == ["running", "running", "complete"]
     run.run(work("SELECT pg_sleep(0.6)", warm_up=False, repeat=4), kept := Kept())
-    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2, 4, 4], "long ones again and again"
+    assert [len(each["samples"]) for each in kept.records] == [0, 0, 2, 4, 4], "long executions are kept repeatedly"
     assert record["server"]["version"].startswith(str(psycopg.connect("").info.server_version // 10000))
     assert record["server"]["settings"]["fsync"] == "off"
     assert record["host"]["cores"] >= 1 and record["host"]["memory"] > 1 << 28 and record["libraries"]["libc"]
@@ -218,7 +218,7 @@ def test_a_failure():
 
 
 def test_the_server_goes_away():
-    """What was measured before is kept, and of the last execution what could be."""
+    """The earlier executions are kept, and the available figures of the last one."""
     kept = Kept()
 
     def terminate():
@@ -237,7 +237,7 @@ def test_the_server_goes_away():
 
 
 def test_a_server_elsewhere(session, monkeypatch):
-    """What has the backend's number on this machine is something else."""
+    """A local process with the backend's PID is a different program."""
     monkeypatch.setattr(processes, "command", lambda pid: "something else")
     assert session("SELECT 1").postmaster is None
     with pytest.raises(workload.Failed, match="not on this machine"):
@@ -252,7 +252,7 @@ def test_memory_limit(session):
 
 
 def test_without_permission(session, monkeypatch):
-    """Only the process's user may set the mark back: no figure then, and why."""
+    """Only the process's user can reset the mark. Otherwise the reason is recorded instead of a figure."""
     def refuse(pid):
         raise PermissionError
     monkeypatch.setattr(processes, "reset_peak", refuse)
@@ -274,7 +274,7 @@ def test_a_command():
 
 
 def test_a_small_command_is_small():
-    """Not as large as the program that started it."""
+    """The figure is not that of the program that started the command."""
     sample, = command("sleep", "0.05")["samples"]
     assert sample["peak_resident"] < 10 * MB < processes.counters(os.getpid()).peak_private
 
@@ -306,7 +306,7 @@ def test_a_process_that_runs():
 
 
 def test_children_of_a_process_that_runs():
-    """They have nothing to do with it."""
+    """They are not included."""
     other = subprocess.Popen(["sh", "-c", "sleep 60; true"])
     time.sleep(0.1)
     try:
@@ -326,7 +326,7 @@ def test_a_process_that_ends():
 
 
 def test_a_backend_that_ends(session):
-    """What it did until the last look at it is not lost."""
+    """Its figures up to the last look are kept."""
     one = session(BUSY.replace("0.3 s", "60 s"))
     threading.Timer(0.4, lambda: psycopg.connect("", autocommit=True).execute("SELECT pg_terminate_backend(%s)", [one.pid])).start()
     with pytest.raises(psycopg.OperationalError) as caught:
@@ -343,7 +343,7 @@ def test_a_backend_that_is_gone_between_executions(session):
 
 
 def test_a_number_that_is_given_again(monkeypatch):
-    """To a process that began later: what it does is not the first one's."""
+    """A later process with the same PID does not count."""
     observer = Observer([os.getpid()], "process")
     before = observer.seen[os.getpid()].last
     monkeypatch.setattr(processes, "counters", lambda pid: dataclasses.replace(before, started=before.started + 1, cpu=1e6, private=1 << 50))
@@ -377,7 +377,7 @@ def test_a_setting_over_its_limit_leaves_the_others():
 
 def test_one_at_a_time():
     with lock.measuring(False):
-        with pytest.raises(lock.Busy, match=f"process {os.getpid()} measures"), lock.measuring(False):
+        with pytest.raises(lock.Busy, match=f"process {os.getpid()} is measuring"), lock.measuring(False):
             pass
     with lock.measuring(False):
         pass

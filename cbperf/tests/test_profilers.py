@@ -1,4 +1,4 @@
-"""The profilers: what they read, and each on a real backend or command."""
+"""The profilers: their parsers, and each profiler with a real backend or command."""
 
 import os
 import re
@@ -21,11 +21,11 @@ from profilers.instructions import is_execution
 
 DATA = Path(__file__).with_name("data")
 DATABASE = "cbperf_profilers"
-# Of Debian's and PGDG's PostgreSQL there are; without, perf sees no callers.
+# The PostgreSQL packages of Debian and PGDG have frame pointers, without which perf sees no callers.
 FRAME_POINTERS = "-fno-omit-frame-pointer" in subprocess.run([os.environ["PG_CONFIG"], "--cflags"], capture_output=True, text=True).stdout
 with_callers = pytest.mark.skipif(not FRAME_POINTERS, reason="this PostgreSQL was built without frame pointers")
 CELLS = 10000
-# Several statements, as in a file: each of them a trap for single-user mode, which ends an input at ";" and an empty line.
+# Each of these statements is a trap for single-user mode, which ends an input at ";" and an empty line.
 WORKLOAD = """
 -- A comment; with a semicolon.
 
@@ -46,7 +46,7 @@ def functions(tree: dict) -> set[str]:
     return {frame for stack, _ in flame.stacks(tree) for frame in stack}
 
 
-# What tools write
+# Output of tools
 
 def test_perf_script():
     with (DATA / "perf.script").open() as lines:
@@ -96,8 +96,8 @@ def test_contexts_of_the_log():
     dump, = Parser(4711).feed(text.splitlines())
     assert dump.total == 978080 and dump.used == 749784
     assert (["TopMemoryContext", "TopPortalContext", "PortalContext", "ExecutorState", "printtup"], 8192) in dump.stacks
-    assert not list(Parser(1).feed(text.splitlines()))     # those of another backend
-    # PostgreSQL 18 counts levels from 1; the parts of a dump may come one by one.
+    assert not list(Parser(1).feed(text.splitlines()))     # contexts of another backend
+    # PostgreSQL 18 counts levels from 1. The parts of a dump may arrive one by one.
     parser = Parser(4711)
     lines = [re.sub(r"level: (\d+)", lambda level: f"level: {int(level[1]) + 1}", line) for line in text.splitlines()]
     assert [dump.stacks for line in lines for dump in parser.feed([line])] == [dump.stacks]
@@ -117,7 +117,7 @@ def test_contexts_of_all_kinds(line, stack):
 
 def test_profilers_by_name():
     assert profilers.get("heap").unit == "bytes" and profilers.get("heap").replays and not profilers.get("cpu").replays
-    with pytest.raises(profilers.UnknownProfiler, match="no profiler gpu; there are cpu, faults, instructions, heap, contexts"):
+    with pytest.raises(profilers.UnknownProfiler, match="no profiler gpu; the profilers are cpu, faults, instructions, heap, contexts"):
         profilers.get("gpu")
 
 
@@ -177,14 +177,14 @@ PARALLEL = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0
 def test_cpu(database, tmp_path):
     profile = attached("cpu", tmp_path, repeated(100))
     assert profile.unit == "samples" and profile.total == profile.tree["value"] > 5
-    assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last is inlined or static
+    assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last function is inlined or static
 
 
 @with_callers
 def test_faults_with_parallel_workers(database, tmp_path):
     profile = attached("faults", tmp_path, "SELECT octet_length(cell_pack(x, y, mask)) FROM cell, generate_series(1, 100)", PARALLEL)
     assert profile.unit == "faults" and profile.total > 100
-    assert profile.facts["workers"] >= 1        # of 2, one may come when all is done
+    assert profile.facts["workers"] >= 1        # one of the 2 may start after the work is done
     assert {"ParallelWorkerMain", "PostgresMain", "cell_pack_transfn_integer"} <= functions(profile.tree)
 
 
@@ -260,7 +260,7 @@ def test_a_replay_is_like_the_session(database):
             connection.execute("DROP ROLE cbperf_copies")
 
 
-# What can't be had
+# Profiles that cannot be made
 
 def ended_process() -> int:
     process = subprocess.Popen(["true"])
@@ -276,11 +276,11 @@ def test_a_backend_that_is_gone(database, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["instructions", "heap"])
 def test_a_server_that_is_gone_or_elsewhere(tmp_path, name):
-    with pytest.raises(Unavailable, match="the server is not on this machine"):
+    with pytest.raises(Unavailable, match="the server is on another machine"):
         profilers.get(name).start(Target("sql", sql="SELECT 1"), tmp_path)
     with pytest.raises(Unavailable, match="the server has ended"):
         profilers.get(name).start(Target("sql", sql="SELECT 1", postmaster=ended_process()), tmp_path)
-    with pytest.raises(Unavailable, match="valgrind can't attach"):
+    with pytest.raises(Unavailable, match="valgrind cannot attach"):
         profilers.get(name).start(Target("pid", pid=os.getpid()), tmp_path)
 
 
@@ -289,7 +289,7 @@ def test_a_role_that_may_not(database, tmp_path):
         connection.execute("DROP ROLE IF EXISTS cbperf_nobody; CREATE ROLE cbperf_nobody LOGIN")
     try:
         with backend("SELECT 1", user="cbperf_nobody") as (_, target):
-            with pytest.raises(Unavailable, match="role cbperf_nobody may not copy the cluster; ALTER ROLE cbperf_nobody REPLICATION"):
+            with pytest.raises(Unavailable, match="role cbperf_nobody has no permission to copy the cluster; use ALTER ROLE cbperf_nobody REPLICATION"):
                 profilers.get("heap").start(target, tmp_path)
             with pytest.raises(Unavailable, match="permission denied for function pg_current_logfile; GRANT EXECUTE"):
                 profilers.get("contexts").start(target, tmp_path)
@@ -300,14 +300,14 @@ def test_a_role_that_may_not(database, tmp_path):
 
 def test_a_cluster_that_is_large(database, monkeypatch):
     monkeypatch.setattr(replay, "LARGEST_CLUSTER", 1000)
-    with backend("SELECT 1") as (_, target), pytest.raises(Unavailable, match="and at most 0 MB are copied"):
+    with backend("SELECT 1") as (_, target), pytest.raises(Unavailable, match="but cbperf copies at most 0 MB"):
         replay.Replay.of(target)
 
 
 @pytest.mark.parametrize("name, tool", [("cpu", "perf"), ("heap", "valgrind")])
 def test_a_tool_that_is_not_installed(tmp_path, monkeypatch, name, tool):
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    with pytest.raises(Unavailable, match=f"{tool} is not installed; install Debian's package"):
+    with pytest.raises(Unavailable, match=f"{tool} is not installed; install the Debian package"):
         profilers.get(name).start(Target("command", pid=os.getpid(), argv=["true"]) if name == "heap" else Target("pid", pid=os.getpid()), tmp_path)
 
 

@@ -132,7 +132,7 @@ FREE_KEYS = {"settings", "libraries", "user_data", "waits"}
 
 
 def hostile(value: object, name: str, key: str = "") -> object:
-    """A record all of whose texts begin with `name`, where they are free."""
+    """A record in which all free texts begin with `name`."""
     if isinstance(value, dict):
         return {name + inner if key in FREE_KEYS and inner != "scale" else inner: hostile(item, name, inner) for inner, item in value.items()}
     if isinstance(value, list):
@@ -143,7 +143,7 @@ def hostile(value: object, name: str, key: str = "") -> object:
 # ---- The page, parsed
 
 class Page(HTMLParser):
-    """Elements in the page, its text without scripts and styles, and whether what was begun is ended."""
+    """The elements of the page, and its text without scripts and styles. It checks that all elements are closed."""
 
     VOID = {"meta", "input"}
 
@@ -181,7 +181,7 @@ def render(*arguments, **options) -> Page:
     assert len(identifiers) == len(set(identifiers))
     for tag, attributes in page.elements:
         for name in ("src", "href", "xlink:href"):
-            assert attributes.get(name, "#").startswith("#"), f"{tag} leads out of the page: {attributes}"
+            assert attributes.get(name, "#").startswith("#"), f"{tag} refers outside the page: {attributes}"
         if tag == "svg":
             assert attributes["aria-label"]
     return page
@@ -259,7 +259,7 @@ def test_an_incomplete_comparison_does_not_look_fine():
 
 def test_history():
     runs = history(step(0.02, seed=1))
-    for run in runs:   # as rows of the store are
+    for run in runs:   # as in rows of the store
         run |= {"started": datetime.fromisoformat(run["started"]), "git_commit": "abcdef0123456789", "real_ratio": None, "peak_private": 1_000_000}
     page = render([record()], history=runs)
     assert re.search(r"real time 2026-12-1\d 00:00:00 UTC abcdef012345 200 ms 221 ms 1.1\d+ < 0.0001", page.text)
@@ -314,7 +314,7 @@ def test_a_missing_library_is_told(monkeypatch, tmp_path):
 # ---- In a browser
 
 def wide_tree(nodes: int) -> dict:
-    """Of so many nodes below the root, some too narrow to be seen."""
+    """A tree with this number of nodes below the root, some too narrow to see."""
     chooser = random.Random(1)
     root = {"name": "all", "value": 0, "children": []}
     everything = [(root, 0)]
@@ -349,7 +349,7 @@ def test_in_a_browser(tmp_path):
         big.locator("g.frame").first.wait_for()
 
         def frames(figure) -> dict[str, dict]:
-            """What is drawn: by name, width and colour."""
+            """The drawn frames by name, with width and colour."""
             return figure.evaluate("""figure => Object.fromEntries(Array.from(figure.querySelectorAll("g.frame"), frame => [frame.getAttribute("name"),
                 {width: Number(frame.getAttribute("width")), colour: frame.querySelector("rect").getAttribute("fill").match(/\\d+/g).map(Number)}]))""")
 
@@ -358,7 +358,7 @@ def test_in_a_browser(tmp_path):
         # Hover, zoom by a click and back, by keyboard, search
         said = cpu.locator("output")
         cpu.locator("g[name='cell_pack_transition']").hover()
-        assert said.text_content() == "cell_pack_transition: 400 samples, 40.00% of all; itself 300 samples"
+        assert said.text_content() == "cell_pack_transition: 400 samples, 40.00% of all; own 300 samples"
         before = frames(cpu)["operator<"]["width"]
         cpu.locator("g[name='cell_pack_transition']").click()
         after = frames(cpu)
@@ -374,9 +374,9 @@ def test_in_a_browser(tmp_path):
         page.keyboard.press("Escape")
         assert len(frames(cpu)) == 8
         cpu.locator("input").fill("OPERATOR<")
-        assert said.text_content() == "1 frame has it in its name: 100 samples, 10.00% of all"
+        assert said.text_content() == "1 matching frame: 100 samples, 10.00% of all"
 
-        # The difference: red what grew, blue what shrank (nothing), as before what did not change, and its own colour what is new
+        # The difference: red frames grew, blue ones (there are none) shrank, unchanged frames are white, new frames have their own colour
         colours = {name: frame["colour"] for name, frame in frames(difference).items()}
         red, green, blue = colours["cell_pack_transition"]
         assert red > green + 20 and green == blue
@@ -384,7 +384,7 @@ def test_in_a_browser(tmp_path):
         red, green, blue = colours["added"]
         assert red > green > blue
         difference.locator("button", has_text="cell_pack_transition").click()
-        assert "1 frame has it" in difference.locator("output").text_content()
+        assert "1 matching frame" in difference.locator("output").text_content()
 
         # Narrow, and big
         page.set_viewport_size({"width": 360, "height": 740})
@@ -393,7 +393,7 @@ def test_in_a_browser(tmp_path):
         big.locator("input").fill("f1")
         big.locator("g[name='all']").click()
 
-        # Names that would be markup, a script's end, or a pattern
+        # Names with markup, the end of a script, or a pattern
         name = "".join(HOSTILE)
         target.write_text(report.render([hostile(record(), name)], comparison=hostile(comparison(base, new), name)))
         page.goto(target.as_uri())
@@ -437,5 +437,5 @@ def test_runs_without_the_measure_are_passed_over():
 
 
 def test_few_runs_are_too_few():
-    with pytest.raises(changes.TooFew, match="7, and at least 8"):
+    with pytest.raises(changes.TooFew, match="7 instead of at least 8"):
         changes.find(history([0.2] * 7), "real")

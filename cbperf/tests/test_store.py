@@ -1,4 +1,4 @@
-"""The record store: what is put comes back, nothing that was measured is lost, and who may see and do what."""
+"""The record store: records come back unchanged, no measurement is lost, and each role has its privileges only."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ SECRET = "SELECT 'a secret'"
 # --- records ---
 
 def record(**changes) -> dict:
-    """The least that a run can be."""
+    """A minimal record of a run."""
     return {"record": 1, "run_id": str(uuid.uuid4()), "state": "complete", "error": None, "kind": "sql",
             "process": "pack", "arguments": [SECRET], "started": "2026-11-25T00:00:00.000000+00:00", "finished": "2026-11-25T00:01:00.000000+00:00",
             "tag": None, "description": None, "user_data": {},
@@ -81,7 +81,7 @@ def comparison(**changes) -> dict:
 
 
 def changed(document: dict, path: list, value) -> dict:
-    """A copy with something else in one place; ... takes the member away."""
+    """A copy with another value at one place; ... removes the member."""
     made = copy.deepcopy(document)
     place = made
     for step in path[:-1]:
@@ -97,10 +97,10 @@ def changed(document: dict, path: list, value) -> dict:
 
 @pytest.fixture(scope="module")
 def database(server):
-    """The name of a store's database. Its users: ann and bob, who write, and rita, who reads; paul may nothing."""
+    """The name of a store's database. ann and bob are writers, rita is a reader, and paul has no privileges."""
     server.drop(STORE, OTHER)
     users = {"ann": "cbperf_writer", "bob": "cbperf_writer", "rita": "cbperf_reader", "paul": None}
-    assert "was made" in store.init(f"dbname={STORE}")
+    assert "Created database" in store.init(f"dbname={STORE}")
     for user, role in users.items():
         server.connection.execute(f"DROP ROLE IF EXISTS {user}")
         server.connection.execute(f"CREATE ROLE {user} LOGIN")
@@ -113,7 +113,7 @@ def database(server):
 
 @pytest.fixture
 def owner(server, database):
-    """A connection of the store's owner, to a store that is empty."""
+    """A connection of the store's owner to an empty store."""
     with server.connect(database) as connection:
         connection.execute("DELETE FROM cbperf.run; DELETE FROM cbperf.comparison; DELETE FROM cbperf.host")
         yield connection
@@ -121,7 +121,7 @@ def owner(server, database):
 
 @pytest.fixture
 def open_store(owner, database):
-    """Opens stores as a user."""
+    """A function that opens the store as a user."""
     opened = []
 
     def open(user: str = "ann", name: str = database) -> Store:
@@ -148,14 +148,14 @@ def stored(owner: psycopg.Connection) -> dict[str, int]:
 @pytest.mark.parametrize("made", [
     record(), full_record(), comparison(), comparison(workloads=[]),
     record(run_id=str(uuid.uuid4()).upper(), started="2026-11-25T02:00:00+02:00", finished="2026-11-25T00:00:00Z"),
-    changed(changed(full_record(), ["news"], {"a": [None, 1.50]}), ["samples", 0, "spans", 0, "news"], 1),      # what this version does not know
+    changed(changed(full_record(), ["news"], {"a": [None, 1.50]}), ["samples", 0, "spans", 0, "news"], 1),      # members that this version does not know
     changed(comparison(), ["workloads", 0, "verdicts", 0, "news"], [1]),
 ], ids=["least", "full", "comparison", "no workloads", "other notations", "unknown members", "unknown in a verdict"])
 def test_comes_back_as_it_was_put(owner, ann, made):
     assert ann.put(made) is True
     before = stored(owner)
     assert ann.find(store.identity(made)) == made
-    assert ann.put(made) is False, "the same again changes nothing"
+    assert ann.put(made) is False, "the same record again changes nothing"
     assert stored(owner) == before
 
 
@@ -174,7 +174,7 @@ def test_what_text_cannot_hold_is_replaced(ann):
 
 
 MALFORMED = [
-    (["record"], 2, "no record of version 1", "22023"),
+    (["record"], 2, "not a record of version 1", "22023"),
     (["run_id"], "x", "run_id must be a UUID", "22P02"),
     (["run_id"], ..., "run_id must be a UUID. It is missing", "22P02"),
     (["state"], "done", "state must be one of running, complete, incomplete", "22023"),
@@ -197,8 +197,8 @@ MALFORMED = [
     (["unavailable", "waits"], None, "unavailable.waits must be a string", "22023"),
     (["samples"], {}, "samples must be an array", "22023"),
     (["samples", 1], 5, r"samples\[1\] must be an object", "22023"),
-    (["samples", 0, "real"], "abc", r'samples\[0\].real must be a number, not negative, or null. It is "abc"', "22023"),
-    (["samples", 0, "real"], -0.1, r"samples\[0\].real must be a number, not negative", "22023"),
+    (["samples", 0, "real"], "abc", r'samples\[0\].real must be a number that is not negative, or null. It is "abc"', "22023"),
+    (["samples", 0, "real"], -0.1, r"samples\[0\].real must be a number that is not negative", "22023"),
     (["samples", 0, "real"], 10 ** 400, r"samples\[0\].real must be a number", "22023"),
     (["samples", 0, "peak_private"], 0.5, r"samples\[0\].peak_private must be a whole number", "22023"),
     (["samples", 0, "peak_private"], 1 << 63, r"samples\[0\].peak_private must be a whole number", "22023"),
@@ -216,11 +216,11 @@ def test_malformed_record(owner, ann, path, value, message, sqlstate):
     with pytest.raises(StoreError, match=message) as error:
         ann.put(changed(full_record(), path, value))
     assert error.value.__cause__.sqlstate == sqlstate
-    assert set(stored(owner).values()) == {0}, "nothing of it is stored"
+    assert set(stored(owner).values()) == {0}, "no part of it is stored"
 
 
 @pytest.mark.parametrize("path, value, message", [
-    (["comparison"], "1", "no comparison of version 1"),
+    (["comparison"], "1", "not a comparison of version 1"),
     (["alarm"], None, "alarm must be true or false"),
     (["workloads", 0, "base_run"], "x", r"workloads\[0\].base_run must be a UUID, or null"),
     (["workloads", 0, "verdicts", 2, "ratio"], "x", r"workloads\[0\].verdicts\[2\].ratio must be a number, or null"),
@@ -234,7 +234,7 @@ def test_malformed_comparison(owner, ann, path, value, message):
 
 def test_what_is_put_must_be_an_object(owner):
     for value in "5", "[]", "null", None:
-        with pytest.raises(psycopg.errors.InvalidParameterValue, match="no record of version 1"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="not a record of version 1"):
             owner.execute("SELECT cbperf.put(%s::jsonb)", [value])
 
 
@@ -249,8 +249,8 @@ def test_running_is_replaced_by_its_author_only(ann, open_store):
         bob.put(complete)
     assert error.value.__cause__.sqlstate == "42501"
     assert ann.put(complete) and ann.find(running["run_id"]) == complete
-    assert bob.put(complete) is False, "the same may come from anyone"
-    with pytest.raises(StoreError, match="stored already, and differs") as error:
+    assert bob.put(complete) is False, "any user can put the same record"
+    with pytest.raises(StoreError, match="a different run .* is stored already") as error:
         ann.put(complete | {"description": "another"})
     assert error.value.__cause__.sqlstate == "23505"
     assert ann.find(running["run_id"]) == complete
@@ -258,7 +258,7 @@ def test_running_is_replaced_by_its_author_only(ann, open_store):
 
 @pytest.mark.parametrize("make", [record, comparison])
 def test_abandoned(owner, ann, open_store, make):
-    """Only when the session that measures has ended; and what it did measure may still come."""
+    """Only after the measuring session has ended; its record can still be replaced."""
     measuring = open_store("ann")
     running = make(state="running", finished=None)
     measuring.put(running)
@@ -283,7 +283,7 @@ def test_abandoned(owner, ann, open_store, make):
 
 
 def ends_with(owner: psycopg.Connection, closed: Store) -> None:
-    """Waits until the server has noticed that a session ended."""
+    """Wait until the server has noticed that a session ended."""
     owner.execute("""DO $$ BEGIN
         FOR i IN 1 .. 1000 LOOP
             PERFORM pg_stat_clear_snapshot();
@@ -357,7 +357,7 @@ def test_who_executes_what(owner):
 
 
 def test_functions_of_the_owner_look_nowhere_else(owner, ann):
-    """What a caller puts before pg_catalog in the search path is not used; else it would run with the owner's rights."""
+    """Functions ignore objects that a caller puts before pg_catalog in the search path; they would run with the owner's rights."""
     assert owner.execute("""SELECT count(*) FROM pg_proc WHERE pronamespace = 'cbperf'::regnamespace
         AND prosecdef AND proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}'""").fetchone() == (0,)
     owner.execute("""
@@ -380,7 +380,7 @@ def test_functions_of_the_owner_look_nowhere_else(owner, ann):
 
 
 def test_conditions_of_a_reader_see_no_more_rows(owner, ann, open_store):
-    """One that costs nothing would come before those of the view."""
+    """A cheap condition of a reader would otherwise run before those of the view."""
     ann.put(record(profiles=[profile("cpu"), profile("contexts", tree={"name": SECRET})]))
     owner.execute("""
         CREATE FUNCTION public.looks(tree jsonb) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS
@@ -399,10 +399,10 @@ def test_all_has_a_comment(owner):
         WHERE pronamespace = 'cbperf'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL""").fetchall() == []
 
 
-# --- what is asked for ---
+# --- queries ---
 
 def run_of(real: list[float], day: int, **changes) -> dict:
-    """A run with samples that took so long, half of it on the CPU and each with 1000 bytes a second."""
+    """A run whose samples have these real times, half of it on the CPU, with 1000 bytes per second."""
     return record(started=f"2026-11-{day:02}T00:00:00+00:00", samples=[
         sample(real=seconds, user=seconds / 4, system=seconds / 4, peak_private=int(1000 * seconds)) for seconds in real], **changes)
 
@@ -483,7 +483,7 @@ def test_profiles_and_comparisons(ann):
 
 
 def test_find(ann):
-    with pytest.raises(StoreError, match="no run in the store"):
+    with pytest.raises(StoreError, match="the store has no runs"):
         ann.find("last")
     runs = [record(run_id=f"{start}-0000-4000-8000-000000000000", started=f"2026-11-25T00:00:0{second}Z")
             for second, start in enumerate(["abc00000", "abd00000", "ab000000"])]
@@ -494,7 +494,7 @@ def test_find(ann):
     assert ann.find("abc") == ann.find("ABC00000-0000-4") == ann.find(runs[0]["run_id"]) == runs[0]
     assert ann.find("abd1") == compared
     for wanted, message in [("ab", "several ids begin with ab"), ("abd", "several"), ("c", "no id begins with c"),
-                            ("pack", "not how the id"), ("", "not how the id")]:
+                            ("pack", "the beginning of an id"), ("", "the beginning of an id")]:
         with pytest.raises(StoreError, match=message):
             ann.find(wanted)
 
@@ -528,19 +528,19 @@ def test_export_and_import(server, ann, open_store):
 
 
 @pytest.mark.parametrize("bad, message", [
-    ("{", "line 3: Expecting"), ("5", "line 3: not a JSON object"), ("{}", "line 3: what is put is no record of version 1"),
-    (json.dumps(record(samples=[5])), r"line 3: samples\[0\] must be an object.*\. Nothing was imported"),
+    ("{", "line 3: Expecting"), ("5", "line 3: not a JSON object"), ("{}", "line 3: the document is not a record of version 1"),
+    (json.dumps(record(samples=[5])), r"line 3: samples\[0\] must be an object.*\. No line was imported"),
     (json.dumps(record(process="\0")), "line 3: unsupported Unicode escape sequence"),
     (json.dumps(record()).replace("33", "NaN").replace(str(1 << 33), "NaN"), "line 3: invalid input syntax for type json")])
 def test_of_a_file_with_a_bad_line_nothing_is_imported(owner, ann, bad, message):
     with pytest.raises(StoreError, match=message):
         ann.import_lines([json.dumps(record()) + "\n", "\n", bad + "\n", json.dumps(record())])
     assert set(stored(owner).values()) == {0}
-    assert ann.import_lines([json.dumps(record())]) == (1, 0), "the connection works on"
+    assert ann.import_lines([json.dumps(record())]) == (1, 0), "the connection still works"
 
 
 def test_writers_at_once(owner, open_store):
-    """Two imports in opposite order, with hosts that are new, and puts of the same runs beside them."""
+    """Two imports in opposite order with new hosts, and puts of the same runs at the same time."""
     made = [record(host=record()["host"] | {"name": f"host {number}"}) for number in range(12)]
     lines = [json.dumps(each) for each in made]
     writers = [open_store("ann"), open_store("bob"), open_store("ann"), open_store("bob")]
@@ -564,17 +564,17 @@ def test_writers_at_once(owner, open_store):
 # --- the connection ---
 
 def test_init(server, database, monkeypatch):
-    assert store.init(f"dbname={database}") == f"Database {database} is a store already."
+    assert store.init(f"dbname={database}") == f"Database {database} already has a store."
     server.drop(OTHER)
     with pytest.raises(StoreError, match="does not exist"):
         Store(f"dbname={OTHER}")
     server.connection.execute(f"CREATE DATABASE {OTHER}")
-    with pytest.raises(StoreError, match="no store of cbperf: cbperf init makes one"):
+    with pytest.raises(StoreError, match="no store of cbperf: create it with cbperf init"):
         Store(f"dbname={OTHER}")
-    assert store.init(f"dbname={OTHER}").startswith(f"Database {OTHER} is a store now.")
+    assert store.init(f"dbname={OTHER}").startswith(f"Created the store in database {OTHER}.")
     monkeypatch.setattr(store, "version", lambda: 7)
     for use in store.init, Store:
-        with pytest.raises(StoreError, match=f"the store in database {OTHER} has version 1, and this cbperf needs version 7"):
+        with pytest.raises(StoreError, match=f"the store in database {OTHER} has version 1, but this cbperf needs version 7"):
             use(f"dbname={OTHER}")
     server.drop(OTHER)
     server.connection.execute(f"CREATE DATABASE {OTHER} TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'")
@@ -588,7 +588,7 @@ def test_who_has_no_role_is_told_so(owner, server, database):
         Store(f"dbname={database} user=paul")
     owner.execute(f"GRANT CONNECT ON DATABASE {database} TO paul")
     try:
-        with pytest.raises(StoreError, match="user paul may not use the store"):
+        with pytest.raises(StoreError, match="user paul has no permission for the store"):
             Store(f"dbname={database} user=paul")
     finally:
         owner.execute(f"REVOKE CONNECT ON DATABASE {database} FROM paul")
@@ -623,7 +623,7 @@ def spool(tmp_path):
 
 
 def in_spool(folder) -> dict[str, dict]:
-    """What a spool folder has, by name of file."""
+    """The records in a spool folder, by file name."""
     return {path.name: json.loads(path.read_text()) for path in folder.iterdir()} if folder.exists() else {}
 
 
@@ -643,7 +643,7 @@ def refuse(owner: psycopg.Connection, sqlstate: str) -> None:
 
 
 def test_a_full_disk(owner, ann, spool):
-    """All is in the spool then, each run in a file of its own; what the store takes later is there no more, and the rest can be imported."""
+    """All records go to the spool, one file for each run. A record that the store takes later disappears, and the others can be imported."""
     keeper = Keeper(ann, spool)
     runs = [full_record(state="running", finished=None), full_record()]
     refuse(owner, "53100")
@@ -654,8 +654,8 @@ def test_a_full_disk(owner, ann, spool):
         owner.execute("DROP FUNCTION public.refuse CASCADE")
     assert set(stored(owner).values()) == {0}
     assert in_spool(spool) == {f"{made['run_id']}.jsonl": made for made in runs}
-    assert spool.stat().st_mode & 0o077 == 0, "command text is in it"
-    assert keeper.problem == (f'could not extend file "base/1/2". Check free disk space. What the store could not take is in {spool}: '
+    assert spool.stat().st_mode & 0o077 == 0, "it has command text"
+    assert keeper.problem == (f'could not extend file "base/1/2". Check free disk space. Records that could not be stored are in {spool}: '
                               f"cbperf import '{spool}'/*.jsonl")
     keeper.keep(runs[0] | {"state": "complete", "finished": "2026-11-25T00:01:00Z"})
     assert set(in_spool(spool)) == {f"{runs[1]['run_id']}.jsonl"}
@@ -703,7 +703,7 @@ def test_a_store_that_cannot_be_reached():
 
 
 def test_last_resort(spool, capsys):
-    """A spool that cannot be written, even by root: the record is on standard error, once it is finished."""
+    """If even root cannot write to the spool, the finished record goes to standard error."""
     spool.write_text("not a folder")
     keeper = Keeper("there is no store", spool)
     running = record(state="running", finished=None)
@@ -713,7 +713,7 @@ def test_last_resort(spool, capsys):
     keeper.keep(complete)
     message, line = capsys.readouterr().err.splitlines()
     assert json.loads(line) == complete
-    assert "there is no store. Nor can it be kept in" in message
+    assert "there is no store. The record cannot be written to" in message
     assert "on standard error" in keeper.problem
 
 
@@ -726,5 +726,5 @@ def test_a_file_in_the_spool_is_whole_or_not_there(spool, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(os, "fsync", full)
     keeper.keep(made | {"description": "new"})
-    assert in_spool(spool) == {f"{made['run_id']}.jsonl": made}, "the old one, and no other file"
+    assert in_spool(spool) == {f"{made['run_id']}.jsonl": made}, "the old file, and no other"
     assert "No space left on device" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What a profiler is: it gives a flame graph tree of what a workload did."""
+"""The interface of profilers. A profiler returns a flame graph tree for a workload."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,15 @@ import psycopg
 
 
 class Unavailable(Exception):
-    """This profile can't be had here: says why in one sentence, and what to do about it."""
+    """The profile cannot be made here; the message says why in one sentence, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is profiled."""
+    """The object of a profile."""
 
     kind: str                                           # "sql", "command" or "pid"
-    pid: int | None = None                              # the backend or the process; of a command, once it runs
+    pid: int | None = None                              # the backend or the process; for a command, once it runs
     postmaster: int | None = None
     connect: Callable[[], psycopg.Connection] | None = None     # to the same server, as the workload's user
     sql: str | None = None
@@ -24,7 +24,7 @@ class Target:
     argv: list[str] | None = None
 
     def at(self, pid: int) -> "Target":
-        """The same, now that its process runs."""
+        """The same target with the PID of its running process."""
         return replace(self, pid=pid)
 
 
@@ -37,18 +37,18 @@ class Profile:
 
 
 class Session:
-    """One profile in the making."""
+    """A profile in progress."""
 
     def collect(self) -> Profile:
-        """The profile, after the workload has ended. Unavailable if there is none."""
+        """Return the profile after the workload has ended. Raises Unavailable."""
         raise NotImplementedError
 
     def abandon(self) -> None:
-        """Stop, and remove what was made. Never raises."""
+        """Stop, and leave nothing behind. Never raises."""
 
 
 class Profiler:
-    """Makes sessions. One that replays runs the workload in a process of its own, within start()."""
+    """Starts sessions. If `replays` is true, start() itself runs the workload, in another process."""
 
     name: str
     title: str
@@ -56,13 +56,13 @@ class Profiler:
     replays = False
 
     def start(self, target: Target, scratch: Path) -> Session:
-        """Begin, with files in the folder scratch, which the caller removes. Unavailable if it can't be done."""
+        """Start to profile. Files go to the folder scratch, which the caller removes. Raises Unavailable."""
         raise NotImplementedError
 
 
 @dataclass
 class Finished(Session):
-    """A session that has its profile already."""
+    """A session whose profile is finished."""
 
     profile: Profile
 

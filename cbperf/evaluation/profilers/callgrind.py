@@ -1,4 +1,4 @@
-"""Reads what valgrind's callgrind writes with --separate-callers and --dump-instr=yes: costs by chain of callers."""
+"""Read the output of valgrind's callgrind with --separate-callers and --dump-instr=yes: costs by chain of callers."""
 
 import re
 from collections import Counter
@@ -11,13 +11,13 @@ NAME = re.compile(r"(c?)(ob|fn)=\((\d+)\)(?: (.*))?")
 
 
 def read(lines: Iterable[str], counts: Callable[[str], bool] = lambda chain: True) -> Iterator[tuple[list[str], int]]:
-    """The stacks, the outermost function first, and the instructions that each took by itself.
+    """The stacks, outermost function first, and the instructions of each without its callees.
 
-    Of those whose chain of callers counts: "innermost'caller'caller of the caller". A function without a name gets that of
-    its program in brackets: "[postgres]".
+    `counts` selects stacks by their chain of callers: "innermost'caller'caller of the caller". A function without a name gets
+    the name of its program in brackets: "[postgres]".
     """
-    names: dict[tuple[str, str], str] = {}      # names are given once, then by number
-    programs: dict[str, str] = {}               # of the functions without a name
+    names: dict[tuple[str, str], str] = {}      # the file gives each name once, and then its number
+    programs: dict[str, str] = {}               # of functions without a name
     costs: Counter[tuple[str, str, int]] = Counter()
     program = callee_program = chain = ""
     address = 0
@@ -36,7 +36,7 @@ def read(lines: Iterable[str], counts: Callable[[str], bool] = lambda chain: Tru
                     chain, counted = name, counts(name)
                 callee_program = program
         elif line.startswith("calls="):
-            call = True                         # what follows is the callee's, and counted there
+            call = True                         # the next cost is the callee's, and counted there
         elif line[:1] in "0+-*" and line.strip():
             position, cost = line.split()
             if position[0] in "+-":

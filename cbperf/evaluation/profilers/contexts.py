@@ -1,6 +1,6 @@
-"""PostgreSQL's memory contexts over time: who holds the backend's memory, as the server itself tells.
+"""PostgreSQL's memory contexts over time: the contexts that hold the backend's memory, as reported by the server.
 
-pg_log_backend_memory_contexts() makes the backend write them into the server's log, as soon as it looks for interrupts.
+pg_log_backend_memory_contexts() makes the backend write them to the server's log at its next check for interrupts.
 """
 
 import os
@@ -21,14 +21,14 @@ from .base import Profile, Profiler, Session, Target, Unavailable
 INTERVAL = 0.1      # seconds between two requests
 
 PROCESS = re.compile(r" PID (\d+)$")
-# What the context is for, after its sizes, is left out: it may be a statement. Slabs and others tell a little more between.
+# The text after the sizes is ignored, because it may be a statement. Slab and other contexts have more text between the sizes.
 CONTEXT = re.compile(r"level: (\d+); (?:(\d+ more child contexts) containing|(.*?):) (\d+) total in \d+ blocks.*?; (\d+) used")
 END = re.compile(r"Grand total: (\d+) bytes in ")
 
 
 @dataclass
 class Dump:
-    """The contexts at one moment: the path from the top and the bytes that each got from malloc, and used of them."""
+    """The contexts at one moment: the path and the bytes from malloc of each, and the sum of the used bytes."""
 
     stacks: list[tuple[list[str], int]] = field(default_factory=list)
     used: int = 0
@@ -39,11 +39,11 @@ class Dump:
 
 
 class Parser:
-    """Finds dumps in the lines of a server's log. Their prefix and language may be any."""
+    """Finds dumps in the lines of a server's log, with any prefix and language."""
 
     def __init__(self, pid: int):
         self.pid = pid
-        self.logged = pid                       # whose contexts come now
+        self.logged = pid                       # the PID that the next contexts belong to
         self.dump = Dump()
         self.path: list[str] = []
         self.top = 0                            # level of the topmost context; 1 since PostgreSQL 18
@@ -67,21 +67,21 @@ class Parser:
 
 
 def open_log(connection: psycopg.Connection, postmaster: int) -> BinaryIO:
-    """The server's log, at its end."""
+    """The server's log, positioned at its end."""
     name, = connection.execute("SELECT pg_catalog.pg_current_logfile()").fetchone()
     process = Path(f"/proc/{postmaster}")
     if name and name.endswith((".csv", ".json")):
         raise Unavailable("the server's log is not plain text; add stderr to log_destination")
     try:
-        # A name is relative to the data directory, where the server works. Without one it writes to its standard error.
+        # The name is relative to the data directory, the server's working directory. Without a name, the log is standard error.
         log = (process / "cwd" / name if name else process / "fd/2").open("rb")
     except FileNotFoundError:
-        raise Unavailable("the server's log was not found; run this where the server is") from None
+        raise Unavailable("the server's log was not found; run cbperf on the server's machine") from None
     except PermissionError:
-        raise Unavailable("the server's log can't be read; run this as the server's user, or root") from None
+        raise Unavailable("no permission to read the server's log; run cbperf as the server's user or as root") from None
     if not stat.S_ISREG(os.fstat(log.fileno()).st_mode):
         log.close()
-        raise Unavailable("the server's log is no file; set logging_collector, or start the server with pg_ctl -l FILE")
+        raise Unavailable("the server's log is not a file; set logging_collector, or start the server with pg_ctl -l FILE")
     log.seek(0, os.SEEK_END)
     return log
 
@@ -89,12 +89,12 @@ def open_log(connection: psycopg.Connection, postmaster: int) -> BinaryIO:
 def reason(error: psycopg.Error) -> str:
     text = str(error).splitlines()[0]
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"{text}; GRANT EXECUTE on it, or run this as a superuser"
-    return f"the server could not be asked: {text}"
+        return f"{text}; GRANT EXECUTE on it, or connect as a superuser"
+    return f"the query to the server failed: {text}"
 
 
 class Watch(Session):
-    """Asks every INTERVAL, in a connection and a thread of its own, and reads the log."""
+    """Requests a dump every INTERVAL, in its own connection and thread, and reads the log."""
 
     def __init__(self, target: Target):
         self.pid = target.pid
@@ -133,10 +133,10 @@ class Watch(Session):
             self.failure = reason(error)
 
     def collect(self) -> Profile:
-        """The contexts when they were largest; and in facts all moments: seconds, and bytes that they had and used."""
+        """Return the contexts at their largest. The facts have the seconds, total bytes and used bytes of all dumps."""
         self.abandon()
         if not self.dumps:
-            raise Unavailable(self.failure or "the backend wrote no memory contexts; does it look for interrupts, and the server log to its file?")
+            raise Unavailable(self.failure or "the backend wrote no memory contexts; does it check for interrupts, and does the server write its log to the file?")
         _, largest = max(self.dumps, key=lambda dump: dump[1].total)
         return Profile(Contexts.unit, largest.total, flame.from_stacks(largest.stacks),
                        {"seconds": [round(seconds, 3) for seconds, _ in self.dumps], "total": [dump.total for _, dump in self.dumps],
@@ -154,7 +154,7 @@ class Contexts(Profiler):
 
     def start(self, target: Target, scratch: Path) -> Watch:
         if target.kind != "sql" or not target.connect or not target.pid:
-            raise Unavailable("memory contexts are those of a PostgreSQL session; profile SQL")
+            raise Unavailable("only PostgreSQL sessions have memory contexts; profile SQL")
         if not target.postmaster:
-            raise Unavailable("the server's log is not on this machine; run this where it is")
+            raise Unavailable("the server's log is on another machine; run cbperf there")
         return Watch(target)

@@ -1,4 +1,4 @@
-"""The heap at its peak, by valgrind's massif: every byte that was allocated, and by whom. Repeatable."""
+"""The heap at its peak, by valgrind's massif: all allocated bytes by caller. The figure is repeatable."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from .base import Finished, Profile, Profiler, Target, Unavailable
 from .replay import Replay
 from .valgrind import command, refuse_running, run_command
 
-# The peak is exact, and one detailed snapshot is enough.
+# An exact peak, and one detailed snapshot.
 OPTIONS = ["--massif-out-file=./massif", "--peak-inaccuracy=0.0", "--detailed-freq=1000", "--depth=100", "--threshold=0.01",
            "--read-inline-info=yes"]
 
@@ -21,7 +21,7 @@ class Heap(Profiler):
     replays = True
 
     def start(self, target: Target, scratch: Path) -> Finished:
-        """Of SQL: what a backend has when it does nothing is part of the peak, and in facts as "idle"."""
+        """For SQL, the peak includes the heap of an idle backend, which the facts have as "idle"."""
         refuse_running(target)
         valgrind = command("massif", *OPTIONS)
         facts = {}
@@ -30,7 +30,7 @@ class Heap(Profiler):
             idle, _ = massif.peak((replay.run(valgrind, replay.setup) / "massif").read_text())
             total, tree = massif.peak((replay.run(valgrind, [*replay.setup, *replay.workload]) / "massif").read_text())
             if total <= idle:
-                raise Unavailable(f"the workload took no more than what came before it, {idle:,} bytes; take a larger one")
+                raise Unavailable(f"the workload's peak is not above that of the idle session, {idle:,} bytes; use a larger workload")
             facts["idle"] = idle
         else:
             run_command(valgrind, target.argv, scratch)

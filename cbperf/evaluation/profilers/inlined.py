@@ -1,4 +1,4 @@
-"""Functions that the compiler put into others, from the debug information of those programs and libraries that have it."""
+"""Inlined functions, from the debug information of programs and libraries."""
 
 import shutil
 import subprocess
@@ -18,9 +18,9 @@ def has_debug_information(program: str) -> bool:
 
 
 def chains(places: Iterable[tuple[str, int]]) -> Chains:
-    """Of places (file, address in it): the functions that are inlined there, the outermost first.
+    """The functions that are inlined at places (file, address in it), outermost first.
 
-    A place where there is none, or that is not known, is left out; all are if binutils are not installed.
+    Places without inlined functions and unknown places are left out. Without binutils, the result is empty.
     """
     addresses: dict[str, set[int]] = {}
     for program, address in places:
@@ -31,7 +31,7 @@ def chains(places: Iterable[tuple[str, int]]) -> Chains:
         text = "".join(f"{address:#x}\n" for address in sorted(addresses[program]))
         output = subprocess.run(["addr2line", "-a", "-C", "-f", "-i", "-e", program], input=text, capture_output=True, text=True, check=False)
         for block in output.stdout.split("\n0x"):
-            # The address; then name and place of each function, the innermost first. The last one has the others inlined.
+            # A block has the address, and then the name and place of each function, innermost first. The others are inlined in the last one.
             address, *lines = block.removeprefix("0x").splitlines() or [""]
             inlined = lines[0:-2:2]
             if inlined:

@@ -1,4 +1,4 @@
-"""Instructions, counted by valgrind's callgrind: repeatable, whatever else the machine does."""
+"""Instructions, counted by valgrind's callgrind. Other work on the machine does not change the figure."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ from .base import Finished, Profile, Profiler, Target, Unavailable
 from .replay import Replay
 from .valgrind import command, refuse_running, run_command
 
-CALLERS = 100       # of each function that are told apart
+CALLERS = 100       # length of the chains of callers
 
-# Costs have their addresses, from which the inlined functions are found.
+# The output has the address of each cost, to find inlined functions.
 OPTIONS = ["--callgrind-out-file=./callgrind", f"--separate-callers={CALLERS}", "--dump-instr=yes", "--dump-line=no"]
 
 
 def is_execution(chain: str) -> bool:
-    """Whether it is PortalRun that called: parsing and planning before depend on what is cached. A chain that is cut off counts."""
+    """Whether PortalRun is in the chain. Parsing and planning do not count, because they depend on caches. A truncated chain counts."""
     return "'PortalRun'" in f"'{chain}" or chain.count("'") >= CALLERS - 1
 
 
@@ -33,7 +33,7 @@ class Instructions(Profiler):
     replays = True
 
     def start(self, target: Target, scratch: Path) -> Finished:
-        """Of SQL: the executor's, in the second execution of the workload in a session."""
+        """For SQL, count the executor's instructions in the second execution of the workload in a session."""
         refuse_running(target)
         valgrind = command("callgrind", *OPTIONS)
         if target.kind == "sql":
@@ -45,10 +45,10 @@ class Instructions(Profiler):
         return Finished(Profile(self.unit, tree["value"], tree))
 
     def parts(self, valgrind: list[str], replay: Replay) -> list[Path]:
-        """A file for each statement. Postgres calls ReadyForQuery before it reads an input, and callgrind then writes what it has."""
+        """The files of the workload's statements. callgrind writes a file whenever Postgres calls ReadyForQuery to read the next input."""
         inputs = [*replay.setup, *replay.workload, *replay.workload]
         output = replay.run([*valgrind, "--dump-before=ReadyForQuery"], inputs)
-        last = 2 + len(inputs)      # the first is of the start, the second of what makes the session
+        last = 2 + len(inputs)      # the first file is for the start, the second for the setup of the session
         if not (output / f"callgrind.{last}").exists() or (output / f"callgrind.{last + 1}").exists():
-            raise Unavailable("callgrind did not see where statements begin; is ReadyForQuery a symbol of this server's program?")
+            raise Unavailable("callgrind did not find the start of statements; is ReadyForQuery a symbol of this server's program?")
         return [output / f"callgrind.{number}" for number in range(last - len(replay.workload) + 1, last + 1)]

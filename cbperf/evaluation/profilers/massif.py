@@ -1,4 +1,4 @@
-"""Reads what valgrind's massif writes: the heap at its peak, by chain of callers."""
+"""Read the output of valgrind's massif: the heap at its peak, by chain of callers."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ PLACE = re.compile(r"0x[0-9A-F]+: (.*?)(?: \((?:in (.*)|[^()]*)\))?")
 
 
 def peak(text: str) -> tuple[int, str]:
-    """Bytes at the peak, and the lines of its tree."""
+    """The bytes at the peak, and the lines of its tree."""
     found = (0, "")
     for snapshot in text.split("\nsnapshot=")[1:]:
         head, _, tree = snapshot.partition("heap_tree=peak\n")
@@ -23,7 +23,7 @@ def peak(text: str) -> tuple[int, str]:
 
 
 def function(place: str) -> str | None:
-    """None of what is no function: where a program begins, massif takes other words on the stack for return addresses."""
+    """The name of a function, or None. At the start of a program, massif takes other words on the stack for return addresses."""
     found = PLACE.fullmatch(place)
     if not found:
         return flame.SMALLER                    # "in 5 places, all below massif's threshold"
@@ -32,11 +32,11 @@ def function(place: str) -> str | None:
 
 
 def read(tree: str) -> Iterator[tuple[list[str], int]]:
-    """The stacks, the outermost function first, and their bytes.
+    """The stacks, outermost function first, and their bytes.
 
-    In massif's tree the children of a function are its callers. What it left out is under the caller "[smaller]".
+    In massif's tree, the children of a function are its callers. The caller "[smaller]" stands for callers that massif left out.
     """
-    path: list[tuple[str | None, int]] = []     # function, and bytes that no caller has accounted for yet
+    path: list[tuple[str | None, int]] = []     # function, and bytes not yet assigned to a caller
 
     def leave(depth: int) -> Iterator[tuple[list[str], int]]:
         while len(path) > depth:

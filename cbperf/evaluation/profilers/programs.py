@@ -1,4 +1,4 @@
-"""Programs that profilers run: found, started in a group of their own, and ended with it."""
+"""Find and run the programs of profilers, each in its own process group, and end the group."""
 
 import os
 import pwd
@@ -17,13 +17,13 @@ PACKAGES = {"perf": "linux-perf", "valgrind": "valgrind"}
 def find(name: str) -> str:
     path = shutil.which(name)
     if not path:
-        raise Unavailable(f"{name} is not installed; install Debian's package {PACKAGES[name]}")
+        raise Unavailable(f"{name} is not installed; install the Debian package {PACKAGES[name]}")
     return path
 
 
 @dataclass(frozen=True)
 class User:
-    """Who runs a program: this process's user, or for root also another."""
+    """The user who runs a program. Root can choose another user."""
 
     uid: int
     gid: int
@@ -33,7 +33,7 @@ class User:
         return cls(os.geteuid(), os.getegid())
 
     def arguments(self) -> dict:
-        """Those of Popen. Only root may, and has to, change the user."""
+        """Arguments for Popen. Only root changes the user."""
         if self == User.current():
             return {}
         try:
@@ -44,7 +44,7 @@ class User:
 
 
 def end(process: subprocess.Popen) -> None:
-    """Kill a process that run() or a profiler started as the first of its group, and the rest of the group."""
+    """Kill a process that run() or a profiler started, with its process group."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -53,16 +53,16 @@ def end(process: subprocess.Popen) -> None:
 
 def run(argv: list[str], errors: Path, user: User | None = None, text: bytes = b"", seconds: float = 600,
         environment: dict | None = None, folder: Path | None = None) -> int:
-    """Run a program with text as its input and its output thrown away; its messages go into a file. Its exit status."""
+    """Run a program with `text` as input, and return its exit status. Its output is discarded; its messages go to a file."""
     arguments = user.arguments() if user else {}
-    argv = ["setpriv", "--pdeathsig", "KILL", "--", *argv]     # it ends with this process, even if that is killed
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", *argv]     # so that it ends with this process, even if this one is killed
     with errors.open("wb") as stream:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stream, env=environment, cwd=folder,
                                    start_new_session=True, **arguments)
     try:
         process.communicate(text, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[4]).name}; take a smaller workload") from None
+        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[4]).name}; use a smaller workload") from None
     finally:
         end(process)
     return process.returncode

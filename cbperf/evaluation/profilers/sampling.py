@@ -1,4 +1,4 @@
-"""Samples of stacks, by perf, while a process runs: where its time goes, and where it gets memory from the kernel."""
+"""Samples of stacks by perf while a process runs: where it spends time, and where it gets memory from the kernel."""
 
 import os
 import re
@@ -32,7 +32,7 @@ class Frame:
 
     @property
     def title(self) -> str | None:
-        """Its name, with "_[k]" if it is the kernel's; without a name, that of its program in brackets. None if that is not known either."""
+        """The function's name, with "_[k]" in the kernel; without a name, the program's name in brackets; or None if both are unknown."""
         kernel = self.address >> 63
         if self.name != "[unknown]":
             return f"{self.name}_[k]" if kernel else self.name
@@ -40,7 +40,7 @@ class Frame:
 
 
 def samples(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Frame, ...]]]:
-    """The process and the stack, the innermost frame first, of what "perf script -F pid,ip,sym,dso" writes."""
+    """The process and the stack, innermost frame first, from the output of "perf script -F pid,ip,sym,dso"."""
     pid, frames = 0, []
     for line in lines:
         if found := FRAME.fullmatch(line.rstrip("\n")):
@@ -55,7 +55,7 @@ def samples(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Frame, ...]]]:
 
 
 def stacks(counted: Counter[tuple[Frame, ...]]) -> Iterator[tuple[list[str], int]]:
-    """As for flame.from_stacks, with the functions that are inlined. All but the innermost frame have the address after a call."""
+    """Stacks for flame.from_stacks, with inlined functions. All frames except the innermost have the address after a call."""
     def place(depth: int, frame: Frame) -> tuple[str, int]:
         return frame.program, frame.address - (depth > 0)
     inlined = chains({place(depth, frame) for frames in counted for depth, frame in enumerate(frames)})
@@ -67,13 +67,13 @@ def stacks(counted: Counter[tuple[Frame, ...]]) -> Iterator[tuple[list[str], int
 
 
 class Perf:
-    """perf record, which has begun to record when this is made."""
+    """A running perf record. It is recording when the constructor returns."""
 
     def __init__(self, events: list[str], pids: list[int], scratch: Path):
         self.messages = scratch / "messages"
         self.data = scratch / "perf.data"
         self.program = find("perf")
-        control, self.control = os.pipe()       # perf ends when the other end is closed
+        control, self.control = os.pipe()       # perf ends when the write end is closed
         from_perf, acknowledge = os.pipe()
         try:
             try:
@@ -106,11 +106,11 @@ class Perf:
             self.process.wait(1)
         text = self.messages.read_text(errors="replace")
         if "perf_event_paranoid" in text:
-            return "perf may not look at the process; run this as root, or as its user with a kernel.perf_event_paranoid of at most 1"
-        return f"perf could not record: {last_line(self.messages)}"
+            return "perf has no permission for the process; run cbperf as root, or as its user with kernel.perf_event_paranoid at 1 or less"
+        return f"perf cannot record: {last_line(self.messages)}"
 
     def samples(self) -> Iterator[tuple[int, tuple[Frame, ...]]]:
-        """End the recording, and read it."""
+        """End the recording, and read its samples."""
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(SECONDS_TO_STOP)
@@ -125,7 +125,7 @@ class Perf:
             try:
                 yield from samples(script.stdout)
                 if script.wait():
-                    raise Unavailable(f"perf could not read what it recorded: {last_line(self.messages)}")
+                    raise Unavailable(f"perf cannot read its recording: {last_line(self.messages)}")
             finally:
                 end(script)
 
@@ -138,7 +138,7 @@ class Perf:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[list[int]]:
-    """The process and its descendants, which stand still meanwhile: perf follows those that are made, not those that are there."""
+    """Stop the process and its descendants meanwhile, because perf follows new descendants but not existing ones."""
     found = [pid]
     try:
         for process in found:
@@ -152,7 +152,7 @@ def stopped(pid: int) -> Iterator[list[int]]:
 
 
 class Recording(Session):
-    """Of a process; of a backend with its parallel workers, of a command with its descendants."""
+    """A recording of a process, including the parallel workers of a backend and the descendants of a command."""
 
     def __init__(self, unit: str, events: list[str], target: Target, scratch: Path):
         self.unit = unit
@@ -165,7 +165,7 @@ class Recording(Session):
             if isinstance(error, (processes.Gone, ProcessLookupError)):
                 raise Unavailable(f"there is no process {target.pid} any more") from None
             if isinstance(error, PermissionError):
-                raise Unavailable(f"process {target.pid} is another user's; run this as its user, or root") from None
+                raise Unavailable(f"process {target.pid} belongs to another user; run cbperf as that user or as root") from None
             raise
 
     def begin(self, events: list[str], target: Target, scratch: Path) -> None:
@@ -173,8 +173,8 @@ class Recording(Session):
             with stopped(target.pid) as pids:
                 self.perf = Perf(events, pids, scratch)
         elif target.postmaster:
-            # Its children to be are recorded, and count if the observer finds that they work for the backend; it may miss
-            # a worker that lives for less than its interval.
+            # perf records future children of the postmaster. A child counts if the observer finds that it works for the
+            # backend. The observer can miss a worker that lives shorter than its interval.
             self.observer = Observer([target.pid], "backend", target.postmaster)
             self.perf = Perf(events, [target.pid, target.postmaster], scratch)
             self.observer.__enter__()
@@ -187,7 +187,7 @@ class Recording(Session):
         counted = Counter(frames for pid, frames in self.perf.samples() if self.observer is None or pid in self.observer.seen)
         tree = flame.from_stacks(stacks(counted))
         if not tree["value"] and self.unit == "samples":
-            raise Unavailable("the workload ended, or waited, before a sample was taken; take a longer one")
+            raise Unavailable("perf took no sample before the workload ended; use a longer workload, or one that waits less")
         return Profile(self.unit, tree["value"], tree, {"workers": len(self.observer.seen) - 1} if self.observer else {})
 
     def end_observation(self) -> None:
@@ -203,7 +203,7 @@ class Recording(Session):
 
 @dataclass
 class Sampling(Profiler):
-    """Attaches to the process, so the workload has to run after start()."""
+    """A profiler that attaches to the process. The workload must run after start()."""
 
     name: str
     title: str
@@ -212,13 +212,13 @@ class Sampling(Profiler):
 
     def start(self, target: Target, scratch: Path) -> Recording:
         if target.pid is None:
-            raise Unavailable("there is no process yet; it has to be started before it is sampled")
+            raise Unavailable("there is no process yet; start it before sampling")
         return Recording(self.unit, self.events, target, scratch)
 
 
-# The clock is what there is also in virtual machines, which have no counters of cycles. Its interrupt comes in user space or
-# the kernel alike. 999 and not 1000: not in step with what happens every millisecond.
+# The clock also works in virtual machines, which have no cycle counters. It interrupts user space and the kernel alike. The
+# rate is 999 instead of 1000, to be out of step with events every millisecond.
 CPU = Sampling("cpu", "CPU", "samples", ["-e", "cpu-clock", "-F", "999"])
 
-# Each page that was not mapped when it was first touched: of a table's pages in shared buffers, and of new memory.
+# Each first touch of a page that is not mapped: shared buffers and new memory.
 FAULTS = Sampling("faults", "Page faults", "faults", ["-e", "page-faults", "-c", "1"])

@@ -1,4 +1,4 @@
-"""What the profilers that run under valgrind have in common."""
+"""Functions shared by the profilers that use valgrind."""
 
 import os
 from pathlib import Path
@@ -8,25 +8,25 @@ from .programs import find, last_line, run
 
 
 def command(tool: str, *options: str) -> list[str]:
-    """The beginning of a command line. Without -q there would be messages, and with vgdb files in /tmp."""
+    """The start of a command line. -q suppresses messages, and --vgdb=no prevents files in /tmp."""
     return [find("valgrind"), "-q", "--vgdb=no", f"--tool={tool}", *options]
 
 
 def refuse_running(target: Target) -> None:
     if target.kind == "pid":
-        raise Unavailable("valgrind can't attach to a process that runs; use the profilers cpu and faults")
+        raise Unavailable("valgrind cannot attach to a running process; use the profilers cpu and faults")
 
 
 def run_command(valgrind: list[str], argv: list[str], folder: Path) -> None:
-    """Run a command under valgrind, whose files go into the folder. Its own input is empty, and its output thrown away.
+    """Run a command under valgrind, whose files go to the folder. The command's input is empty and its output is discarded.
 
-    Python's hashes are not random then, for they would make each count another one.
+    PYTHONHASHSEED makes Python's hashes, and thereby the counts, repeatable.
     """
     files = [option.replace("=./", f"={folder}/") for option in valgrind]
     messages = folder / "messages"
     status = run([*files, *argv], messages, environment=os.environ | {"PYTHONHASHSEED": "0"})
     output = next(folder / option.partition("=./")[2] for option in valgrind if "=./" in option)
     if not status and not output.exists():
-        raise Unavailable("the command became another program (exec), which valgrind does not follow; give that one")
+        raise Unavailable("the command became another program (exec), which valgrind does not follow; give that program")
     if status:
         raise Unavailable(f"the command ended with status {status} under valgrind: {last_line(messages)}")

@@ -1,4 +1,4 @@
-// Flame graphs of the page. Each is a figure of class "flame": its tree is in the script element that data-tree names.
+// The flame graphs of the page. Each is a figure of class "flame"; its attribute data-tree is the id of the script element with its tree.
 (function () {
 	"use strict";
 
@@ -14,7 +14,7 @@
 	function describe({ data }, root, unit) {
 		if (data.delta === undefined) {
 			const own = data.value - d3.sum(data.children || [], child => child.value);
-			return `${data.name}: ${quantity(data.value, unit)}, ${share(data.value, root.value)} of all; itself ${quantity(own, unit)}`;
+			return `${data.name}: ${quantity(data.value, unit)}, ${share(data.value, root.value)} of all; own ${quantity(own, unit)}`;
 		}
 		const { name, base, delta } = data, sign = delta > 0 ? "+" : "";
 		const relative = base ? ` (${sign}${share(delta, base)})` : delta ? " (new)" : "";
@@ -27,9 +27,9 @@
 		const root = JSON.parse(document.getElementById(tree).textContent);
 		const differential = root.delta !== undefined;
 		const mapper = flamegraph.colorMapper.differentialColorMapper;
-		const pale = differential ? .45 : .3;   // so that black text can be read on it
-		let current = null;   // the frame that is pointed at
-		let found = describe({ data: root }, root, unit);   // what is said while nothing is pointed at: of the whole, or of a search
+		const pale = differential ? .45 : .3;   // so that black text is readable on it
+		let current = null;   // the selected frame
+		let found = describe({ data: root }, root, unit);   // the text without a selected frame: about the root or the search
 
 		const chart = flamegraph.default()
 			.inverted(true).sort((a, b) => b.data.value - a.data.value).minFrameSize(1).transitionDuration(0).resetHeightOnZoom(true)
@@ -38,7 +38,7 @@
 			.setDetailsHandler(text => { said.textContent = text || (current ? describe(current, root, unit) : found); })
 			.setSearchMatch((node, term) => node.data.name.toLowerCase().includes(term.toLowerCase()))
 			.setSearchHandler((results, sum) => {
-				const frames = results.length === 1 ? "1 frame has it in its name" : `${results.length} frames have it in their names`;
+				const frames = results.length === 1 ? "1 matching frame" : `${results.length} matching frames`;
 				found = `${frames}: ${quantity(sum, unit)}, ${share(sum, root.value)} of all`;
 				said.textContent = found;
 			})
@@ -52,7 +52,7 @@
 
 		function frames() { return d3.select(place).selectAll("g.frame"); }
 
-		// The browser scales the picture, until it is drawn anew.
+		// The browser scales the graph until it is drawn again.
 		function fit() {
 			const svg = d3.select(place).select("svg");
 			svg.attr("viewBox", `0 0 ${svg.attr("width")} ${svg.attr("height")}`);
@@ -109,7 +109,7 @@
 		return width => { chart.width(width).update(); fit(); };
 	}
 
-	// Drawn when there is room for it (not while it is in closed details), and anew when that changes.
+	// Draw a graph when it has space (not inside closed details), and again when its width changes.
 	const drawn = new Map();
 	const watcher = new ResizeObserver(entries => {
 		for (const { target, contentRect } of entries) {

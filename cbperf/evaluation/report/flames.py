@@ -1,4 +1,4 @@
-"""Flame graphs in a page: d3-flame-graph's, with what the page needs for them, once for all."""
+"""Flame graphs of a page, drawn by d3-flame-graph, and the scripts that they share."""
 
 import base64
 import hashlib
@@ -16,13 +16,13 @@ TOP = 12   # frames in a table
 
 
 class Flames:
-    """Those of a page. Their trees are collected, and come with the scripts at its end."""
+    """The flame graphs of a page. It collects their trees, which follow at the end of the page with the scripts."""
 
     def __init__(self):
         self.trees: list[Html] = []
 
     def figure(self, title: str, unit: str, tree: dict, guilty: Sequence[str] = ()) -> Html:
-        """An interactive flame graph; of a differential tree, with its legend. A button for each of the guilty frames finds it."""
+        """An interactive flame graph, with a legend if the tree is differential. Each guilty frame has a button that finds it."""
         identifier = f"tree-{len(self.trees) + 1}"
         self.trees.append(data(identifier, tree))
         differential = "delta" in tree
@@ -42,7 +42,7 @@ class Flames:
             class_="flame", data_tree=identifier, data_unit=unit)
 
     def scripts(self) -> tuple[Html, Html, str]:
-        """The scripts with their data, their licences, and the policy by which a browser runs nothing else. Raises ReportError."""
+        """The scripts with their data, their licences, and the policy that allows a browser to run only them. Raises ReportError."""
         if not self.trees:
             return Html(""), Html(""), policy([])
         codes = [report.library("d3/dist/d3.min.js"), report.library("d3-flame-graph/dist/d3-flamegraph.umd.min.js"),
@@ -61,12 +61,12 @@ def policy(codes: list[str]) -> str:
 
 
 def legend() -> Html:
-    return element("p", "less", element("i"), "more; white: hardly changed; ", element("i", class_="new"),
-                   " only in new. The width is the larger of both.", class_="legend")
+    return element("p", "less", element("i"), "more; white: little change; ", element("i", class_="new"),
+                   " only in new. The width shows the larger of both values.", class_="legend")
 
 
 def top_frames(title: str, unit: str, tree: dict) -> Html:
     rows = summary.self_values(tree).most_common(TOP)
     return element("details", element("summary", "Largest frames"),
-                   table(f"{title}: frames by what they did themselves", ["frame", unit, "share"],
+                   table(f"{title}: frames by their own value", ["frame", unit, "share"],
                          ([element("code", frame), quantity(value, unit), share(value, tree["value"])] for frame, value in rows if value > 0)), class_="sub")

@@ -1,4 +1,4 @@
-"""HTML from Python: whatever is not Html yet is escaped."""
+"""Make HTML in Python. All text that is not of class Html is escaped."""
 
 import html
 import json
@@ -8,11 +8,11 @@ VOID = {"input", "meta"}
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is HTML."""
 
 
 def join(*children: object) -> Html:
-    """None is left out, lists and iterators are joined."""
+    """Join the children. None is left out; lists and iterators are joined recursively."""
     parts: list[str] = []
     for child in children:
         if isinstance(child, Html):
@@ -27,7 +27,7 @@ def join(*children: object) -> Html:
 
 
 def element(tag: str, *children: object, **attributes: object) -> Html:
-    """class_ is class, data_unit is data-unit; True makes an attribute without value, None and False none at all."""
+    """An element. class_ means class, and data_unit data-unit. True makes an attribute without value; None and False make none."""
     words = [tag]
     for name, value in attributes.items():
         name = name.rstrip("_").replace("_", "-")
@@ -40,7 +40,7 @@ def element(tag: str, *children: object, **attributes: object) -> Html:
 
 
 def table(caption: str, header: Sequence[object], rows: Iterable[Sequence[object]], text_columns: int = 1, class_: str | None = None) -> Html:
-    """The first columns are text, the others figures, apart from cells that are th or td already. It scrolls within itself where it is wider than the page."""
+    """A table. The first columns are text, the others figures; th and td cells stay as they are. A table wider than the page scrolls."""
     def cells(row: Sequence[object]) -> Iterable[Html]:
         for place, cell in enumerate(row):
             if isinstance(cell, Html) and cell.startswith("<td"):
@@ -55,11 +55,11 @@ def table(caption: str, header: Sequence[object], rows: Iterable[Sequence[object
 
 
 def wide(text: object, columns: int) -> Html:
-    """A cell over several columns."""
+    """A cell that spans several columns."""
     return element("td", text, colspan=columns, class_="missing")
 
 
 def data(identifier: str, value: object) -> Html:
-    """JSON for a script of the page. No text in it can end the element."""
+    """JSON for a script of the page. Its text cannot end the element."""
     text = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
     return Html(f'<script type="application/json" id="{html.escape(identifier)}">{text}</script>')

@@ -1,4 +1,4 @@
-"""The page: which sections it has, and in which order."""
+"""The page: its sections and their order."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,7 +94,7 @@ def fact_lists(groups: dict[str, dict[str, str]]) -> Html:
 
 
 def differing_facts(labels: list[str], differing: dict[str, list[str | None]]) -> Html | None:
-    """A table of what is not the same for all runs, apart from what never is."""
+    """A table of the facts that differ between the runs, except those that always differ."""
     rows = {name: texts for name, texts in differing.items() if name not in ("Run: run", "Run: started", "Run: finished", "User data: scale")}
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Plots as SVG within the page: text stays text, and has the page's colour, in light and dark."""
+"""Plots as SVG in the page. Text stays text, and has the page's colour in light and dark mode."""
 
 import html
 import io
@@ -18,7 +18,7 @@ from . import summary
 from .markup import Html, element
 from .units import plural, quantity
 
-INK = "#010203"   # stands for the page's colour of text
+INK = "#010203"   # replaced by the page's text colour
 COLOURS = ["#2b87d1", "#d9741a", "#159c72", "#b65c9f", "#b8940d", "#6f6fd8", "#c8504a", "#5f8f2e"]
 MARKERS = "osD^vPX*"
 STYLE = {
@@ -27,13 +27,13 @@ STYLE = {
     "axes.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": INK, "grid.alpha": 0.15,
     "axes.prop_cycle": cycler(color=COLOURS), "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 4.5,
 }
-MOST_LABELS = 16   # in a legend
+MOST_LABELS = 16   # the most labels in a legend
 
 
 def plot(title: str, description: str, draw: Callable, legend: bool = True, size: tuple[float, float] = (5.2, 2.9)) -> Html:
-    """`draw` gets the axes. The description is for who can't see the plot: what is on it, and the main figures."""
+    """`draw` takes the axes. The description tells readers who cannot see the plot its content and main figures."""
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": title + description}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")   # matplotlib only measures; the browser has its own fonts
+        warnings.filterwarnings("ignore", "Glyph .* missing")   # matplotlib only measures the text; the browser has its own fonts
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
@@ -47,7 +47,7 @@ def plot(title: str, description: str, draw: Callable, legend: bool = True, size
 
 
 def embedded(svg: str, description: str) -> Html:
-    """Within a page with other plots: only a shape, no size; the page's colours; no identifiers but those that are referred to."""
+    """Prepare an SVG for a page with other plots: a viewBox without size, the page's colours, and only identifiers that are used."""
     body = svg[svg.index(">", svg.index("<svg")) + 1:]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'<g id="[^"]*"', "<g", body).replace(INK, "currentColor")
@@ -56,7 +56,7 @@ def embedded(svg: str, description: str) -> Html:
 
 
 def name(label: str) -> str:
-    """For a legend, which would leave out what begins with an underscore."""
+    """A label for a legend, which would leave out a label that begins with an underscore."""
     short = label if len(label) <= 48 else label[:47] + "…"
     return " " + short if short.startswith("_") else short
 
@@ -64,21 +64,21 @@ def name(label: str) -> str:
 def in_unit(axes, axis: str, unit: str) -> None:
     if unit in ("s", "bytes"):
         getattr(axes, axis).set_major_formatter(lambda value, _: quantity(value, unit))
-        getattr(axes, axis).get_major_locator().set_params(nbins=5)   # as with their units they are long
+        getattr(axes, axis).get_major_locator().set_params(nbins=5)   # few labels, because labels with units are long
 
 
 def from_zero(axes) -> None:
-    """The axis of values begins with 0, so that heights can be compared."""
+    """Start the axis of values at 0, so that heights are comparable."""
     axes.set_ylim(0, 1.08 * axes.dataLim.y1 or 1)
 
 
 def styles():
-    """Colours and markers, so that lines can be told apart also without colours."""
+    """Colours and markers, so that lines are distinguishable without colours too."""
     return zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS))
 
 
 def samples(records: list[dict], labels: list[str]) -> Html | None:
-    """Real time by repetition, where something was repeated."""
+    """Real time by repetition, if a run has several repetitions."""
     lines = []
     for record, label in zip(records, labels):
         timed = [sample for sample in summary.good_samples(record) if sample.get("real") is not None]
@@ -99,7 +99,7 @@ def samples(records: list[dict], labels: list[str]) -> Html | None:
 
 
 def memory(records: list[dict], labels: list[str]) -> Html | None:
-    """Private memory over time, from the start of the sample: the median sample of each run; of a single run also the others, pale."""
+    """Private memory over time from the start of the sample, for the median sample of each run. A single run also shows its other samples, pale."""
     lines, pale = [], []
     for record, label in zip(records, labels):
         sample = summary.median_sample(record)
@@ -128,7 +128,7 @@ def memory(records: list[dict], labels: list[str]) -> Html | None:
     return plot(title, f"Private memory over time. {told}.", draw)
 
 
-# setting: its name, and what could be done with it at most, or None where there is no such thing
+# setting: its name, and the ideal throughput for a value of it, or None
 AXES: dict[str, tuple[str, Callable | None]] = {
     "clients": ("clients", lambda clients: clients),
     "workers": ("parallel workers", lambda workers: workers + 1),   # the backend works too
@@ -179,7 +179,7 @@ def throughput(lines: dict[str, list[tuple[float, float]]], title: str, axis: st
 
 
 def speed_up(lines: dict[str, list[tuple[float, float]]], title: str, parts: Callable, cores: int | None) -> Html:
-    """Against the least setting. Ideal is as much more as there are more processes that work."""
+    """The speed-up relative to the smallest setting. The ideal one is proportional to the number of working processes."""
     first = min(line[0][0] for line in lines.values())
     last = max(line[-1][0] for line in lines.values())
     ups = {label: [(place, throughput / line[0][1] * parts(line[0][0]) / parts(first)) for place, throughput in line] for label, line in lines.items()}
@@ -192,14 +192,14 @@ def speed_up(lines: dict[str, list[tuple[float, float]]], title: str, parts: Cal
             axes.plot(*zip(*line), color=colour, marker=marker, label=label)
         from_zero(axes)
         axes.set_xlabel(title)
-        axes.set_ylabel(f"times that with {first}")
+        axes.set_ylabel(f"throughput / that with {first}")
         axes.xaxis.get_major_locator().set_params(integer=True)
     told = "; ".join(f"{label}: " + ", ".join(f"{up:.2f} with {place:,}" for place, up in line) for label, line in ups.items())
     return plot(f"Speed-up by {title}", f"Speed-up by {title}, against {first:,}; ideal would be {parts(last) / parts(first):.2f} with {last:,}. {told}.", draw)
 
 
 def history(runs: list[dict], measure: str, changes: list[Change]) -> Html | None:
-    """Medians of one measure across time. Runs stand at equal distances, as most come in bunches; a change is marked where it begins."""
+    """Medians of one measure across time. Runs are at equal distances, because most occur in groups. A line marks each change."""
     label, unit = summary.MEASURES[measure]
     values = [(place, float(run[measure])) for place, run in enumerate(runs) if run.get(measure) is not None]
     if not values:

@@ -1,4 +1,4 @@
-"""What there is to tell of one run."""
+"""The sections of the page about one run."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -48,12 +48,12 @@ def measure_rows(record: dict) -> Iterator[list]:
 
 
 def wait_table(record: dict) -> Html | None:
-    """What the median sample waited for."""
+    """The wait events of the median sample."""
     sample = summary.median_sample(record)
     waits = sorted((sample.get("waits") or {}).items(), key=lambda wait: -wait[1]) if sample else []
     if not waits:
         return None
-    return table("Waits of the median sample", ["event", "time", "of its real time"],
+    return table("Waits of the median sample", ["event", "time", "share of real time"],
                  ([event, quantity(seconds, "s"), share(seconds, sample.get("real") or 0)] for event, seconds in waits))
 
 
@@ -71,9 +71,9 @@ def process_table(record: dict) -> Html | None:
 
 
 def statement_table(statements: list[dict]) -> Html:
-    """What the server itself counted (pg_stat_statements, pg_stat_kcache), without the counters that it does not have."""
+    """The server's own counters (pg_stat_statements, pg_stat_kcache), without those that it lacks."""
     counters = {name: about for name, about in STATEMENT_COUNTERS.items() if any(row.get(name) is not None for row in statements)}
-    return table("Of all repetitions, as the server counted them", ["statement", *(title for title, _ in counters.values())], (
+    return table("Sums over all repetitions, from the server's counters", ["statement", *(title for title, _ in counters.values())], (
         [element("code", row["query"]), *(quantity(row.get(name), unit) for name, (_, unit) in counters.items())] for row in statements))
 
 
@@ -106,13 +106,13 @@ def percent(part: float, whole: float) -> str:
 
 
 def colours(parts: Iterable[dict]) -> dict[str, str]:
-    """Of each component. What belongs to none is grey."""
+    """The colour of each component. 'other' is grey."""
     names = dict.fromkeys(part["component"] for part in parts if part["component"] != "other")
     return dict(zip(names, itertools.cycle(plots.COLOURS))) | {"other": "#9aa3b0"}
 
 
 def component_stacks(records: list[dict], labels: list[str]) -> Html | None:
-    """A bar for each profiler of each run, all as wide as the page: shares, not values."""
+    """A bar for each profiler of each run. All bars have the width of the page, because they show shares."""
     colour = colours(part for record in records for part in record.get("components") or [])
     bars = []
     for record, label in zip(records, labels):
@@ -126,7 +126,7 @@ def component_stacks(records: list[dict], labels: list[str]) -> Html | None:
 
 
 def stacked(part: dict, colour: dict[str, str]) -> Html:
-    """Labelled, if the label fits."""
+    """A part of a bar, with a label if it fits."""
     return element("i", f"{part['component']} {part['share']:.0%}" if part["share"] >= 0.07 else "", title=f"{part['component']} {share(part['share'], 1)}",
                    style=f"--width: {percent(part['share'], 1)}; background: {colour[part['component']]}")
 
@@ -143,17 +143,17 @@ def component_table(record: dict) -> Html:
 def profile_part(flames: Flames, profile: dict) -> Html:
     heading = element("h3", profile["title"])
     if profile.get("unavailable") or not profile.get("tree"):
-        return join(heading, element("p", f"Not available: {profile.get('unavailable') or 'nothing was recorded'}", class_="missing"))
+        return join(heading, element("p", f"Not available: {profile.get('unavailable') or 'no record'}", class_="missing"))
     facts = {name: value for name, value in (profile.get("facts") or {}).items() if not isinstance(value, (list, dict))}
     told = [counted(profile["total"], profile["unit"]) + (f" in {times} executions" if (times := facts.pop("executions", None)) else ""),
-            *([f"the workload took {ratio(profile['overhead'])} times as long while it was profiled"] if profile.get("overhead") else []),
+            *([f"{ratio(profile['overhead'])} times as long as without the profiler"] if profile.get("overhead") else []),
             *(f"{name} {quantity(value, 'bytes') if name == 'idle' else value}" for name, value in facts.items())]
     return join(heading, element("p", "; ".join(told), class_="pale"), series_plot(profile),
                 flames.figure(profile["title"], profile["unit"], profile["tree"]))
 
 
 def series_plot(profile: dict) -> Html | None:
-    """Facts that are series over time: "seconds", and lists of numbers that are as long."""
+    """A plot of the facts that are series over time: "seconds", and lists of the same length."""
     facts = profile.get("facts") or {}
     seconds = facts.get("seconds")
     if not isinstance(seconds, list) or not seconds:

@@ -1,4 +1,4 @@
-"""What a report says of records, in whatever form: measures, facts, labels, verdicts."""
+"""The content of a report in any form: measures, facts, labels, verdicts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import profilers
 
 from .units import plural, quantity
 
-# name: what it is called, and its unit
+# name: label, unit
 MEASURES = {
     "real": ("real time", "s"),
     "cpu": ("CPU time", "s"),
@@ -32,7 +32,7 @@ OF_PROCESSES = [name for name in MEASURES if name not in ("real", "cpu", "waitin
 
 @dataclass
 class Measure:
-    """Over the samples of a run. Median, least and most are None where there are no values; then `why` says why."""
+    """A measure over the samples of a run. Without values, median, least and most are None, and `why` has the reason."""
 
     name: str
     label: str
@@ -68,12 +68,12 @@ def measures(record: dict) -> list[Measure]:
 
 
 def other_reasons(record: dict) -> dict[str, str]:
-    """Why there is none of what is no measure: spans, waits, statements ..."""
+    """The reasons why things other than measures are not available: spans, waits, statements ..."""
     return {name: why for name, why in (record.get("unavailable") or {}).items() if name not in MEASURES}
 
 
 def median_sample(record: dict) -> dict | None:
-    """The sample that stands for the run: the one whose real time is the median, or the lower of the two in the middle."""
+    """The sample that represents the run: the one with the median real time, or the lower one of two medians."""
     timed = [sample for sample in good_samples(record) if sample.get("real") is not None]
     if not timed:
         return next(iter(good_samples(record)), None)
@@ -82,16 +82,16 @@ def median_sample(record: dict) -> dict | None:
 
 
 def pair_rows(base: dict, new: dict) -> Iterator[tuple[Measure, Measure, float | None]]:
-    """Each measure of both, with new / base."""
+    """Each measure of both runs, with new / base."""
     for old, current in zip(measures(base), measures(new)):
         yield old, current, current.median / old.median if current.median is not None and old.median else None
 
 
 def problem(document: dict) -> str | None:
-    """Why a run or comparison is not to be trusted: its state, where that is not "complete", and the failed samples."""
+    """The reason not to trust a run or comparison: a state other than "complete", or failed samples. Otherwise None."""
     reasons = []
     if document.get("state") != "complete":
-        reasons.append(f"{document.get('state')}: {first_line(document.get('error')) or 'no reason is recorded'}")
+        reasons.append(f"{document.get('state')}: {first_line(document.get('error')) or 'without a recorded reason'}")
     samples = document.get("samples") or []
     failed = [sample for sample in samples if sample.get("failed")]
     if failed:
@@ -101,12 +101,12 @@ def problem(document: dict) -> str | None:
 
 
 def first_line(text: str | None) -> str:
-    """Of an error the message, without detail and hint."""
+    """The message of an error, without detail and hint."""
     return (text or "").strip().split("\n")[0].removesuffix(".")
 
 
 def moment(stamp: str | None) -> str:
-    """To the second, as it stands in the record."""
+    """A time of a record, to the second."""
     if stamp is None:
         return "–"
     stamp = str(stamp)
@@ -119,7 +119,7 @@ def short(hexadecimal: str | None) -> str | None:
 
 
 def facts(record: dict) -> dict[str, dict[str, str]]:
-    """When, where and with what a run was measured: texts by group and name, without what is not known."""
+    """The known facts about a run (time, host, versions ...), as texts by group and name."""
     host, server, git, dataset = (record.get(name) or {} for name in ("host", "server", "git", "dataset"))
     extension = server.get("extension") or {}
     groups = {
@@ -134,7 +134,7 @@ def facts(record: dict) -> dict[str, dict[str, str]]:
         "Versions": {
             "PostgreSQL": server.get("version"), extension.get("name") or "extension": extension.get("version"),
             "its SHA-256": short(extension.get("sha256")), "cbperf": record.get("tool"),
-            "commit": short(git["commit"]) + (", and changes that are not committed" if git.get("dirty") else "") if git else None,
+            "commit": short(git["commit"]) + (" with uncommitted changes" if git.get("dirty") else "") if git else None,
             "dataset": dataset.get("name"), "its hash": short(dataset.get("hash")),
         },
         "Settings": server.get("settings") or {},
@@ -146,14 +146,14 @@ def facts(record: dict) -> dict[str, dict[str, str]]:
 
 
 def split_facts(records: list[dict]) -> tuple[dict[str, dict[str, str]], dict[str, list[str | None]]]:
-    """Those that all the runs have in common, by group; and those that differ, by name, with one text or None a run."""
+    """The facts that all runs share, by group; and those that differ, by name, with a text or None for each run."""
     every = [facts(record) for record in records]
     common: dict[str, dict[str, str]] = {}
     differing: dict[str, list[str | None]] = {}
     for group in dict.fromkeys(group for one in every for group in one):
         for name in dict.fromkeys(name for one in every for name in one.get(group, {})):
             texts = [one.get(group, {}).get(name) for one in every]
-            # A run that broke off early may not know the group at all.
+            # A run that failed early may lack the whole group.
             known = {text for one, text in zip(every, texts) if group in one}
             if len(known) == 1:
                 common.setdefault(group, {})[name] = known.pop()
@@ -173,7 +173,7 @@ def setting(scale: dict) -> str:
 
 
 def labels(records: list[dict]) -> list[str]:
-    """A short name for each run, unlike those of the others."""
+    """A short and unique name for each run."""
     names = [setting(scale(record)) if scale(record) else record["process"] for record in records]
     for further in (lambda record: record.get("started", "")[:19].replace("T", " "), lambda record: str(record.get("run_id"))[:8]):
         repeated = Counter(names)
@@ -182,7 +182,7 @@ def labels(records: list[dict]) -> list[str]:
 
 
 def spans(sample: dict) -> list[dict]:
-    """In the order of a tree: each after its parent, siblings by their start."""
+    """The spans in the order of a tree: each after its parent, and siblings by their start."""
     found = sample.get("spans") or []
     start = {}
     for span in found:
@@ -193,7 +193,7 @@ def spans(sample: dict) -> list[dict]:
 
 
 def self_values(tree: dict) -> Counter:
-    """What each frame did itself, by name, without what it called."""
+    """The value of each frame without its callees, by name."""
     own: Counter = Counter()
     nodes = [tree]
     while nodes:
@@ -205,12 +205,12 @@ def self_values(tree: dict) -> Counter:
 
 
 def verdict_texts(verdict: dict) -> tuple[str, str]:
-    """The measure's name, and its unit."""
+    """The label of a verdict's measure, and its unit."""
     return VERDICT_MEASURES.get(verdict["measure"], (verdict["measure"], ""))
 
 
 def evidence_unit(evidence: dict) -> str:
-    """That of the profiler. Unknown of one that is not installed here."""
+    """The unit of the evidence's profiler, or '' if that profiler is not installed here."""
     profiler = profilers.ALL.get(evidence["profiler"])
     return profiler.unit if profiler else ""
 

@@ -1,4 +1,4 @@
-"""A run or a comparison as Markdown, which the terminal shows as it is."""
+"""Runs and comparisons as Markdown for the terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from .units import probability, quantity, ratio, share, signed
 
 
 def text(document: dict) -> str:
-    """The essentials of a record or a comparison, ending with a newline."""
+    """The main figures of a record or a comparison, ending with a newline."""
     lines = comparison_lines(document) if "comparison" in document else record_lines(document)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -41,12 +41,12 @@ def text_of_comparisons(rows: list[dict]) -> str:
 
 
 def plain(value: object) -> str:
-    """On one line and without control characters, which could command the terminal."""
+    """The text on one line, without control characters, which could control the terminal."""
     return "".join(c if c.isprintable() else " " if c.isspace() else f"\\x{ord(c):02x}" for c in str(value))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], text_columns: Sequence[int] = (0,)) -> list[str]:
-    """Columns are figures, to the right, apart from those that are text."""
+    """The lines of a table. Columns of figures are aligned right, columns of text left."""
     cells = [[plain(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
     columns = [(max(3, *map(len, column)), place in text_columns) for place, column in enumerate(zip(*cells))]
     lines = [[cell.ljust(width) if is_text else cell.rjust(width) for cell, (width, is_text) in zip(row, columns)] for row in cells]
@@ -65,12 +65,12 @@ def record_lines(record: dict) -> list[str]:
         lines += [plain(record["description"]), ""]
     for group, names in summary.facts(record).items():
         if group == "Libraries":
-            continue      # there are dozens: a page has room for them
+            continue      # there are dozens, for which only the page has space
         lines.append(f"- {group}: " + ", ".join(f"{plain(name)} {plain(value)}" for name, value in names.items()))
     lines += ["", "## Measures", "", *table(["measure", "median", "least", "most"], measure_rows(record))]
     sample = summary.median_sample(record)
     if sample and sample.get("waits"):
-        lines += ["## Waits", "", *table(["event", "of the median sample"], [(event, quantity(seconds, "s")) for event, seconds in sample["waits"].items()])]
+        lines += ["## Waits", "", *table(["event", "in the median sample"], [(event, quantity(seconds, "s")) for event, seconds in sample["waits"].items()])]
     if sample and sample.get("spans"):
         lines += ["## Spans", "", *table(["span", "start", "real", "CPU", "workers' CPU", "waiting"], [
             ("  " * (len(span["path"]) - 1) + span["path"][-1], *(quantity(span.get(name), "s") for name in ("start", "real", "cpu", "workers_cpu", "waiting")))

@@ -1,8 +1,8 @@
-"""Numbers in words. Units are those of records: "s", "bytes", or what is counted ("", "samples", "instructions", "faults")."""
+"""Format numbers. The units are those of records: "s", "bytes", or the name of a count ("", "samples", "instructions", "faults")."""
 
 
 def quantity(value: float | None, unit: str = "") -> str:
-    """With the unit where it is not obvious: 1.23 s, 4.56 MB (millions of bytes), 1,234. A dash for None."""
+    """A number with a unit for times and bytes: 1.23 s, 4.56 MB (millions of bytes), 1,234. None becomes a dash."""
     if value is None:
         return "–"
     if unit == "s":
@@ -13,12 +13,12 @@ def quantity(value: float | None, unit: str = "") -> str:
 
 
 def counted(value: float | None, unit: str) -> str:
-    """With the unit in every case: 1,234 samples."""
+    """A number that always has a unit: 1,234 samples."""
     return quantity(value, unit) if unit in ("s", "bytes", "") else f"{quantity(value)} {unit}"
 
 
 def scaled(value: float, scales: list[tuple[float, str]]) -> str:
-    """In the largest of the scales (largest first) that makes it at least 1, with three digits that count."""
+    """The value in the largest scale in which it is at least 1, with three significant digits. Scales are sorted, largest first."""
     if value == 0:
         return "0"
     size, name = next(((size, name) for size, name in scales if abs(value) >= size), scales[-1])

@@ -1,4 +1,4 @@
-"""Comparisons, and pairs of runs."""
+"""The sections of the page about comparisons and pairs of runs."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,11 +16,11 @@ class Pair(NamedTuple):
     name: str
     base: int               # places in the records
     new: int
-    shown: set[str]         # profilers whose difference is in the comparison's evidence
+    shown: set[str]         # profilers whose difference the comparison's evidence shows
 
 
 def find_pairs(records: list[dict], comparison: dict | None) -> list[Pair]:
-    """The runs of the comparison's workloads; without a comparison, two runs of the same process."""
+    """The pairs of runs of the comparison's workloads. Without a comparison, two runs of the same process are a pair."""
     if comparison:
         places = {record["run_id"]: place for place, record in enumerate(records)}
         return [Pair(workload["workload"], places[workload["base_run"]], places[workload["new_run"]],
@@ -32,14 +32,14 @@ def find_pairs(records: list[dict], comparison: dict | None) -> list[Pair]:
 
 
 def name_sides(labels: list[str], pairs: list[Pair]) -> list[str]:
-    """The labels of runs, but of those in pairs what they are there."""
+    """The labels of the runs. A run in a pair is labelled by its side."""
     sides = {place: f"{pair.name}, {side}" for pair in pairs for place, side in ((pair.base, "base"), (pair.new, "new"))}
     return [sides.get(place, label) for place, label in enumerate(labels)]
 
 
 def comparison_sections(flames: Flames, comparison: dict) -> Iterator[Section]:
     yield "Verdict", join(element("p", headline(comparison), class_=f"verdict {'alarm' if comparison['alarm'] else ''}"),
-                          table("A ratio is new / base. It raises an alarm above its threshold.",
+                          table("A ratio is new / base. A ratio above the threshold raises an alarm.",
                                 ["workload", "measure", "base", "new", "ratio", "threshold", "p", "verdict"], verdict_rows(comparison), text_columns=2))
     for workload in comparison["workloads"]:
         for evidence in workload["evidence"]:
@@ -58,9 +58,9 @@ def headline(comparison: dict) -> str:
 
 def evidence_section(flames: Flames, title: str, unit: str, evidence: dict) -> Html:
     if not evidence.get("tree"):
-        return element("p", f"Not available: {evidence.get('unavailable') or 'nothing was recorded'}", class_="missing")
+        return element("p", f"Not available: {evidence.get('unavailable') or 'no record'}", class_="missing")
     frames = list(dict.fromkeys(guilty["frame"] for guilty in evidence["guilty"]))
-    return join(table("The functions that changed most, by what they do themselves", ["function", f"change in {unit}" if unit else "change"],
+    return join(table("The functions that changed most, by their own value", ["function", f"change in {unit}" if unit else "change"],
                       ([element("code", guilty["frame"]), signed(guilty["delta"], unit)] for guilty in evidence["guilty"])),
                 flames.figure(f"{title}: new against base", unit, evidence["tree"], frames))
 
