@@ -7,4 +7,4 @@ SELECT count(*), bit_xor(phenotypes) FROM (
 	SELECT histological_structure, cell_phenotypes_agg(b.bit, e.discrete_value = 'positive') AS phenotypes
 	FROM expression_quantification e JOIN cell_binary_features b ON b.target = e.target
 	GROUP BY histological_structure
-) masks;
+) grouped;

@@ -1,8 +1,8 @@
 """Observe processes while a workload runs: read their counters, find their parallel workers, sample memory and wait events.
 
 The observer is a thread that reads a few files of /proc every INTERVAL. It misses nothing of a backend, which exists before
-and after the workload, unless the backend ends meanwhile. The work of a parallel worker after the last look is in the totals
-that the kernel adds to its parent, the postmaster; these are usable if no other child of the postmaster ends meanwhile. The
+and after the workload, unless the backend ends before. The work of a parallel worker after the last look is in the totals
+that the kernel adds to its parent, the postmaster; these are usable if no other child of the postmaster ends during the observation. The
 memory of the worker after the last look is unknown.
 """
 

@@ -1,4 +1,4 @@
-"""The reports: what is on the page and in the terminal's text, that nothing in a record can break them, and the change points."""
+"""The reports: the content of the page and of the terminal's text, records with hostile texts, and the change points."""
 
 import math
 import os

@@ -138,7 +138,7 @@ class Perf:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[list[int]]:
-    """Stop the process and its descendants meanwhile, because perf follows new descendants but not existing ones."""
+    """Stop the process and its descendants during the block, because perf follows new descendants but not existing ones."""
     found = [pid]
     try:
         for process in found:
