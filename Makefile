@@ -6,8 +6,8 @@
 #	make api    serve slides from one, with a viewer, see api/README.md
 #	make test   run all tests on a throwaway server, see test/README.md
 #	make load   put the service under load, see api/load/README.md
-#	make bench  measure against peers on a throwaway server, see perf/bench.md
-#	make perf   a first report of the profiler, see perf/README.md
+#	make bench  measure against peers on a throwaway server, see benchmark/README.md
+#	make perf   a first report of the profiler, see cbperf/README.md
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
@@ -114,10 +114,10 @@ load:
 
 bench:
 	scripts/install-dependencies bench
-	perf/bench
+	benchmark/bench
 
 perf:
 	scripts/install-dependencies perf
-	perf/demo
+	cbperf/demo
 
 .PHONY: META.json demo api viewer test load bench perf dist

@@ -28,7 +28,7 @@ local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');
 sub run_shell
 {
 	my ($document, $command) = @_;
-	my %endless = (test => 'scripts/sandbox --with-shared-data test/run', api => 'api/demo', load => 'api/load/load', perf => 'perf/demo');
+	my %endless = (test => 'scripts/sandbox --with-shared-data test/run', api => 'api/demo', load => 'api/load/load', perf => 'cbperf/demo');
 	if ($command =~ /^make (\w+)$/ && $endless{$1})
 	{
 		my ($plan) = run_command([ 'make', '-n', $1 ]);

@@ -1,5 +1,5 @@
-# The benchmark, with few cells: every workload works, or the report says why
-# there is none.
+# The benchmark with few cells: every workload runs, or the report gives the
+# reason why it cannot.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -18,7 +18,7 @@ sub bench
 {
 	local %ENV = (%ENV, PYTHON => '/usr/bin/python3', OUT => "$folder/results/bench", @_);
 	my ($output, $errors);
-	my $ok = IPC::Run::run([ 'perf/bench' ], '>', \$output, '2>', \$errors);
+	my $ok = IPC::Run::run([ 'benchmark/bench' ], '>', \$output, '2>', \$errors);
 	is(join(' ', glob "$folder/tmp/*"), '', 'nothing is left');
 	return ($ok, $output, $errors);
 }
@@ -31,46 +31,46 @@ sub bench
 
 	my $result = decode_json(slurp_file("$folder/results/bench.json"));
 	my %workload = map { ("$_->{name} $_->{data}" => $_) } @{ $result->{workloads} };
-	my @files = map { basename($_, '.sql') } glob 'perf/suite/*.sql';
+	my @files = map { basename($_, '.sql') } glob 'benchmark/suite/*.sql';
 	cmp_ok(scalar @files, '>', 20, 'there are workloads');
-	my $data = sub { return $_[0] =~ /^spt_/ ? 'spt' : $_[0] eq 'pc_patch' ? 'cells_2k' : 'cells_100k' };
+	my $data = sub { return $_[0] =~ /^smprofiler_/ ? 'smprofiler' : $_[0] eq 'pc_patch' ? 'cells_2k' : 'cells_100k' };
 	is_deeply([ grep { !$workload{ "$_ " . $data->($_) } } @files ], [], 'each was run');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } @files ], [], 'and is in the report');
 
-	# Peers and client libraries need not be there.
+	# Peers and client libraries are optional.
 	my $may_lack = qr/^(client|st_asmvt|pc_patch)/;
 	my @without = grep { defined $workload{$_}{error} } sort keys %workload;
-	is_deeply([ grep { $_ !~ $may_lack } @without ], [], 'all that must work did');
-	is_deeply([ grep { $workload{$_}{error} !~ /^not available: \w/ } @without ], [], 'of the others the report says why not');
+	is_deeply([ grep { $_ !~ $may_lack } @without ], [], 'all required workloads ran');
+	is_deeply([ grep { $workload{$_}{error} !~ /^not available: \w/ } @without ], [], 'the report gives the reason for each of the others');
 	is_deeply([ grep { !defined $workload{$_}{error} && !(@{ $workload{$_}{times} } == 1 && $workload{$_}{median} > 0) } keys %workload ],
 		[], 'each has a time');
 	is_deeply($workload{'pack cells_100k'}{result}, [ 4 + 16 * 100_000 ], 'pack: the length of the payload');
 
-	is_deeply([ map { $workload{"$_ spt"}{result} } qw(spt_rows spt_pack spt_intensities) ], [ [ 60_000 ], [ 20 + 20 * 2000 ], [ 34 * 2000 ] ],
-		'the tables of SPT: long rows, the payload and the intensities');
-	like($output, qr/^\| cell_data over the view.*\(`spt_pack`\) \|.*\|.*\|\s*[\d.]+ \|/m, 'with long rows a second');
+	is_deeply([ map { $workload{"$_ smprofiler"}{result} } qw(smprofiler_rows smprofiler_pack smprofiler_intensities) ], [ [ 60_000 ], [ 20 + 20 * 2000 ], [ 34 * 2000 ] ],
+		'the tables of SMProfiler: long rows, the payload and the intensities');
+	like($output, qr/^\| cell_data over the view.*\(`smprofiler_pack`\) \|.*\|.*\|\s*[\d.]+ \|/m, 'with long rows a second');
 
 	is($workload{'serve_crowd cells_100k'}{result}[0], 1, 'serve_crowd: one packing for all sessions');
 	is_deeply([ grep { $output !~ /\(`\Q$_\E`\)/ } map { ("serve_$_", "serve_${_}_without") } qw(ready cold update copy crowd) ],
-		[], 'what is served is in the report');
+		[], 'the workloads of serving are in the report');
 
 	my @targets = @{ $result->{targets} };
 	cmp_ok(scalar @targets, '>=', 30, 'targets');
-	is(scalar(grep { !defined $_->{measured} && !length($_->{why} // '') } @targets), 0, 'each is measured, or says why not');
-	# The kernel's count of pages can be off by some hundred kB.
-	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 100_000 - 500_000, 'the peak of memory has the payload');
-	cmp_ok($result->{memory}{pack}{peak}, '<', 16 * 100_000 + 1_000_000, 'once');
+	is(scalar(grep { !defined $_->{measured} && !length($_->{why} // '') } @targets), 0, 'each has a measured value or a reason');
+	# The kernel's count of pages can be off by a few hundred kB.
+	cmp_ok($result->{memory}{pack}{peak}, '>', 16 * 100_000 - 500_000, 'the peak of memory includes the payload');
+	cmp_ok($result->{memory}{pack}{peak}, '<', 16 * 100_000 + 1_000_000, 'and only once');
 }
 
 # A part, and bad input
 {
 	my ($ok, $output, $errors) = bench(SIZES => '1k', REPEATS => 1, ONLY => 'count_rows');
 	ok($ok, 'a part of the benchmark runs') or diag($errors);
-	is(scalar @{ decode_json(slurp_file("$folder/results/bench.json"))->{workloads} }, 1, 'which is one workload');
+	is(scalar @{ decode_json(slurp_file("$folder/results/bench.json"))->{workloads} }, 1, 'with one workload');
 
 	($ok, $output, $errors) = bench(SIZES => '1e3');
 	ok(!$ok, 'a bad size is refused');
-	like($errors, qr/SIZES are numbers of cells such as 500k or 5m, not "1e3"/, 'and the message says why');
+	like($errors, qr/SIZES must be numbers of cells such as 500k or 5m, not "1e3"/, 'and the message says why');
 	ok(-s "$folder/results/bench.json", 'an earlier report is still there');
 }
 

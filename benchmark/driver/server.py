@@ -1,0 +1,181 @@
+"""The server of the sandbox: its settings, connections and tables."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import psycopg
+
+LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
+BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROW_BYTES = 53                  # of the table cells, a little more than measured
+SERVING_BYTES = 430             # per cell in all tables of serving.sql, with the rows of COPY and the store
+SMPROFILER_BYTES = 2800         # per cell in the tables of smprofiler.sql, with their indexes
+SMPROFILER_CELLS = 1_000_000    # the most cells in these tables
+UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
+               psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def first_line(error):
+    return str(error).strip().split('\n')[0]
+
+
+def connect(data='public'):
+    """A connection whose search path has the tables of one data set."""
+    return psycopg.connect(autocommit=True, prepare_threshold=None, options=f'-c search_path={data},public')
+
+
+def memory_total():
+    return int(re.search(r'MemTotal: *(\d+)', read('/proc/meminfo'))[1]) * 1024
+
+
+def exceeded(size):
+    """The limit that tables of this size in bytes exceed on this machine, or None."""
+    limits = {'a quarter of the memory': memory_total() / 4,
+              'a third of the free disk': shutil.disk_usage(os.environ['SANDBOX']).free / 3}
+    return next((what for what, limit in limits.items() if size > limit), None)
+
+
+def affordable(sizes):
+    """The sizes that fit on this machine, and a notice for each of the others."""
+    kept, notices = {}, []
+    for name, cells in sizes.items():
+        what = exceeded(cells * ROW_BYTES)
+        if what:
+            notices.append(f'{name} cells were left out: their table alone would take more than {what}')
+        else:
+            kept[name] = cells
+    return kept, notices
+
+
+def tune(sizes, main, smprofiler_cells):
+    """Restart the server with settings under which only the queries take time.
+
+    The buffers hold all tables, the sorts of the peers fit in memory, a scan
+    starts with the first row, and nothing runs in the background.
+    """
+    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + smprofiler_cells * SMPROFILER_BYTES
+    settings = {
+        'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
+        'work_mem': '1GB',
+        'maintenance_work_mem': '256MB',
+        'jit': 'off',
+        'max_parallel_workers_per_gather': '0',
+        'synchronize_seqscans': 'off',
+        'autovacuum': 'off',
+        'wal_level': 'minimal',
+        'max_wal_senders': '0',
+        'checkpoint_timeout': '1d',
+        'full_page_writes': 'off',
+        'max_connections': '400',
+    }
+    with connect() as connection:
+        for name, value in settings.items():
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    sandbox = os.environ['SANDBOX']
+    subprocess.run(['pg_ctl', 'restart', '-s', '-w', '-D', f'{sandbox}/data', '-l', f'{sandbox}/server.log'], check=True)
+    return settings
+
+
+def create_extensions():
+    with connect() as connection:
+        connection.execute('CREATE EXTENSION cell_binary; CREATE EXTENSION pg_prewarm')
+        connection.execute(read(f'{BENCHMARK}/../demo/tissue.sql'))
+        for script in 'CREATE EXTENSION postgis', read(f'{BENCHMARK}/pointcloud.sql'):
+            try:
+                connection.execute(script)
+            except psycopg.Error:
+                pass    # the workload reports the missing functions
+
+
+def create_tissue(data, cells, variants):
+    """Create the tables of one size in their own schema."""
+    with connect(data) as connection:
+        connection.execute(f'CREATE SCHEMA {data}')
+        connection.execute(read(f'{BENCHMARK}/tables.sql').replace(':cells', str(cells)))
+        if variants:
+            connection.execute(read(f'{BENCHMARK}/variants.sql'))
+        connection.execute('CREATE VIEW samples AS SELECT 0 AS sample, cell_id, x, y, phenotypes FROM cells')
+
+
+def create_moldoveanu():
+    """Load the real samples as demo/demo does. Return the data set's name and number of cells, or {} if there are none."""
+    slides = sorted(glob.glob('../shared/data/moldoveanu/[0-9]*.csv'))
+    if not slides:
+        return {}
+    with connect('moldoveanu') as connection:
+        connection.execute('CREATE SCHEMA moldoveanu')
+        connection.execute('CREATE TABLE samples (sample integer, cell_id bigint, x float8, y float8, phenotypes bigint)')
+        for sample, path in enumerate(slides):
+            with open(path) as file:
+                header = file.readline().strip()
+            subprocess.run(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-v', f'header={header}',
+                            '-v', f'path={os.path.abspath(path)}', '-f', 'demo/csv_load.sql', '-f', 'demo/csv_cells.sql'],
+                           env={**os.environ, 'PGOPTIONS': '-c search_path=moldoveanu,public'}, check=True)
+            connection.execute(f'INSERT INTO samples SELECT {sample}, cell_id, x, y, phenotypes FROM cells')
+            connection.execute('DROP TABLE csv, features, cells')
+        return {'moldoveanu': connection.execute('SELECT count(*) FROM samples').fetchone()[0]}
+
+
+def create_payloads(data):
+    """Pack the samples of a data set into a table for each layout. Return the reason for each table that cannot be made."""
+    absent = {}
+    with connect(data) as connection:
+        for layout in LAYOUTS:
+            table = f'payload_{layout}'
+            try:
+                with connection.transaction():
+                    connection.execute(f'CREATE TABLE {table} (sample integer, cells bigint, payload bytea)')
+                    connection.execute(f'ALTER TABLE {table} ALTER payload SET STORAGE EXTERNAL')
+                    connection.execute(f"INSERT INTO {table} SELECT sample, count(*), "
+                                       f"cell_pack(cell_id, x, y, phenotypes, '{layout}') FROM samples GROUP BY sample")
+            except UNAVAILABLE as error:
+                absent[table] = first_line(error)
+    return absent
+
+
+def create_serving(data):
+    """Create the tables of serving.sql, their studies, and the file for COPY. Return the reason for each study that cannot be made."""
+    with connect(data) as connection:
+        connection.execute(read(f'{BENCHMARK}/serving.sql'))
+        connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
+        absent = {}
+        for table in 'served', 'registered':
+            try:
+                connection.execute(f"SELECT cell_register_study('{table}', '{table}', phenotypes => 'phenotypes', "
+                                   "features => ARRAY(SELECT feature FROM tissue.feature ORDER BY bit))")
+            except UNAVAILABLE as error:
+                absent[table] = first_line(error)
+        return absent
+
+
+def create_smprofiler(data, cells):
+    """Create a study in SMProfiler's tables, in its own schema, with cells of a data set. Return its name and size."""
+    with connect(f'smprofiler,{data}') as connection:
+        connection.execute('CREATE SCHEMA smprofiler')
+        connection.execute(read(f'{BENCHMARK}/../test/include/smprofiler_tables.sql'))
+        connection.execute(read(f'{BENCHMARK}/smprofiler.sql').replace(':cells', str(cells)))
+        # The script has commands of psql.
+        subprocess.run(['psql', '-X', '-q', '-v', 'schema=smprofiler', '-f', 'ingest/smprofiler.sql'], stdout=subprocess.DEVNULL, check=True)
+        connection.execute("SELECT cell_register_study('smprofiler', 'smprofiler.cell_binary_cells', phenotypes => 'phenotypes', "
+                           "features => ARRAY(SELECT symbol FROM smprofiler.cell_binary_features ORDER BY bit))")
+    return {'smprofiler': cells}
+
+
+def slide():
+    """The file with sample S2, which COPY loads."""
+    return f"{os.environ['SANDBOX']}/slide.csv"
+
+
+def warm_up():
+    """Freeze all tables, and read them and their TOAST tables into shared buffers."""
+    with connect() as connection:
+        connection.execute('VACUUM (FREEZE, ANALYZE)')
+        connection.execute('CHECKPOINT')
+        connection.execute("SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384")

@@ -1,0 +1,6 @@
+-- cell_count of each of 30 features, payload in layout dense
+--
+-- The call of substring reads the payload once into memory. The time beyond that
+-- of count_dense.sql is the time of 29 counts.
+SELECT (SELECT sum(cell_count(payload, 1::bigint << bit, 0, 'dense')) FROM generate_series(0, 29) bit)
+FROM (SELECT substring(payload FROM 1) AS payload FROM payload_dense OFFSET 0) in_memory;

@@ -1,0 +1,8 @@
+-- cell_pack_intensities over the view of SMProfiler's tables
+--
+-- With PostgreSQL's default work_mem.
+-- sizes: smprofiler
+BEGIN;
+SET LOCAL work_mem = '4MB';
+SELECT octet_length(cell_pack_intensities(cell_id, intensities)) FROM cell_binary_cells WHERE sample = 'S1';
+COMMIT;

@@ -1,0 +1,165 @@
+"""The options of the command line."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+# Exit statuses
+DONE, ALARM, WRONG_USE, INCOMPLETE, NOT_STORED, BUSY = range(6)
+STATUSES = """exit status: 0 done; 1 an alarm; 2 wrong usage; 3 the run or comparison is incomplete (the finished measurements are kept);
+4 the store is out of reach or could not store the record (which is in a file then, for cbperf import); 5 another measurement is running"""
+
+
+def spool_folder() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "cbperf"
+
+
+def bytes_of(text: str) -> int:
+    """A number of bytes such as 200MB. The units are PostgreSQL's kB, MB and GB, based on 1024."""
+    units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    try:
+        return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of bytes such as 200MB, not {text}") from None
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text}")
+    return int(text)
+
+
+def pairs(text: str) -> int:
+    """At least 5, because with fewer pairs no difference of times can reach the p of an alarm."""
+    if positive(text) < 5:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 5, because the test of times needs 5 pairs, not {text}")
+    return int(text)
+
+
+def from_one(text: str) -> list[int]:
+    if min(found := numbers(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be whole numbers from 1, not {text}")
+    return found
+
+
+def numbers(text: str) -> list[int]:
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 0:
+        raise argparse.ArgumentTypeError(f"must be numbers such as 1,2,4, not {text}")
+    return found
+
+
+def pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text}")
+    return name, value
+
+
+def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
+    """`do` maps the name of each command to its function."""
+    top = argparse.ArgumentParser(prog="cbperf", description="Measures and profiles SQL workloads and commands.", epilog=STATUSES)
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=STATUSES)
+        made.set_defaults(do=do[name])
+        made.add_argument("--store", metavar="CONNINFO", help="the record store (default: $CBPERF_STORE, or dbname=cbperf)")
+        return made
+
+    def measures(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--json", action="store_true", help="print JSON instead of a summary")
+        made.add_argument("--wait", action="store_true", help="wait for another measurement to end")
+        made.set_defaults(measures=True, report=None, tag=None, description=None, data=[])
+
+    def records(made: argparse.ArgumentParser) -> None:
+        measures(made)
+        made.add_argument("--tag", help="a tag to find related runs by")
+        made.add_argument("--description")
+        made.add_argument("--data", type=pair, action="append", default=[], metavar="NAME=VALUE", help="your own data, stored in the record")
+        made.add_argument("--report", type=Path, metavar="FILE", help="also write the report to FILE")
+        made.add_argument("--spool", type=Path, default=spool_folder(), metavar="FOLDER", help="folder for records that cannot be stored (default: ~/.local/state/cbperf)")
+
+    def workload_of(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--sql", type=Path, metavar="FILE", help="file with the workload: SQL statements, without psql's commands")
+        made.add_argument("--query", metavar="SQL", help="the workload itself")
+        made.add_argument("--name", help="name of the workload (default: the file's name)")
+        made.add_argument("--server", default="", metavar="CONNINFO", help="the server to measure (default: libpq's variables)")
+        made.add_argument("--setup", type=Path, metavar="FILE", help="file with statements for the start of the session, which are not measured")
+        made.add_argument("--memory-limit", type=bytes_of, metavar="SIZE", help="limit of each process's private memory, such as 200MB")
+        made.add_argument("--extension", default="cell_binary", help="extension whose version and library are recorded (default: cell_binary)")
+        made.set_defaults(repeat=1, cold=False, profile=[], pid=None, command=[], workers=None, dataset=None, components=None)
+
+    run = command("run", "measure a workload, a command or a running process, and store the record")
+    workload_of(run)
+    run.add_argument("--pid", type=positive, help="a running process, measured for --seconds")
+    run.add_argument("--seconds", type=float, default=10, help="duration with --pid (default: 10)")
+    run.add_argument("--repeat", type=positive, default=5, metavar="N", help="number of executions (default: 5)")
+    run.add_argument("--cold", action="store_true", help="do not execute the workload as a warm-up")
+    run.add_argument("--profile", action="append", default=[], metavar="NAME,...", help="custom profilers: cpu, faults, instructions, heap, contexts")
+    run.add_argument("--dataset", metavar="TABLE", help="record a hash of the table's rows")
+    run.add_argument("--components", type=Path, metavar="FILE", help="map of functions to components")
+    run.add_argument("--workers", type=int, metavar="N", help="set max_parallel_workers_per_gather")
+    run.add_argument("--no-waits", action="store_true", help="do not sample wait events")
+    run.add_argument("command", nargs="*", metavar="COMMAND", help="a command with its arguments, after --")
+    records(run)
+
+    scale = command("scale", "run a workload with several clients and parallel workers, and store a record for each setting")
+    workload_of(scale)
+    scale.add_argument("--clients", type=from_one, default=[1, 2, 4], metavar="N,...", help="numbers of clients (default: 1,2,4)")
+    scale.add_argument("--workers", type=numbers, default=[0, 1, 2, 4], dest="numbers_of_workers", metavar="N,...", help="numbers of parallel workers (default: 0,1,2,4)")
+    scale.add_argument("--seconds", type=float, default=5, help="duration of each setting (default: 5)")
+    records(scale)
+
+    overhead = command("overhead", "measure the cost of measuring")
+    workload_of(overhead)
+    overhead.add_argument("--rounds", type=positive, default=50, metavar="N", help="number of pairs of executions (default: 50)")
+    overhead.add_argument("--profile", action="append", default=[], metavar="NAME,...", help="also measure these custom profilers")
+    measures(overhead)
+
+    compare = command("compare", "run two versions interleaved, and raise an alarm if the new one is slower or takes more memory")
+    compare.add_argument("base", metavar="BASE", help="a git revision, a source folder, or the address of a server (postgresql://...)")
+    compare.add_argument("new", metavar="NEW", help="as BASE")
+    check = command("check", "compare this tree with the last release")
+    check.add_argument("--base", metavar="VERSION", help="version to compare with (default: the last release)")
+    for compared in compare, check:
+        compared.add_argument("--workload", type=Path, action="append", default=[], metavar="FILE", help="file with SQL on the table cells (default: packing in all layouts)")
+        compared.add_argument("--pairs", type=pairs, default=15, metavar="N", help="number of executions of each version (default: 15)")
+        compared.add_argument("--cells", type=positive, default=1_000_000, metavar="N", help="cells in the table for times (default: 1000000)")
+        compared.add_argument("--counted-cells", type=positive, default=50_000, metavar="N", help="cells in the table for counts (default: 50000)")
+        compared.add_argument("--base-pg-config", metavar="FILE", help="pg_config of the PostgreSQL for BASE (default: $PG_CONFIG, or pg_config)")
+        compared.add_argument("--new-pg-config", metavar="FILE", help="the same for NEW")
+        compared.add_argument("--new-patch", type=Path, metavar="FILE", help="patch to apply to the source of NEW")
+        compared.add_argument("--times", type=positive, default=1, metavar="N", help="number of comparisons, to find the rate of alarms (default: 1)")
+        records(compared)
+
+    report = command("report", "write one HTML file for a run, two runs, a comparison, or all runs with a tag")
+    report.add_argument("runs", nargs="*", metavar="RUN", help='id, beginning of an id, or "last" (default)')
+    report.add_argument("--tag", help="report all runs with this tag")
+    report.add_argument("-o", "--output", type=Path, default=Path("cbperf.html"), metavar="FILE", help="the report (default: cbperf.html; - is standard output)")
+
+    show = command("show", "print a run or a comparison")
+    show.add_argument("run", nargs="?", default="last", metavar="RUN")
+    show.add_argument("--json", action="store_true")
+
+    listing = command("list", "list runs, newest first")
+    for name in ("process", "tag", "host"):
+        listing.add_argument(f"--{name}")
+    listing.add_argument("--comparisons", action="store_true", help="list comparisons instead of runs")
+    listing.add_argument("--limit", type=positive, default=20, metavar="N")
+    listing.add_argument("--json", action="store_true")
+
+    command("init", "create the record store: a database with the schema cbperf, and its roles")
+    export = command("export", "print records as JSON lines")
+    export.add_argument("--tag")
+    export.add_argument("--process")
+    load = command("import", "put records from JSON lines into the store")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    watch = command("watch", "show what backends do now, with pg_activity")
+    watch.add_argument("--server", default="", metavar="CONNINFO")
+    watch.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="argument for pg_activity, after --")
+    return top

@@ -1,9 +1,0 @@
--- cell_pack(x, y, phenotypes), parallel plan with 2 workers
---
--- The costs are set to nothing so that small tables get the plan, too.
-BEGIN;
-SET LOCAL max_parallel_workers_per_gather = 2;
-SET LOCAL min_parallel_table_scan_size = 0;
-SET LOCAL parallel_setup_cost = 0;
-SELECT octet_length(cell_pack(x, y, phenotypes)) FROM cells;
-COMMIT;

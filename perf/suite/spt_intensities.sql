@@ -1,7 +1,0 @@
--- cell_pack_intensities over the view of SPT's tables
---
--- sizes: spt
-BEGIN;
-SET LOCAL work_mem = '4MB';
-SELECT octet_length(cell_pack_intensities(cell_id, intensities)) FROM cell_binary_cells WHERE sample = 'S1';
-COMMIT;

@@ -1,9 +1,0 @@
--- Masks out of SPT's long table by GROUP BY, plain SQL
---
--- A join to the bits, which tests what is positive before; in memory.
--- sizes: spt
-SELECT count(*), bit_xor(phenotypes) FROM (
-	SELECT histological_structure, bit_or(1::bigint << b.bit) AS phenotypes
-	FROM expression_quantification e JOIN cell_binary_features b ON b.target = e.target
-	WHERE e.discrete_value = 'positive' GROUP BY histological_structure
-) masks;

@@ -1,9 +1,0 @@
--- cell_data over the view of SPT's tables, layout spt
---
--- From the long table, the outlines and what joins them to the payload; with
--- PostgreSQL's own setting of work_mem, so that hash joins spill to disk.
--- sizes: spt
-BEGIN;
-SET LOCAL work_mem = '4MB';
-SELECT octet_length(cell_data('spt', 'S1', 'spt'));
-COMMIT;
