@@ -180,6 +180,7 @@ function decodeIds(planes: Uint8Array[], cells: number, first: number): Uint32Ar
 
 /** Decode x (axis 0) or y (axis 1) into the cells. */
 function decodeAxis(decoded: Cells, axis: 0 | 1, planes: Uint8Array[], differences: boolean, base: number): void {
+    // The stored values are unsigned, and phenotypeWords is the unsigned view of all words.
     const { length: cells, phenotypeWords: codes, coordinates } = decoded;
     const name = "xy".charAt(axis);
 
