@@ -213,7 +213,7 @@ def test_other_arrow_streams() -> None:
 
 
 def hostile_batches() -> dict[str, bytes]:
-    """Streams of a few hundred bytes that would have pyarrow copy or allocate, as much as they like."""
+    """Streams of a few hundred bytes that would make pyarrow copy or allocate any amount of memory."""
     table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
     ipc = pyarrow.ipc
     streams = {}
