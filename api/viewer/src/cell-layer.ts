@@ -6,7 +6,7 @@ import { Model } from "@luma.gl/engine";
 import { MAX_RULES, RULES_BYTES } from "./rules.ts";
 
 export interface CellLayerProps {
-  cells: Buffer | null;    // x, y, and the two halves of the mask, for each cell
+  cells: Buffer | null;    // x, y, and the two halves of the phenotypes, for each cell
   length: number;          // number of cells
   every: number;           // draws each cell, or one in COARSE
   rules: ArrayBuffer;      // the uniform block that `pack` makes

@@ -170,7 +170,7 @@ function dress(faults: string[]): void {
   faults.forEach((fault) => messages.notice(fault));
   let chosen = link.rules;
   if (!chosen) {
-    chosen = rules.defaultRules(names, rules.frequencies(cells!.masks), cells!.length);
+    chosen = rules.defaultRules(names, rules.frequencies(cells!.phenotypeWords), cells!.length);
   }
   panel.showRules(chosen.filter((rule) => {
     const unknown = [...rule.positive, ...rule.negative].filter((name) => !names.includes(name));
@@ -195,20 +195,20 @@ function rulesChanged(): void {
   writeLink();
 }
 
-const ruleOf = (cell: number) => rules.ruleOf(compiled, cells!.masks[4 * cell + 2]!, cells!.masks[4 * cell + 3]!);
+const ruleOf = (cell: number) => rules.ruleOf(compiled, cells!.phenotypeWords[4 * cell + 2]!, cells!.phenotypeWords[4 * cell + 3]!);
 
 let counting = 0;
 
 /** In pieces, so that colours change at once and the page stays quick while many cells are counted. */
 async function recount(): Promise<void> {
-  const run = ++counting, piece = 1 << 18, { masks, length } = cells!, counted = compiled;
+  const run = ++counting, piece = 1 << 18, { phenotypeWords, length } = cells!, counted = compiled;
   const counts = new Array<number>(panel.rules.length + 1).fill(0);
   for (let from = 0; from < length; from += piece) {
     await new Promise((resolve) => setTimeout(resolve));
     if (run !== counting || !cells) {
       return;
     }
-    rules.count(masks, counted, from, Math.min(from + piece, length), counts);
+    rules.count(phenotypeWords, counted, from, Math.min(from + piece, length), counts);
   }
   panel.showCounts(counts);
 }

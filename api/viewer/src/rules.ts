@@ -30,7 +30,7 @@ export const isEmpty = (rule: Rule): boolean => rule.positive.length + rule.nega
 export function compile(rules: readonly Rule[], features: Features): Int32Array {
   const words = new Int32Array(4 * rules.length);
   rules.forEach((rule, place) => {
-    const all = features.mask(...rule.positive), none = features.mask(...rule.negative);
+    const all = features.phenotypes(...rule.positive), none = features.phenotypes(...rule.negative);
     // Without features: bit 0 set and not set, which no cell is.
     const halves = isEmpty(rule) ? [1n, 0n, 1n, 0n] : [all, all >> 32n, none, none >> 32n];
     words.set(halves.map((half) => Number(BigInt.asIntN(32, half))), 4 * place);
@@ -38,7 +38,7 @@ export function compile(rules: readonly Rule[], features: Features): Int32Array 
   return words;
 }
 
-/** The first rule that a cell's mask satisfies, or -1. */
+/** The first rule that matches a cell's phenotypes, given as two words, or -1. */
 export function ruleOf(compiled: Int32Array, low: number, high: number): number {
   for (let at = 0; at < compiled.length; at += 4) {
     // What is missing of the one and there of the other.
@@ -50,24 +50,24 @@ export function ruleOf(compiled: Int32Array, low: number, high: number): number 
 }
 
 /** Add up the cells from one to another: `counts` has one number for each rule, and behind them that of no rule. */
-export function count(masks: Uint32Array, compiled: Int32Array, from: number, to: number, counts: number[]): void {
+export function count(phenotypeWords: Uint32Array, compiled: Int32Array, from: number, to: number, counts: number[]): void {
   for (let word = 4 * from + 2; word < 4 * to; word += 4) {
-    const rule = ruleOf(compiled, masks[word]!, masks[word + 1]!);
+    const rule = ruleOf(compiled, phenotypeWords[word]!, phenotypeWords[word + 1]!);
     counts[rule < 0 ? compiled.length / 4 : rule]!++;
   }
 }
 
 /** In how many cells each of the 64 features is positive. */
-export function frequencies(masks: Uint32Array): number[] {
+export function frequencies(phenotypeWords: Uint32Array): number[] {
   // Counting the bytes first is one addition for eight bits.
   const bytes = new Uint32Array(8 * 256);
-  for (let word = 2; word < masks.length; word += 4) {
+  for (let word = 2; word < phenotypeWords.length; word += 4) {
     for (let half = 0; half < 2; half++) {
-      const mask = masks[word + half]!, base = 1024 * half;
-      bytes[base + (mask & 255)]!++;
-      bytes[base + 256 + (mask >>> 8 & 255)]!++;
-      bytes[base + 512 + (mask >>> 16 & 255)]!++;
-      bytes[base + 768 + (mask >>> 24)]!++;
+      const bits = phenotypeWords[word + half]!, base = 1024 * half;
+      bytes[base + (bits & 255)]!++;
+      bytes[base + 256 + (bits >>> 8 & 255)]!++;
+      bytes[base + 512 + (bits >>> 16 & 255)]!++;
+      bytes[base + 768 + (bits >>> 24)]!++;
     }
   }
   return Array.from({ length: 64 }, (_, bit) => {

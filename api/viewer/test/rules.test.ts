@@ -15,12 +15,12 @@ function cells(...bits: number[][]): Uint32Array {
 }
 
 test("the first rule that fits counts a cell, at the ends of both halves too", () => {
-  const masks = cells([0], [31], [32], [63], [31, 32], [], [0, 63]);
+  const words = cells([0], [31], [32], [63], [31, 32], [], [0, 63]);
   const compiled = compile([rule([31], [32]), rule([63]), rule([], [0, 31]), rule([0])], features);
   const counts = [0, 0, 0, 0, 0];
-  count(masks, compiled, 0, 3, counts);
+  count(words, compiled, 0, 3, counts);
   expect(counts).toEqual([1, 0, 1, 1, 0]);
-  count(masks, compiled, 3, 7, counts);
+  count(words, compiled, 3, 7, counts);
   expect(counts).toEqual([1, 2, 2, 1, 1]);
 });
 

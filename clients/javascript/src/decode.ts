@@ -7,17 +7,17 @@ import { checkNumber, MAX_CELLS, type DecodeOptions } from "./limit.js";
 export type Layout = "compact" | "spt" | "dense";
 
 /**
- * The cells of a payload.
+ * Decode a payload.
  *
- * Layout compact is not copied: the cells are views of the payload's memory,
- * from its byte 4 on.  (Only a Uint8Array that does not begin at a multiple of
- * four of its buffer is.)  Of spt and dense the cells are new.
+ * In layout compact the cells are views of the payload's memory, from its byte 4
+ * on.  The payload is copied only if it is a Uint8Array whose byteOffset is not
+ * a multiple of four.  In layouts spt and dense the cells are in new memory.
  *
- * The length and maxCells are compared before anything is allocated, so that a
- * header cannot ask for memory that its payload does not fill.
+ * The length and maxCells are checked before anything is allocated, so that a
+ * header cannot claim memory that its payload does not fill.
  *
- * @throws PayloadError if the bytes are not a payload of that layout, or have more than maxCells cells
- * @throws RangeError if there is no such layout
+ * @throws PayloadError if the bytes are not a payload of the layout, or have more than maxCells cells
+ * @throws RangeError if the layout does not exist
  * @throws TypeError if the payload is neither an ArrayBuffer nor a Uint8Array
  */
 export function decode<Memory extends ArrayBufferLike>(
@@ -35,7 +35,7 @@ export function decode<Memory extends ArrayBufferLike>(
             return decodeDense(bytes, maxCells);
         default:
             if ((layout as string) === "arrow")
-                throw new RangeError('layout "arrow" is read by apache-arrow: fromArrow(tableFromIPC(bytes))');
+                throw new RangeError('layout "arrow" is read with apache-arrow: fromArrow(tableFromIPC(bytes))');
             throw new RangeError(`unknown layout "${layout}"; the layouts are compact, spt, dense`);
     }
 }
@@ -43,14 +43,14 @@ export function decode<Memory extends ArrayBufferLike>(
 function bytesOf<Memory extends ArrayBufferLike>(payload: Memory | Uint8Array<Memory>): Uint8Array<Memory> {
     if (ArrayBuffer.isView(payload))
         return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-    // By its tag: that of a frame or a worker is another class.
+    // Check the tag, because an ArrayBuffer of a frame or a worker is an instance of another class.
     const tag = Object.prototype.toString.call(payload);
     if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]")
         return new Uint8Array(payload);
-    throw new TypeError("payload is neither an ArrayBuffer nor a Uint8Array");
+    throw new TypeError("the payload is neither an ArrayBuffer nor a Uint8Array");
 }
 
-/** The header of a layout in which the number of cells is first and the cells follow. */
+/** Check a header that begins with the number of cells, and return that number. */
 function readHeader(
     bytes: Uint8Array,
     size: number,
@@ -59,13 +59,12 @@ function readHeader(
     maxCells: number,
 ): number {
     if (bytes.length < size)
-        throw new PayloadError(`a header takes ${size} bytes, but the payload has ${bytes.length}`);
+        throw new PayloadError(`the header takes ${size} bytes, but the payload has only ${bytes.length}`);
     const cells = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, littleEndian);
     const expected = size + cells * cellSize;
     if (bytes.length !== expected)
         throw new PayloadError(
-            `the header gives ${cells} cells, which take ${expected} bytes, ` +
-                `but the payload has ${bytes.length}`,
+            `the header gives ${cells} cells, so the payload must have ${expected} bytes, but it has ${bytes.length}`,
         );
     checkNumber(cells, maxCells);
     return cells;
@@ -88,7 +87,7 @@ function decodeSpt(bytes: Uint8Array, maxCells: number): Cells {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const words = new Uint32Array(WORDS * cells);
     const ids = new Uint32Array(cells);
-    // What no cells have is zeros.
+    // Without cells, the extent is zero.
     let minX = cells > 0 ? 0xffffffff : 0;
     let minY = minX;
     let maxX = 0;
@@ -101,7 +100,7 @@ function decodeSpt(bytes: Uint8Array, maxCells: number): Cells {
 
         if (i > 0 && id <= ids[i - 1]!)
             throw new PayloadError(
-                `the cell at position ${i} has cell_id ${id}, which does not come after ${ids[i - 1]}`,
+                `the cell at position ${i} has cell_id ${id}, which is not above the previous cell_id ${ids[i - 1]}`,
             );
         ids[i] = id;
         words[to] = x;
@@ -123,7 +122,7 @@ function decodeSpt(bytes: Uint8Array, maxCells: number): Cells {
     sides.forEach(([side, expected], i) => {
         const found = view.getUint32(4 + 4 * i);
         if (found !== expected)
-            throw new PayloadError(`the header gives ${found} as ${side}, but the cells have ${expected}`);
+            throw new PayloadError(`the ${side} is ${found} in the header, but ${expected} in the cells`);
     });
     return new Cells(words, ids);
 }

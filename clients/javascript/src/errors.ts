@@ -1,4 +1,4 @@
-/** Bytes are not a payload of the layout; the message says what is wrong, and where. */
+/** The bytes are not a payload of the layout.  The message says what is wrong, and where. */
 export class PayloadError extends Error {
     override name = "PayloadError";
 }

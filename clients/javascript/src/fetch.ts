@@ -1,19 +1,19 @@
 import { PayloadError } from "./errors.js";
 
-/** More than any payload of the default maxCells takes, which is at most 336 MB. */
+/** More than the longest payload of the default maxCells, which is 336 MB. */
 const MAX_BYTES = 2 ** 29;
 
-/** A problem document is a few sentences. */
+/** A problem document has a few sentences. */
 const MAX_PROBLEM_BYTES = 2 ** 16;
 
-/** The answer is not a payload but an error: its status is not 2xx. */
+/** The server answered with an error: the status is not 2xx. */
 export class HttpError extends Error {
     override name = "HttpError";
-    /** The status of the answer, as 404. */
+    /** The status of the answer, such as 404. */
     readonly status: number;
-    /** What an answer of type application/problem+json says in `detail`. */
+    /** The `detail` of an answer of type application/problem+json. */
     readonly detail: string | undefined;
-    /** What to do about it, where the API tells: the hint of PostgreSQL. */
+    /** The `hint` of such an answer: how to correct the error, from PostgreSQL. */
     readonly hint: string | undefined;
 
     constructor(status: number, detail?: string, hint?: string) {
@@ -26,42 +26,43 @@ export class HttpError extends Error {
 
 /** How to fetch a payload. */
 export interface FetchOptions {
-    /** Ends the transfer when it is aborted; the promise is then rejected with its reason. */
+    /** Aborting the signal ends the transfer, and rejects the promise with the reason of the signal. */
     signal?: AbortSignal | undefined;
     /** Headers of the request. */
     headers?: Record<string, string> | undefined;
-    /** Hears after each part how many bytes of the payload have come, and of how many if that is known. */
+    /** Called after each part with the number of bytes received, and with their total if it is known. */
     onProgress?: ((received: number, total: number | undefined) => void) | undefined;
     /**
-     * Tells from the first bytes of a payload (64, or fewer as long as no more
-     * have come) how long it is, or undefined; see `compactLength`.  It is
-     * asked where the answer's headers do not tell, as for a coded body.
+     * Returns the length of a payload, computed from its first bytes, or undefined
+     * if they are not sufficient; see `compactLength`.  It gets 64 bytes, or fewer
+     * if fewer have arrived.  It is called if the headers of the answer do not give
+     * the length, for example of a coded body.
      */
     total?: ((firstBytes: Uint8Array<ArrayBuffer>) => number | undefined) | undefined;
     /**
-     * A longer body is refused: after its headers, if they tell its length, or
-     * when more bytes have come, counted after the browser has undone a content
-     * coding.  By default 2^29, which are 512 MiB; Infinity lifts the limit.
+     * A longer body is refused: after the headers if they give its length, or as
+     * soon as more bytes have arrived.  The bytes are counted after the browser has
+     * decoded them.  The default is 2^29, or 512 MiB.  Infinity removes the limit.
      */
     maxBytes?: number | undefined;
 }
 
-/** The length in bytes of a payload in layout compact, known from its first four bytes. */
+/** The length in bytes of a payload in layout compact, computed from its first four bytes. */
 export function compactLength(firstBytes: Uint8Array): number | undefined {
     if (firstBytes.length < 4) return undefined;
     return 4 + 16 * new DataView(firstBytes.buffer, firstBytes.byteOffset).getUint32(0, true);
 }
 
 /**
- * The body of an answer, in a buffer of its own: its byteOffset is 0, so that
+ * Fetch the body of an answer into its own buffer.  Its byteOffset is 0, so that
  * layout compact is decoded without a copy.
  *
- * What a header announces is shown and compared, but memory is taken only for
- * what has come.
+ * A length in the headers is reported and checked, but memory is allocated only
+ * for bytes that have arrived.
  *
  * @throws HttpError if the status is not 2xx
  * @throws PayloadError if the body ends before the Content-Length, or is longer than maxBytes
- * @throws whatever fetch throws: TypeError if the network fails, the signal's reason
+ * @throws any error of fetch: TypeError if the network fails, or the reason of the signal
  */
 export async function fetchPayload(url: string | URL, options: FetchOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { signal, headers, onProgress, total: totalOf, maxBytes = MAX_BYTES } = options;
@@ -75,7 +76,7 @@ export async function fetchPayload(url: string | URL, options: FetchOptions = {}
     });
 }
 
-/** The body of an answer of at most that length; onPart hears of each part. */
+/** Read a body of at most maxBytes bytes; call onPart after each part. */
 async function readBody(
     response: Response,
     maxBytes: number,
@@ -94,7 +95,7 @@ async function readBody(
             onPart?.(parts, received);
         }
     } catch (error) {
-        // It is too long, or a callback has thrown: nobody wants the rest.
+        // The body is too long, or a callback has thrown: the rest is not needed.
         reader?.cancel().catch(() => {});
         throw error;
     }
@@ -104,7 +105,7 @@ async function readBody(
 }
 
 function checkLength(bytes: number, maxBytes: number): void {
-    // So, and not with ">", NaN refuses all.
+    // Written this way, unlike with ">", NaN refuses every body.
     if (!(bytes <= maxBytes))
         throw new PayloadError(
             `the body has at least ${bytes} bytes, more than the limit of ${maxBytes}: ` +
@@ -112,7 +113,7 @@ function checkLength(bytes: number, maxBytes: number): void {
         );
 }
 
-/** The first bytes of parts, in a buffer of exactly that size. */
+/** Copy the first bytes of the parts into a buffer of exactly this size. */
 function join(parts: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
     const joined = new Uint8Array(size);
     let filled = 0;
@@ -126,10 +127,10 @@ function join(parts: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The length of the body as it will be read, if the headers tell.
+ * The length of the body as it will be read, if the headers give it.
  *
- * Of a coded body Content-Length is another one, and in an answer from another
- * origin Content-Encoding is hidden unless the server exposes it.
+ * For a coded body, Content-Length is the length before decoding.  In an answer
+ * from another origin, Content-Encoding is hidden unless the server exposes it.
  */
 function contentLength(response: Response): number | undefined {
     const length = response.headers.get("Content-Length");

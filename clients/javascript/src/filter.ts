@@ -1,16 +1,17 @@
 import { type Cells, WORDS } from "./cells.js";
-import { unsignedMask } from "./mask.js";
+import { unsignedPhenotypes } from "./phenotypes.js";
 
 /**
- * Which cells: those that have every feature of `allOf` and none of `noneOf`.
- * Masks of 64 bits, also as the signed bigint of SQL; left out, 0n.
+ * A rule selects the cells that are positive for every feature in `allOf` and for
+ * none in `noneOf`.  Both are phenotypes, unsigned or as the signed bigint of SQL,
+ * and default to 0n.
  */
 export interface Rule {
     allOf?: bigint | undefined;
     noneOf?: bigint | undefined;
 }
 
-/** Which bits of the two words of a mask are tested, and what they must be. */
+/** The bits to test in the two words of phenotypes, and the values that they must have. */
 interface Test {
     low: number;
     high: number;
@@ -18,15 +19,17 @@ interface Test {
     wantedHigh: number;
 }
 
-/** null: no cell can have a feature and not have it. */
+/** The test of a rule; null if no cell can match, because a feature is in both allOf and noneOf. */
 function testOf(rule: Rule): Test | null {
     const unknown = Object.keys(rule ?? {}).find((key) => key !== "allOf" && key !== "noneOf");
-    if (typeof rule !== "object" || rule === null || unknown !== undefined)
-        throw new TypeError(`a rule is an object of allOf and noneOf${unknown === undefined ? "" : `, and has no ${unknown}`}`);
+    if (typeof rule !== "object" || rule === null || unknown !== undefined) {
+        const detail = unknown === undefined ? "" : `; it has no member ${unknown}`;
+        throw new TypeError(`a rule is an object with allOf and noneOf${detail}`);
+    }
     const { allOf = 0n, noneOf = 0n } = rule;
-    const all = unsignedMask(allOf);
-    const none = unsignedMask(noneOf);
-    const word = (mask: bigint) => Number(BigInt.asIntN(32, mask)); // what & gives
+    const all = unsignedPhenotypes(allOf);
+    const none = unsignedPhenotypes(noneOf);
+    const word = (bits: bigint) => Number(BigInt.asIntN(32, bits)); // signed, as the result of &
     if (all & none) return null;
     return {
         low: word(all | none),
@@ -36,38 +39,44 @@ function testOf(rule: Rule): Test | null {
     };
 }
 
-/** The positions of the cells that match a rule, ascending. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
-export function positive(cells: Cells<ArrayBufferLike>, rule: Rule): Uint32Array<ArrayBuffer> {
+/**
+ * The positions of the cells that match a rule, ascending.
+ * @throws RangeError if allOf or noneOf does not fit in 64 bits, TypeError if the rule is not one
+ */
+export function matching(cells: Cells<ArrayBufferLike>, rule: Rule): Uint32Array<ArrayBuffer> {
     const test = testOf(rule);
     if (test === null) return new Uint32Array(0);
     const { low, high, wantedLow, wantedHigh } = test;
-    const { masks, length } = cells;
+    const { phenotypeWords, length } = cells;
     const found = new Uint32Array(length);
-    let matching = 0;
+    let matches = 0;
     for (let i = 0, at = 2; i < length; i++, at += WORDS)
-        if ((masks[at]! & low) === wantedLow && (masks[at + 1]! & high) === wantedHigh) found[matching++] = i;
-    return found.slice(0, matching);
+        if ((phenotypeWords[at]! & low) === wantedLow && (phenotypeWords[at + 1]! & high) === wantedHigh) found[matches++] = i;
+    return found.slice(0, matches);
 }
 
-/** How many cells match a rule. @throws RangeError for a mask over 64 bits, TypeError for what is no rule */
+/**
+ * The number of cells that match a rule.
+ * @throws RangeError if allOf or noneOf does not fit in 64 bits, TypeError if the rule is not one
+ */
 export function count(cells: Cells<ArrayBufferLike>, rule: Rule): number {
     const test = testOf(rule);
     if (test === null) return 0;
     const { low, high, wantedLow, wantedHigh } = test;
-    const { masks, length } = cells;
-    let matching = 0;
+    const { phenotypeWords, length } = cells;
+    let matches = 0;
     for (let i = 0, at = 2; i < length; i++, at += WORDS)
-        if ((masks[at]! & low) === wantedLow && (masks[at + 1]! & high) === wantedHigh) matching++;
-    return matching;
+        if ((phenotypeWords[at]! & low) === wantedLow && (phenotypeWords[at + 1]! & high) === wantedHigh) matches++;
+    return matches;
 }
 
 /**
- * The position of the cell that is nearest to a point, not further from it
- * than a radius (both in pixels, fractions allowed), and accepted; -1 if there
- * is none.  Of equally near ones the first.
+ * The position of the accepted cell that is nearest to a point, within a radius;
+ * -1 if there is none.  Point and radius are in pixels and may be fractions.  Of
+ * several cells at the same distance, the first is returned.
  *
- * Looks at every cell, which takes a few milliseconds for a million, but asks
- * `accept` only about those that are nearer than what is found so far.
+ * The function reads every cell, which takes a few milliseconds per million cells.
+ * It calls `accept` only for a cell that is nearer than the best cell so far.
  */
 export function nearest(
     cells: Cells<ArrayBufferLike>,

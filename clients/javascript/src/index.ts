@@ -1,5 +1,5 @@
 /**
- * Reads the payloads of the PostgreSQL extension cell_binary into typed arrays.
+ * Read the payloads of the PostgreSQL extension cell_binary into typed arrays.
  */
 export { Cells } from "./cells.js";
 export { decode, type Layout } from "./decode.js";
@@ -8,4 +8,4 @@ export { fromArrow, type ArrowColumn, type ArrowTable } from "./arrow.js";
 export { PayloadError } from "./errors.js";
 export { Features } from "./features.js";
 export { fetchPayload, compactLength, HttpError, type FetchOptions } from "./fetch.js";
-export { positive, count, nearest, type Rule } from "./filter.js";
+export { matching, count, nearest, type Rule } from "./filter.js";

@@ -1,4 +1,4 @@
-// What decode takes and gives; errors and their texts; hostile bytes.
+// Arguments and results of decode; errors and their texts; hostile bytes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { named, randomNumbers, rows, vectors } from "./vectors.js";
 const layouts = ["compact", "spt", "dense"];
 const example = (layout) => named(`${layout}: the example of format.md`);
 
-// ---- what it gives ----
+// ---- results ----
 
 test("layout compact is the default", () => {
     assert.deepEqual(rows(decode(example("compact"))), rows(decode(example("compact"), "compact")));
@@ -22,21 +22,21 @@ test("cells are interleaved words, in all layouts", () => {
         assert.ok(cells instanceof Cells);
         assert.equal(cells.length, 65);
         assert.equal(cells.coordinates.constructor, layout === "spt" ? Uint32Array : Int32Array);
-        for (const view of [cells.coordinates, cells.masks, cells.bytes]) {
+        for (const view of [cells.coordinates, cells.phenotypeWords, cells.bytes]) {
             assert.equal(view.buffer, cells.bytes.buffer);
             assert.equal(view.byteOffset, cells.bytes.byteOffset);
             assert.equal(view.byteLength, 16 * 65);
         }
-        assert.equal(cells.masks.constructor, Uint32Array);
+        assert.equal(cells.phenotypeWords.constructor, Uint32Array);
         for (const i of [0, 7, 64]) {
             assert.equal(cells.coordinates[4 * i], cells.x(i));
             assert.equal(cells.coordinates[4 * i + 1], cells.y(i));
-            assert.equal((BigInt(cells.masks[4 * i + 3]) << 32n) + BigInt(cells.masks[4 * i + 2]), cells.phenotypes(i));
+            assert.equal((BigInt(cells.phenotypeWords[4 * i + 3]) << 32n) + BigInt(cells.phenotypeWords[4 * i + 2]), cells.phenotypes(i));
         }
-        // these cells are not shifted in layout spt: the same bytes
+        // Layout spt does not shift these cells, so the bytes are the same.
         assert.deepEqual(cells.bytes, decode(named("compact: 65 cells")).bytes);
-        if (layout === "compact") assert.equal(cells.ids, null);
-        else assert.equal(cells.ids.length, 65);
+        if (layout === "compact") assert.equal(cells.cellIds, null);
+        else assert.equal(cells.cellIds.length, 65);
     }
 });
 
@@ -56,7 +56,7 @@ test("layout compact is not copied", () => {
     assert.equal(payload[24], 301 % 256);
 });
 
-test("part of a buffer: copied only if it begins at no multiple of four", () => {
+test("part of a buffer: copied only if its offset is not a multiple of four", () => {
     for (let offset = 0; offset < 9; offset++)
         for (const layout of layouts) {
             const payload = example(layout);
@@ -83,15 +83,15 @@ test("no cells", () => {
         const cells = decode(named(`${layout}: 0 cells`), layout);
         assert.equal(cells.length, 0);
         assert.equal(cells.bytes.length, 0);
-        assert.equal(cells.ids === null, layout === "compact");
+        assert.equal(cells.cellIds === null, layout === "compact");
     }
 });
 
-test("positions of cells that are not there", () => {
+test("positions that are not those of cells", () => {
     const cells = decode(example("compact"));
     for (const i of [-1, 2, 0.5, NaN, "0"])
         for (const method of ["x", "y", "phenotypes"])
-            assert.throws(() => cells[method](i), { name: "RangeError", message: `no cell ${i}: there are 2` });
+            assert.throws(() => cells[method](i), { name: "RangeError", message: `there is no cell ${i}: the number of cells is 2` });
 });
 
 test("the version is the extension's", () => {
@@ -109,15 +109,15 @@ test("layouts that decode does not read", () => {
     });
     assert.throws(() => decode(named("arrow: 1 cells"), "arrow"), {
         name: "RangeError",
-        message: 'layout "arrow" is read by apache-arrow: fromArrow(tableFromIPC(bytes))',
+        message: 'layout "arrow" is read with apache-arrow: fromArrow(tableFromIPC(bytes))',
     });
 });
 
-test("what are no bytes", () => {
+test("arguments that are not bytes", () => {
     for (const payload of ["text", 4, null, undefined, [1, 2, 3, 4], {}])
         assert.throws(() => decode(payload), {
             name: "TypeError",
-            message: "payload is neither an ArrayBuffer nor a Uint8Array",
+            message: "the payload is neither an ArrayBuffer nor a Uint8Array",
         });
 });
 
@@ -127,29 +127,29 @@ function edited(layout, at, ...bytes) {
     return payload;
 }
 
-// Of the two cells of format.md's example.
+// The payloads are edited from the two cells of the example in format.md.
 const texts = [
-    ["compact", new Uint8Array(2), "a header takes 4 bytes, but the payload has 2"],
-    ["compact", edited("compact", 0, 3), "the header gives 3 cells, which take 52 bytes, but the payload has 36"],
-    ["spt", edited("spt", 40, 0, 0, 0, 3), "the cell at position 1 has cell_id 3, which does not come after 3"],
-    ["spt", edited("spt", 11, 16), "the header gives 16 as maximum x, but the cells have 15"],
-    ["dense", example("dense").slice(0, 39), "a header takes 40 bytes, but the payload has 39"],
-    ["dense", edited("dense", 0, 99), "byte 0 is 99, where the layout has 67"],
-    ["dense", edited("dense", 7, 4), "the header gives 67108866 as number of cells, which is not possible"],
-    ["dense", edited("dense", 20, 33), "the header gives 33 as planes of cell_id, which is not possible"],
-    ["dense", edited("dense", 21, 0), "the header gives 0 as planes of x, which is not possible"],
-    ["dense", edited("dense", 22, 128), "the header gives 128 as planes of y, which is not possible"],
-    ["dense", edited("dense", 4, 9), "the header gives 9 cells, which take 78 bytes, but the payload has 60"],
-    ["dense", edited("dense", 41, 3), "feature 63 has the parent 3, which is not a lower feature with a plane"],
-    ["dense", edited("dense", 59, 4), "there are bits after those of the last cell"],
-    ["dense", edited("dense", 42, 3), "the first cell has a gap of cell_id, although no cell comes before it"],
-    ["dense", edited("dense", 43, 0), "the cells don't need the header's planes of cell_id: the topmost is all zero"],
-    ["dense", edited("dense", 8, 252, 255, 255, 255), "the cell at position 1 would have cell_id 4294967296, over 4294967295"],
-    ["dense", edited("dense", 48, 1), "the first cell has a difference of y, although no cell comes before it"],
-    ["dense", edited("dense", 47, 0), "the cells don't need the header's planes of x: the topmost is all zero"],
-    ["dense", edited("dense", 45, 3), "the cells don't need the header's base of x: none is at it"],
-    ["dense", edited("dense", 12, 255, 255, 255, 127), "the cell at position 0 would have the x coordinate 2147483661, which is over 2147483647"],
-    ["dense", edited("dense", 58, 0), "the cells don't need the header's features: all agree in feature 2"],
+    ["compact", new Uint8Array(2), "the header takes 4 bytes, but the payload has only 2"],
+    ["compact", edited("compact", 0, 3), "the header gives 3 cells, so the payload must have 52 bytes, but it has 36"],
+    ["spt", edited("spt", 40, 0, 0, 0, 3), "the cell at position 1 has cell_id 3, which is not above the previous cell_id 3"],
+    ["spt", edited("spt", 11, 16), "the maximum x is 16 in the header, but 15 in the cells"],
+    ["dense", example("dense").slice(0, 39), "the header takes 40 bytes, but the payload has only 39"],
+    ["dense", edited("dense", 0, 99), "byte 0 is 99 instead of 67"],
+    ["dense", edited("dense", 7, 4), "the header has an invalid number of cells: 67108866"],
+    ["dense", edited("dense", 20, 33), "the header has an invalid number of planes of cell_id: 33"],
+    ["dense", edited("dense", 21, 0), "the header has an invalid byte for the planes of x: 0"],
+    ["dense", edited("dense", 22, 128), "the header has an invalid byte for the planes of y: 128"],
+    ["dense", edited("dense", 4, 9), "the header gives 9 cells, so the payload must have 78 bytes, but it has 60"],
+    ["dense", edited("dense", 41, 3), "the parent of feature 63 is 3, which is not a lower feature with a plane"],
+    ["dense", edited("dense", 59, 4), "a plane has bits set after the last cell"],
+    ["dense", edited("dense", 42, 3), "the first gap of cell_id is not 0"],
+    ["dense", edited("dense", 43, 0), "the header gives more planes of cell_id than needed: the topmost is all zero"],
+    ["dense", edited("dense", 8, 252, 255, 255, 255), "cell_id of the cell at position 1 would be 4294967296, above the maximum of 4294967295"],
+    ["dense", edited("dense", 48, 1), "the first difference of y is not 0"],
+    ["dense", edited("dense", 47, 0), "the header gives more planes of x than needed: the topmost is all zero"],
+    ["dense", edited("dense", 45, 3), "the base of x in the header is not the minimum of the cells"],
+    ["dense", edited("dense", 12, 255, 255, 255, 127), "x of the cell at position 0 would be 2147483661, above the maximum of 2147483647"],
+    ["dense", edited("dense", 58, 0), "feature 2 has a plane, although all cells have the same bit"],
 ];
 
 for (const [layout, payload, message] of texts)
@@ -177,12 +177,12 @@ test("Arrow tables that are not cells", () => {
     const lists = { numRows: 2, getChild: () => ({ ...column, type: "List<Int32>", toArray }) };
     for (const [table, message] of [
         [tableFromArrays(withoutX), 'the Arrow table has no column "x"'],
-        [tableFromArrays({ ...columns, x: Float64Array.of(1, 2) }), 'column "x" of the Arrow table is Float64, not Int32'],
-        [tableFromArrays({ ...columns, phenotypes: BigInt64Array.of(1n, 2n) }), 'column "phenotypes" of the Arrow table is Int64, not Uint64'],
-        [nulls, 'column "cell_id" of the Arrow table has 1 nulls'],
+        [tableFromArrays({ ...columns, x: Float64Array.of(1, 2) }), 'column "x" of the Arrow table has type Float64, not Int32'],
+        [tableFromArrays({ ...columns, phenotypes: BigInt64Array.of(1n, 2n) }), 'column "phenotypes" of the Arrow table has type Int64, not Uint64'],
+        [nulls, 'column "cell_id" of the Arrow table must not have nulls, but has 1'],
         [short, 'column "cell_id" of the Arrow table has 2 values in 3 rows'],
         [long, 'column "cell_id" of the Arrow table has 1099511627776 values in 2 rows'],
-        [lists, 'column "cell_id" of the Arrow table is List<Int32>, not Uint32'],
+        [lists, 'column "cell_id" of the Arrow table has type List<Int32>, not Uint32'],
     ])
         assert.throws(() => fromArrow(table), { name: "PayloadError", message });
 });
@@ -231,7 +231,7 @@ test("few bytes do not become many cells", () => {
 
 // ---- hostile bytes ----
 
-/** Either cells that are within the layout's rules, or PayloadError. */
+/** Check that decoding gives cells within the rules of the layout, or throws PayloadError. */
 function checkHostile(payload, layout) {
     let cells;
     try {
@@ -242,9 +242,9 @@ function checkHostile(payload, layout) {
     }
     assert.ok(cells.length <= 8 * payload.length);
     assert.equal(cells.bytes.length, 16 * cells.length);
-    if (cells.ids !== null) {
-        assert.equal(cells.ids.length, cells.length);
-        assert.ok(cells.ids.every((id, i) => i === 0 || id > cells.ids[i - 1]));
+    if (cells.cellIds !== null) {
+        assert.equal(cells.cellIds.length, cells.length);
+        assert.ok(cells.cellIds.every((id, i) => i === 0 || id > cells.cellIds[i - 1]));
     }
     return true;
 }

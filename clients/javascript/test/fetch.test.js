@@ -1,4 +1,4 @@
-// fetchPayload, from a server of this process.
+// fetchPayload, with a server in this process.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
@@ -43,7 +43,7 @@ const answers = {
     },
 };
 
-/** Send each part only when the one before was heard of, so that they come apart. */
+/** Send each part only after the client has reported the previous one, so that they arrive separately. */
 async function sendInParts(response, parts) {
     for (const part of parts) {
         const heard = new Promise((resolve) => (heardOf = resolve));
@@ -58,7 +58,7 @@ let requests;
 let server;
 let origin;
 
-/** Fetch, and what onProgress heard. */
+/** Fetch, and record the calls of onProgress. */
 async function fetched(path, options) {
     const heard = [];
     const onProgress = (received, total) => {
@@ -109,20 +109,20 @@ describe("from a server", () => {
         checkProgress(heard, undefined);
     });
 
-    it("a body of unknown length that tells it itself", async () => {
+    it("a body of unknown length whose first bytes give it", async () => {
         const { heard } = await fetched("/chunked", { total: compactLength });
         assert.deepEqual(heard[0], [2, undefined]);
         checkProgress(heard, payload.length);
     });
 
-    it("a coded body: Content-Length is not the payload's", async () => {
+    it("a coded body: Content-Length is not the length of the payload", async () => {
         const { bytes, heard } = await fetched("/gzip");
         assert.deepEqual(bytes, payload);
         checkProgress(heard, undefined);
         checkProgress((await fetched("/gzip", { total: compactLength })).heard, payload.length);
     });
 
-    it("a coded body that grows over maxBytes", async () => {
+    it("a coded body that exceeds maxBytes when decoded", async () => {
         answers["/bomb"] = (response) => {
             response.setHeader("Content-Encoding", "gzip");
             response.end(gzipSync(new Uint8Array(2 ** 24)));
@@ -170,7 +170,7 @@ describe("from a server", () => {
         });
     });
 
-    it("errors without one", async () => {
+    it("errors without a problem document", async () => {
         await assert.rejects(fetched("/json"), { status: 500, detail: undefined, hint: undefined, message: "HTTP status 500" });
         await assert.rejects(fetched("/page"), { status: 502, detail: undefined, hint: undefined, message: "HTTP status 502" });
         await assert.rejects(fetched("/odd-problem"), { status: 503, detail: undefined, hint: undefined, message: "HTTP status 503" });
@@ -187,7 +187,7 @@ describe("from a server", () => {
         await assert.rejects(fetched("/plain", { signal: AbortSignal.abort() }), { name: "AbortError" });
     });
 
-    it("an error of a callback ends the transfer", async () => {
+    it("an error in a callback ends the transfer", async () => {
         const closed = new Promise((resolve) => {
             answers["/endless-observed"] = (response) => {
                 response.on("close", resolve);
@@ -202,7 +202,7 @@ describe("from a server", () => {
     });
 });
 
-/** Fetch where fetch() gives this answer. */
+/** Fetch with a fetch() that returns this answer. */
 async function fetchedFrom(response, options) {
     const { fetch } = globalThis;
     globalThis.fetch = async () => response;
@@ -214,12 +214,12 @@ async function fetchedFrom(response, options) {
 }
 
 describe("limits", () => {
-    /** An answer that never ends, of which is known how much was read. */
+    /** An answer that never ends, and the number of bytes read from it. */
     function endless(headers, status = 200) {
         const sent = { bytes: 0, cancelled: false };
         const body = new ReadableStream({
             pull(controller) {
-                assert.ok(sent.bytes < 2 ** 24, "somebody reads on and on");
+                assert.ok(sent.bytes < 2 ** 24, "the client reads without end");
                 controller.enqueue(new Uint8Array(1000));
                 sent.bytes += 1000;
             },
@@ -252,11 +252,11 @@ describe("limits", () => {
             const { sent, response } = endless({ "Content-Length": length });
             await assert.rejects(fetchedFrom(response, { maxBytes }), refused(length, maxBytes ?? 2 ** 29));
             assert.ok(sent.cancelled);
-            assert.ok(sent.bytes <= 1000); // what the stream itself has read ahead
+            assert.ok(sent.bytes <= 1000); // read ahead by the stream itself
         }
     });
 
-    it("maxBytes that is no number refuses all", async () => {
+    it("maxBytes that is not a number refuses every body", async () => {
         for (const maxBytes of [NaN, "x", null])
             await assert.rejects(fetchedFrom(new Response(new Uint8Array(100)), { maxBytes }), PayloadError);
     });
@@ -269,7 +269,7 @@ describe("limits", () => {
     });
 });
 
-describe("answers that no server of Node's gives", () => {
+describe("answers that a server of Node cannot give", () => {
     it("a body that ends before the Content-Length", async () => {
         const response = new Response(payload.slice(0, 100), { headers: { "Content-Length": "101" } });
         await assert.rejects(fetchedFrom(response), {
@@ -278,7 +278,7 @@ describe("answers that no server of Node's gives", () => {
         });
     });
 
-    it("a Content-Length that nothing can hold takes no memory", async () => {
+    it("an impossible Content-Length takes no memory", async () => {
         const response = new Response(payload.slice(0, 100), { headers: { "Content-Length": "9007199254740991" } });
         await assert.rejects(fetchedFrom(response), PayloadError);
         const body = Uint8Array.of(255, 255, 255, 255);
@@ -294,7 +294,7 @@ describe("answers that no server of Node's gives", () => {
         assert.deepEqual(heard.at(-1), [100, undefined]);
     });
 
-    it("coding identity is none", async () => {
+    it("coding identity means no coding", async () => {
         const headers = { "Content-Length": "100", "Content-Encoding": "identity" };
         const { heard } = await fetchedFrom(new Response(payload.slice(0, 100), { headers }));
         assert.deepEqual(heard.at(-1), [100, 100]);

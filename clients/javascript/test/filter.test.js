@@ -1,23 +1,23 @@
-// Filters, against what a loop over bigints finds.
+// Filters, compared with a loop over bigints.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { count, decode, nearest, positive } from "cell-binary";
+import { count, decode, matching, nearest } from "cell-binary";
 import { named, randomNumbers, vectors } from "./vectors.js";
 
 const valid = vectors.filter((vector) => vector.layout !== "arrow" && "cells" in vector);
 const example = () => decode(named("dense: the example of format.md"), "dense");
 
-test("positive and count", () => {
+test("matching and count", () => {
     const random = randomNumbers(3);
     const random64 = () => (BigInt(random()) << 32n) | BigInt(random());
     for (const { payload, layout } of valid) {
         const cells = decode(payload, layout);
-        const masks = Array.from({ length: cells.length }, (_, i) => cells.phenotypes(i));
+        const phenotypes = Array.from({ length: cells.length }, (_, i) => cells.phenotypes(i));
         for (let i = 0; i < 10; i++) {
-            const allOf = (masks[random() % (masks.length + 1)] ?? 0n) & random64();
+            const allOf = (phenotypes[random() % (phenotypes.length + 1)] ?? 0n) & random64();
             const noneOf = random64() & random64() & random64();
-            const expected = [...masks.keys()].filter((at) => (masks[at] & allOf) === allOf && !(masks[at] & noneOf));
-            const found = positive(cells, { allOf, noneOf });
+            const expected = [...phenotypes.keys()].filter((at) => (phenotypes[at] & allOf) === allOf && !(phenotypes[at] & noneOf));
+            const found = matching(cells, { allOf, noneOf });
             assert.equal(found.constructor, Uint32Array);
             assert.deepEqual([...found], expected);
             assert.equal(count(cells, { allOf, noneOf }), expected.length);
@@ -25,27 +25,27 @@ test("positive and count", () => {
     }
 });
 
-test("rules without a mask, and that no cell can meet", () => {
-    assert.deepEqual([...positive(example(), {})], [0, 1]);
+test("rules without features, and rules that no cell can match", () => {
+    assert.deepEqual([...matching(example(), {})], [0, 1]);
     assert.equal(count(example(), {}), 2);
-    assert.deepEqual([...positive(example(), { allOf: 1n, noneOf: 1n })], []);
+    assert.deepEqual([...matching(example(), { allOf: 1n, noneOf: 1n })], []);
     assert.equal(count(example(), { allOf: 1n, noneOf: 1n }), 0);
 });
 
-test("masks of SQL", () => {
-    assert.deepEqual([...positive(example(), { allOf: -(2n ** 63n) })], [1]);
+test("phenotypes of SQL", () => {
+    assert.deepEqual([...matching(example(), { allOf: -(2n ** 63n) })], [1]);
     assert.equal(count(example(), { allOf: 2n ** 63n }), 1);
     assert.equal(count(example(), { noneOf: -1n }), 0);
 });
 
-test("masks that do not fit", () => {
-    for (const mask of [2n ** 64n, -(2n ** 63n) - 1n])
-        for (const find of [positive, count]) {
-            const message = `mask ${mask} does not fit in 64 bits`;
-            assert.throws(() => find(example(), { allOf: mask }), { name: "RangeError", message });
-            assert.throws(() => find(example(), { noneOf: mask }), { name: "RangeError", message });
+test("phenotypes that do not fit", () => {
+    for (const phenotypes of [2n ** 64n, -(2n ** 63n) - 1n])
+        for (const find of [matching, count]) {
+            const message = `phenotypes ${phenotypes} do not fit in 64 bits`;
+            assert.throws(() => find(example(), { allOf: phenotypes }), { name: "RangeError", message });
+            assert.throws(() => find(example(), { noneOf: phenotypes }), { name: "RangeError", message });
         }
-    assert.throws(() => count(example(), { allOf: 5 }), { name: "TypeError", message: "mask 5 is not a bigint" });
+    assert.throws(() => count(example(), { allOf: 5 }), { name: "TypeError", message: "phenotypes 5 are not a bigint" });
 });
 
 test("nearest", () => {
@@ -67,7 +67,7 @@ test("nearest", () => {
     }
 });
 
-test("nearest: at the edge, and of equally near ones", () => {
+test("nearest: at the radius, and at equal distances", () => {
     const cells = example(); // at 10, 20 and -4, 300
     assert.equal(nearest(cells, 13, 24, 5), 0);
     assert.equal(nearest(cells, 13, 24, 4.999), -1);
@@ -80,13 +80,13 @@ test("nearest: at the edge, and of equally near ones", () => {
     assert.equal(nearest(decode(new Uint8Array(4)), 0, 0, Infinity), -1);
 });
 
-test("nearest asks only about cells that may be the answer", () => {
+test("nearest calls accept only for cells that can be the result", () => {
     const asked = [];
     nearest(example(), 10, 20, 1000, (cell) => asked.push(cell) > 0);
     assert.deepEqual(asked, [0]);
 });
 
-test("what is no rule", () => {
+test("arguments that are not rules", () => {
     for (const rule of [undefined, null, 1n, { all_of: 1n }])
-        for (const filter of [count, positive]) assert.throws(() => filter(example(), rule), TypeError);
+        for (const filter of [count, matching]) assert.throws(() => filter(example(), rule), TypeError);
 });

@@ -1,4 +1,4 @@
-// Code of users compiles with the package's types: with the oldest TypeScript of README.md, and the one that made them.
+// User code compiles with the types of the package, with the oldest TypeScript of README.md and with the current one.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const strictest = [
     "--declaration", "--isolatedDeclarations",
 ];
 
-/** What the compiler has to say about a file. */
+/** The messages of the compiler for a file. */
 function compile(typescript, file, options) {
     const compiler = path(`../node_modules/${typescript}/bin/tsc`);
     const { status, stdout, stderr } = spawnSync(process.execPath, [compiler, ...strictest, ...options, file], {

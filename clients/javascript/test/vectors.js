@@ -1,9 +1,9 @@
-// The payloads that all clients are tested with; see clients/vectors/README.md.
+// The payloads that every client is tested with; see clients/vectors/README.md.
 import { readFileSync } from "node:fs";
 
 const file = new URL("../../vectors/vectors.jsonl", import.meta.url);
 
-/** name, layout, payload (a Uint8Array at the start of its buffer), and cells or fault. */
+/** Objects with name, layout, payload (a Uint8Array at the start of its buffer), and cells or fault. */
 export const vectors = readFileSync(file, "utf8")
     .trimEnd()
     .split("\n")
@@ -11,26 +11,26 @@ export const vectors = readFileSync(file, "utf8")
     .map((vector) => ({ ...vector, payload: fromHex(vector.payload) }));
 
 export function fromHex(hex) {
-    // Of a copy: small Buffers are parts of a larger one.
+    // Copy, because small Buffers are parts of a larger one.
     return new Uint8Array(Buffer.from(hex, "hex"));
 }
 
-/** The payload of a vector, to be changed at will. */
+/** A copy of the payload of a vector, which the test may change. */
 export function named(name) {
     return vectors.find((vector) => vector.name === name).payload.slice();
 }
 
-/** Cells as they are in a vector. */
+/** The cells in the form of a vector. */
 export function rows(cells) {
     return Array.from({ length: cells.length }, (_, i) => [
-        cells.ids === null ? null : cells.ids[i],
+        cells.cellIds === null ? null : cells.cellIds[i],
         cells.x(i),
         cells.y(i),
         cells.phenotypes(i).toString(16).padStart(16, "0"),
     ]);
 }
 
-/** A generator of the same random numbers each time, 0 to 2^32-1. */
+/** A generator of random numbers, 0 to 2^32-1, which are the same in each run. */
 export function randomNumbers(seed) {
     let state = BigInt(seed);
     return () => {

@@ -1,4 +1,4 @@
-// Every line of the vectors: what the extension's own reader made of it.
+// Every line of the vectors, compared with the result of the extension's own reader.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tableFromIPC } from "apache-arrow";

@@ -1,4 +1,4 @@
-"""Cells: selecting and filtering, against what a loop finds."""
+"""Cells: selecting and filtering, compared with a loop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def test_filter(layout: str) -> None:
         if vector.layout != layout:
             continue
         cells = decode(vector.payload, layout)
-        masks = cells.phenotypes.tolist()
+        phenotypes = cells.phenotypes.tolist()
         for _ in range(10):
-            all_of = chance.choice([*masks, 0]) & chance.getrandbits(64)
+            all_of = chance.choice([*phenotypes, 0]) & chance.getrandbits(64)
             none_of = chance.getrandbits(64) & chance.getrandbits(64) & chance.getrandbits(64)
-            expected = [mask & all_of == all_of and mask & none_of == 0 for mask in masks]
-            positive = cells.positive(all_of, none_of)
-            assert positive.dtype == np.bool_
-            assert positive.tolist() == expected
+            expected = [bits & all_of == all_of and bits & none_of == 0 for bits in phenotypes]
+            matching = cells.matching(all_of, none_of)
+            assert matching.dtype == np.bool_
+            assert matching.tolist() == expected
             assert cells.count(all_of, none_of) == sum(expected)
-            chosen = cells[positive]
-            assert chosen.phenotypes.tolist() == [mask for mask, yes in zip(masks, expected) if yes]
+            chosen = cells[matching]
+            assert chosen.phenotypes.tolist() == [bits for bits, yes in zip(phenotypes, expected) if yes]
             assert len(chosen.x) == len(chosen.y) == len(chosen)
 
 
@@ -38,27 +38,27 @@ def example() -> Cells:
     return decode(named("dense: the example of format.md"), "dense")
 
 
-def test_filter_without_masks() -> None:
-    assert example().positive().tolist() == [True, True]
+def test_filter_without_phenotypes() -> None:
+    assert example().matching().tolist() == [True, True]
     assert example().count() == 2
 
 
-def test_masks_of_sql() -> None:
+def test_phenotypes_of_sql() -> None:
     cells = example()
     assert cells.count(all_of=-(2**63)) == cells.count(all_of=2**63) == 1
     assert cells.count(none_of=-1) == 0
     assert cells.count(all_of=np.uint64(2**63)) == 1  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("mask", [2**64, -(2**63) - 1])
-def test_masks_that_are_too_large(mask: int) -> None:
-    with pytest.raises(ValueError, match=f"mask {mask} does not fit in 64 bits"):
-        example().positive(all_of=mask)
-    with pytest.raises(ValueError, match=f"mask {mask} does not fit in 64 bits"):
-        example().count(none_of=mask)
+@pytest.mark.parametrize("phenotypes", [2**64, -(2**63) - 1])
+def test_phenotypes_that_are_too_large(phenotypes: int) -> None:
+    with pytest.raises(ValueError, match=f"phenotypes {phenotypes} do not fit in 64 bits"):
+        example().matching(all_of=phenotypes)
+    with pytest.raises(ValueError, match=f"phenotypes {phenotypes} do not fit in 64 bits"):
+        example().count(none_of=phenotypes)
 
 
-def test_masks_that_are_no_integers() -> None:
+def test_phenotypes_that_are_not_integers() -> None:
     with pytest.raises(TypeError):
         example().count(all_of=1.0)  # type: ignore[arg-type]
 
@@ -85,7 +85,7 @@ def test_selecting(layout: str) -> None:
                 assert column.tolist() == [whole.tolist()[at] for at in positions]
 
 
-def test_selecting_what_is_not_there() -> None:
+def test_selecting_cells_that_do_not_exist() -> None:
     with pytest.raises(IndexError):
         example()[2]
     with pytest.raises(IndexError):
@@ -94,7 +94,7 @@ def test_selecting_what_is_not_there() -> None:
         example()["x"]
 
 
-def test_a_loop_goes_over_single_cells() -> None:
+def test_a_loop_yields_single_cells() -> None:
     assert [int(cell.x[0]) for cell in example()] == [10, -4]  # type: ignore[attr-defined]
 
 

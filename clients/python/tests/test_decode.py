@@ -1,4 +1,4 @@
-"""What decode takes and gives; errors and their texts; hostile bytes."""
+"""Arguments and results of decode; errors and their texts; hostile bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def columns(cells: Cells) -> list[np.ndarray[Any, Any]]:
     return [cells.x, cells.y, cells.phenotypes, *ids]
 
 
-# ---- what it gives ----
+# ---- results ----
 
 
 def test_layout_compact_is_the_default() -> None:
@@ -55,7 +55,7 @@ def test_nothing_is_copied(layout: str) -> None:
     whole = np.frombuffer(payload, np.uint8)
     assert all(np.shares_memory(column, whole) for column in columns(cells))
 
-    # A change of the payload shows: each byte of the first cell's mask.
+    # A change of the payload shows in the array: change two bytes of the first cell's phenotypes.
     before = int(cells.phenotypes[0])
     at = bytes(payload).index(cells.phenotypes[0].tobytes())
     payload[at] ^= 1
@@ -92,7 +92,7 @@ def test_any_contiguous_buffer(layout: str) -> None:
         assert decode(buffer, layout).phenotypes.tolist() == expected
 
 
-def test_what_is_no_buffer() -> None:
+def test_arguments_that_are_not_buffers() -> None:
     strided = np.frombuffer(EXAMPLE["compact"], np.uint8)[::2]
     for payload in "text", 4, None, strided:
         with pytest.raises(TypeError):
@@ -120,29 +120,29 @@ def edited(layout: str, at: int, value: bytes) -> bytes:
     return bytes(payload)
 
 
-# Of the two cells of format.md's example.
+# The payloads are edited from the two cells of the example in format.md.
 TEXTS = [
-    ("compact", b"\1\0", "a header takes 4 bytes, but the payload has 2"),
-    ("compact", edited("compact", 0, b"\3"), "the header gives 3 cells, which take 52 bytes, but the payload has 36"),
-    ("spt", edited("spt", 40, b"\0\0\0\3"), "the cell at position 1 has cell_id 3, which does not come after 3"),
-    ("spt", edited("spt", 11, b"\x10"), "the header gives 16 as maximum x, but the cells have 15"),
-    ("dense", EXAMPLE["dense"][:39], "a header takes 40 bytes, but the payload has 39"),
-    ("dense", edited("dense", 0, b"c"), "byte 0 is 99, where the layout has 67"),
-    ("dense", edited("dense", 7, b"\4"), "the header gives 67108866 as number of cells, which is not possible"),
-    ("dense", edited("dense", 20, b"\x21"), "the header gives 33 as planes of cell_id, which is not possible"),
-    ("dense", edited("dense", 21, b"\0"), "the header gives 0 as planes of x, which is not possible"),
-    ("dense", edited("dense", 22, b"\x80"), "the header gives 128 as planes of y, which is not possible"),
-    ("dense", edited("dense", 4, b"\x09"), "the header gives 9 cells, which take 78 bytes, but the payload has 60"),
-    ("dense", edited("dense", 41, b"\3"), "feature 63 has the parent 3, which is not a lower feature with a plane"),
-    ("dense", edited("dense", 59, b"\4"), "there are bits after those of the last cell"),
-    ("dense", edited("dense", 42, b"\3"), "the first cell has a gap of cell_id, although no cell comes before it"),
-    ("dense", edited("dense", 43, b"\0"), "the cells don't need the header's planes of cell_id: the topmost is all zero"),
-    ("dense", edited("dense", 8, b"\xfc\xff\xff\xff"), "the last cell_id would be 4294967296, over 4294967295"),
-    ("dense", edited("dense", 48, b"\1"), "the first cell has a difference of y, although no cell comes before it"),
-    ("dense", edited("dense", 47, b"\0"), "the cells don't need the header's planes of x: the topmost is all zero"),
-    ("dense", edited("dense", 45, b"\3"), "the cells don't need the header's base of x: none is at it"),
-    ("dense", edited("dense", 12, b"\xff\xff\xff\x7f"), "the cell at position 0 would have the x coordinate 2147483661, which is over 2147483647"),
-    ("dense", edited("dense", 58, b"\0"), "the cells don't need the header's features: all agree in feature 2"),
+    ("compact", b"\1\0", "the header takes 4 bytes, but the payload has only 2"),
+    ("compact", edited("compact", 0, b"\3"), "the header gives 3 cells, so the payload must have 52 bytes, but it has 36"),
+    ("spt", edited("spt", 40, b"\0\0\0\3"), "the cell at position 1 has cell_id 3, which is not above the previous cell_id 3"),
+    ("spt", edited("spt", 11, b"\x10"), "the maximum x is 16 in the header, but 15 in the cells"),
+    ("dense", EXAMPLE["dense"][:39], "the header takes 40 bytes, but the payload has only 39"),
+    ("dense", edited("dense", 0, b"c"), "byte 0 is 99 instead of 67"),
+    ("dense", edited("dense", 7, b"\4"), "the header has an invalid number of cells: 67108866"),
+    ("dense", edited("dense", 20, b"\x21"), "the header has an invalid number of planes of cell_id: 33"),
+    ("dense", edited("dense", 21, b"\0"), "the header has an invalid byte for the planes of x: 0"),
+    ("dense", edited("dense", 22, b"\x80"), "the header has an invalid byte for the planes of y: 128"),
+    ("dense", edited("dense", 4, b"\x09"), "the header gives 9 cells, so the payload must have 78 bytes, but it has 60"),
+    ("dense", edited("dense", 41, b"\3"), "the parent of feature 63 is 3, which is not a lower feature with a plane"),
+    ("dense", edited("dense", 59, b"\4"), "a plane has bits set after the last cell"),
+    ("dense", edited("dense", 42, b"\3"), "the first gap of cell_id is not 0"),
+    ("dense", edited("dense", 43, b"\0"), "the header gives more planes of cell_id than needed: the topmost is all zero"),
+    ("dense", edited("dense", 8, b"\xfc\xff\xff\xff"), "the last cell_id would be 4294967296, above the maximum of 4294967295"),
+    ("dense", edited("dense", 48, b"\1"), "the first difference of y is not 0"),
+    ("dense", edited("dense", 47, b"\0"), "the header gives more planes of x than needed: the topmost is all zero"),
+    ("dense", edited("dense", 45, b"\3"), "the base of x in the header is not the minimum of the cells"),
+    ("dense", edited("dense", 12, b"\xff\xff\xff\x7f"), "x of the cell at position 0 would be 2147483661, above the maximum of 2147483647"),
+    ("dense", edited("dense", 58, b"\0"), "feature 2 has a plane, although all cells have the same bit"),
     ("arrow", EXAMPLE["arrow"][:700], "not an Arrow stream: "),
 ]
 
@@ -173,7 +173,7 @@ def test_arrow_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arrow_with_a_pyarrow_that_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, text: str
 ) -> None:
-    """pyarrow is there: installing it again would not help, so its own error is shown."""
+    """pyarrow is installed, and installing it again would not help: its own error is shown."""
     (tmp_path / "pyarrow").mkdir()
     (tmp_path / "pyarrow" / "__init__.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
@@ -203,17 +203,17 @@ def test_other_arrow_streams() -> None:
     nulls = table.set_column(1, "x", pyarrow.array([1, None], pyarrow.int32()))
     twice = table.append_column("x", table.column("x"))
     for other, text in [
-        (floats, 'column "x" of the Arrow stream is double, not int32'),
-        (nulls, 'column "x" of the Arrow stream has 1 nulls'),
-        (twice, 'the Arrow stream has 2 columns "x" instead of one'),
-        (table.drop_columns(["x"]), 'the Arrow stream has 0 columns "x" instead of one'),
+        (floats, 'column "x" of the Arrow stream has type double, not int32'),
+        (nulls, 'column "x" of the Arrow stream must not have nulls, but has 1'),
+        (twice, 'the Arrow stream has 2 columns named "x" instead of one'),
+        (table.drop_columns(["x"]), 'the Arrow stream has 0 columns named "x" instead of one'),
     ]:
         with pytest.raises(PayloadError, match=text):
             decode(arrow_stream(other), "arrow")
 
 
 def hostile_batches() -> dict[str, bytes]:
-    """Streams of a few hundred bytes that would have pyarrow copy or allocate, as much as they like."""
+    """Streams of a few hundred bytes that would make pyarrow copy or allocate any amount of memory."""
     table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
     ipc = pyarrow.ipc
     streams = {}
@@ -237,7 +237,7 @@ def hostile_batches() -> dict[str, bytes]:
         writer.write_batch(batch, custom_metadata={"ARROW:experimental_compression": "zstd"})
     streams["old"] = sink.getvalue().to_pybytes()
 
-    # The field endianness of the schema, which is left out, is put where a 1 stands.
+    # Point the omitted field endianness of the schema to a place that holds a 1.
     swapped = bytearray(EXAMPLE["arrow"])
     assert swapped[204:206] == b"\1\0"
     swapped[48:50] = struct.pack("<H", 204 - 52)
@@ -253,13 +253,13 @@ def hostile_batches() -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("lz4", "the Arrow stream is compressed: write it uncompressed, as the layout is"),
+        ("lz4", "the Arrow stream is compressed: write it without compression"),
         ("lz4 of 8 GB", "the Arrow stream is compressed"),
         ("zstd", "the Arrow stream is compressed"),
         ("zstd of 8 GB", "the Arrow stream is compressed"),
         ("compressed dictionary", "the Arrow stream is compressed"),
         ("old", "the Arrow stream is older than Arrow 1.0: write it with metadata version V5"),
-        ("big-endian", "the Arrow stream is big-endian: write it little-endian, as the layout is"),
+        ("big-endian", "the Arrow stream is big-endian: write it little-endian"),
         ("2^40 cells", "not an Arrow stream: "),
     ],
 )
@@ -305,7 +305,7 @@ def test_max_cells_of_several_batches() -> None:
         decode(payload, "arrow", max_cells=8)
 
 
-def test_that_few_bytes_do_not_become_many_cells() -> None:
+def test_few_bytes_do_not_become_many_cells() -> None:
     cells = 2**26 - 1
     planes = bytes(cells // 8 + 1)  # x of each cell: one bit, 0
     payload = struct.pack("<4sI13xB18x", b"CBD\1", cells, 1) + planes
@@ -319,7 +319,7 @@ def test_that_few_bytes_do_not_become_many_cells() -> None:
 
 
 def widest_dense(cells: int) -> bytes:
-    """Planes of everything, and each feature but the first with a parent: what takes most memory."""
+    """The payload that takes the most memory: all planes, and a parent for each feature but the first."""
     planes = np.random.default_rng(1).integers(0, 256, (1 + 32 + 32 + 64, cells // 8), np.uint8)
     planes[:65, 0] &= 0xFE  # no gap and no difference before the first cell
     header = struct.pack("<4sIIiiBBBBQQ", b"CBD\1", cells, 0, 0, 0, 1, 32 + 128, 32 + 128, 0, 0, 2**64 - 1)
@@ -327,7 +327,7 @@ def widest_dense(cells: int) -> bytes:
 
 
 def memory_of(payload: bytes, layout: str) -> tuple[int, int]:
-    """The bytes that cells take, and those taken at the peak of decoding them."""
+    """Return the bytes that the cells take, and the peak while they are decoded."""
     tracemalloc.start()
     try:
         cells = decode(payload, layout)
@@ -359,7 +359,7 @@ def test_memory_of_views() -> None:
 
 
 def test_memory_of_many_batches() -> None:
-    """20 bytes a cell, and no more for each batch."""
+    """20 bytes per cell, and nothing more for each batch."""
     table = pyarrow.ipc.open_stream(EXAMPLE["arrow"]).read_all()
     batches = 4000
     payload = arrow_stream(pyarrow.concat_tables([table] * (batches // 2)), max_chunksize=1)
@@ -372,7 +372,7 @@ def test_memory_of_many_batches() -> None:
 
 
 def check_hostile(payload: bytes, layout: str) -> bool:
-    """Either cells that are within the layout's rules, or PayloadError."""
+    """Check that decoding gives cells within the rules of the layout, or raises PayloadError."""
     try:
         cells = decode(payload, layout)
     except PayloadError:
@@ -419,7 +419,7 @@ def test_random_bytes(layout: str) -> None:
 
 
 @pytest.mark.parametrize("vector", MALFORMED, ids=lambda vector: vector.name)
-def test_that_a_header_alone_takes_no_memory(vector: Vector) -> None:
+def test_a_header_alone_takes_no_memory(vector: Vector) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(PayloadError):

@@ -1,4 +1,4 @@
-"""Every line of the vectors: what the extension's own reader made of it."""
+"""Every line of the vectors, compared with the result of the extension's own reader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_malformed(vector: Vector) -> None:
         decode(vector.payload, vector.layout)
 
 
-def test_that_there_are_all_kinds() -> None:
+def test_all_kinds_are_present() -> None:
     kinds = Counter((vector.layout, vector.cells is not None) for vector in VECTORS)
     assert len({vector.name for vector in VECTORS}) == len(VECTORS)
     for layout in "compact", "spt", "dense":

@@ -1,4 +1,4 @@
-"""The payloads that all clients are tested with; see clients/vectors/README.md."""
+"""The payloads that every client is tested with; see clients/vectors/README.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Vector:
     name: str
     layout: str
     payload: bytes
-    cells: list[tuple[int | None, int, int, int]] | None  # None if it is to be refused
+    cells: list[tuple[int | None, int, int, int]] | None  # None if a reader must refuse it
 
 
 def read_vectors() -> list[Vector]:
@@ -28,7 +28,7 @@ def read_vectors() -> list[Vector]:
                 entry["name"],
                 entry["layout"],
                 bytes.fromhex(entry["payload"]),
-                None if cells is None else [(id, x, y, int(mask, 16)) for id, x, y, mask in cells],
+                None if cells is None else [(id, x, y, int(phenotypes, 16)) for id, x, y, phenotypes in cells],
             )
         )
     return vectors
@@ -40,5 +40,5 @@ MALFORMED = [vector for vector in VECTORS if vector.cells is None]
 
 
 def named(name: str) -> bytes:
-    """The payload of a vector."""
+    """Return the payload of a vector."""
     return next(vector.payload for vector in VECTORS if vector.name == name)

@@ -1,9 +1,9 @@
-// Code of users in Node, without the types of a browser: it only has to compile; see types.test.js.
+// User code in Node, without the types of a browser.  It only has to compile; see types.test.js.
 import { readFile, writeFile } from "node:fs/promises";
 import { decode, Features, fetchPayload, HttpError, PayloadError } from "cell-binary";
 
 const cells = decode(await readFile("payload"), "dense", { maxCells: Infinity });
 await writeFile("cells", cells.bytes);
-await writeFile("masks", decode(await fetchPayload("https://example.org", { signal: AbortSignal.timeout(1000) })).masks);
+await writeFile("phenotypes", decode(await fetchPayload("https://example.org", { signal: AbortSignal.timeout(1000) })).phenotypeWords);
 export const names: readonly string[] = Features.fromJSON({ names: [] }).names;
 export const isOurs = (error: unknown): boolean => error instanceof HttpError || error instanceof PayloadError;

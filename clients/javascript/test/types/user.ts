@@ -1,4 +1,4 @@
-// Code of users, with the strictest options: it only has to compile; see types.test.js.
+// User code, with the strictest options.  It only has to compile; see types.test.js.
 import { tableFromIPC } from "apache-arrow";
 import {
     type Cells,
@@ -10,8 +10,8 @@ import {
     type FetchOptions,
     fromArrow,
     type Layout,
+    matching,
     nearest,
-    positive,
     type Rule,
 } from "cell-binary";
 
@@ -19,10 +19,10 @@ declare const gl: WebGL2RenderingContext;
 declare const worker: Worker;
 declare const signal: AbortSignal | undefined;
 declare const maxBytes: number | undefined;
-declare const mask: bigint | undefined;
+declare const phenotypes: bigint | undefined;
 declare const layout: Layout;
 
-/** What the Web takes only of memory that is not shared, or only by this type. */
+/** Functions of the Web that accept only memory that is not shared, or only this type. */
 export async function toTheWeb(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     new Blob([bytes]);
     new Response(bytes);
@@ -44,18 +44,18 @@ for (const cells of [
     fromArrow(tableFromIPC(bytes), { maxCells: 100 }),
 ]) {
     await toTheWeb(cells.bytes);
-    new Blob([cells.coordinates, cells.masks, cells.ids ?? ""]);
+    new Blob([cells.coordinates, cells.phenotypeWords, cells.cellIds ?? ""]);
 }
 
 export const cells: Cells = decode(bytes, "dense");
-const rule: Rule = { allOf: mask, noneOf: new Features(["CD3"]).mask("CD3") };
-new Blob([positive(cells, rule)]);
-export const nearestMask: bigint = cells.phenotypes(nearest(cells, 1, 2, 3) + count(cells, rule));
+const rule: Rule = { allOf: phenotypes, noneOf: new Features(["CD3"]).phenotypes("CD3") };
+new Blob([matching(cells, rule)]);
+export const nearestPhenotypes: bigint = cells.phenotypes(nearest(cells, 1, 2, 3) + count(cells, rule));
 
 declare const unknownMemory: Uint8Array;
 declare const sharedMemory: SharedArrayBuffer;
 for (const shared of [decode(unknownMemory), decode(sharedMemory), decode(new Uint8Array(sharedMemory), "compact")]) {
     gl.bufferData(gl.ARRAY_BUFFER, shared.bytes, gl.STATIC_DRAW);
-    new Blob([positive(shared, rule)]);
+    new Blob([matching(shared, rule)]);
     new Response(`${count(shared, rule)} ${nearest(shared, 1, 2, 3)} ${shared.x(0)}`);
 }

@@ -1,4 +1,4 @@
-"""Cells, in columns."""
+"""The cells of a payload, as columns."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from typing import Any, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 
-# Coordinates are int32, in layout spt uint32.
+# Coordinates are int32, or uint32 in layout spt.
 Coordinates = Union[NDArray[np.int32], NDArray[np.uint32]]
 
 
-def unsigned_mask(mask: int) -> int:
-    """A mask as it is in a payload: 0 to 2^64-1.
+def unsigned_phenotypes(phenotypes: int) -> int:
+    """Return phenotypes as they are in a payload: 0 to 2^64-1.
 
-    SQL shows masks as signed bigint; one below 0 stands for the same 64 bits.
-    Raises ValueError if it does not fit in 64 bits.
+    SQL shows phenotypes as a signed bigint.  A negative number stands for the
+    same 64 bits.  Raises ValueError if the number does not fit in 64 bits.
     """
-    mask = operator.index(mask)
-    if not -(2**63) <= mask < 2**64:
-        raise ValueError(f"mask {mask} does not fit in 64 bits")
-    return mask % 2**64
+    phenotypes = operator.index(phenotypes)
+    if not -(2**63) <= phenotypes < 2**64:
+        raise ValueError(f"phenotypes {phenotypes} do not fit in 64 bits")
+    return phenotypes % 2**64
 
 
 class Cells:
-    """The cells of a payload: arrays of equal length, one element a cell.
+    """The cells of a payload: arrays of equal length, with one element per cell.
 
-    x, y: position in pixels; int32, in layout spt uint32.
-    phenotypes: uint64; bit k is set when the cell is positive for feature k.
-    cell_id: uint32, ascending; None for layout compact, which has no ids.
+    x, y: position in pixels; int32, or uint32 in layout spt.
+    phenotypes: uint64; bit k is set if the cell is positive for feature k.
+    cell_id: uint32, ascending; None in layout compact, which has no ids.
 
-    The arrays may be views of the payload: then they are strided, of the
-    payload's byte order, keep the payload alive, and are read-only if it is.
+    The arrays may be views of the payload.  Such arrays are strided, have the
+    byte order of the payload, keep the payload alive, and are read-only if the
+    payload is read-only.
     """
 
     __slots__ = ("cell_id", "phenotypes", "x", "y")
@@ -57,10 +58,10 @@ class Cells:
         return f"<{len(self)} cells {ids}>"
 
     def __getitem__(self, index: Any) -> Cells:
-        """Some of the cells, by whatever selects elements of a numpy array.
+        """Select cells with anything that selects elements of a numpy array.
 
-        A slice gives views; an array of booleans or of positions, copies; one
-        position, Cells of one cell.  Raises IndexError as numpy does.
+        A slice gives views.  An array of booleans or of positions gives copies.
+        A single position gives Cells with one cell.  Raises IndexError as numpy does.
         """
         if np.ndim(index) == 0 and not isinstance(index, slice):
             index = [operator.index(index)]
@@ -71,19 +72,20 @@ class Cells:
             None if self.cell_id is None else self.cell_id[index],
         )
 
-    def positive(self, all_of: int = 0, none_of: int = 0) -> NDArray[np.bool_]:
-        """Which cells have all features of one mask and none of another.
+    def matching(self, all_of: int = 0, none_of: int = 0) -> NDArray[np.bool_]:
+        """Return for each cell whether it is positive for every feature in all_of and none in none_of.
 
-        The masks are of 64 bits, also as the signed bigint of SQL; ValueError
-        if they are larger.  The booleans select cells: cells[cells.positive(5)].
+        all_of and none_of are phenotypes, unsigned or as the signed bigint of SQL.
+        Raises ValueError if they do not fit in 64 bits.  The result selects cells:
+        cells[cells.matching(5)].
         """
-        all_of = unsigned_mask(all_of)
-        none_of = unsigned_mask(none_of)
+        all_of = unsigned_phenotypes(all_of)
+        none_of = unsigned_phenotypes(none_of)
         if all_of & none_of:
             return np.zeros(len(self), dtype=np.bool_)
         tested = self.phenotypes & np.uint64(all_of | none_of)
         return cast("NDArray[np.bool_]", tested == np.uint64(all_of))
 
     def count(self, all_of: int = 0, none_of: int = 0) -> int:
-        """How many cells have all features of one mask and none of another."""
-        return int(np.count_nonzero(self.positive(all_of, none_of)))
+        """Return the number of cells that are positive for every feature in all_of and none in none_of."""
+        return int(np.count_nonzero(self.matching(all_of, none_of)))

@@ -1,7 +1,7 @@
-"""Payloads of each layout as cells.
+"""Decode payloads of each layout.
 
-docs/format.md of the extension is the specification.  Lengths and max_cells are
-compared before anything is allocated, so that a header cannot ask for memory
+docs/format.md of the extension is the specification.  The length and max_cells
+are checked before anything is allocated, so that a header cannot claim memory
 that its payload does not fill.
 """
 
@@ -31,19 +31,19 @@ SPT_CELL = np.dtype([("cell_id", ">u4"), ("x", ">u4"), ("y", ">u4"), ("phenotype
 def decode(
     payload: bytes | bytearray | memoryview | Buffer, layout: str = "compact", *, max_cells: int | None = MAX_CELLS
 ) -> Cells:
-    """The cells of a payload in layout compact, spt, dense or arrow.
+    """Decode a payload in layout compact, spt, dense or arrow.
 
-    payload is any contiguous buffer.  Of compact, spt and arrow the arrays are
-    views of it: nothing is copied.  (Only the record batches of arrow, if
-    there are several, are joined.)  Of dense they are new.
+    payload is any contiguous buffer.  In layouts compact, spt and arrow the
+    arrays are views of it; nothing is copied, except that several record batches
+    of layout arrow are joined into new arrays.  In layout dense the arrays are new.
 
-    max_cells bounds the memory: a payload of more cells is refused before any
-    of it is taken.  None lifts the limit, for payloads that you trust.
+    max_cells limits the memory: a payload with more cells is refused before
+    memory is allocated.  None removes the limit, for payloads that you trust.
 
-    Raises PayloadError if the bytes are not a payload of that layout, or have
-    more than max_cells cells,
-    ValueError if there is no such layout, TypeError if payload is not a
-    contiguous buffer, and ImportError if layout arrow cannot load pyarrow.
+    Raises PayloadError if the bytes are not a payload of the layout, or have more
+    than max_cells cells; ValueError if the layout does not exist; TypeError if
+    payload is not a contiguous buffer; and ImportError if layout arrow cannot
+    load pyarrow.
     """
     try:
         decode_layout = LAYOUTS[layout]
@@ -51,22 +51,21 @@ def decode(
         raise ValueError(f'unknown layout "{layout}"; the layouts are {", ".join(LAYOUTS)}') from None
     view = memoryview(payload)
     if not view.c_contiguous:
-        raise TypeError("payload must be contiguous bytes")
+        raise TypeError("payload must be a contiguous buffer")
     return decode_layout(np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8), max_cells)
 
 
 def read_cells(
     data: NDArray[np.uint8], header: int, byte_order: str, cell: np.dtype[np.void], max_cells: int | None
 ) -> NDArray[np.void]:
-    """The cells behind a header that begins with their number."""
+    """Read the cells after a header that begins with their number."""
     if len(data) < header:
-        raise PayloadError(f"a header takes {header} bytes, but the payload has {len(data)}")
+        raise PayloadError(f"the header takes {header} bytes, but the payload has only {len(data)}")
     cells = int(data[:4].view(byte_order + "u4")[0])
     expected = header + cells * cell.itemsize
     if len(data) != expected:
         raise PayloadError(
-            f"the header gives {cells} cells, which take {expected} bytes, "
-            f"but the payload has {len(data)}"
+            f"the header gives {cells} cells, so the payload must have {expected} bytes, but it has {len(data)}"
         )
     check_number(cells, max_cells)
     return data[header:].view(cell)
@@ -84,7 +83,7 @@ def decode_spt(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
     if descents.any():
         at = int(descents.argmax()) + 1
         raise PayloadError(
-            f"the cell at position {at} has cell_id {ids[at]}, which does not come after {ids[at - 1]}"
+            f"the cell at position {at} has cell_id {ids[at]}, which is not above the previous cell_id {ids[at - 1]}"
         )
     extent = data[4:SPT_HEADER].view(">u4")
     for i, axis in enumerate("xy"):
@@ -92,7 +91,7 @@ def decode_spt(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
             found = int(extent[2 * i + j])
             expected = int(getattr(cells[axis], side[:3])()) if len(cells) else 0
             if found != expected:
-                raise PayloadError(f"the header gives {found} as {side} {axis}, but the cells have {expected}")
+                raise PayloadError(f"the {side} {axis} is {found} in the header, but {expected} in the cells")
     return Cells(cells["x"], cells["y"], cells["phenotypes"], ids)
 
 

@@ -1,7 +1,7 @@
 """Layout dense: columns of bits.
 
-A plane is one bit of every cell, ceil(n / 8) bytes.  Planes are made numbers
-eight by eight: for eight planes numpy works on all cells at once.
+A plane holds one bit of every cell, in ceil(n / 8) bytes.  Eight planes at a
+time are converted to bytes of numbers, so that numpy works on all cells at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .limit import check_number
 
 HEADER = 40
 MAGIC = b"CBD\x01"
-MOST_CELLS = 2**26 - 1
+MAX_CELLS_OF_LAYOUT = 2**26 - 1
 DIFFERENCES = 128
 NO_PARENT = 255
 
@@ -26,11 +26,11 @@ Bytes = NDArray[np.uint8]
 
 def decode_dense(data: Bytes, max_cells: int | None) -> Cells:
     if len(data) < HEADER:
-        raise PayloadError(f"a header takes {HEADER} bytes, but the payload has {len(data)}")
+        raise PayloadError(f"the header takes {HEADER} bytes, but the payload has only {len(data)}")
     header = data[:HEADER].tobytes()
     check_bytes(header, 0, MAGIC)
     cells = unsigned(header, 4, 4)
-    if cells > MOST_CELLS:
+    if cells > MAX_CELLS_OF_LAYOUT:
         raise impossible("number of cells", cells)
     if cells == 0:
         check_bytes(header, 8, bytes(HEADER - 8))
@@ -40,15 +40,15 @@ def decode_dense(data: Bytes, max_cells: int | None) -> Cells:
 
     gap_planes = header[20]
     if gap_planes > 32:
-        raise impossible("planes of cell_id", gap_planes)
+        raise impossible("number of planes of cell_id", gap_planes)
     axis_planes = []
     for axis, byte, fewest in ("x", header[21], 1), ("y", header[22], 0):
         planes = byte % DIFFERENCES
         if planes > 32 or planes < fewest or byte == DIFFERENCES:
-            raise impossible(f"planes of {axis}", byte)
+            raise impossible(f"byte for the planes of {axis}", byte)
         axis_planes.append(planes)
     check_bytes(header, 23, b"\0")
-    base_mask = unsigned(header, 24, 8)
+    base_phenotypes = unsigned(header, 24, 8)
     with_plane = unsigned(header, 32, 8)
     features = [feature for feature in range(64) if with_plane >> feature & 1]
 
@@ -60,18 +60,18 @@ def decode_dense(data: Bytes, max_cells: int | None) -> Cells:
     parents = read_parents(data[HEADER:first_plane].tolist(), features)
 
     stored = data[first_plane:].reshape(-1, plane_size)
-    check_behind_last(stored, cells)
-    gaps, x, y, masks = np.split(stored, np.cumsum(counts[:-1]))
+    check_after_last(stored, cells)
+    gaps, x, y, phenotypes = np.split(stored, np.cumsum(counts[:-1]))
     return Cells(
         decode_axis("x", x, cells, header[21] >= DIFFERENCES, unsigned(header, 12, 4)),
         decode_axis("y", y, cells, header[22] >= DIFFERENCES, unsigned(header, 16, 4)),
-        decode_masks(masks, cells, features, parents, base_mask),
+        decode_phenotypes(phenotypes, cells, features, parents, base_phenotypes),
         decode_ids(gaps, cells, unsigned(header, 8, 4)),
     )
 
 
 def impossible(field: str, value: int) -> PayloadError:
-    return PayloadError(f"the header gives {value} as {field}, which is not possible")
+    return PayloadError(f"the header has an invalid {field}: {value}")
 
 
 def unsigned(header: bytes, offset: int, size: int) -> int:
@@ -81,37 +81,37 @@ def unsigned(header: bytes, offset: int, size: int) -> int:
 def check_bytes(header: bytes, offset: int, expected: bytes) -> None:
     for at, byte in enumerate(expected, offset):
         if header[at] != byte:
-            raise PayloadError(f"byte {at} is {header[at]}, where the layout has {byte}")
+            raise PayloadError(f"byte {at} is {header[at]} instead of {byte}")
 
 
 def check_length(data: Bytes, cells: int, expected: int) -> None:
     if len(data) != expected:
         raise PayloadError(
-            f"the header gives {cells} cells, which take {expected} bytes, "
-            f"but the payload has {len(data)}"
+            f"the header gives {cells} cells, so the payload must have {expected} bytes, but it has {len(data)}"
         )
 
 
 def read_parents(parents: list[int], features: list[int]) -> dict[int, int]:
-    """The parent of each feature that has one."""
+    """Return the parent of each feature that has one."""
     of_feature = {feature: parent for feature, parent in zip(features, parents) if parent != NO_PARENT}
     for feature, parent in of_feature.items():
         if parent >= feature or parent not in features:
             raise PayloadError(
-                f"feature {feature} has the parent {parent}, which is not a lower feature with a plane"
+                f"the parent of feature {feature} is {parent}, which is not a lower feature with a plane"
             )
     return of_feature
 
 
-def check_behind_last(planes: Bytes, cells: int) -> None:
+def check_after_last(planes: Bytes, cells: int) -> None:
     if cells % 8 and (planes[:, -1] >> cells % 8).any():
-        raise PayloadError("there are bits after those of the last cell")
+        raise PayloadError("a plane has bits set after the last cell")
 
 
 def numbers_of(planes: Sequence[Bytes | None], cells: int, width: int) -> Bytes:
-    """The numbers of which these are the planes, lowest bit first; None is zeros.
+    """Convert planes to numbers.  The planes come lowest bit first; None is a plane of zeros.
 
-    A row for each cell, of the width bytes of its little-endian number.
+    The result has a row for each cell, which holds the width bytes of its
+    little-endian number.
     """
     numbers = np.zeros(((cells + 7) // 8 * 8, width), np.uint8)
     for at in range(0, len(planes), 8):
@@ -122,11 +122,11 @@ def numbers_of(planes: Sequence[Bytes | None], cells: int, width: int) -> Bytes:
 
 
 def bytes_of(planes: Sequence[Bytes | None], plane_size: int) -> Bytes:
-    """For each cell the byte of its bits in at most eight planes.
+    """Return for each cell the byte of its bits in at most eight planes.
 
-    The bytes at one place of eight planes are a square of 8 x 8 bits, a uint64
-    here.  It is transposed by swapping the off-diagonal quarters of ever
-    larger squares (Warren, Hacker's Delight, 7-3): 1, 2, then 4 bits wide.
+    The bytes at one place of eight planes form a square of 8 x 8 bits, here a
+    uint64.  To transpose it, swap the off-diagonal quarters of ever larger
+    squares (Warren, Hacker's Delight, 7-3): 1, 2, then 4 bits wide.
     """
     squares = np.zeros((plane_size, 8), np.uint8)
     for row, plane in enumerate(planes):
@@ -146,12 +146,12 @@ def uint32_of(planes: Bytes, cells: int) -> NDArray[np.uint32]:
 def decode_ids(planes: Bytes, cells: int, first: int) -> NDArray[np.uint32]:
     gaps = uint32_of(planes, cells)
     if gaps[0]:
-        raise PayloadError("the first cell has a gap of cell_id, although no cell comes before it")
-    check_topmost(planes, "planes of cell_id")
-    # Of 2^26 gaps below 2^32 the sum is far from overflow.
+        raise PayloadError("the first gap of cell_id is not 0")
+    check_topmost(planes, "cell_id")
+    # The sum of 2^26 gaps below 2^32 does not overflow.
     last = first + int(gaps.sum(dtype=np.uint64)) + cells - 1
     if last >= 2**32:
-        raise PayloadError(f"the last cell_id would be {last}, over {2**32 - 1}")
+        raise PayloadError(f"the last cell_id would be {last}, above the maximum of {2**32 - 1}")
     steps = gaps
     steps += np.uint32(1)
     steps[0] = first
@@ -159,13 +159,13 @@ def decode_ids(planes: Bytes, cells: int, first: int) -> NDArray[np.uint32]:
 
 
 def decode_axis(axis: str, planes: Bytes, cells: int, differences: bool, base: int) -> NDArray[np.int32]:
-    """Coordinates; base is the int32 in the header, as a uint32."""
+    """Decode the coordinates of an axis.  base is the int32 in the header, as a uint32."""
     codes = uint32_of(planes, cells)
-    # int32 arithmetic modulo 2^32 is that of uint32.
+    # Modulo 2^32, arithmetic of int32 and of uint32 is the same.
     if differences:
         if codes[0]:
-            raise PayloadError(f"the first cell has a difference of {axis}, although no cell comes before it")
-        check_topmost(planes, f"planes of {axis}")
+            raise PayloadError(f"the first difference of {axis} is not 0")
+        check_topmost(planes, axis)
         steps = codes >> np.uint32(1) ^ -(codes & np.uint32(1))
         values = np.cumsum(steps, dtype=np.uint32)
     else:
@@ -175,12 +175,12 @@ def decode_axis(axis: str, planes: Bytes, cells: int, differences: bool, base: i
             at = int(outside.argmax())
             value = (base + 2**31) % 2**32 - 2**31 + int(codes[at])
             raise PayloadError(
-                f"the cell at position {at} would have the {axis} coordinate {value}, which is over {2**31 - 1}"
+                f"{axis} of the cell at position {at} would be {value}, above the maximum of {2**31 - 1}"
             )
         if axis == "y" or len(planes) > 1:
-            check_topmost(planes, f"planes of {axis}")
+            check_topmost(planes, axis)
         if codes.min():
-            raise PayloadError(f"the cells don't need the header's base of {axis}: none is at it")
+            raise PayloadError(f"the base of {axis} in the header is not the minimum of the cells")
         values = codes
     values += np.uint32(base)
     return values.view(np.int32)
@@ -188,11 +188,11 @@ def decode_axis(axis: str, planes: Bytes, cells: int, differences: bool, base: i
 
 def check_topmost(planes: Bytes, field: str) -> None:
     if len(planes) and not planes[-1].any():
-        raise PayloadError(f"the cells don't need the header's {field}: the topmost is all zero")
+        raise PayloadError(f"the header gives more planes of {field} than needed: the topmost is all zero")
 
 
-def decode_masks(
-    stored: Bytes, cells: int, features: list[int], parents: dict[int, int], base_mask: int
+def decode_phenotypes(
+    stored: Bytes, cells: int, features: list[int], parents: dict[int, int], base_phenotypes: int
 ) -> NDArray[np.uint64]:
     planes: dict[int, Bytes] = {}
     last = np.uint8(2 ** (cells % 8 or 8) - 1)
@@ -201,10 +201,10 @@ def decode_masks(
         planes[feature] = plane if parent is None else plane ^ planes[parent]
         inner, end = planes[feature][:-1], planes[feature][-1]
         if (end == 0 and not inner.any()) or (end == last and (inner == 255).all()):
-            raise PayloadError(f"the cells don't need the header's features: all agree in feature {feature}")
+            raise PayloadError(f"feature {feature} has a plane, although all cells have the same bit")
 
-    # A feature without a plane has the bit of the base.
+    # The bit of a feature without a plane is that of the base phenotypes.
     numbers = numbers_of([planes.get(feature) for feature in range(64)], cells, 8).view("<u8")[:, 0]
-    masks = numbers.astype(np.uint64, copy=False)
-    masks ^= np.uint64(base_mask)
-    return masks
+    phenotypes = numbers.astype(np.uint64, copy=False)
+    phenotypes ^= np.uint64(base_phenotypes)
+    return phenotypes

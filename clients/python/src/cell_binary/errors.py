@@ -1,13 +1,13 @@
-"""The errors of this package that are not Python's own."""
+"""The exceptions of this package."""
 
 
 class PayloadError(ValueError):
-    """Bytes are not a payload of the layout; the message says what is wrong, and where."""
+    """The bytes are not a payload of the layout.  The message says what is wrong, and where."""
 
 
 class UnknownFeature(KeyError):
-    """No feature has that name."""
+    """No feature has this name."""
 
     def __str__(self) -> str:
-        # KeyError would show the message in quotes, as it does a key.
+        # KeyError shows its argument in quotes, because it expects a key.
         return str(self.args[0])

@@ -1,10 +1,10 @@
-"""How many cells a payload may have: the payload's length does not limit them."""
+"""The limit on the cells of a payload: the length of a payload does not limit them."""
 
 from __future__ import annotations
 
 from .errors import PayloadError
 
-# Over three times the cells of the largest slides, and less than 450 MiB while they are decoded.
+# More than three times the cells of the largest slides.  Decoding them takes less than 450 MiB.
 MAX_CELLS = 2**24
 
 
