@@ -9,7 +9,7 @@
 
 #include "compat.h"
 
-#include "format/layout.h"
+#include "format/layouts.h"
 #include "utils/array.h"
 
 /*

@@ -17,36 +17,35 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 	switch (fault->code)
 	{
 		case CB_HEADER_CUT:
-			return psprintf("A header takes %lld bytes, but the payload has %lld.",
+			return psprintf("The header takes %lld bytes, but the payload has only %lld.",
 							expected, found);
 		case CB_WRONG_LENGTH:
-			return psprintf("The header gives %lld cells, which take %lld bytes, but the "
-							"payload has %lld.", cell, expected, found);
+			return psprintf("The header gives %lld cells, so the payload must have %lld bytes, "
+							"but it has %lld.", cell, expected, found);
 		case CB_ID_NOT_ASCENDING:
-			return psprintf("The cell at position %lld has cell_id %lld, which does not come "
-							"after %lld.", cell, found, expected);
+			return psprintf("The cell at position %lld has cell_id %lld, which is not above the "
+							"previous cell_id %lld.", cell, found, expected);
 		case CB_WRONG_EXTENT:
-			return psprintf("The header gives %lld as %s, but the cells have %lld.",
-							found, field, expected);
+			return psprintf("The %s is %lld in the header, but %lld in the cells.",
+							field, found, expected);
 		case CB_WRONG_BYTE:
-			return psprintf("Byte %lld is %lld, where the layout has %lld.",
-							cell, found, expected);
+			return psprintf("Byte %lld is %lld instead of %lld.", cell, found, expected);
 		case CB_WRONG_FIELD:
-			return psprintf("The header gives %lld as %s, which is not possible.", found, field);
+			return psprintf("The header has an invalid %s: %lld.", field, found);
 		case CB_WRONG_PARENT:
-			return psprintf("Feature %lld has the parent %lld, which is not a lower feature with "
-							"a plane.", cell, found);
+			return psprintf("The parent of feature %lld is %lld, which is not a lower feature "
+							"with a plane.", cell, found);
 		case CB_FIRST_NOT_ZERO:
-			return psprintf("The first cell has a %s, although no cell comes before it.", field);
+			return psprintf("The first %s is not 0.", field);
 		case CB_ID_TOO_LARGE:
-			return psprintf("A cell_id would be over %u.", PG_UINT32_MAX);
+			return psprintf("A cell_id would be above the maximum of %u.", PG_UINT32_MAX);
 		case CB_COORDINATE_OUTSIDE:
-			return psprintf("The cell at position %lld would have the %s coordinate %lld, which "
-							"is over %d.", cell, field, found, PG_INT32_MAX);
+			return psprintf("%s of the cell at position %lld would be %lld, above the maximum of "
+							"%d.", field, cell, found, PG_INT32_MAX);
 		case CB_BITS_BEHIND_LAST:
-			return "There are bits after those of the last cell.";
+			return "A plane has bits set after the last cell.";
 		case CB_NOT_NEEDED:
-			return psprintf("The cells don't need the header's %s.", field);
+			return psprintf("The %s in the header does not match the cells.", field);
 		default:
 			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
 	}

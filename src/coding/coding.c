@@ -10,9 +10,9 @@
 #include "coding/coding.h"
 
 #include "access/detoast.h"
-#include "limit.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "settings.h"
 #include "utils/builtins.h"
 
 /*

@@ -4,6 +4,7 @@
  *		the layout's CbLayout.  The writer is in dense_write.c.
  */
 #include "format/dense_header.h"
+#include "format/layout.h"
 
 static const char *const axis_names[2] = {"x", "y"};
 

@@ -1,36 +1,11 @@
 /*
  * layout.c
- *		The table of layouts, and the parts of writing and reading that all
- *		layouts share.
+ *		The parts of writing and reading that all layouts share.  The table of
+ *		layouts is in layouts.c.
  */
 #include "format/layout.h"
 
 #include <string.h>
-
-static const CbLayout *const layouts[] = {
-	&cb_compact,
-	&cb_spt,
-	&cb_dense,
-	&cb_arrow,
-};
-
-#define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
-
-const CbLayout *
-cb_layout_named(const char *name, size_t length)
-{
-	for (size_t i = 0; i < LAYOUTS; i++)
-		if (layouts[i]->name_length == length &&
-			memcmp(layouts[i]->name, name, length) == 0)
-			return layouts[i];
-	return NULL;
-}
-
-const CbLayout *
-cb_layout_at(size_t index)
-{
-	return index < LAYOUTS ? layouts[index] : NULL;
-}
 
 /*
  * Bisect, because size() grows with the number of cells but need not be

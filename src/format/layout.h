@@ -163,17 +163,6 @@ struct CbLayout
 						  uint64_t tested, uint64_t all_of);
 };
 
-extern const CbLayout cb_compact;
-extern const CbLayout cb_spt;
-extern const CbLayout cb_dense;
-extern const CbLayout cb_arrow;
-
-/* Return the layout with this name (length bytes, not terminated), or NULL. */
-extern const CbLayout *cb_layout_named(const char *name, size_t length);
-
-/* Return the layout at an index from 0, or NULL after the last one. */
-extern const CbLayout *cb_layout_at(size_t index);
-
 /*
  * Return an upper limit on the cells that a payload of at most max_bytes can
  * hold.

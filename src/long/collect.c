@@ -5,8 +5,8 @@
  *		is in feature_records.c, and reading the result is in collected.c.
  */
 #include "arguments.h"
-#include "long/feature_records.h"
 #include "libpq/pqformat.h"
+#include "long/feature_records.h"
 #include "pack/cell_transfer.h"
 #include "utils/builtins.h"
 

@@ -6,11 +6,11 @@
 #include "long/feature_records.h"
 
 #include "format/byteorder.h"
-#include "pack/huge_pages.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
+#include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
-#include "limit.h"
+#include "port/pg_bitutils.h"
+#include "settings.h"
 
 /*
  * The number of records in a new state's buffer.  It is small because each of

@@ -7,12 +7,12 @@
 
 #include "arguments.h"
 #include "fault.h"
-#include "pack/huge_pages.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
-#include "port/pg_bitutils.h"
+#include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
-#include "limit.h"
+#include "port/pg_bitutils.h"
+#include "settings.h"
 
 /*
  * The size of a new set's buffer.  It is small because each of many groups may

@@ -16,7 +16,7 @@
 #include "compat.h"
 
 #include "format/compact.h"
-#include "format/layout.h"
+#include "format/layouts.h"
 #include "pack/record_trim.h"
 
 /* A cell with untruncated coordinates. */

@@ -10,7 +10,7 @@
 
 #include "changes/source_state.h"
 #include "coding/coding.h"
-#include "format/layout.h"
+#include "format/layouts.h"
 #include "serve/statistics.h"
 #include "serve/store.h"
 

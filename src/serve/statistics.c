@@ -5,8 +5,8 @@
 #include "serve/statistics.h"
 
 #include "access/htup_details.h"
-#include "serve/attempt.h"
 #include "catalog/indexing.h"
+#include "serve/attempt.h"
 #include "study/own_table.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"

@@ -9,11 +9,11 @@
 #include <math.h>
 
 #include "access/tupmacs.h"
-#include "catalog/pg_type.h"
 #include "arguments.h"
+#include "catalog/pg_type.h"
 #include "pack/cell_set.h"
-#include "smprofiler/minifloat.h"
 #include "pack/radix_sort.h"
+#include "smprofiler/minifloat.h"
 
 StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH,
 				 "records of intensities can be sorted");

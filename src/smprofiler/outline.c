@@ -7,9 +7,9 @@
 
 #include "access/htup_details.h"
 #include "common/base64.h"
-#include "smprofiler/shapefile.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "smprofiler/shapefile.h"
 
 /* Copy a text without its white space, which pg_b64_decode does not accept. */
 static char *

@@ -11,10 +11,10 @@
 #include "smprofiler/subsample_read.h"
 
 #include "fault.h"
-#include "limit.h"
 #include "miscadmin.h"
 #include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
+#include "settings.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/layout.h"
+#include "format/layouts.h"
 
 /* One cell, with the columns of a CbBatch. */
 typedef struct Cell

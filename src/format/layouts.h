@@ -1,0 +1,23 @@
+/*
+ * layouts.h
+ *		The table of layouts.  What a layout is, and how it is written and read, is
+ *		in layout.h.
+ */
+#ifndef CB_LAYOUTS_H
+#define CB_LAYOUTS_H
+
+#include "format/layout.h"
+
+/* Each is defined in its own file, which includes layout.h only. */
+extern const CbLayout cb_compact;
+extern const CbLayout cb_spt;
+extern const CbLayout cb_dense;
+extern const CbLayout cb_arrow;
+
+/* Return the layout with this name (length bytes, not terminated), or NULL. */
+extern const CbLayout *cb_layout_named(const char *name, size_t length);
+
+/* Return the layout at an index from 0, or NULL after the last one. */
+extern const CbLayout *cb_layout_at(size_t index);
+
+#endif							/* CB_LAYOUTS_H */
