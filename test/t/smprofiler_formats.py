@@ -1,8 +1,8 @@
 """What SPT has of cells, by code that shares none with the extension.
 
-spt_formats.py codes: lines "code CODE NUMBER" for each code, and "value VALUE CODE" for values around the borders of all codes
-spt_formats.py shapes: lines "CONTENTS X Y" of polygons that pyshp writes and reads, and "CONTENTS" of what is no polygon
-spt_formats.py subsample CELLS SEED <ROWS: metadata and body in hexadecimal, of rows "SAMPLE CELL_ID MASK INTENSITY ..."
+smprofiler_formats.py codes: lines "code CODE NUMBER" for each code, and "value VALUE CODE" for values around the borders of all codes
+smprofiler_formats.py shapes: lines "CONTENTS X Y" of polygons that pyshp writes and reads, and "CONTENTS" of what is no polygon
+smprofiler_formats.py subsample CELLS SEED <ROWS: metadata and body in hexadecimal, of rows "SAMPLE CELL_ID MASK INTENSITY ..."
 
 Numbers that are to be equal to the last bit are written as their bits, in hexadecimal.
 """

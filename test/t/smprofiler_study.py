@@ -1,8 +1,8 @@
 """Two studies as the Spatial Profiling Toolbox (SPT) imports them, and what SPT serves for them.
 
-    spt_study.py [FOLDER] load                    commands of psql that make and fill the tables
-    spt_study.py [FOLDER] payload|intensities SCHEMA SAMPLE
-    spt_study.py [FOLDER] names SCHEMA
+    smprofiler_study.py [FOLDER] load                    commands of psql that make and fill the tables
+    smprofiler_study.py [FOLDER] payload|intensities SCHEMA SAMPLE
+    smprofiler_study.py [FOLDER] names SCHEMA
 
 FOLDER has SPT's fixture, which becomes the first sample; without it that is made up like the others.
 Payloads go to standard output in hexadecimal. From SPT's source and formats; no code in common with the extension.
@@ -17,7 +17,7 @@ import sys
 
 import packer
 
-TABLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../include/spt_tables.sql')
+TABLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../include/smprofiler_tables.sql')
 
 
 class Study:

@@ -1,4 +1,4 @@
-# SPT's tables: ingest/spt.sql makes views from which the database serves what
+# SPT's tables: ingest/smprofiler.sql makes views from which the database serves what
 # SPT serves.
 use strict;
 use warnings;
@@ -15,15 +15,15 @@ note('the first sample is made up: no ../shared/data') if !defined $fixture;
 # What SPT does, by a program of its own
 sub spt
 {
-	return scalar_of('/usr/bin/python3', 'test/t/spt_study.py', (defined $fixture ? $fixture : ()), @_) =~ s/\n\z//r;
+	return scalar_of('/usr/bin/python3', 'test/t/smprofiler_study.py', (defined $fixture ? $fixture : ()), @_) =~ s/\n\z//r;
 }
 
-# ingest/spt.sql: whether it succeeded, and its messages
+# ingest/smprofiler.sql: whether it succeeded, and its messages
 sub ingest
 {
 	my (@variables) = @_;
 	my ($output, $errors);
-	my $ok = IPC::Run::run([ 'psql', '-X', '-q', '-d', $node->connstr('spt'), (map { ('-v', $_) } @variables), '-f', 'ingest/spt.sql' ],
+	my $ok = IPC::Run::run([ 'psql', '-X', '-q', '-d', $node->connstr('spt'), (map { ('-v', $_) } @variables), '-f', 'ingest/smprofiler.sql' ],
 		'>', \$output, '2>', \$errors);
 	return ($ok, $output, $errors);
 }

@@ -1,7 +1,7 @@
 -- spt.sql: views of the cells of a study that the Spatial Profiling Toolbox
 -- (SPT) has imported. See spt.md.
 --
---   psql -v schema=SCHEMA [-v measurement=STUDY] -f ingest/spt.sql
+--   psql -v schema=SCHEMA [-v measurement=STUDY] -f ingest/smprofiler.sql
 --
 -- schema is that of the study, as in SPT's table study_lookup; measurement is
 -- the measurement study, if the schema has several. To be run by the owner of

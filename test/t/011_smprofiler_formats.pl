@@ -7,13 +7,13 @@ use CellBinary;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('spt_formats');
+my $node = start_node('smprofiler_formats');
 
-# The output of spt_formats.py, run with a file as its input
+# The output of smprofiler_formats.py, run with a file as its input
 sub formats
 {
 	my ($input, @arguments) = @_;
-	return scalar_of('bash', '-c', 'exec /usr/bin/python3 test/t/spt_formats.py "$@" <"$0"', $input, @arguments);
+	return scalar_of('bash', '-c', 'exec /usr/bin/python3 test/t/smprofiler_formats.py "$@" <"$0"', $input, @arguments);
 }
 
 # A table from lines of fields
