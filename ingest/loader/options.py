@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         help="keep the cells of a source that is already loaded (default: error)")
     policy.add_argument(
         "--skip-invalid", action="store_true",
-        help="leave out and count cells without a centroid, an id or a feature (default: error)")
+        help="leave out and count cells whose centroid, id or feature is missing (default: error)")
     policy.add_argument(
         "--merge-samples", action="store_true",
         help="if a sample has cells of another source, give the new cells other ids "

@@ -59,10 +59,13 @@ def db() -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def map(tmp_path) -> Path:
-    """A map file for the objects of an experiment; a test can write another map into it."""
+def map(request, tmp_path) -> Path:
+    """A file with the MAP of the module, or else that of an experiment.
+
+    A test can write another map into the file.
+    """
     path = tmp_path / "map.sql"
-    path.write_text(MAP)
+    path.write_text(getattr(request.module, "MAP", MAP))
     return path
 
 

@@ -20,13 +20,6 @@ ROWS = [{"i": 1, "x": 2}]
 
 
 @pytest.fixture
-def map(tmp_path):
-    path = tmp_path / "map.sql"
-    path.write_text(MAP)
-    return path
-
-
-@pytest.fixture
 def started(process, db, map, tmp_path):
     """Start cbload in its own process, and wait until it works."""
     (tmp_path / "tmp").mkdir()

@@ -21,13 +21,6 @@ SWALLOWED = ["id\tx\ty\tname\tm", '1\t10\t20\t"ROI 1\t2', "2\t11\t21\tb\t0",
 
 
 @pytest.fixture
-def map(tmp_path):
-    path = tmp_path / "map.sql"
-    path.write_text(MAP)
-    return path
-
-
-@pytest.fixture
 def read(cbload, map, tmp_path):
     """Run cbload with a file of this content."""
     def run(content: str | bytes, *options, name: str = "objects.csv"):

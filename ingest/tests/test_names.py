@@ -9,6 +9,7 @@ from experiment import loaded, write, write_sqlite
 TABLE = "CREATE TABLE objects (i BIGINT, x DOUBLE, flag BOOLEAN);"
 CELLS = ("SELECT getvariable('source') AS sample, i AS cell_id, x, x AS y, flag AS \"f\" "
          "FROM objects")
+MAP = TABLE + CELLS
 ROWS = [{"i": 1, "x": 2.5, "flag": 1}, {"i": 2, "x": 3.5, "flag": 0}]
 WRONG = [{"i": 9, "x": 99, "flag": 1}]
 ODD = [
@@ -21,13 +22,6 @@ ODD = [
 def made(path, rows=ROWS):
     """Write a table in the format that the folder is named after, whatever the file's name is."""
     write(path.with_name(f"made.{path.parent.name}"), rows).rename(path)
-    return path
-
-
-@pytest.fixture
-def map(tmp_path):
-    path = tmp_path / "map.sql"
-    path.write_text(TABLE + CELLS)
     return path
 
 
@@ -232,7 +226,7 @@ def test_names_do_not_control_a_terminal(cbload, db, map, tmp_path):
     map.write_text(TABLE.replace("flag", f'"{EVIL}"') + CELLS.replace("flag", "i > 0"))
     assert_harmless(path, "--map", map)
 
-    map.write_text(TABLE + CELLS)
+    map.write_text(MAP)
     value = tmp_path / "value.csv"
     quoted = EVIL.replace('"', '""')
     rows = {f'1,"{quoted}",1': SHOWN, f'1,2,"{quoted}"': SHOWN.replace("\\n", " ")}
@@ -250,7 +244,7 @@ def test_names_do_not_control_a_terminal(cbload, db, map, tmp_path):
     map.write_text(f'{TABLE} SELECT "{EVIL}" FROM objects')
     assert_harmless(path, "--map", map, shown="\\x9b31m")
 
-    map.write_text(TABLE + CELLS)
+    map.write_text(MAP)
     db.execute(f"""CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN RAISE 'no %', $e${EVIL}$e$; END $$;
         CREATE TRIGGER shout BEFORE INSERT ON cells FOR EACH ROW EXECUTE FUNCTION shout()""")
