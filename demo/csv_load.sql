@@ -1,6 +1,6 @@
--- Load a CSV into the table csv: each column as text, and the row's number.
--- The server reads the file, so that nothing in it can be taken for a command;
--- its path and its first line are in the variables path and header.
+-- Load a CSV file into the table csv, with each column as text and a row number.
+-- The server reads the file, so that psql cannot execute anything in it. The
+-- variables path and header give the path of the file and its first line.
 SELECT string_agg(format('%I', btrim(name, '"')), ', ' ORDER BY ordinal) AS columns,
 	string_agg(format('%I text', btrim(name, '"')), ', ' ORDER BY ordinal) AS definitions
 FROM string_to_table(:'header', ',') WITH ORDINALITY AS header (name, ordinal) \gset

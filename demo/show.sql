@@ -1,9 +1,9 @@
--- What the demo shows of the tables cells and features. Leaves the payload in
--- the table slide.
+-- Print the demo's report about the tables cells and features, and leave the
+-- payload in the table slide.
 
--- Run a query that gives one value three times, and say how large the value
--- is and how long it took (the median); or why there is none: json_agg cannot
--- exceed 1 GB.
+-- Run a query that returns one value three times. Return the size of the value
+-- and the median time. If the query fails because the value is too large
+-- (json_agg cannot exceed 1 GB), report the reason.
 CREATE FUNCTION pg_temp.timed(query text, OUT milliseconds numeric, OUT bytes bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,13 +24,14 @@ $$;
 
 SELECT count(*) AS cells FROM cells \gset
 VACUUM ANALYZE cells;
-CREATE TABLE slide AS 
+CREATE TABLE slide AS
 SELECT coalesce(cell_pack(cell_id, x, y, phenotypes), cell_empty()) AS payload FROM cells;
 
 \pset footer off
 \echo
 \echo '== cell_pack, and json_agg for the same rows'
-SELECT way, :cells AS cells, bytes, round(bytes::numeric / nullif(:cells, 0), 1) AS "bytes a cell", milliseconds AS "time in ms"
+SELECT way AS expression, :cells AS cells, bytes,
+	round(bytes::numeric / nullif(:cells, 0), 1) AS "bytes a cell", milliseconds AS "time in ms"
 FROM (
 	SELECT 1 AS row, 'cell_pack' AS way, t.*
 	FROM pg_temp.timed('SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells') t
@@ -45,11 +46,13 @@ FROM (
 \echo '== cell_info(payload)'
 SELECT info.* FROM slide, cell_info(payload) info;
 
-\echo '== The first cells: cell_unpack(payload)'
+\echo '== The first five cells: cell_unpack(payload)'
 SELECT cell.x, cell.y, cell.phenotypes, (
-	SELECT string_agg(feature, ' ' ORDER BY bit) FROM features WHERE cell.phenotypes >> bit & 1 = 1) AS "positive for"
+	SELECT string_agg(feature, ' ' ORDER BY bit) FROM features
+	WHERE cell.phenotypes >> bit & 1 = 1) AS "positive for"
 FROM slide, cell_unpack(payload) cell LIMIT 5;
 
-\echo '== Cells per feature: cell_count(payload, all_of => 1::bigint << bit)'
+\echo '== Positive cells of each feature: cell_count(payload, all_of => 1::bigint << bit)'
 SELECT bit, feature, cells, round(100 * cells / nullif(:cells, 0)::numeric, 1) AS percent
-FROM features, slide, cell_count(payload, all_of => 1::bigint << bit) AS cells ORDER BY bit;
+FROM features, slide, cell_count(payload, all_of => 1::bigint << bit) AS cells
+ORDER BY bit;

@@ -1,21 +1,24 @@
--- A synthetic tissue: any number of cells, always the same ones for the same
--- number and seed.
+-- A synthetic tissue with any number of cells. The same number of cells and the
+-- same seed give the same cells.
 --
--- Cells of eleven types stand in clusters (tumour nests, lymphoid aggregates,
--- vessels ...) and, one in five, scattered over the slide. A type gives each
--- of the 30 features a probability to be positive, about what multiplex
--- immunofluorescence of a carcinoma shows.
+-- The cells have eleven types. Four cells in five lie in clusters (tumour nests,
+-- lymphoid aggregates, vessels and so on); one in five lies anywhere on the slide.
+-- The type of a cell determines the probability that the cell is positive for
+-- each of the 30 features, roughly as in multiplex immunofluorescence of a
+-- carcinoma.
 --
--- Nothing is drawn from random(): each draw is a hash of the seed, the cell's
--- number and what the draw is for, so rows don't depend on their order.
+-- Each random number is a hash of the seed, the number of the cell and the
+-- purpose of the number. Cells therefore do not depend on the order in which they
+-- are generated, as they would with random().
 
 CREATE SCHEMA tissue;
 SET search_path = tissue, public;
 
--- A number in [0, 1).
+-- Return a pseudorandom number in [0, 1).
 CREATE FUNCTION draw(seed bigint, cell bigint, purpose integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (hashint8extended(cell, seed * 1000 + purpose) >> 11 & (1::bigint << 52) - 1)::double precision / (1::bigint << 52);
+RETURN (hashint8extended(cell, seed * 1000 + purpose) >> 11 & (1::bigint << 52) - 1)::double precision
+	/ (1::bigint << 52);
 
 CREATE TABLE feature (bit integer PRIMARY KEY, feature text NOT NULL UNIQUE);
 INSERT INTO feature
@@ -25,8 +28,8 @@ FROM unnest(string_to_array(
 	'FOXP3 PD1 PDL1 LAG3 TIM3 ICOS GZMB KI67 MHCI MHCII B7H3 IDO1 CD45RO SOX10 CASP3', ' '))
 	WITH ORDINALITY AS f (name, ordinal);
 
--- The cell types: their share, how tight their clusters are, and which
--- features are positive in how many percent of the cells.
+-- The cell types: their share of the cells, the spread of their clusters, and for
+-- features the percentage of positive cells.
 CREATE TABLE cell_type (
 	type integer PRIMARY KEY, name text, share double precision, spread double precision, positive jsonb);
 INSERT INTO cell_type VALUES
@@ -42,22 +45,23 @@ INSERT INTO cell_type VALUES
 	( 9, 'natural killer',     0.01, 0.8, '{"CD45":96,"CD56":95,"GZMB":61,"TIM3":14}'),
 	(10, 'neural crest',       0.03, 0.9, '{"SOX10":95,"VIM":72,"B7H3":30,"KI67":15}');
 
--- Features that any cell can have, in percent; the rest is staining noise.
+-- Percentages for features that the cell type does not list. DAPI and MHCI are
+-- positive in most cells; 0.7 percent is staining noise.
 CREATE FUNCTION percent_positive(positive jsonb, feature text) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce((positive ->> feature)::double precision,
 	CASE feature WHEN 'DAPI' THEN 99.5 WHEN 'MHCI' THEN 83 ELSE 0.7 END);
 
--- tissue.cells(number of cells, seed): the slide is a square that gives each
--- cell 144 square pixels.
+-- Generate the cells of a tissue. The slide is a square with an area of 144 square
+-- pixels for each cell.
 CREATE FUNCTION cells(cells bigint, seed bigint DEFAULT 1)
 RETURNS TABLE (cell_id bigint, x integer, y integer, phenotypes bigint)
 LANGUAGE plpgsql STABLE SET search_path = tissue, public, pg_temp AS $$
 DECLARE
-	variants CONSTANT integer := 512;   -- masks drawn for each type; cells pick one
+	variants CONSTANT integer := 512;   -- masks generated for each type; a cell takes one of them
 	side CONSTANT double precision := 12 * sqrt(cells);
 	clusters CONSTANT integer := 8 + cells / 1500;
-	masks bigint[];                     -- [type * variants + variant + 1]
+	masks bigint[];                     -- index: type * variants + variant + 1
 	cluster_type integer[];
 	cluster_x double precision[];
 	cluster_y double precision[];
@@ -66,25 +70,28 @@ BEGIN
 	SELECT array_agg(mask ORDER BY type, variant) INTO masks
 	FROM (
 		SELECT t.type, variant, public.cell_phenotypes_agg(f.bit,
-			draw(seed, (t.type * variants + variant) * 64 + f.bit, 1) * 100 < percent_positive(t.positive, f.feature)) AS mask
+			draw(seed, (t.type * variants + variant) * 64 + f.bit, 1) * 100
+				< percent_positive(t.positive, f.feature)) AS mask
 		FROM cell_type t, generate_series(0, variants - 1) variant, feature f
 		GROUP BY t.type, variant
 	) drawn;
 
-	-- Each type gets its share of the clusters.
+	-- Assign clusters to types in proportion to the shares.
 	WITH bounds AS (
 		SELECT type, spread, sum(share) OVER (ORDER BY type) AS upper FROM cell_type
 	)
-	SELECT array_agg(b.type ORDER BY k), array_agg(b.spread * least(150, side / 12) * (0.5 + draw(seed, k, 3)) ORDER BY k),
+	SELECT array_agg(b.type ORDER BY k),
+		array_agg(b.spread * least(150, side / 12) * (0.5 + draw(seed, k, 3)) ORDER BY k),
 		array_agg(draw(seed, k, 4) * side ORDER BY k), array_agg(draw(seed, k, 5) * side ORDER BY k)
 	INTO cluster_type, cluster_spread, cluster_x, cluster_y
 	FROM generate_series(1, clusters) k
 	CROSS JOIN LATERAL (
-		SELECT type, spread FROM bounds WHERE upper > (k - 0.5) / clusters - 1e-9 ORDER BY upper LIMIT 1) b;
+		SELECT type, spread FROM bounds
+		WHERE upper > (k - 0.5) / clusters - 1e-9 ORDER BY upper LIMIT 1) b;
 
-	-- One cell in five is scattered; the others lie around their cluster's
-	-- centre, in a normal distribution (Box and Muller) that is reflected at
-	-- the slide's edges.
+	-- One cell in five lies anywhere on the slide. The others follow a normal
+	-- distribution (Box-Muller) around the centre of their cluster, reflected at
+	-- the edges of the slide.
 	RETURN QUERY
 	SELECT i,
 		least(side - abs(side - abs(CASE WHEN scattered THEN u * side
@@ -93,7 +100,8 @@ BEGIN
 			ELSE cluster_y[k] + cluster_spread[k] * sqrt(-2 * ln(1 - u)) * sin(2 * pi() * v) END)), side - 1)::integer,
 		masks[cluster_type[k] * variants + 1 + (hash >> 44 & variants - 1)]
 	FROM (
-		SELECT i, h AS hash, h & 1023 < 205 AS scattered, 1 + ((h >> 10 & (1::bigint << 31) - 1) % clusters)::integer AS k,
+		SELECT i, h AS hash, h & 1023 < 205 AS scattered,
+			1 + ((h >> 10 & (1::bigint << 31) - 1) % clusters)::integer AS k,
 			draw(seed, i, 7) AS u, draw(seed, i, 8) AS v
 		FROM generate_series(0::bigint, cells - 1) i,
 			LATERAL (SELECT hashint8extended(i, seed * 1000 + 6) AS h OFFSET 0) hashed

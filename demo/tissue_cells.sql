@@ -1,3 +1,3 @@
--- The tables of the demo from the synthetic tissue.
+-- Create the demo's tables cells and features from the synthetic tissue.
 CREATE TABLE cells AS SELECT * FROM tissue.cells(:cells);
 CREATE TABLE features AS SELECT bit, feature FROM tissue.feature;

@@ -1,7 +1,10 @@
-"""CytoTable's convert to Parquet, with its packages: `convert.py SOURCE DESTINATION ROWS [PRESET]`. Prints how many rows came out.
+"""CytoTable's convert to Parquet: `convert.py SOURCE DESTINATION ROWS [PRESET]`.
 
-Its defaults would do it no justice: with processes for its tasks it takes longer than with threads, and it reads the
-source, and joins, anew for each `chunk_size` rows. So here it has threads, and one chunk of all rows.
+The script runs with CytoTable's packages, and prints how many rows the result has.
+
+CytoTable's defaults would be unfair. Its tasks take longer in processes than in threads, and it
+reads and joins the source again for each `chunk_size` rows. Here, it uses threads and one chunk
+with all rows.
 """
 
 import sys
@@ -14,22 +17,29 @@ import pyarrow.dataset
 from cytotable import convert
 from cytotable.constants import MAX_THREADS
 
-ONE_TABLE = {"metadata": (), "compartments": ("cells",), "identifying_columns": ("ImageNumber", "ObjectNumber"),
-             "page_keys": {"cells": "ObjectNumber"}, "join": False}
+ONE_TABLE = {
+    "metadata": (), "compartments": ("cells",),
+    "identifying_columns": ("ImageNumber", "ObjectNumber"),
+    "page_keys": {"cells": "ObjectNumber"}, "join": False,
+}
 
 
 def install_extensions() -> None:
-    """CytoTable lets DuckDB fetch these; here they come from packages, and are there when it does so."""
+    """Install DuckDB's extensions from Python packages, so that CytoTable downloads nothing."""
     for name in ("sqlite_scanner", "httpfs"):
         package = Path(import_module(f"duckdb_extension_{name}").__file__).parent
-        duckdb.execute(f"INSTALL '{package}/extensions/v{duckdb.__version__}/{name}.duckdb_extension'")
+        folder = f"{package}/extensions/v{duckdb.__version__}"
+        duckdb.execute(f"INSTALL '{folder}/{name}.duckdb_extension'")
 
 
 def main(source: str, destination: str, rows: str, preset: str | None = None) -> None:
     install_extensions()
-    convert(source_path=source, source_datatype="sqlite" if source.endswith(".sqlite") else "csv", dest_path=destination, dest_datatype="parquet",
-            chunk_size=int(rows), parsl_config=parsl.Config(executors=[parsl.ThreadPoolExecutor(max_threads=MAX_THREADS)]),
-            **({"preset": preset} if preset else ONE_TABLE))
+    executor = parsl.ThreadPoolExecutor(max_threads=MAX_THREADS)
+    convert(
+        source_path=source, source_datatype="sqlite" if source.endswith(".sqlite") else "csv",
+        dest_path=destination, dest_datatype="parquet", chunk_size=int(rows),
+        parsl_config=parsl.Config(executors=[executor]),
+        **({"preset": preset} if preset else ONE_TABLE))
     print(pyarrow.dataset.dataset(destination).count_rows())
 
 

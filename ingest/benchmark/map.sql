@@ -1,4 +1,4 @@
--- The map by which the benchmark loads its table: six features, by thresholds.
+-- The map of the benchmark: six features with thresholds.
 
 CREATE TABLE cells (
 	ImageNumber BIGINT,

@@ -1,4 +1,4 @@
-"""What is measured: programs, each from its start to its end."""
+"""The programs of the benchmark: run each from start to exit, and measure its time and memory."""
 
 import os
 import subprocess
@@ -14,27 +14,30 @@ PACKAGES = Path(os.environ["CYTOTABLE"])
 
 
 class Failed(Exception):
-    """A program that did not do what it is measured for."""
+    """A program failed, or its result is wrong."""
 
 
 @dataclass(frozen=True)
 class Ended:
     seconds: float
-    resident: int       # bytes, at the peak; never less than this process's, from which it is forked
+    resident: int       # peak in bytes; at least that of this process, which it is forked from
     out: str
 
 
 def run(*command: str | Path, **environment: str) -> Ended:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         start = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=os.environ | environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+            env=os.environ | environment)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)
         if process.returncode:
-            raise Failed(f"{' '.join(map(str, command))}: exit status {process.returncode}: {errors.read().strip()[-2000:]}")
+            raise Failed(f"{' '.join(map(str, command))}: exit status {process.returncode}: "
+                         f"{errors.read().strip()[-2000:]}")
         return Ended(seconds, usage.ru_maxrss * 1024, out.read())
 
 
@@ -51,6 +54,9 @@ def cbload(*arguments: str | Path) -> Ended:
 
 
 def with_cytotable(script: str, *arguments: str | Path) -> Ended:
-    """A script of this folder. What it leaves where it runs is in the folder for temporary files."""
-    environment = {"PYTHONPATH": str(PACKAGES), "HOME": tempfile.gettempdir()}
-    return run("env", "-C", tempfile.gettempdir(), "/usr/bin/python3", "-P", BENCHMARK / script, *arguments, **environment)
+    """Run a script of this folder with CytoTable's packages, in the folder for temporary files."""
+    folder = tempfile.gettempdir()
+    environment = {"PYTHONPATH": str(PACKAGES), "HOME": folder}
+    return run(
+        "env", "-C", folder, "/usr/bin/python3", "-P", BENCHMARK / script, *arguments,
+        **environment)

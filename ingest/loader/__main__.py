@@ -1,4 +1,4 @@
-"""cbload: the command line. Jobs run in threads; here are what they get, what is shown of them, and the exit status."""
+"""The command line of cbload: start a job for each source, report, and set the exit status."""
 
 import concurrent.futures
 import itertools
@@ -24,34 +24,37 @@ MEMORY_OF_A_JOB = 64 << 20
 
 def wanted_map(given) -> mapping.Map:
     if not given.preset and not given.map:
-        raise Wrong("give --preset NAME (--presets lists them) or --map FILE")
+        raise Wrong("a map is required: --preset NAME (--presets lists the names) or --map FILE")
     return mapping.read(Path(given.map) if given.map else mapping.preset(given.preset))
 
 
 def load(given, folder: Path, interrupts: Interrupts) -> int:
-    if wrong := [value for value in (given.name, given.server, given.table, given.study, *given.null) if value and not sources.is_text(value)]:
-        raise Wrong(f"{wrong[0]}: this is not in UTF-8")
+    for value in given.name, given.server, given.table, given.study, *given.null:
+        if value and not sources.is_text(value):
+            raise Wrong(f"{value}: the argument is not in UTF-8")
     map = wanted_map(given)
     if not given.sources:
-        raise Wrong("give a source, such as a folder with CellProfiler's CSV files")
+        raise Wrong("a source is required, such as a folder with CellProfiler's CSV files")
     if given.name and len(given.sources) > 1:
-        raise Wrong("--name is for one source")
+        raise Wrong("--name requires exactly one source")
     if given.memory // given.jobs < MEMORY_OF_A_JOB:
         raise Wrong(f"--memory must be at least {MEMORY_OF_A_JOB >> 20}MB for each job")
     found = [sources.source(each, folder, given.name) for each in given.sources]
-    if twice := [one.given for one, other in itertools.combinations(found, 2) if one.where == other.where]:
-        raise Wrong(f"{twice[0]} is given twice")
+    for one, other in itertools.combinations(found, 2):
+        if one.where == other.where:
+            raise Wrong(f"{one.given} is given twice")
 
-    settings = Settings(map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, given.quotes, ["", "nan", "NaN", *given.null],
-                        given.skip_invalid, given.replace, given.merge_samples)
+    settings = Settings(
+        map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, given.quotes,
+        ["", "nan", "NaN", *given.null], given.skip_invalid, given.replace, given.merge_samples)
     if given.check:
-        return ended([Job(each, settings, None, folder) for each in found], given, interrupts, "cannot be")
+        return ended([Job(each, settings, None, folder) for each in found], given, interrupts)
     target = Target(given.server, given.table)
     try:
         target.prepare(map, given.replace)
         study = Study(target, given.study, map) if given.study else None
         jobs = [Job(each, settings, target, folder) for each in found]
-        status = ended(jobs, given, interrupts, "are not")
+        status = ended(jobs, given, interrupts)
     finally:
         target.release()
     if any(job.done for job in jobs):
@@ -60,26 +63,31 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
         if study and not study.registered:
             study.register()
             if not given.quiet:
-                say(f"study {given.study}: table {given.table}, features {', '.join(map.features) or 'none'}", sys.stdout)
+                features = ", ".join(map.features) or "none"
+                say(f"study {given.study}: table {given.table}, features: {features}", sys.stdout)
     return status
 
 
-def ended(jobs: list[Job], given, interrupts: Interrupts, what: str) -> int:
-    """Run the jobs, and give the exit status."""
+def ended(jobs: list[Job], given, interrupts: Interrupts) -> int:
+    """Run the jobs, and return the exit status."""
     interrupts.jobs = jobs
     run(jobs, given, interrupts)
     failed = [job.source.display for job in jobs if not job.done]
     if len(jobs) > 1 and failed:
-        complain(f"{len(failed)} of {len(jobs)} sources {what} loaded: {', '.join(failed)}")
+        complain(f"{len(failed)} of {len(jobs)} sources failed: {', '.join(failed)}")
     return FAILED if failed else DONE
 
 
 def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
-    with Progress(jobs, given.quiet) as progress, concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+    with (
+        Progress(jobs, given.quiet) as progress,
+        concurrent.futures.ThreadPoolExecutor(given.jobs) as pool,
+    ):
         running = {pool.submit(job.run): job for job in jobs}
 
         def reap(timeout: float) -> None:
-            done, _ = concurrent.futures.wait(running, timeout, concurrent.futures.FIRST_COMPLETED)
+            first = concurrent.futures.FIRST_COMPLETED
+            done, _ = concurrent.futures.wait(running, timeout, first)
             progress.show()
             for future in done:
                 with interrupts.saying:
@@ -88,7 +96,7 @@ def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
         try:
             while running:
                 reap(0.2)
-        except BaseException:     # what is in the table by then is said, and nothing more gets there
+        except BaseException:     # report the sources that are loaded by now, and load no more
             if not interrupts.given:
                 interrupts.limit(FAILED)
             for future in [future for future in running if future.cancel()]:
@@ -101,6 +109,7 @@ def run(jobs: list[Job], given, interrupts: Interrupts) -> None:
 
 
 def settle(job: Job, future: concurrent.futures.Future, progress: Progress, given) -> None:
+    """Report the result of a job that has ended."""
     try:
         future.result()
     except Interrupted:
@@ -108,12 +117,12 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
     except Loaded as error:
         if given.skip_loaded:
             job.done = True
-            progress.say(job, [f"{job.source.display}: left as it is: {error}"])
+            progress.say(job, [f"{job.source.display}: unchanged, {error}"])
         else:
-            progress.fail(job, f"{error}; --replace replaces it")
+            progress.fail(job, f"{error}; --replace replaces its cells")
     except (LoadError, Wrong) as error:
         progress.fail(job, str(error))
-    except Exception as error:     # a mistake of cbload's, which does not keep the other sources out
+    except Exception as error:     # a bug of cbload must not stop the other sources
         progress.fail(job, unexpected(error))
     else:
         job.done = True
@@ -143,7 +152,7 @@ def asked(given, interrupts: Interrupts) -> int:
 
 
 def failure(error: BaseException, interrupts: Interrupts) -> int:
-    """Say what kept the program from its work, and give the exit status."""
+    """Report an error that ends the program, and return the exit status."""
     match error:
         case KeyboardInterrupt():
             interrupts.say()
@@ -153,7 +162,7 @@ def failure(error: BaseException, interrupts: Interrupts) -> int:
                 complain(line)
             return WRONG_USE
         case BrokenPipeError():
-            sys.stdout = open(os.devnull, "w")     # nor at the end of the program
+            sys.stdout = open(os.devnull, "w")     # so that the interpreter's last flush succeeds
         case LoadError() | psycopg.Error():
             for line in str(error).strip().splitlines():
                 complain(line)

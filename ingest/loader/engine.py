@@ -1,7 +1,8 @@
-"""DuckDB, within the memory and the threads that are allowed.
+"""A DuckDB connection within limits of memory and threads, and the names that cbload uses in it.
 
-Tables of the map are in its first database, memory. What cbload itself makes is in another one, cbload, or registered
-in temp; both are always called by all three parts of their names, which no name in a map can be taken for.
+The tables of a map are in DuckDB's first database, memory. The tables that cbload creates for
+itself are in a second database, cbload, or registered in temp. cbload always writes these names
+with all three parts, so that no name in a map can refer to them.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ def literal(text: str) -> str:
 
 
 def staged(table: str) -> str:
-    """A table of the map."""
+    """Return the full name of a table of the map."""
     return f"memory.main.{quoted(table)}"
 
 
@@ -29,18 +30,22 @@ def connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnectio
     engine = duckdb.connect(config={
         "memory_limit": f"{memory}B", "threads": threads, "temp_directory": str(folder / "spill"),
         "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
-        "python_enable_replacements": "false",     # a map's name of a table is never a variable of this program
+        # A table name in a map must never refer to a variable of this program.
+        "python_enable_replacements": "false",
     })
     engine.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
-    engine.execute("SET ieee_floating_point_ops = false")     # x / 0 is NULL: infinite and NaN would be above any threshold
+    # x / 0 is NULL, because infinity and NaN would be above every threshold.
+    engine.execute("SET ieee_floating_point_ops = false")
     engine.execute("ATTACH ':memory:' AS cbload")
     return engine
 
 
 def load_httpfs(engine: duckdb.DuckDBPyConnection) -> None:
-    """The extension for addresses, from the package of Python that brings it: nothing is fetched while cells are loaded."""
+    """Load the extension for addresses from its Python package, without a download."""
     try:
         import duckdb_extension_httpfs as package
     except ModuleNotFoundError:
-        raise Wrong(f"addresses need DuckDB's extension httpfs: install the Python package duckdb-extension-httpfs of version {duckdb.__version__}") from None
-    engine.execute(f"LOAD {literal(f'{Path(package.__file__).parent}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension')}")
+        raise Wrong("reading an address needs DuckDB's extension httpfs: install the Python "
+                    f"package duckdb-extension-httpfs, version {duckdb.__version__}") from None
+    folder = f"{Path(package.__file__).parent}/extensions/v{duckdb.__version__}"
+    engine.execute(f"LOAD {literal(f'{folder}/httpfs.duckdb_extension')}")

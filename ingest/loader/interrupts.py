@@ -1,7 +1,8 @@
-"""The end that a signal asks for: an orderly one, or after some seconds, whatever is waited for, one at once.
+"""The end of cbload after a signal: an orderly end, or a forced one after some seconds.
 
-A request to a server that does not answer, and a file on a disk that does not, cannot be called off. Nothing is lost
-with the process: what the server has of an open transaction ends with its connection.
+cbload cannot cancel a request to a server that does not answer, nor a read from a disk that does
+not. Ending the process loses nothing: the server rolls back an open transaction when the
+connection ends.
 """
 
 import os
@@ -17,26 +18,29 @@ from errors import UNSURE
 from output import complain
 
 INTERRUPTED = 128 + signal.SIGINT
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)     # of which a shell's background commands ignore the first
+# The background commands of a shell ignore SIGINT: for those, the others are needed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 4     # seconds
-MESSAGE = "interrupted; what is not reported above is not loaded"
+MESSAGE = "interrupted; sources not reported above are not loaded"
 
 
 class Interrupts:
-    """While it is entered, signals raise KeyboardInterrupt in the main thread."""
+    """A context in which signals raise KeyboardInterrupt in the main thread."""
 
     def __init__(self) -> None:
         self.given = False
-        self.folder: Path | None = None     # goes, however the program ends
-        self.jobs: list = []                # those that a sudden end must be said of
-        self.saying = threading.Lock()      # held by the thread that reports: an orderly end and a sudden one may meet
-        self.said = False                   # the message
-        self.limits: queue.SimpleQueue[int | None] = queue.SimpleQueue()     # of all ways to wake a thread the one that a signal's handler may use
+        self.folder: Path | None = None     # removed however the program ends
+        self.jobs: list = []                # the jobs that a forced end must report
+        self.saying = threading.Lock()      # held by a thread that reports: both ends may meet
+        self.said = False                   # whether MESSAGE is printed
+        # SimpleQueue is the one way to wake a thread that a signal handler may use.
+        self.limits: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def __enter__(self) -> "Interrupts":
         threading.Thread(target=self.watch, daemon=True).start()
         for number in SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:     # nohup ignores it
+            # nohup ignores SIGHUP, and so does cbload under nohup.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self.take)
         return self
 
@@ -45,14 +49,14 @@ class Interrupts:
             self.limits.put(None)
 
     def take(self, *_) -> None:
-        """The first signal counts: a second one would only disturb the end."""
+        """Handle the first signal. A second signal would only disturb the end."""
         if not self.given:
             self.given = True
             self.limit(INTERRUPTED)
             raise KeyboardInterrupt
 
     def limit(self, status: int) -> None:
-        """The program ends with this status, if it has not ended by itself before."""
+        """Force the end with this status, unless the program ends by itself within GRACE."""
         self.limits.put(status)
 
     def watch(self) -> None:
@@ -62,7 +66,8 @@ class Interrupts:
         time.sleep(GRACE)
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        words = threading.Thread(target=self.last_words, args=[status], daemon=True)     # who reads them may not answer either
+        # A thread prints, because the reader of the output may block as well.
+        words = threading.Thread(target=self.last_words, args=[status], daemon=True)
         words.start()
         words.join(1)
         os._exit(status)
@@ -77,7 +82,7 @@ class Interrupts:
         sys.stdout.flush()
 
     def say(self) -> None:
-        """The message, once."""
+        """Print MESSAGE, unless it is printed already."""
         with self.saying:
             if not self.said:
                 self.said = True

@@ -1,4 +1,4 @@
-"""One source on its way: found, staged, made into cells, loaded. Runs in a thread of its own."""
+"""A job: read, join and load one source, in a thread of its own."""
 
 import contextlib
 import shutil
@@ -35,7 +35,7 @@ class Settings:
     merge_samples: bool
 
 
-# The table that it is of, where it is, what DuckDB was told of it, and its lines, if they are counted.
+# The table's name, the origin, the form, and the number of lines if it is known already.
 CSVFile = tuple[str, sources.Origin, lines.Form, int | None]
 
 
@@ -43,13 +43,13 @@ CSVFile = tuple[str, sources.Origin, lines.Form, int | None]
 class Job:
     source: sources.Source
     settings: Settings
-    target: Target | None       # none: it is only checked
+    target: Target | None       # None: only check the source
     folder: Path
     account: Account = field(default_factory=Account)
     phase: str = "waiting"
     loaded: int = 0
-    done: bool = False          # it is in the table, or could be
-    settled: bool = False       # what became of it is said
+    done: bool = False          # the source is in the table, or with --check could be
+    settled: bool = False       # the result is reported
     seconds: float = 0.0
     replaced: list[str] = field(default_factory=list)
     engine: duckdb.DuckDBPyConnection | None = None
@@ -60,12 +60,13 @@ class Job:
         folder = self.folder / f"{id(self)}"
         folder.mkdir()
         try:
-            with contextlib.ExitStack() as files, contextlib.closing(duck.connect(folder, self.settings.memory, self.settings.threads)) as self.engine:
+            connection = duck.connect(folder, self.settings.memory, self.settings.threads)
+            with contextlib.ExitStack() as files, contextlib.closing(connection) as self.engine:
                 self.load(folder, files)
         except Exception as error:
-            if self.phase == "committing":     # also if it was cancelled
+            if self.phase == "committing":     # even if the job was cancelled
                 raise LoadError(f"{UNSURE} ({said(error)})") from None
-            self.stop_if_cancelled()     # by which any error may have come about
+            self.stop_if_cancelled()     # cancelling may have caused the error
             raise said(error) from None
         finally:
             self.engine = None
@@ -73,43 +74,52 @@ class Job:
             shutil.rmtree(folder, ignore_errors=True)
 
     def load(self, folder: Path, files: contextlib.ExitStack) -> None:
+        settings = self.settings
         self.phase = "reading"
         if self.source.remote:
             duck.load_httpfs(self.engine)
-        origins = sources.origins(self.engine, self.source, self.settings.map, self.settings.encoding, files)
+        origins = sources.origins(self.engine, self.source, settings.map, settings.encoding, files)
         with ThreadPoolExecutor(1) as beside, self.engine.cursor() as cursor:
-            looked = beside.submit(sources.look, cursor, self.source, origins, self.stop_if_cancelled)
-            if self.target and not self.settings.replace and self.target.is_known(self.source):
+            looked = beside.submit(
+                sources.look, cursor, self.source, origins, self.stop_if_cancelled)
+            if self.target and not settings.replace and self.target.is_known(self.source):
                 self.refuse(looked.result().fingerprint)
             try:
                 read = self.stage(origins, folder, files)
             except LoadError:
                 if any(origin.kind == "csv.gz" for origin in origins):
-                    looked.result()      # of a damaged file that is what to say
+                    looked.result()      # if the file is damaged, raise that error instead
                 raise
             seen = looked.result()
         self.compare(read, seen.lines)
         fingerprint = seen.fingerprint
         if not any(self.account.rows.values()):
-            fingerprint += f" of {self.source.path}"      # files without a row are all the same
-        if self.target and not self.settings.replace:
+            # Files without rows may have the same bytes, and are different sources.
+            fingerprint += f" of {self.source.path}"
+        if self.target and not settings.replace:
             self.refuse(fingerprint)
         self.engine.execute("SET VARIABLE source = ?", [self.source.name])
         self.phase = "joining"
-        cells.make(self.engine, self.settings.map, self.account, self.settings.skip_invalid)
+        cells.make(self.engine, settings.map, self.account, settings.skip_invalid)
         self.stop_if_cancelled()
         if self.target:
             self.phase = "loading"
-            self.replaced = self.target.load(self.engine, self.source, self.settings.map, fingerprint, self.account, self.settings.replace, self.settings.merge_samples, self.progress)
+            self.replaced = self.target.load(
+                self.engine, self.source, settings.map, fingerprint, self.account,
+                settings.replace, settings.merge_samples, self.progress)
 
-    def stage(self, origins: list[sources.Origin], folder: Path, files: contextlib.ExitStack) -> list[CSVFile]:
-        """Make the tables; gives the CSV files that they are of."""
-        reading = staging.Reading(self.settings.nulls, self.settings.quotes, self.stop_if_cancelled)
+    def stage(
+        self, origins: list[sources.Origin], folder: Path, files: contextlib.ExitStack,
+    ) -> list[CSVFile]:
+        """Stage the tables, and return the CSV files among their origins."""
+        go_on = self.stop_if_cancelled
+        reading = staging.Reading(self.settings.nulls, self.settings.quotes, go_on)
         read = []
         for number, (table, origin) in enumerate(zip(self.settings.map.tables, origins)):
             counted = None
             if self.source.remote and origin.kind == "csv":
-                origin, counted = lines.fetched(self.engine, origin, folder / f"fetched{number}", files, self.stop_if_cancelled)
+                copy = folder / f"fetched{number}"
+                origin, counted = lines.fetched(self.engine, origin, copy, files, go_on)
             staged = staging.stage(self.engine, table, origin, reading)
             self.account.rows[table.name] = staged.rows
             if staged.form:
@@ -118,17 +128,21 @@ class Job:
         return read
 
     def compare(self, files: list[CSVFile], counted: dict[str, int]) -> None:
+        """Compare the rows of each CSV file with its lines."""
         for table, origin, form, number in files:
-            note = lines.compared(origin, form, self.account.rows[table], counted[origin.path] if number is None else number, self.settings.quotes, self.stop_if_cancelled)
+            note = lines.compared(
+                origin, form, self.account.rows[table],
+                counted[origin.path] if number is None else number,
+                self.settings.quotes, self.stop_if_cancelled)
             if note:
                 self.account.notes[table] = note
 
     def refuse(self, fingerprint: str) -> None:
         if found := self.target.known(self.source, fingerprint, self.settings.map):
-            raise Loaded(found[0])
+            raise Loaded(f"already {found[0]}")
 
     def progress(self, phase: str, rows: int = 0) -> None:
-        self.stop_if_cancelled()     # before it is said to commit
+        self.stop_if_cancelled()     # before the phase can become "committing"
         self.phase = phase
         self.loaded += rows
 
@@ -137,7 +151,7 @@ class Job:
             raise Interrupted
 
     def cancel(self) -> None:
-        """From another thread: whatever it waits for ends with an error."""
+        """End whatever the job waits for with an error. Called from another thread."""
         self.cancelled.set()
         with contextlib.suppress(Exception):
             self.engine.interrupt()
@@ -146,14 +160,16 @@ class Job:
 
 
 def said(error: Exception) -> Exception:
-    """What a library raises, as an error of the source; what is one already, or nobody expects, as it is."""
+    """Return the error of a library as a LoadError, and any other error unchanged."""
     match error:
         case duckdb.Error():
             return LoadError(explained(error))
         case psycopg.Error():
-            return LoadError(" ".join(filter(None, [str(error.diag.message_primary or error).strip(), error.diag.message_detail])))
+            parts = [str(error.diag.message_primary or error).strip(), error.diag.message_detail]
+            return LoadError(" ".join(filter(None, parts)))
         case OSError():
-            return LoadError(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            named = f"{error.filename}: {error.strerror}"
+            return LoadError(named if error.filename else str(error))
         case pyarrow.ArrowException():
             return LoadError(str(error).splitlines()[0])
     return error

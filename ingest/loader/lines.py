@@ -1,8 +1,9 @@
-"""A CSV file line by line, by Python alone: what its header is, and whether DuckDB's rows are the lines of the file.
+"""The lines of a CSV file, read by Python alone: its header, and a check of DuckDB's rows.
 
-Quotation marks are what can go wrong without a word: one that opens a field by accident, and one thousands of lines
-later that closes it, make one row of all that is between, by the letter of the standard. So the file's line feeds are
-counted while it is hashed, and where rows are fewer, the lines are gone through one by one.
+A stray quotation mark can open a field, and another one thousands of lines later can close it. By
+the CSV standard all lines between are one row, and no reader complains. cbload therefore counts
+the line feeds of a file while it computes the hash. If DuckDB returns fewer rows than there are
+lines, the functions here look at each line.
 """
 
 import csv
@@ -21,36 +22,40 @@ from errors import LoadError
 from sources import DAMAGED, LineFeeds, Origin, at, damaged, opened
 
 DELIMITERS = ",\t;|"
-LONGEST_LINE = 2_000_000         # characters; to DuckDB bytes, with all lines that a quoted field goes on in
+# In characters. DuckDB counts bytes, and counts all lines of a quoted field as one.
+LONGEST_LINE = 2_000_000
 QUOTES = re.compile('"+')
-PLAIN = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}    # as Python calls them, without the byte order mark
+# Python's names of the encodings that ignore a byte order mark.
+PLAIN = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
+AS_TEXT = "with --quotes text, quotation marks are plain text"
 
 csv.field_size_limit(2 * LONGEST_LINE)
 
 
 @dataclass(frozen=True)
 class Form:
-    """What DuckDB is told of a file."""
+    """The properties of a CSV file that DuckDB is told."""
 
     delimiter: str
     names: list[str]
     lines: int          # of the header
-    enclose: bool       # whether quotation marks enclose fields, or are text
+    enclose: bool       # whether quotation marks enclose fields
 
 
 @contextmanager
 def text(origin: Origin) -> Iterator[io.TextIOWrapper]:
-    """It ends lines as DuckDB does: by LF, CR LF or CR."""
+    """Open a file for reading lines that end in LF, CR LF or CR, as in DuckDB."""
     file = gzip.open(origin.path) if origin.kind == "csv.gz" else open(origin.path, "rb")
+    encoding = PLAIN[origin.encoding]
     try:
-        with io.TextIOWrapper(file, PLAIN[origin.encoding], errors="replace", newline="") as lines:
+        with io.TextIOWrapper(file, encoding, errors="replace", newline="") as lines:
             yield lines
     except DAMAGED as error:
         raise damaged(origin, error) from None
 
 
 def beginning(file: io.TextIOWrapper) -> Iterator[str]:
-    """Its lines, but not much more than a header can have."""
+    """Yield the lines of a file up to a little more than the longest possible header."""
     left = 2 * LONGEST_LINE
     while left and (line := file.readline(left)):
         left -= len(line)
@@ -58,62 +63,80 @@ def beginning(file: io.TextIOWrapper) -> Iterator[str]:
 
 
 def header(origin: Origin, wanted: Iterable[str], quotes: str | None) -> Form:
-    """The delimiter is the one that gives most of the columns that are wanted: what DuckDB guesses depends on the rows."""
+    """Read the header with the delimiter that yields most of the wanted columns.
+
+    DuckDB's guess of the delimiter would depend on the rows.
+    """
     enclose = quotes != "text"
     with text(origin) as file:
         copies = itertools.tee(beginning(file), len(DELIMITERS))
-        forms = [header_of(copy, delimiter, enclose) for delimiter, copy in zip(DELIMITERS, copies)]
+        forms = [
+            header_of(copy, delimiter, enclose) for delimiter, copy in zip(DELIMITERS, copies)
+        ]
     wanted = {name.casefold() for name in wanted}
-    form = max(forms, key=lambda form: (sum(name.casefold() in wanted for name in form.names), len(form.names)))
+
+    def fit(form: Form) -> tuple[int, int]:
+        return sum(name.casefold() in wanted for name in form.names), len(form.names)
+
+    form = max(forms, key=fit)
     if sum(map(len, form.names)) > LONGEST_LINE:
-        hint = "; --quotes text takes quotation marks as text" if form.lines > 1 else ""
-        raise LoadError(f"{at(origin)}its header has more than {LONGEST_LINE:,} characters{hint}")
+        hint = f"; {AS_TEXT}" if form.lines > 1 else ""
+        raise LoadError(f"{at(origin)}the header has more than {LONGEST_LINE:,} characters{hint}")
     if form.lines > 1 and (fault := survey_header(origin, form).fault(quotes)):
         raise LoadError(f"{at(origin)}{fault}")
     return form
 
 
 def header_of(lines: Iterator[str], delimiter: str, enclose: bool) -> Form:
-    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if enclose else csv.QUOTE_NONE)
+    quoting = csv.QUOTE_MINIMAL if enclose else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
     return Form(delimiter, next(reader, []), reader.line_num, enclose)
 
 
 def dialect(origin: Origin, enclose: bool) -> str:
-    """All that DuckDB could guess, or take otherwise than the standard has it, for read_csv."""
+    """Return the arguments of read_csv that keep DuckDB from guessing or from being lenient."""
     mark = literal('"' if enclose else "")
-    return (f"auto_detect = false, strict_mode = true, null_padding = false, ignore_errors = false, comment = '', hive_partitioning = false, max_line_size = {LONGEST_LINE}, "
-            f"quote = {mark}, escape = {mark}, encoding = {literal(origin.encoding)}, compression = '{'gzip' if origin.kind == 'csv.gz' else 'none'}'")
+    compression = "gzip" if origin.kind == "csv.gz" else "none"
+    return (
+        "auto_detect = false, strict_mode = true, null_padding = false, ignore_errors = false, "
+        f"comment = '', hive_partitioning = false, max_line_size = {LONGEST_LINE}, "
+        f"quote = {mark}, escape = {mark}, encoding = {literal(origin.encoding)}, "
+        f"compression = '{compression}'"
+    )
 
 
 @dataclass
 class Survey:
-    """What the lines are found to be."""
+    """What a look at each line has found."""
 
     rows: int = 0
-    spans: int = 0                              # rows of several lines
+    spans: int = 0                              # rows that span several lines
     first_span: tuple[int, int] | None = None
-    swallowed: tuple[int, int] | None = None    # lines that are a row each, and are one row
-    unclosed: int | None = None                 # the line where a field begins that does not end
+    swallowed: tuple[int, int] | None = None    # lines of one row that are rows by themselves
+    unclosed: int | None = None                 # line in which a field begins that does not end
     long: int | None = None
-    mixed: int | None = None                    # a line that ends otherwise than the one before
+    mixed: int | None = None                    # line that ends differently from the one before
 
     def fault(self, quotes: str | None) -> str | None:
-        """What is wrong; rows of several lines only if it was not said how they are meant."""
+        """Return what is wrong. Swallowed lines are a fault only without the option --quotes."""
         if self.long:
-            return f"line {self.long}: it has more than {LONGEST_LINE:,} characters"
+            return f"line {self.long} has more than {LONGEST_LINE:,} characters"
         if self.swallowed and not quotes:
             first, last = self.swallowed
-            return (f"line {first}: a quotation mark begins a field that ends in line {last}, but the lines between are rows by themselves: "
-                    "say --quotes text, if quotation marks are text in this file, or --quotes fields, if it is one field")
+            return (
+                f"line {first}: a quotation mark opens a field that ends in line {last}, but most "
+                "of these lines are rows by themselves: use --quotes text if quotation marks are "
+                "plain text in this file, or --quotes fields if the lines are one field")
         if self.unclosed:
-            return f"line {self.unclosed}: a field begins with a quotation mark, and none ends it; --quotes text takes quotation marks as text"
+            return (f"line {self.unclosed}: a quotation mark opens a field that does not end; "
+                    f"{AS_TEXT}")
         if self.mixed:
-            return f"line {self.mixed}: it ends otherwise than the lines before (LF, CR LF or CR)"
+            return f"line {self.mixed} ends differently from the lines before (LF, CR LF or CR)"
         return None
 
 
 def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
-    """The rows are counted as DuckDB should: blank lines are none, but where there is one column."""
+    """Count the rows as DuckDB should. A blank line is a row only if there is one column."""
     found, inside, first, whole, ending = Survey(), False, 0, 0, ""
     opening = opening_in(form)
     with text(origin) as file:
@@ -127,30 +150,38 @@ def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
                 found.long = number
                 return found
             content = line.rstrip("\r\n")
-            if number <= form.lines or (not content and not inside and len(form.names) > 1):
+            blank = not content and not inside and len(form.names) > 1
+            if number <= form.lines or blank:
                 continue
             if not inside:
                 first, whole = number, 0
-            before, inside = inside, fields(content, form, opening, inside)[1] if form.enclose and '"' in content else inside
+            before = inside
+            if form.enclose and '"' in content:
+                inside = fields(content, form, opening, inside)[1]
             if before or inside:
                 whole += fields(content, form, opening, False)[0] == len(form.names)
             if inside:
                 continue
             found.rows += 1
-            if ending and line != content and line[len(content):] != ending and not found.mixed:
+            end = line[len(content):]
+            if ending and end and end != ending and not found.mixed:
                 found.mixed = number
-            ending = line[len(content):] or ending
+            ending = end or ending
             if number > first:
                 found.spans += 1
                 found.first_span = found.first_span or (first, number)
-                if len(form.names) > 1 and 2 * whole > number - first + 1 and not found.swallowed:
+                mostly_rows = len(form.names) > 1 and 2 * whole > number - first + 1
+                if mostly_rows and not found.swallowed:
                     found.swallowed = first, number
     found.unclosed = first if inside else None
     return found
 
 
 def survey_header(origin: Origin, form: Form) -> Survey:
-    """A mark in the header can swallow the first rows. A row can have more fields than the names that the mark leaves."""
+    """Find out whether a quotation mark in the header swallows rows.
+
+    A row can have more fields than the names that such a mark leaves.
+    """
     inside, whole, opening = False, 0, opening_in(form)
     with text(origin) as file:
         for line in itertools.islice(beginning(file), form.lines):
@@ -159,20 +190,25 @@ def survey_header(origin: Origin, form: Form) -> Survey:
             inside = fields(content, form, opening, inside)[1]
     if inside:
         return Survey(unclosed=1)
-    return Survey(swallowed=(1, form.lines) if len(form.names) > 1 and 2 * whole > form.lines else None)
+    mostly_rows = len(form.names) > 1 and 2 * whole > form.lines
+    return Survey(swallowed=(1, form.lines) if mostly_rows else None)
 
 
 def opening_in(form: Form) -> re.Pattern:
-    """What a field in quotation marks begins with."""
+    """Return the pattern of the beginning of a field in quotation marks."""
     return re.compile(f'(?:^|{re.escape(form.delimiter)}) *"')
 
 
 def fields(line: str, form: Form, opening: re.Pattern, inside: bool) -> tuple[int, bool]:
-    """How many fields a line has, and whether it ends inside of one; in that case marks from its beginning on are text."""
+    """Return the number of fields of a line, and whether it ends inside a quoted field.
+
+    `inside` says whether the line begins inside a quoted field.
+    """
     delimiters = position = 0
     while True:
         if inside:
-            closing = next((run for run in QUOTES.finditer(line, position) if len(run[0]) % 2), None)
+            runs = QUOTES.finditer(line, position)
+            closing = next((run for run in runs if len(run[0]) % 2), None)
             if not closing:
                 return delimiters + line.count(form.delimiter, position) + 1, True
             position, inside = closing.end(), False
@@ -182,26 +218,38 @@ def fields(line: str, form: Form, opening: re.Pattern, inside: bool) -> tuple[in
         position, inside = start.end(), True
 
 
-def compared(origin: Origin, form: Form, rows: int, lines: int, quotes: str | None, go_on: Callable[[], None]) -> str | None:
-    """See that every line came out as a row, or else why not: what is to be said of it, or an error."""
+def compared(
+    origin: Origin, form: Form, rows: int, lines: int, quotes: str | None,
+    go_on: Callable[[], None],
+) -> str | None:
+    """Check that each line is a row. Return a note for the report, or raise an error."""
     if rows == lines - form.lines:
         return None
     found = survey(origin, form, go_on)
-    found.mixed = None      # DuckDB took it
+    found.mixed = None      # DuckDB has read the file nevertheless
     if fault := found.fault(quotes):
         raise LoadError(f"{at(origin)}{fault}")
     if found.rows != rows:
-        raise LoadError(f"{at(origin)}DuckDB read {rows:,} rows, and its lines are {found.rows:,}")
+        raise LoadError(f"{at(origin)}DuckDB read {rows:,} rows, but the file has {found.rows:,}")
     if not found.spans:
         return None
     first, last = found.first_span
-    return f"{found.spans:,} of them over several lines, the first from line {first} to {last}"
+    return f"rows that span several lines: {found.spans:,}, the first from line {first} to {last}"
 
 
-def fetched(engine: duckdb.DuckDBPyConnection, origin: Origin, path: Path, files: ExitStack, go_on: Callable[[], None]) -> tuple[Origin, int]:
-    """A file at an address, copied in UTF-8, and the number of its lines: DuckDB alone could not tell what it left out."""
-    engine.execute(f"""COPY (SELECT line FROM read_csv({literal(origin.path)}, {dialect(origin, False)}, header = false, delim = '\x01', columns = {{'line': 'VARCHAR'}}))
-        TO {literal(str(path))} (FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '')""")
+def fetched(
+    engine: duckdb.DuckDBPyConnection, origin: Origin, path: Path, files: ExitStack,
+    go_on: Callable[[], None],
+) -> tuple[Origin, int]:
+    """Copy a file from an address to `path` in UTF-8, and return the copy and its line count.
+
+    Without the copy, lines that DuckDB leaves out would go unnoticed.
+    """
+    engine.execute(
+        f"""COPY (SELECT line FROM read_csv({literal(origin.path)}, {dialect(origin, False)},
+            header = false, delim = '\x01', columns = {{'line': 'VARCHAR'}}))
+        TO {literal(str(path))}
+            (FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '')""")
     size = engine.execute("SELECT size FROM read_blob(?)", [origin.path]).fetchone()[0]
     encoding = {"utf-16": "utf-16-le"}.get(origin.encoding, origin.encoding)
     feeds, width = LineFeeds(), 0
@@ -211,7 +259,9 @@ def fetched(engine: duckdb.DuckDBPyConnection, origin: Origin, path: Path, files
             feeds.update(part.encode())
             width += len(part.encode(encoding))
             go_on()
-    lost = {0, -one, feeds.lines * one, (feeds.lines - 2) * one}      # with LF or CR LF, and at the end of the last line or not
+    # The copy has no byte order mark and no CR, and its last line always ends in LF.
+    lost = {0, -one, feeds.lines * one, (feeds.lines - 2) * one}
     if size - width not in lost | {each + mark for each in lost}:
-        raise LoadError(f"{at(origin)}its lines cannot be read whole; fetch it first")
+        raise LoadError(
+            f"{at(origin)}DuckDB cannot read all lines completely; download the file first")
     return replace(origin, path=opened(path, files), encoding="utf-8"), feeds.lines

@@ -1,11 +1,12 @@
-"""A map: SQL, in DuckDB's dialect, that says what tables a source has and how cells come out of them.
+"""A map: SQL in DuckDB's dialect that declares the tables of a source and makes cells of them.
 
-CREATE TABLE statements declare the tables of the source, each with the columns that are needed. They have the
-names that the source has. A column with a DEFAULT may be missing there. What is declared PRIMARY KEY is checked,
-and so is NOT NULL.
+CREATE TABLE statements declare the tables of the source and the columns that are needed, by the
+names that the source uses. A column with a DEFAULT may be missing in the source. cbload checks NOT
+NULL and PRIMARY KEY.
 
-One SELECT makes the cells: columns sample, cell_id, x and y, and then a boolean column for each feature, in the
-order of the bits. getvariable('source') is the name of the source: that of its file, without an ending, or folder.
+One SELECT makes the cells: the columns sample, cell_id, x and y, then a boolean column for each
+feature, in the order of the bits. getvariable('source') is the name of the source: the name of its
+file without the ending, or of its folder.
 """
 
 import json
@@ -19,17 +20,21 @@ from errors import Wrong
 
 PRESETS = Path(__file__).parents[1] / "presets"
 PLACE = ("sample", "cell_id", "x", "y")
-INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+INTEGERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+}
 FRACTIONS = {"FLOAT", "DOUBLE"}
 MAX_FEATURES = 64
 LONGEST = 1 << 20       # characters of a map
+STRUCTURE = "a map consists of CREATE TABLE statements followed by one SELECT"
 
 
 @dataclass(frozen=True)
 class Column:
     name: str
     type: str
-    required: bool          # of the source
+    required: bool          # whether the source must have it
     default: str | None
     not_null: bool
 
@@ -47,8 +52,8 @@ class Map:
     tables: list[Table]
     select: str
     features: list[str]
-    joined: dict[str, str] = field(default_factory=dict)      # by what name the SELECT calls a table, and its name
-    accounting: str = ""                                       # the query of their rows with a part in it; none if that is all
+    joined: dict[str, str] = field(default_factory=dict)      # from names in the SELECT to tables
+    accounting: str = ""      # query of the joined rows; empty if all rows are joined
 
 
 def presets() -> list[str]:
@@ -57,7 +62,7 @@ def presets() -> list[str]:
 
 def preset(name: str) -> Path:
     if name not in presets():
-        raise Wrong(f"there is no preset {name}; there are {', '.join(presets())}")
+        raise Wrong(f"there is no preset {name}; the presets are {', '.join(presets())}")
     return PRESETS / f"{name}.sql"
 
 
@@ -66,7 +71,7 @@ def read(path: Path) -> Map:
         with path.open(encoding="utf-8") as file:
             text = file.read(LONGEST + 1)
         if len(text) > LONGEST:
-            raise Wrong(f"it has more than {LONGEST:,} characters: is it a map?")
+            raise Wrong(f"the file has more than {LONGEST:,} characters, the limit for a map")
         return parse(text)
     except OSError as error:
         raise Wrong(f"{path}: {error.strerror}") from None
@@ -78,47 +83,68 @@ def read(path: Path) -> Map:
 
 
 def parse(text: str) -> Map:
-    with duckdb.connect(config={"enable_external_access": "false", "python_enable_replacements": "false"}) as engine:
+    config = {"enable_external_access": "false", "python_enable_replacements": "false"}
+    with duckdb.connect(config=config) as engine:
         engine.execute("SET VARIABLE source = ''")
         select, tables = None, 0
         for statement in duckdb.extract_statements(text):
             if statement.type == duckdb.StatementType.CREATE and select is None:
                 engine.execute(statement)
                 tables += 1
-                if engine.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'memory' AND schema_name = 'main'").fetchone()[0] != tables:
-                    raise Wrong("a map has no views, macros, types or schemas, only CREATE TABLE statements and then one SELECT")
+                if table_count(engine) != tables:
+                    raise Wrong(
+                        f"{STRUCTURE}; it cannot create views, macros, types or schemas")
             elif statement.type == duckdb.StatementType.SELECT and select is None:
                 select = without_comments(engine, statement.query)
             else:
-                raise Wrong("a map has CREATE TABLE statements and then one SELECT, nothing else")
+                raise Wrong(f"{STRUCTURE}, and nothing else")
         if select is None:
-            raise Wrong("there is no SELECT, which makes the cells")
+            raise Wrong("there is no SELECT that makes the cells")
         found = Map(text, declared(engine), select, features(engine, select))
         if not found.tables:
-            raise Wrong("no CREATE TABLE says what tables a source has")
+            raise Wrong("there is no CREATE TABLE that declares a table of the source")
         account(engine, found)
         return found
 
 
+def table_count(engine: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of tables that are where a map may create them."""
+    return engine.execute(
+        "SELECT count(*) FROM duckdb_tables() "
+        "WHERE database_name = 'memory' AND schema_name = 'main'").fetchone()[0]
+
+
 def declared(engine: duckdb.DuckDBPyConnection) -> list[Table]:
-    keys = dict(engine.execute("SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'").fetchall())
+    keys = dict(engine.execute(
+        "SELECT table_name, constraint_column_names FROM duckdb_constraints() "
+        "WHERE constraint_type = 'PRIMARY KEY'").fetchall())
+    names = engine.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_oid").fetchall()
     tables = []
-    for (name,) in engine.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_oid").fetchall():
-        rows = engine.execute("SELECT column_name, data_type, column_default, NOT is_nullable FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index", [name]).fetchall()
-        tables.append(Table(name, [Column(column, type, default is None, default, not_null) for column, type, default, not_null in rows], keys.get(name, [])))
+    for (name,) in names:
+        rows = engine.execute(
+            "SELECT column_name, data_type, column_default, NOT is_nullable FROM duckdb_columns() "
+            "WHERE table_name = ? AND NOT internal ORDER BY column_index", [name]).fetchall()
+        columns = [
+            Column(column, type, default is None, default, not_null)
+            for column, type, default, not_null in rows
+        ]
+        tables.append(Table(name, columns, keys.get(name, [])))
     return tables
 
 
 def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
-    """The names of the features, after a look at the types of all columns."""
-    columns = [(name, type) for name, type, *_ in engine.execute(f"DESCRIBE {select}").fetchall()]
+    """Check the names and types of all columns of the SELECT, and return the feature names."""
+    described = engine.execute(f"DESCRIBE {select}").fetchall()
+    columns = [(name, type) for name, type, *_ in described]
     types = {name.casefold(): type for name, type in columns if name.casefold() in PLACE}
     features = {name: type for name, type in columns if name.casefold() not in PLACE}
     names = [name.casefold() for name, _ in columns]
     if twice := [name for name, _ in columns if names.count(name.casefold()) > 1]:
-        raise Wrong(f'the SELECT has "{twice[0]}" twice; names that differ in upper and lower case only are one')
+        raise Wrong(f'the SELECT has column "{twice[0]}" twice; names that differ only in upper '
+                    "and lower case are the same")
     if missing := [name for name in PLACE if name not in types]:
-        raise Wrong(f"the SELECT has no column {missing[0]}; it must have {', '.join(PLACE)}, and then a column for each feature")
+        raise Wrong(f"the SELECT has no column {missing[0]}; it must have {', '.join(PLACE)}, "
+                    "and then a column for each feature")
     if types["cell_id"] not in INTEGERS:
         raise Wrong(f"cell_id is of type {types['cell_id']}; it must be an integer")
     for name in "x", "y":
@@ -126,9 +152,10 @@ def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
             raise Wrong(f"{name} is of type {types[name]}; it must be a number")
     for name, type in features.items():
         if type != "BOOLEAN":
-            raise Wrong(f'feature "{name}" is of type {type}; it must be boolean: write a condition, or declare the column of the source as BOOLEAN')
+            raise Wrong(f'feature "{name}" is of type {type}; it must be boolean: write a '
+                        "condition, or declare the column of the source as BOOLEAN")
     if len(features) > MAX_FEATURES:
-        raise Wrong(f"{len(features)} features, and a cell has room for {MAX_FEATURES}")
+        raise Wrong(f"the SELECT has {len(features)} features; the limit is {MAX_FEATURES}")
     return list(features)
 
 
@@ -137,44 +164,58 @@ def syntax_tree(engine: duckdb.DuckDBPyConnection, select: str) -> dict:
 
 
 def written(engine: duckdb.DuckDBPyConnection, tree: dict) -> str:
-    return engine.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()[0]
+    query = "SELECT json_deserialize_sql(?::JSON)"
+    return engine.execute(query, [json.dumps(tree)]).fetchone()[0]
 
 
 def without_comments(engine: duckdb.DuckDBPyConnection, select: str) -> str:
-    """The SELECT so that it can be part of another one."""
+    """Return the SELECT in a form that can be part of another SELECT."""
     tree = syntax_tree(engine, select)
     if tree["error"]:
         raise Wrong(tree["error_message"])
-    if position := re.search(r'"class": "POSITIONAL_REFERENCE".*?"index": (\d+)', json.dumps(tree)):     # in a text the marks are escaped
-        raise Wrong(f'#{position[1]} is what DuckDB calls the column at that position; write "#{position[1]}" for the column of that name')
+    # A string in the SELECT cannot match, because its quotation marks are escaped.
+    reference = re.compile(r'"class": "POSITIONAL_REFERENCE".*?"index": (\d+)')
+    if position := reference.search(json.dumps(tree)):
+        raise Wrong(f"in DuckDB, #{position[1]} means the column at that position; "
+                    f'write "#{position[1]}" for the column of that name')
     return written(engine, tree)
 
 
 def account(engine: duckdb.DuckDBPyConnection, map: Map) -> None:
-    """Make the query of the rows, of each table in the SELECT's FROM, that the joins and the WHERE leave: the same SELECT
-    with their numbers as columns, and without what comes after WHERE."""
+    """Set `joined` and `accounting` of a map.
+
+    The accounting query is the same SELECT up to its WHERE clause, with the row numbers of the
+    tables in its FROM clause as columns. Its result shows which rows the joins and WHERE keep.
+    """
     tree = syntax_tree(engine, map.select)
     node = tree["statements"][0]["node"]
     if node["type"] != "SELECT_NODE":
-        raise Wrong("the SELECT must be one, not a UNION of several")
+        raise Wrong("the SELECT must be a single one, not a UNION of several")
     reducers = {"QUALIFY": node["qualify"], "HAVING": node["having"], "SAMPLE": node["sample"]}
-    reducers |= {modifier["type"].split("_")[0]: modifier for modifier in node["modifiers"] if not modifier["type"].startswith("ORDER")}
+    for modifier in node["modifiers"]:
+        if not modifier["type"].startswith("ORDER"):
+            reducers[modifier["type"].split("_")[0]] = modifier
     if found := [name for name, part in reducers.items() if part]:
-        raise Wrong(f"the SELECT has {found[0]}, whose rows cannot be accounted for: say it in WHERE")
+        raise Wrong(f"the SELECT has {found[0]}, and cbload cannot count the rows that it removes: "
+                    "use WHERE")
     names = {table.name.casefold(): table.name for table in map.tables}
-    if any(column.name.casefold() == "rowid" for table in map.tables for column in table.columns):
-        raise Wrong("a column cannot be called rowid, by which DuckDB numbers rows")
+    columns = (column.name.casefold() for table in map.tables for column in table.columns)
+    if "rowid" in columns:
+        raise Wrong("a column cannot be named rowid, which is DuckDB's name of the row number")
     pending = [node["from_table"]]
     while pending:
         part = pending.pop(0)
         if part["type"] == "BASE_TABLE" and part["table_name"].casefold() in names:
-            map.joined[part["alias"] or part["table_name"]] = names[part["table_name"].casefold()]
+            name = part["alias"] or part["table_name"]
+            map.joined[name] = names[part["table_name"].casefold()]
         pending += [part[side] for side in ("left", "right") if side in part]
     if not map.joined:
-        raise Wrong("the SELECT's FROM has none of the tables that are declared")
+        raise Wrong("the FROM clause of the SELECT has none of the declared tables")
     if node["from_table"]["type"] == "BASE_TABLE" and not node["where_clause"]:
-        return     # all rows of the one table
-    rows = syntax_tree(engine, "SELECT " + ", ".join(f"{quoted(name)}.rowid AS {quoted(name)}" for name in map.joined))
-    rows["statements"][0]["node"] |= {part: node[part] for part in ("from_table", "where_clause", "cte_map")}
+        return     # the SELECT keeps all rows of its only table
+    numbers = ", ".join(f"{quoted(name)}.rowid AS {quoted(name)}" for name in map.joined)
+    rows = syntax_tree(engine, f"SELECT {numbers}")
+    for part in "from_table", "where_clause", "cte_map":
+        rows["statements"][0]["node"][part] = node[part]
     map.accounting = written(engine, rows)
     engine.execute(map.accounting)

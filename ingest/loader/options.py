@@ -1,4 +1,4 @@
-"""The options of the command line."""
+"""The command-line options of cbload, and their help texts."""
 
 import argparse
 import os
@@ -6,27 +6,28 @@ from typing import NoReturn
 
 from output import harmless
 
-STATUSES = "exit status: 0 all sources are in the table (or, with --check, could be); 1 some are not; 2 wrong use; 130 interrupted, by whatever signal"
+EPILOG = """\
+A source is an SQLite database; a CSV (also .gz) or Parquet file; a folder with one file for each
+table; the address (https://, s3://, gs:// ...) of a file, or of such a folder with / at the end;
+or - for CSV or Parquet on standard input. cbload loads each source in one transaction: either the
+whole source is in the table, or nothing of it.
 
-EPILOG = f"""sources: a database of SQLite; a file of CSV (also .gz) or Parquet; a folder with a file for each table; an address
-(https://, s3://, gs:// ...) of a file, or of such a folder with / at the end; - for CSV or Parquet on standard input.
-Each is loaded in one transaction: it is in the table or it is not.
-
-{STATUSES}"""
+Exit status: 0 all sources are in the table (with --check: all sources can be loaded); 1 at least
+one source is not; 2 wrong usage; 130 interrupted, by whatever signal."""
 
 
 def bytes_of(text: str) -> int:
-    """A number of bytes, such as 200MB; units as PostgreSQL's: kB, MB, GB of 1024."""
+    """Parse a number of bytes such as 200MB, with PostgreSQL's units: kB, MB, GB of 1024."""
     units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
     try:
         return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not a number of bytes, such as 200MB: {text}") from None
+        raise argparse.ArgumentTypeError(f"not a number of bytes such as 200MB: {text}") from None
 
 
 def from_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a number from 1 up: {text}")
+        raise argparse.ArgumentTypeError(f"not a whole number of at least 1: {text}")
     return int(text)
 
 
@@ -36,37 +37,73 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    made = Parser(prog="cbload", description="Load cells into PostgreSQL, from CellProfiler's tables or others.", epilog=EPILOG,
-                  formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("sources", nargs="*", metavar="SOURCE", help="what is loaded, see below")
+    made = Parser(
+        prog="cbload", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Load cells into PostgreSQL from the tables of CellProfiler or other programs.",
+    )
+    made.add_argument("sources", nargs="*", metavar="SOURCE", help="what to load, see below")
 
-    what = made.add_argument_group("how cells are made of it").add_mutually_exclusive_group()
-    what.add_argument("--preset", metavar="NAME", help="by a map that comes with cbload")
-    what.add_argument("--map", metavar="FILE", help="by a map of your own, which may be a copy of a preset")
+    what = made.add_argument_group("map").add_mutually_exclusive_group()
+    what.add_argument("--preset", metavar="NAME", help="use a map that comes with cbload")
+    what.add_argument("--map", metavar="FILE", help="use your own map, such as an edited preset")
     what.add_argument("--presets", action="store_true", help="list the presets")
-    what.add_argument("--show-preset", metavar="NAME", help="print a preset, for a map of your own")
+    what.add_argument("--show-preset", metavar="NAME", help="print a preset")
 
-    where = made.add_argument_group("where to")
-    where.add_argument("--server", metavar="CONNINFO", default="", help="the database (default: as libpq's variables say, PGHOST ...)")
-    where.add_argument("--table", default="cells", help='its table, made if it is not there, with TABLE_source and TABLE_sample beside it (default: "cells")')
-    where.add_argument("--study", metavar="NAME", help="register the table as this study, which cell_data serves")
-    where.add_argument("--check", action="store_true", help="only read and check, and say what would be loaded")
+    where = made.add_argument_group("target")
+    where.add_argument(
+        "--server", metavar="CONNINFO", default="",
+        help="database to load into (default: from libpq's variables, PGHOST and so on)")
+    where.add_argument(
+        "--table", default="cells",
+        help="table to load into; cbload creates it if it does not exist, and beside it "
+             'TABLE_source and TABLE_sample (default: "cells")')
+    where.add_argument(
+        "--study", metavar="NAME",
+        help="register the table as this study, so that cell_data serves it")
+    where.add_argument(
+        "--check", action="store_true",
+        help="read and check the sources, and report, without loading")
 
-    policy = made.add_argument_group("what to do with")
+    policy = made.add_argument_group("policy")
     known = policy.add_mutually_exclusive_group()
-    known.add_argument("--replace", action="store_true", help="a source that is loaded already: replace its cells (otherwise: an error)")
-    known.add_argument("--skip-loaded", action="store_true", help="a source that is loaded already: leave it as it is")
-    policy.add_argument("--skip-invalid", action="store_true", help="cells without a centroid, an id or a feature: leave them out, and count them (otherwise: an error)")
-    policy.add_argument("--merge-samples", action="store_true", help="a sample that has cells of another source: give these ids of their own (otherwise: an error)")
-    policy.add_argument("--null", metavar="TEXT", action="append", default=[], help="this text in CSV: no value, as nothing, nan and NaN are (may be repeated)")
-    policy.add_argument("--quotes", choices=["fields", "text"], help="quotation marks in CSV enclose fields, also over several lines, or are text (default: they enclose fields, but rows that they swallow are an error)")
-    policy.add_argument("--encoding", default="utf-8", choices=["utf-8", "utf-16", "latin-1"], help="CSV in this encoding (default: utf-8)")
-    policy.add_argument("--name", help="the one source: call it this, not after its file")
+    known.add_argument(
+        "--replace", action="store_true",
+        help="replace the cells of a source that is already loaded (default: error)")
+    known.add_argument(
+        "--skip-loaded", action="store_true",
+        help="keep the cells of a source that is already loaded (default: error)")
+    policy.add_argument(
+        "--skip-invalid", action="store_true",
+        help="leave out and count cells whose centroid, id or feature is missing (default: error)")
+    policy.add_argument(
+        "--merge-samples", action="store_true",
+        help="if a sample has cells of another source, give the new cells other ids "
+             "(default: error)")
+    policy.add_argument(
+        "--null", metavar="TEXT", action="append", default=[],
+        help="text in CSV that means NULL, in addition to the empty field, nan and NaN "
+             "(repeatable)")
+    policy.add_argument(
+        "--quotes", choices=["fields", "text"],
+        help="quotation marks in CSV enclose fields, which may span lines, or are plain text "
+             "(default: they enclose fields, but a field that contains whole rows is an error)")
+    policy.add_argument(
+        "--encoding", default="utf-8", choices=["utf-8", "utf-16", "latin-1"],
+        help="encoding of CSV (default: utf-8)")
+    policy.add_argument(
+        "--name",
+        help="name of the source, if there is only one (default: from its file or folder)")
 
-    how = made.add_argument_group("how")
-    how.add_argument("--jobs", metavar="N", type=from_one, default=1, help="load so many sources at a time (default: 1)")
-    how.add_argument("--memory", metavar="SIZE", type=bytes_of, default=bytes_of("1GB"), help="what all jobs together may take for reading and joining; the rest goes to TMPDIR (default: 1GB)")
-    how.add_argument("--quiet", action="store_true", help="no progress, and of sources that are in the table no word")
+    how = made.add_argument_group("resources and output")
+    how.add_argument(
+        "--jobs", metavar="N", type=from_one, default=1,
+        help="number of sources to load at a time (default: 1)")
+    how.add_argument(
+        "--memory", metavar="SIZE", type=bytes_of, default=bytes_of("1GB"),
+        help="memory for reading and joining, for all jobs together; the rest goes to TMPDIR "
+             "(default: 1GB)")
+    how.add_argument(
+        "--quiet", action="store_true", help="no progress bars, and no reports of loaded sources")
     return made
 
 

@@ -1,4 +1,4 @@
-"""All that people read of cbload is printed here: a name or a value from a file cannot give orders to a terminal."""
+"""All output of cbload for people, with control characters escaped to protect the terminal."""
 
 import contextlib
 import sys
@@ -6,18 +6,23 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-
-LONGEST = 5000     # characters of a line; a value may have millions
+LONGEST = 5000     # characters of a line; a value in a file may have millions
 
 
 def harmless(text: str) -> str:
-    """One line of it: whatever is not printed as itself is written as Python writes it, such as \\x1b. That is the C0 and C1
-    controls, ESC and newlines among them, marks that change the direction of text, and bytes that are no UTF-8."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+    """Return the text as one line, with unprintable characters as escapes such as \\x1b.
+
+    Unprintable are the C0 and C1 controls (among them ESC and newline), marks that change the
+    direction of text, and bytes that are not UTF-8.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )
 
 
 def say(text: str, file: TextIO) -> None:
-    """A line, above the bars."""
+    """Print one line above the progress bars."""
     tqdm.write(harmless(text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."), file=file)
     file.flush()
 
@@ -27,7 +32,7 @@ def complain(text: str) -> None:
 
 
 def prepare() -> None:
-    """A terminal that is not in UTF-8 gets what it lacks as escapes, and not an error."""
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
     for stream in sys.stdout, sys.stderr:
-        with contextlib.suppress(AttributeError):     # a test's own stream
+        with contextlib.suppress(AttributeError):     # a stream that a test has put there
             stream.reconfigure(errors="backslashreplace")

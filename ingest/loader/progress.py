@@ -1,4 +1,4 @@
-"""What is shown of the jobs: bars while they run, on a terminal; and in the end, of each one, every row accounted for."""
+"""Progress bars on a terminal while jobs run, and the report of each job at its end."""
 
 import sys
 
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A bar for each job that runs; only the main thread draws."""
+    """A bar for each running job. Only the main thread draws."""
 
     def __init__(self, jobs: list[Job], quiet: bool) -> None:
         self.jobs, self.quiet = jobs, quiet
@@ -31,17 +31,16 @@ class Progress:
             phase, bar = self.bars.get(id(job), ("", None))
             if phase != job.phase:
                 self.close(job)
-                total, unit = (job.account.cells, " cells") if job.phase == "loading" else (100, "%")
-                bar = tqdm(total=total, unit=unit, unit_scale=job.phase == "loading", desc=harmless(f"{job.source.name}: {job.phase}"), leave=False, file=sys.stderr,
-                           bar_format=None if job.phase == "loading" else "{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+                bar = new_bar(job)
                 self.bars[id(job)] = (job.phase, bar)
-            bar.n = job.loaded if job.phase == "loading" else max(0, min(100, self.percentage(job)))
+            loading = job.phase == "loading"
+            bar.n = job.loaded if loading else max(0, min(100, self.percentage(job)))
             bar.refresh()
 
     def percentage(self, job: Job) -> float:
         try:
             return job.engine.query_progress()
-        except Exception:     # it has just ended
+        except Exception:     # the job has just ended
             return 0
 
     def close(self, job: Job) -> None:
@@ -59,10 +58,22 @@ class Progress:
         complain(f"{job.source.display}: {text}")
 
 
+def new_bar(job: Job) -> tqdm:
+    """Return a bar that counts cells while the job loads, and percent before that."""
+    what = {"desc": harmless(f"{job.source.name}: {job.phase}"), "leave": False, "file": sys.stderr}
+    if job.phase == "loading":
+        return tqdm(total=job.account.cells, unit=" cells", unit_scale=True, **what)
+    bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
+    return tqdm(total=100, unit="%", bar_format=bar_format, **what)
+
+
 def report(job: Job) -> list[str]:
-    """The cells, and the rows of each table: how many are in a cell, and how many the joins leave out."""
+    """Return the lines that report the cells, and for each table the joined and left-out rows."""
     account = job.account
-    lines = [f"{job.source.display}: {account.cells:,} cells {'loaded' if job.target else 'can be loaded'} in {job.seconds:.1f} s ({account.cells / max(job.seconds, 0.001):,.0f} a second)"]
+    verb = "loaded" if job.target else "can be loaded"
+    rate = account.cells / max(job.seconds, 0.001)
+    lines = [f"{job.source.display}: {account.cells:,} cells {verb} "
+             f"in {job.seconds:.1f} s ({rate:,.0f} a second)"]
     tables = account.tables()
     width = max(map(len, tables))
     for name, counts in tables.items():
@@ -71,7 +82,10 @@ def report(job: Job) -> list[str]:
         if name in account.notes:
             lines.append(f"  {'':{width}}  {account.notes[name]}")
     lines.append(f"  in {account.samples:,} sample{'s' if account.samples != 1 else ''}")
-    lines += [f"  {name}: positive {count:,} of {account.cells:,} ({count / max(account.cells, 1):.1%})" for name, count in account.positive.items()]
-    lines += [f"  replaced: {what}" for what in job.replaced]
-    lines += [f"  skipped: {count:,} cells with {reason}" for reason, count in account.skipped.items()]
+    for name, count in account.positive.items():
+        share = count / max(account.cells, 1)
+        lines.append(f"  {name}: {count:,} of {account.cells:,} positive ({share:.1%})")
+    lines += [f"  replaced: the source {what}" for what in job.replaced]
+    for reason, count in account.skipped.items():
+        lines.append(f"  skipped: {count:,} cells with {reason}")
     return lines

@@ -1,4 +1,4 @@
-"""A folder for what DuckDB puts on disk and for standard input. What a killed cbload left is removed by the next one."""
+"""The temporary folder of a cbload process, and the removal of folders of killed processes."""
 
 import contextlib
 import fcntl
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "cbload."
-MARK = ".made by cbload"     # in each: other folders may be called so
-YOUNG = 60     # seconds within which one that is not locked may be about to be
+MARK = ".made by cbload"     # in each folder, because other folders may have such a name
+YOUNG = 60     # seconds; a younger folder without a lock may be about to get one
 
 
 @contextlib.contextmanager
@@ -26,17 +26,25 @@ def locked(path: Path, how: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """As long as it is in use it is locked, which ends with the process."""
+    """Create a folder for DuckDB's temporary files and for standard input.
+
+    The folder is locked while it is in use. The lock ends with the process.
+    """
     sweep()
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as made, locked(Path(made), fcntl.LOCK_SH):
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX) as made,
+        locked(Path(made), fcntl.LOCK_SH),
+    ):
         (Path(made) / MARK).touch()
         yield Path(made)
 
 
 def sweep() -> None:
+    """Remove the folders that killed processes have left."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
-            if status.st_uid == os.geteuid() and (path / MARK).is_file() and time.time() - status.st_mtime > YOUNG:
+            mine = status.st_uid == os.geteuid() and (path / MARK).is_file()
+            if mine and time.time() - status.st_mtime > YOUNG:
                 with locked(path, fcntl.LOCK_EX):
                     shutil.rmtree(path)

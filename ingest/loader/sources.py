@@ -1,4 +1,4 @@
-"""Sources: a file of SQLite, CSV or Parquet, a folder with a file for each table, an address, or standard input."""
+"""Sources: local files, folders, addresses and standard input, and where their tables are."""
 
 import contextlib
 import gzip
@@ -20,10 +20,14 @@ import duckdb
 from errors import LoadError, Wrong, explained
 from mapping import Map, Table
 
+DATABASES = (".sqlite", ".sqlite3", ".db")
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 REMOTE = re.compile(r"(https?|s3|gs|gcs|r2|az|azure|hf)://")
-PATTERN = re.compile(r"(?!https?:).*[*\[\\]", re.DOTALL)     # what DuckDB takes for several files of a bucket
-SECRET = re.compile(r"(?i)x-(amz|goog)-|aws|sig|signature|token|access|key|password|expires|s[epvrt]$")
+# The addresses in buckets that DuckDB would take as a pattern of several files.
+PATTERN = re.compile(r"(?!https?:).*[*\[\\]", re.DOTALL)
+SECRET = re.compile(
+    r"(?i)x-(amz|goog)-|aws|sig|signature|token|access|key|password|expires|s[epvrt]$"
+)
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 SQLITE, PARQUET, GZIP = b"SQLite format 3\0", b"PAR1", b"\x1f\x8b"
 
@@ -34,9 +38,9 @@ class Origin:
 
     kind: str               # csv, csv.gz, parquet or sqlite
     name: str               # of the file
-    path: str               # what is opened: never the name of a local file, but for SQLite
-    table: str | None       # of SQLite
-    label: str              # for messages; none if it is the source itself
+    path: str               # what is opened: the name of a local file only for SQLite
+    table: str | None       # in an SQLite database
+    label: str              # for messages; empty if the source is this one file
     encoding: str
 
 
@@ -45,19 +49,21 @@ def at(origin: Origin) -> str:
 
 
 def damaged(origin: Origin, error: Exception) -> LoadError:
-    return LoadError(f"{origin.label or 'it'} is damaged or not complete: {str(error)[0].lower()}{str(error)[1:]}")
+    reason = str(error)
+    return LoadError(f"{origin.label or 'the file'} is damaged or incomplete: "
+                     f"{reason[0].lower()}{reason[1:]}")
 
 
 @dataclass(frozen=True)
 class Source:
     given: str
-    path: str | None        # by which it is known; standard input has none
+    path: str | None        # identifies the source; standard input has none
     name: str
     where: str              # what is opened
 
     @property
     def display(self) -> str:
-        """What messages call it: an address without what is secret in it."""
+        """The source's name in messages, which for an address leaves out secrets."""
         return self.path if self.remote and self.path else self.given
 
     @property
@@ -66,7 +72,10 @@ class Source:
 
 
 def source(given: str, folder: Path, name: str | None) -> Source:
-    """What the command line calls a source. Standard input is put into a file first, in that folder: it is read more than once."""
+    """Return the source for an argument of the command line.
+
+    Standard input is first copied to a file in the folder, because cbload reads it several times.
+    """
     if given == "-":
         spool = folder / "stdin"
         with spool.open("wb") as file:
@@ -74,51 +83,63 @@ def source(given: str, folder: Path, name: str | None) -> Source:
         return Source("standard input", None, name or "stdin", str(spool))
     if REMOTE.match(given):
         known = without_secrets(given)
-        return Source(given, known, name or stem(known.split("?")[0].rstrip("/").rsplit("/", 1)[-1]), given)
+        last = known.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        return Source(given, known, name or stem(last), given)
     path = Path(given)
     if not given or not path.exists():
         raise Wrong(f"{given}: there is no such file or folder")
     path = path.resolve()
     if not is_text(str(path)):
-        raise Wrong(f"{path}: the name is not in UTF-8, and could not be recorded: rename it")
-    return Source(given, str(path), name or (path.name if path.is_dir() else stem(path.name)), str(path))
+        raise Wrong(f"{path}: the name is not in UTF-8, and PostgreSQL cannot store it: rename it")
+    own_name = path.name if path.is_dir() else stem(path.name)
+    return Source(given, str(path), name or own_name, str(path))
 
 
 def is_text(text: str) -> bool:
-    """Whether it came in UTF-8. Python keeps other bytes of names and arguments as surrogates."""
+    """Return whether the text was UTF-8. Python keeps other bytes of arguments as surrogates."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def without_secrets(address: str) -> str:
-    """No password, and no signature, which expires besides."""
+    """Return the address without a password, and without a signature, which expires."""
     parts = urllib.parse.urlsplit(address)
-    query = [(name, value) for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True) if not SECRET.match(name)]
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urllib.parse.urlencode(query), ""))
+    query = urllib.parse.urlencode([
+        (name, value)
+        for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+        if not SECRET.match(name)
+    ])
+    host = parts.netloc.rpartition("@")[2]
+    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, query, ""))
 
 
 def stem(name: str) -> str:
-    """The name without an ending, of which a compressed file has two."""
-    for ending in (*ENDINGS, ".sqlite", ".sqlite3", ".db"):
+    """Return the name without its ending, or without both endings of a compressed file."""
+    for ending in (*ENDINGS, *DATABASES):
         if name.casefold().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]
     return name
 
 
-def origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map, encoding: str, files: ExitStack) -> list[Origin]:
-    """Of each of the map's tables, in their order. Files that are opened for it stay open until `files` is closed."""
+def origins(
+    engine: duckdb.DuckDBPyConnection, source: Source, map: Map, encoding: str, files: ExitStack,
+) -> list[Origin]:
+    """Return the origin of each table of the map. Opened files stay open until `files` closes."""
     if source.remote:
         return remote_origins(engine, source, map, encoding)
     path = Path(source.where)
     if path.is_dir():
         there = sorted(each for each in path.iterdir() if each.is_file())
-        found = [local_file(of_table(source, table, there), encoding, files) for table in map.tables]
+        found = [
+            local_file(of_table(table, there), encoding, files) for table in map.tables
+        ]
         if wrong := [origin for origin in found if origin.kind == "sqlite"]:
-            raise LoadError(f"{wrong[0].name} is a database of SQLite, and not a table: give it as a source of its own")
+            raise LoadError(f"{wrong[0].name} is an SQLite database, not a table: "
+                            "give it as a source of its own")
         return found
     origin = local_file(path, encoding, files)
     if origin.kind == "sqlite":
         return sqlite_tables(origin, path, map)
-    only_table(source, map)
+    only_table(map)
     return [replace(origin, label="")]
 
 
@@ -128,29 +149,43 @@ def local_file(path: Path, encoding: str, files: ExitStack) -> Origin:
 
 
 def opened(path: Path, files: ExitStack) -> str:
-    """Open a file, and give the path by which this process, and DuckDB in it, opens the same one again. To the name itself
-    DuckDB would do more than open it: it has patterns, schemes, and meanings of endings and of folders such as a=b."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)     # does not wait for who writes to a pipe
+    """Open a file, and return a path that leads to the open file.
+
+    DuckDB must not get the name of the file, because it gives a meaning to patterns, schemes,
+    endings, and folders such as a=b.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for a writer.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     files.callback(os.close, handle)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
-        raise LoadError(f"{path.name} is a pipe or a device, and is read more than once: give it as standard input, cbload - <{path.name}")
+        raise LoadError(
+            f"{path.name} is a pipe or a device, and cbload reads a file more than once: "
+            f"pass it on standard input, cbload - <{path.name}")
     return f"/proc/self/fd/{handle}"
 
 
-def only_table(source: Source, map: Map) -> None:
+def only_table(map: Map) -> None:
     if len(map.tables) > 1:
-        raise LoadError(f"the map has the tables {', '.join(table.name for table in map.tables)}: give the folder that has a file for each, not one file")
+        names = ", ".join(table.name for table in map.tables)
+        raise LoadError(f"the map has the tables {names}: give a folder with a file for each table")
 
 
-def of_table(source: Source, table: Table, files: list[Path]) -> Path:
-    """The file of that name, or else the one whose name ends so, as CellProfiler's MyExpt_Cells.csv does."""
-    stems = {file: stem(file.name).casefold() for file in files if file.name.casefold().endswith(ENDINGS)}
+def of_table(table: Table, files: list[Path]) -> Path:
+    """Return the file with the table's name, or with a name that ends so (MyExpt_Cells.csv)."""
+    stems = {
+        file: stem(file.name).casefold()
+        for file in files if file.name.casefold().endswith(ENDINGS)
+    }
     name = table.name.casefold()
-    found = [file for file in stems if stems[file] == name] or [file for file in stems if stems[file].endswith("_" + name)]
+    found = [file for file in stems if stems[file] == name]
+    found = found or [file for file in stems if stems[file].endswith("_" + name)]
     if not found:
-        raise LoadError(f"there is no file for table {table.name}: no {table.name}.csv, {table.name}.csv.gz, {table.name}.parquet, nor one whose name ends with _{table.name}.csv")
+        raise LoadError(
+            f"there is no file for table {table.name}: no {table.name}.csv, {table.name}.csv.gz or "
+            f"{table.name}.parquet, and no file whose name ends in _{table.name}.csv")
     if len(found) > 1:
-        raise LoadError(f"several files may be table {table.name}: {', '.join(file.name for file in found)}")
+        names = ", ".join(file.name for file in found)
+        raise LoadError(f"several files match table {table.name}: {names}")
     return found[0]
 
 
@@ -158,94 +193,130 @@ def kind_of(path: str, name: str) -> str:
     with open(path, "rb") as file:
         start = file.read(len(SQLITE))
     if not start:
-        raise LoadError(f"{name} is empty, without even a header")
-    return "sqlite" if start == SQLITE else "parquet" if start.startswith(PARQUET) else "csv.gz" if start.startswith(GZIP) else "csv"
+        raise LoadError(f"{name} is empty: it has no header")
+    if start == SQLITE:
+        return "sqlite"
+    if start.startswith(PARQUET):
+        return "parquet"
+    return "csv.gz" if start.startswith(GZIP) else "csv"
 
 
 def read_only(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    uri = f"{Path(path).as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
 def sqlite_tables(origin: Origin, path: Path, map: Map) -> list[Origin]:
-    """By its name, beside which SQLite finds its log."""
+    """Return the origins in an SQLite database.
+
+    SQLite gets the name of the file, because it looks for its log beside that name.
+    """
     try:
         with contextlib.closing(read_only(str(path))) as database:
-            names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()]
+            rows = database.execute(
+                "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     except sqlite3.Error as error:
-        raise LoadError(f"SQLite cannot read it: {error}") from None
+        raise LoadError(f"SQLite cannot read the file: {error}") from None
+    names = [name for (name,) in rows]
     found = []
     for table in map.tables:
         match = [name for name in names if name.casefold() == table.name.casefold()]
         if not match and len(map.tables) == len(names) == 1:
             match = names
         if not match:
-            raise LoadError(f"there is no table {table.name}; there are {', '.join(sorted(names)) or 'none'}")
+            there = ", ".join(sorted(names)) or "none"
+            raise LoadError(f"there is no table {table.name}; the tables are: {there}")
         if len(match) > 1:
-            raise LoadError(f"several tables may be {table.name}: {', '.join(match)}")
-        found.append(replace(origin, path=str(path), table=match[0], label=f"table {match[0]}"))
+            raise LoadError(f"several tables match {table.name}: {', '.join(match)}")
+        found.append(
+            replace(origin, path=str(path), table=match[0], label=f"table {match[0]}"))
     return found
 
 
-def remote_origins(engine: duckdb.DuckDBPyConnection, source: Source, map: Map, encoding: str) -> list[Origin]:
-    """An address that ends with / is a folder: the tables' files in it have exactly their names."""
-    def at(address: str) -> Origin:
-        name = address.rsplit("/", 1)[-1]
-        plain = re.sub(r"[?#].*", "", name).casefold()
-        if PATTERN.match(address):
-            raise LoadError(f"{name}: the address of a bucket cannot have *, [ or \\, which would be a pattern of several files")
-        if plain.endswith(".gz"):
-            raise LoadError(f"{name} is compressed, and DuckDB does not notice if such a file breaks off; fetch it first, or pipe it: curl --fail ADDRESS | cbload -")
-        if plain.endswith((".sqlite", ".sqlite3", ".db")):
-            raise LoadError(f"{name} is a database of SQLite, which must be a local file: fetch it first")
-        return Origin("parquet" if plain.endswith(".parquet") else "csv", name, address, None, name, encoding)
+def remote_origins(
+    engine: duckdb.DuckDBPyConnection, source: Source, map: Map, encoding: str,
+) -> list[Origin]:
+    """Return the origins at an address.
 
-    def is_there(address: str) -> bool:
-        try:
-            return bool(engine.execute("SELECT count(*) FROM glob(?)", [address]).fetchone()[0]) and bool(engine.execute("SELECT size FROM read_blob(?)", [address]).fetchone())
-        except duckdb.Error as error:
-            if "404" in str(error) or "No files found" in str(error):
-                return False
-            raise LoadError(explained(error)) from None
-
+    An address that ends in / is a folder, in which the names of the files are exactly those of
+    the tables.
+    """
     if not source.where.endswith("/"):
-        only_table(source, map)
-        return [at(source.where)]
+        only_table(map)
+        return [remote_file(source.where, encoding)]
     found = []
     for table in map.tables:
         candidates = [f"{source.where}{table.name}{ending}" for ending in (".csv", ".parquet")]
-        there = [address for address in candidates if is_there(address)]
+        there = [address for address in candidates if is_there(engine, address)]
         if len(there) != 1:
-            raise LoadError(f"there is {'no' if not there else 'more than one'} file for table {table.name}: {' or '.join(address.rsplit('/', 1)[-1] for address in candidates)}")
-        found.append(at(there[0]))
+            names = " or ".join(address.rsplit("/", 1)[-1] for address in candidates)
+            number = "more than one" if there else "no"
+            raise LoadError(f"there is {number} file for table {table.name}: {names}")
+        found.append(remote_file(there[0], encoding))
     return found
+
+
+def remote_file(address: str, encoding: str) -> Origin:
+    name = address.rsplit("/", 1)[-1]
+    plain = re.sub(r"[?#].*", "", name).casefold()
+    if PATTERN.match(address):
+        raise LoadError(f"{name}: the address of a bucket cannot contain *, [ or \\, "
+                        "which DuckDB takes as a pattern of several files")
+    if plain.endswith(".gz"):
+        raise LoadError(f"{name} is compressed, and DuckDB does not notice if such a file is "
+                        "incomplete; download it first, or pipe it: curl --fail ADDRESS | cbload -")
+    if plain.endswith(DATABASES):
+        raise LoadError(f"{name} is an SQLite database, which must be local: download it first")
+    kind = "parquet" if plain.endswith(".parquet") else "csv"
+    return Origin(kind, name, address, None, name, encoding)
+
+
+def is_there(engine: duckdb.DuckDBPyConnection, address: str) -> bool:
+    try:
+        if not engine.execute("SELECT count(*) FROM glob(?)", [address]).fetchone()[0]:
+            return False
+        return bool(engine.execute("SELECT size FROM read_blob(?)", [address]).fetchone())
+    except duckdb.Error as error:
+        if "404" in str(error) or "No files found" in str(error):
+            return False
+        raise LoadError(explained(error)) from None
 
 
 @dataclass
 class Seen:
-    """What a look at all bytes of a source tells."""
+    """What reading all bytes of a source yields."""
 
-    fingerprint: str = ""                                           # by which it is known again, whatever it is called
-    lines: dict[str, int] = field(default_factory=dict)             # of each CSV file, by what is opened
+    fingerprint: str = ""                                   # identifies the content
+    lines: dict[str, int] = field(default_factory=dict)     # of CSV files, by Origin.path
 
 
-def look(engine: duckdb.DuckDBPyConnection, source: Source, origins: list[Origin], go_on: Callable[[], None]) -> Seen:
-    """The fingerprint is the SHA-256 of the bytes. An address would have to be read twice for that; it is known by itself, size and
-    time of change."""
+def look(
+    engine: duckdb.DuckDBPyConnection, source: Source, origins: list[Origin],
+    go_on: Callable[[], None],
+) -> Seen:
+    """Compute the fingerprint of a source, and count the lines of its CSV files.
+
+    The fingerprint is the SHA-256 of the bytes. For an address, that would mean to fetch
+    everything twice; there, the fingerprint is the address with sizes and modification times.
+    """
     if source.remote:
+        query = "SELECT concat_ws(' ', size, last_modified) FROM read_blob(?)"
         paths = dict.fromkeys(origin.path for origin in origins)
-        parts = [engine.execute("SELECT concat_ws(' ', size, last_modified) FROM read_blob(?)", [path]).fetchone()[0] for path in paths]
+        parts = [engine.execute(query, [path]).fetchone()[0] for path in paths]
         return Seen(f"size and time of {source.path}: {'; '.join(parts)}")
     seen = Seen()
-    hashes = [(origin.name, checked_hash(origin, seen, go_on)) for origin in {origin.path: origin for origin in origins}.values()]
+    files = {origin.path: origin for origin in origins}.values()
+    hashes = [(origin.name, checked_hash(origin, seen, go_on)) for origin in files]
     if len(hashes) == 1:
         seen.fingerprint = "sha256:" + hashes[0][1]
     else:
-        seen.fingerprint = "sha256 of files:" + hashlib.sha256(b"".join(os.fsencode(f"{name} {value}\n") for name, value in hashes)).hexdigest()
+        listing = b"".join(os.fsencode(f"{name} {value}\n") for name, value in hashes)
+        seen.fingerprint = "sha256 of files:" + hashlib.sha256(listing).hexdigest()
     return seen
 
 
 class LineFeeds:
-    """Counts lines. It is fed as a hash is."""
+    """A line counter with the interface of a hash."""
 
     def __init__(self) -> None:
         self.number, self.last = 0, b"\n"
@@ -267,8 +338,11 @@ def parts(path: str, go_on: Callable[[], None], open: Callable = open) -> Iterat
 
 
 def checked_hash(origin: Origin, seen: Seen, go_on: Callable[[], None]) -> str:
-    """The SHA-256 of a file; of SQLite with what is not yet written to it from its log. One that is compressed is read to
-    its end besides: DuckDB takes half of one for all of it."""
+    """Return the SHA-256 of a file, and store the line count of a CSV file in `seen`.
+
+    The hash of an SQLite database includes its write-ahead log. A compressed file is read to its
+    end, because DuckDB does not notice if such a file is incomplete.
+    """
     hash, feeds = hashlib.sha256(), LineFeeds()
     for path in origin.path, f"{origin.path}-wal":
         if path == origin.path or (origin.kind == "sqlite" and os.path.exists(path)):

@@ -1,6 +1,6 @@
--- What cbload loads into: the table of all sources' cells, one of what is loaded,
--- and one of which source gave which cells of a sample. Names are put into
--- statements only: a newline in one would end a comment.
+-- The tables that cbload loads into: the cells of all sources, the sources, and
+-- the part of each sample that comes from each source. Placeholders stand only in
+-- statements, because a newline in a name would end a comment.
 
 CREATE TABLE IF NOT EXISTS {sources} (
 	source integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -17,11 +17,11 @@ CREATE TABLE IF NOT EXISTS {sources} (
 );
 COMMENT ON TABLE {sources} IS 'files and folders that cbload has loaded';
 COMMENT ON COLUMN {sources}.path IS 'the file, folder or address; null for standard input';
-COMMENT ON COLUMN {sources}.fingerprint IS 'by which the source is known again, whatever its path: a hash of its bytes; of an address, size and time';
-COMMENT ON COLUMN {sources}.features IS 'names of the bits of phenotypes, from bit 0 on';
-COMMENT ON COLUMN {sources}.skipped IS 'numbers of cells that were left out, by reason';
-COMMENT ON COLUMN {sources}.tables IS 'of each table of the source its rows, those with a part in a cell, and those left out';
-COMMENT ON COLUMN {sources}.map IS 'the SQL by which cells were made of the tables';
+COMMENT ON COLUMN {sources}.fingerprint IS 'identifies the content of the source: a hash of its bytes, or for an address its size and modification time';
+COMMENT ON COLUMN {sources}.features IS 'names of the bits of phenotypes, beginning with bit 0';
+COMMENT ON COLUMN {sources}.skipped IS 'number of cells left out, for each reason';
+COMMENT ON COLUMN {sources}.tables IS 'for each table of the source, the number of its rows, of rows that are part of a cell, and of rows left out';
+COMMENT ON COLUMN {sources}.map IS 'the SQL that made cells of the tables';
 
 CREATE TABLE IF NOT EXISTS {samples} (
 	sample text COLLATE "C" NOT NULL,
@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS {samples} (
 	PRIMARY KEY (sample, first_id)
 );
 CREATE INDEX IF NOT EXISTS {samples_source} ON {samples} (source);
-COMMENT ON TABLE {samples} IS 'which cells of a sample come from which source: those from first_id to last_id';
-COMMENT ON COLUMN {samples}.first_id IS 'what was added to the ids that the source has';
+COMMENT ON TABLE {samples} IS 'the source of the cells of a sample with ids from first_id to last_id';
+COMMENT ON COLUMN {samples}.first_id IS 'the number that cbload added to the ids in the source';
 
 CREATE TABLE IF NOT EXISTS {cells} (
 	sample text COLLATE "C" NOT NULL,
@@ -43,6 +43,6 @@ CREATE TABLE IF NOT EXISTS {cells} (
 	phenotypes bigint NOT NULL,
 	source integer NOT NULL
 );
-COMMENT ON TABLE {cells} IS 'cells, loaded by cbload';
+COMMENT ON TABLE {cells} IS 'cells that cbload has loaded';
 COMMENT ON COLUMN {cells}.phenotypes IS 'bit k is set when the cell is positive for feature k of its source';
-COMMENT ON COLUMN {cells}.source IS 'where the cell comes from, see the table of sources';
+COMMENT ON COLUMN {cells}.source IS 'the source of the cell, see the table of sources';

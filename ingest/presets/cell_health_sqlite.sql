@@ -1,14 +1,15 @@
--- SQLite as cytominer-database makes it of CellProfiler's CSV files, as in the
--- data set Cell Health: tables Image, Cells, Nuclei and Cytoplasm. TableNumber
--- tells apart the files that one table was made of; it is a number or a hash.
+-- The output of cytominer-database, as in the data set Cell Health: an SQLite
+-- database with the tables Image, Cells, Nuclei and Cytoplasm. TableNumber, a
+-- number or a hash, identifies the CSV file that a row comes from.
 --
--- A cell is a cytoplasm with its cell and its nucleus, at the cell's centre;
--- a sample is an image, and a cell's id the number that CellProfiler gave it.
+-- A cell is a cytoplasm with its parent cell and its parent nucleus. The centroid
+-- and the id, CellProfiler's object number, are those of the parent cell. A sample
+-- is an image.
 
 CREATE TABLE Image (
 	TableNumber VARCHAR,
 	ImageNumber BIGINT,
-	Image_Metadata_Plate VARCHAR DEFAULT NULL,    -- with DEFAULT: such a column need not be there
+	Image_Metadata_Plate VARCHAR DEFAULT NULL,    -- DEFAULT: the column may be missing
 	Image_Metadata_Well VARCHAR DEFAULT NULL,
 	Image_Metadata_Site VARCHAR DEFAULT NULL,
 	Metadata_Plate VARCHAR DEFAULT NULL,
@@ -46,7 +47,8 @@ CREATE TABLE Cytoplasm (
 
 SELECT
 	CASE
-		WHEN coalesce(Image_Metadata_Well, Metadata_Well) IS NOT NULL AND coalesce(Image_Metadata_Site, Metadata_Site) IS NOT NULL
+		WHEN coalesce(Image_Metadata_Well, Metadata_Well) IS NOT NULL
+			AND coalesce(Image_Metadata_Site, Metadata_Site) IS NOT NULL
 		THEN concat_ws('_',
 			coalesce(Image_Metadata_Plate, Metadata_Plate, Metadata_Barcode, getvariable('source')),
 			coalesce(Image_Metadata_Well, Metadata_Well), coalesce(Image_Metadata_Site, Metadata_Site))
@@ -55,11 +57,14 @@ SELECT
 	Cells.ObjectNumber AS cell_id,
 	Cells_Location_Center_X AS x,
 	Cells_Location_Center_Y AS y
-	-- and a column for each feature, in the order of the bits:
+	-- Add a column for each feature, in the order of the bits:
 	-- , Nuclei_Intensity_MeanIntensity_CD3 > 0.05 AS "CD3"
 FROM Cytoplasm
-JOIN Cells ON Cells.TableNumber = Cytoplasm.TableNumber AND Cells.ImageNumber = Cytoplasm.ImageNumber
+JOIN Cells ON Cells.TableNumber = Cytoplasm.TableNumber
+	AND Cells.ImageNumber = Cytoplasm.ImageNumber
 	AND Cells.ObjectNumber = Cytoplasm_Parent_Cells
-JOIN Nuclei ON Nuclei.TableNumber = Cytoplasm.TableNumber AND Nuclei.ImageNumber = Cytoplasm.ImageNumber
+JOIN Nuclei ON Nuclei.TableNumber = Cytoplasm.TableNumber
+	AND Nuclei.ImageNumber = Cytoplasm.ImageNumber
 	AND Nuclei.ObjectNumber = Cytoplasm_Parent_Nuclei
-JOIN Image ON Image.TableNumber = Cytoplasm.TableNumber AND Image.ImageNumber = Cytoplasm.ImageNumber;
+JOIN Image ON Image.TableNumber = Cytoplasm.TableNumber
+	AND Image.ImageNumber = Cytoplasm.ImageNumber;

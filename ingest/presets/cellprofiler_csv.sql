@@ -1,12 +1,14 @@
 -- CellProfiler's ExportToSpreadsheet: a folder with Image.csv, Cells.csv,
--- Nuclei.csv and Cytoplasm.csv (or MyExpt_Image.csv ..., .csv.gz, .parquet).
+-- Nuclei.csv and Cytoplasm.csv. Names such as MyExpt_Image.csv and the endings
+-- .csv.gz and .parquet are accepted.
 --
--- A cell is a cytoplasm with its cell and its nucleus, at the cell's centre;
--- a sample is an image, and a cell's id the number that CellProfiler gave it.
+-- A cell is a cytoplasm with its parent cell and its parent nucleus. The centroid
+-- and the id, CellProfiler's object number, are those of the parent cell. A sample
+-- is an image.
 
 CREATE TABLE Image (
 	ImageNumber BIGINT PRIMARY KEY,
-	Metadata_Plate VARCHAR DEFAULT NULL,    -- with DEFAULT: such a column need not be there
+	Metadata_Plate VARCHAR DEFAULT NULL,    -- DEFAULT: the column may be missing
 	Metadata_Well VARCHAR DEFAULT NULL,
 	Metadata_Site VARCHAR DEFAULT NULL
 );
@@ -37,15 +39,18 @@ CREATE TABLE Cytoplasm (
 SELECT
 	CASE
 		WHEN Metadata_Well IS NOT NULL AND Metadata_Site IS NOT NULL
-		THEN concat_ws('_', coalesce(Metadata_Plate, getvariable('source')), Metadata_Well, Metadata_Site)
+		THEN concat_ws('_', coalesce(Metadata_Plate, getvariable('source')),
+			Metadata_Well, Metadata_Site)
 		ELSE concat_ws('_', getvariable('source'), Image.ImageNumber)
 	END AS sample,
 	Cells.ObjectNumber AS cell_id,
 	Cells.Location_Center_X AS x,
 	Cells.Location_Center_Y AS y
-	-- and a column for each feature, in the order of the bits:
+	-- Add a column for each feature, in the order of the bits:
 	-- , Nuclei.Intensity_MeanIntensity_CD3 > 0.05 AS "CD3"
 FROM Cytoplasm
-JOIN Cells ON Cells.ImageNumber = Cytoplasm.ImageNumber AND Cells.ObjectNumber = Cytoplasm.Parent_Cells
-JOIN Nuclei ON Nuclei.ImageNumber = Cytoplasm.ImageNumber AND Nuclei.ObjectNumber = Cytoplasm.Parent_Nuclei
+JOIN Cells ON Cells.ImageNumber = Cytoplasm.ImageNumber
+	AND Cells.ObjectNumber = Cytoplasm.Parent_Cells
+JOIN Nuclei ON Nuclei.ImageNumber = Cytoplasm.ImageNumber
+	AND Nuclei.ObjectNumber = Cytoplasm.Parent_Nuclei
 JOIN Image ON Image.ImageNumber = Cytoplasm.ImageNumber;

@@ -1,13 +1,14 @@
--- CellProfiler's ExportToDatabase with SQLite: tables Per_Image, Per_Cells,
--- Per_Nuclei and Per_Cytoplasm. With a table prefix (MyExpt_Per_Image ...),
--- change the names here.
+-- CellProfiler's ExportToDatabase with SQLite: the tables Per_Image, Per_Cells,
+-- Per_Nuclei and Per_Cytoplasm. If the experiment has a table prefix
+-- (MyExpt_Per_Image and so on), change the names here.
 --
--- A cell is a cytoplasm with its cell and its nucleus, at the cell's centre;
--- a sample is an image, and a cell's id the number that CellProfiler gave it.
+-- A cell is a cytoplasm with its parent cell and its parent nucleus. The centroid
+-- and the id, CellProfiler's object number, are those of the parent cell. A sample
+-- is an image.
 
 CREATE TABLE Per_Image (
 	ImageNumber BIGINT PRIMARY KEY,
-	Image_Metadata_Plate VARCHAR DEFAULT NULL,    -- with DEFAULT: such a column need not be there
+	Image_Metadata_Plate VARCHAR DEFAULT NULL,    -- DEFAULT: the column may be missing
 	Image_Metadata_Well VARCHAR DEFAULT NULL,
 	Image_Metadata_Site VARCHAR DEFAULT NULL
 );
@@ -38,15 +39,18 @@ CREATE TABLE Per_Cytoplasm (
 SELECT
 	CASE
 		WHEN Image_Metadata_Well IS NOT NULL AND Image_Metadata_Site IS NOT NULL
-		THEN concat_ws('_', coalesce(Image_Metadata_Plate, getvariable('source')), Image_Metadata_Well, Image_Metadata_Site)
+		THEN concat_ws('_', coalesce(Image_Metadata_Plate, getvariable('source')),
+			Image_Metadata_Well, Image_Metadata_Site)
 		ELSE concat_ws('_', getvariable('source'), image.ImageNumber)
 	END AS sample,
 	Cells_Number_Object_Number AS cell_id,
 	Cells_Location_Center_X AS x,
 	Cells_Location_Center_Y AS y
-	-- and a column for each feature, in the order of the bits:
+	-- Add a column for each feature, in the order of the bits:
 	-- , Nuclei_Intensity_MeanIntensity_CD3 > 0.05 AS "CD3"
 FROM Per_Cytoplasm AS cytoplasm
-JOIN Per_Cells AS cells ON cells.ImageNumber = cytoplasm.ImageNumber AND Cells_Number_Object_Number = Cytoplasm_Parent_Cells
-JOIN Per_Nuclei AS nuclei ON nuclei.ImageNumber = cytoplasm.ImageNumber AND Nuclei_Number_Object_Number = Cytoplasm_Parent_Nuclei
+JOIN Per_Cells AS cells ON cells.ImageNumber = cytoplasm.ImageNumber
+	AND Cells_Number_Object_Number = Cytoplasm_Parent_Cells
+JOIN Per_Nuclei AS nuclei ON nuclei.ImageNumber = cytoplasm.ImageNumber
+	AND Nuclei_Number_Object_Number = Cytoplasm_Parent_Nuclei
 JOIN Per_Image AS image ON image.ImageNumber = cytoplasm.ImageNumber;

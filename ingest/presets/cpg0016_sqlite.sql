@@ -1,13 +1,13 @@
--- SQLite as the JUMP data set cpg0016 has it: a database for each plate with the
--- tables Image, Cells, Nuclei and Cytoplasm, joined by ImageNumber, which is
--- unique in a plate.
+-- The JUMP data set cpg0016: an SQLite database for each plate, with the tables
+-- Image, Cells, Nuclei and Cytoplasm. ImageNumber is unique in a plate.
 --
--- A cell is a cytoplasm with its cell and its nucleus, at the cell's centre;
--- a sample is an image, and a cell's id the number that CellProfiler gave it.
+-- A cell is a cytoplasm with its parent cell and its parent nucleus. The centroid
+-- and the id, CellProfiler's object number, are those of the parent cell. A sample
+-- is an image.
 
 CREATE TABLE Image (
 	ImageNumber BIGINT PRIMARY KEY,
-	Metadata_Plate VARCHAR DEFAULT NULL,    -- with DEFAULT: such a column need not be there
+	Metadata_Plate VARCHAR DEFAULT NULL,    -- DEFAULT: the column may be missing
 	Metadata_Well VARCHAR DEFAULT NULL,
 	Metadata_Site VARCHAR DEFAULT NULL,
 	Image_Metadata_Plate VARCHAR DEFAULT NULL,
@@ -40,7 +40,8 @@ CREATE TABLE Cytoplasm (
 
 SELECT
 	CASE
-		WHEN coalesce(Image_Metadata_Well, Metadata_Well) IS NOT NULL AND coalesce(Image_Metadata_Site, Metadata_Site) IS NOT NULL
+		WHEN coalesce(Image_Metadata_Well, Metadata_Well) IS NOT NULL
+			AND coalesce(Image_Metadata_Site, Metadata_Site) IS NOT NULL
 		THEN concat_ws('_',
 			coalesce(Image_Metadata_Plate, Metadata_Plate, getvariable('source')),
 			coalesce(Image_Metadata_Well, Metadata_Well), coalesce(Image_Metadata_Site, Metadata_Site))
@@ -49,9 +50,11 @@ SELECT
 	Cells.ObjectNumber AS cell_id,
 	Cells_Location_Center_X AS x,
 	Cells_Location_Center_Y AS y
-	-- and a column for each feature, in the order of the bits:
+	-- Add a column for each feature, in the order of the bits:
 	-- , Nuclei_Intensity_MeanIntensity_CD3 > 0.05 AS "CD3"
 FROM Cytoplasm
-JOIN Cells ON Cells.ImageNumber = Cytoplasm.ImageNumber AND Cells.ObjectNumber = Cytoplasm_Parent_Cells
-JOIN Nuclei ON Nuclei.ImageNumber = Cytoplasm.ImageNumber AND Nuclei.ObjectNumber = Cytoplasm_Parent_Nuclei
+JOIN Cells ON Cells.ImageNumber = Cytoplasm.ImageNumber
+	AND Cells.ObjectNumber = Cytoplasm_Parent_Cells
+JOIN Nuclei ON Nuclei.ImageNumber = Cytoplasm.ImageNumber
+	AND Nuclei.ObjectNumber = Cytoplasm_Parent_Nuclei
 JOIN Image ON Image.ImageNumber = Cytoplasm.ImageNumber;

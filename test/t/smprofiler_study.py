@@ -1,11 +1,12 @@
-"""Two studies as the Spatial Profiling Toolbox (SPT) imports them, and what SPT serves for them.
+"""Two studies as SMProfiler (formerly SPT) imports them, and what SMProfiler serves for them.
 
-    spt_study.py [FOLDER] load                    commands of psql that make and fill the tables
-    spt_study.py [FOLDER] payload|intensities SCHEMA SAMPLE
-    spt_study.py [FOLDER] names SCHEMA
+    smprofiler_study.py [FOLDER] load             psql commands that create and fill the tables
+    smprofiler_study.py [FOLDER] payload|intensities SCHEMA SAMPLE
+    smprofiler_study.py [FOLDER] names SCHEMA
 
-FOLDER has SPT's fixture, which becomes the first sample; without it that is made up like the others.
-Payloads go to standard output in hexadecimal. From SPT's source and formats; no code in common with the extension.
+FOLDER contains SMProfiler's fixture, which becomes the first sample. Without FOLDER, the first
+sample is generated like the others. Payloads go to standard output in hexadecimal. The code follows
+SMProfiler's source and formats, and shares nothing with the extension.
 """
 import base64
 import hashlib
@@ -17,15 +18,15 @@ import sys
 
 import packer
 
-TABLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../include/spt_tables.sql')
+TABLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../include/smprofiler_tables.sql')
 
 
 class Study:
-    """Channels are (symbol, prefix of the columns), samples have rows like those of a CSV."""
+    """A study: channels as pairs (symbol, column prefix), samples as rows of a CSV file."""
 
     def __init__(self, name, schema, channels, samples):
         self.name, self.schema, self.channels = name, schema, channels
-        # SPT drops repeated rows; identifiers count on from sample to sample.
+        # SMProfiler drops repeated rows, and numbers structures across all samples.
         self.samples, structure = {}, 0
         for sample, rows in samples.items():
             unique = list({tuple(row.items()): row for row in rows}.values())
@@ -33,7 +34,7 @@ class Study:
             structure += len(unique)
 
     def targets(self):
-        """Numbers of channels in the order of the bits: that of their identifiers as text."""
+        """Return the channel numbers in the order of the bits, which is their order as text."""
         return sorted(range(len(self.channels)), key=str)
 
     def payload(self, sample):
@@ -48,7 +49,7 @@ class Study:
 
 
 def float8(value):
-    """The number's code in SPT's 8-bit format: 3 bits of exponent, 5 of fraction."""
+    """Return the number's code in SMProfiler's 8-bit format: 3 bits of exponent, 5 of fraction."""
     shifted = 1 + value / (1 / 251)
     if shifted < 1:
         return 0
@@ -59,7 +60,7 @@ def float8(value):
 
 
 def shape(row):
-    """A shapefile with one polygon, the cell's box, as pyshp writes it."""
+    """Return a shapefile with one polygon, the cell's box, as pyshp writes it."""
     x1, x2, y1, y2 = (float(row[name]) for name in ('XMin', 'XMax', 'YMin', 'YMax'))
     corners = [(x1, y1), (x1, y2), (x2, y2), (x2, y1), (x1, y1)]
     box = struct.pack('<4d', x1, y1, x2, y2)
@@ -69,8 +70,8 @@ def shape(row):
     return base64.b64encode(header + record).decode()
 
 
-def made_up(channels, count, seed):
-    """Rows of a sample, the last of which repeats the first."""
+def generated(channels, count, seed):
+    """Generate the rows of a sample; the last row repeats the first."""
     draw = random.Random(seed)
     rows = []
     for _ in range(count):
@@ -90,14 +91,14 @@ def studies(folder):
         first = packer.read_csv(f'{folder}/0.csv')
     else:
         channels = [(f'CH{number}', f'CH {number}') for number in range(26)]
-        first = made_up(channels, 100, 1)
+        first = generated(channels, 100, 1)
     others = [(f'M{number}', f'M{number}') for number in range(64)]
-    return [Study('Melanoma intralesional IL2', 'melanoma', channels, {'lesion 0_1': first, 'lesion 0_2': made_up(channels, 60, 2)}),
-            Study('The "other" study', 'other "schema"', others, {'lesion 0_2': made_up(others, 40, 3), "it's": made_up(others, 1, 4)})]
+    return [Study('Melanoma intralesional IL2', 'melanoma', channels, {'lesion 0_1': first, 'lesion 0_2': generated(channels, 60, 2)}),
+            Study('The "other" study', 'other "schema"', others, {'lesion 0_2': generated(others, 40, 3), "it's": generated(others, 1, 4)})]
 
 
 def copy(table, columns, rows):
-    """A COPY command with its data."""
+    """Print a COPY command with its data."""
     escape = str.maketrans({'\\': r'\\', '\t': r'\t', '\n': r'\n'})
     print(f"COPY {table} ({', '.join(columns)}) FROM STDIN;")
     for row in rows:
@@ -106,7 +107,10 @@ def copy(table, columns, rows):
 
 
 def load(study):
-    """What SPT's import does with a study, and what is not to be served: tissue that is no cell, and a study that is no part of it."""
+    """Print what SMProfiler's import does with a study.
+
+    Add data that must not be served: structures that are not cells, and another measurement study.
+    """
     measurement, elsewhere = study.name + ' - measurement', 'elsewhere - measurement'
     print('SET search_path = "{}";\n\\i {}'.format(study.schema.replace('"', '""'), TABLES))
     copy('study', ['study_specifier'], [[study.name]])
@@ -122,8 +126,8 @@ def load(study):
     random.Random(study.schema).shuffle(order)
     structures = sum(map(len, study.samples.values()))
     samples = [(sample, measurement, cells, 'cell') for sample, cells in study.samples.items()]
-    samples.append(('a specimen measured elsewhere', elsewhere, made_up_cells(study, structures), 'cell'))
-    samples.append((next(iter(study.samples)), measurement, made_up_cells(study, structures + 2), 'tissue'))
+    samples.append(('a specimen measured elsewhere', elsewhere, generated_cells(study, structures), 'cell'))
+    samples.append((next(iter(study.samples)), measurement, generated_cells(study, structures + 2), 'tissue'))
     quantifications, ranges = [], []
     for number, (sample, of_study, cells, entity) in enumerate(samples):
         file = hashlib.sha256(f'{study.name} {number}'.encode()).hexdigest()
@@ -150,8 +154,8 @@ def load(study):
          ranges + [[next(iter(study.samples)), 'feature_specification', 1, len(quantifications)]])
 
 
-def made_up_cells(study, first):
-    return list(enumerate(made_up(study.channels, 1, first), first))
+def generated_cells(study, first):
+    return list(enumerate(generated(study.channels, 1, first), first))
 
 
 def main(arguments):

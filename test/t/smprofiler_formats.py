@@ -1,10 +1,15 @@
-"""What SPT has of cells, by code that shares none with the extension.
+"""Reference code for three formats of SMProfiler (formerly SPT), independent of the extension.
 
-spt_formats.py codes: lines "code CODE NUMBER" for each code, and "value VALUE CODE" for values around the borders of all codes
-spt_formats.py shapes: lines "CONTENTS X Y" of polygons that pyshp writes and reads, and "CONTENTS" of what is no polygon
-spt_formats.py subsample CELLS SEED <ROWS: metadata and body in hexadecimal, of rows "SAMPLE CELL_ID MASK INTENSITY ..."
+    smprofiler_formats.py codes                       the 8-bit floating-point format
+    smprofiler_formats.py shapes                      outlines in shapefiles
+    smprofiler_formats.py subsample CELLS SEED <ROWS  the subsample of a study
 
-Numbers that are to be equal to the last bit are written as their bits, in hexadecimal.
+codes prints a line "code CODE NUMBER" for each code, and a line "value VALUE CODE" for values near
+the bounds of every code. shapes prints a line "CONTENTS X Y" for each polygon that pyshp writes and
+reads, and a line "CONTENTS" for each file without a single polygon. subsample reads rows "SAMPLE
+CELL_ID PHENOTYPES INTENSITY ..." and prints the metadata, then the body in hexadecimal.
+
+A number that must be equal to the last bit is printed as its bits, in hexadecimal.
 """
 import base64
 import io
@@ -80,12 +85,13 @@ def shapes() -> None:
         return add
 
     for number in range(300):
-        rings = [ring(draw.randint(3, 40), number % 2 == 0) for _ in range(1 + number % 3 * draw.randint(0, 3))]
+        count = 1 + number % 3 * draw.randint(0, 3)
+        rings = [ring(draw.randint(3, 40), number % 2 == 0) for _ in range(count)]
         if number % 50 == 0:
             rings = [ring(2000, False)]
         contents = written(shapefile.POLYGON, polygon(rings))
         points = shapefile.Reader(shp=io.BytesIO(base64.b64decode(contents))).shape(0).points[:-1]
-        print(contents, bits(mean([p[0] for p in points])), bits(mean([p[1] for p in points])))
+        print(contents, *(bits(mean([point[axis] for point in points])) for axis in range(2)))
 
     def several(writer):
         for _ in range(2):
@@ -117,7 +123,7 @@ def shapes() -> None:
 
 
 def key(seed: int, cell_id: int) -> int:
-    """splitmix64: number cell_id + 1 of what starts at the mixed seed."""
+    """Return output cell_id + 1 of splitmix64 with the mixed seed as its start."""
     mask = 2**64 - 1
 
     def mix(number: int) -> int:
@@ -148,8 +154,9 @@ def threshold(negative: list[int], positive: list[int]) -> int:
 def subsample(wanted: int, seed: int) -> None:
     samples: dict[str, list] = {}
     for line in sys.stdin:
-        sample, cell_id, mask, *values = line.split()
-        samples.setdefault(sample, []).append((int(cell_id), int(mask), [encode(float(v)) for v in values]))
+        sample, cell_id, phenotypes, *values = line.split()
+        codes_of_cell = [encode(float(value)) for value in values]
+        samples.setdefault(sample, []).append((int(cell_id), int(phenotypes), codes_of_cell))
     body = bytearray()
     counts = []
     names = sorted(samples)
@@ -157,12 +164,14 @@ def subsample(wanted: int, seed: int) -> None:
         cells = samples[name]
         channels = len(cells[0][2])
         counts.append({"specimen": name, "count": size, "thresholds": [
-            threshold([c[2][k] for c in cells if not c[1] >> k & 1], [c[2][k] for c in cells if c[1] >> k & 1])
+            threshold([c[2][k] for c in cells if not c[1] >> k & 1],
+                      [c[2][k] for c in cells if c[1] >> k & 1])
             for k in range(channels)]})
         chosen = sorted(cells, key=lambda cell: key(seed, cell[0]))[:size]
         for _, _, codes_of_cell in sorted(chosen):
             body += bytes(codes_of_cell)
-    print(json.dumps({"subsample_counts": counts, "channel_order": [f"f{k}" for k in range(channels)]}, separators=(",", ":")))
+    metadata = {"subsample_counts": counts, "channel_order": [f"f{k}" for k in range(channels)]}
+    print(json.dumps(metadata, separators=(",", ":")))
     print(body.hex())
 
 
