@@ -7,7 +7,7 @@ import pytest
 from harness import CHROMIUM, CHROMIUM_FLAGS
 from playwright.sync_api import sync_playwright
 from services import VIEWER
-from viewer_page import HEIGHT, ODD, WIDTH, Viewer, add_study
+from viewer_page import ODD, WINDOW, Viewer, add_study
 
 
 @pytest.fixture(scope="session")
@@ -43,16 +43,23 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def context(browser):
-    """The context of all pages: Chromium keeps the compiled script of the viewer in it."""
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    yield context
-    context.close()
+def page(browser):
+    """The page of all tests, because a new page takes Chromium longer than most tests."""
+    with browser.new_context(viewport=WINDOW).new_page() as page:
+        yield page
 
 
 @pytest.fixture
-def viewer(context, service, slides):
-    viewer = Viewer(context.new_page(), service.url)
+def viewer(page, service, slides):
+    viewer = Viewer(page, service.url)
     yield viewer
-    viewer.page.close()
-    assert viewer.unexpected == []
+    viewer.leave()
+
+
+@pytest.fixture
+def fresh_viewer(browser, service, slides):
+    """A viewer in a page of its own, for tests that change the page's scripts."""
+    with browser.new_context(viewport=WINDOW) as context:
+        viewer = Viewer(context.new_page(), service.url)
+        yield viewer
+        viewer.leave()

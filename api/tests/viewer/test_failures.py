@@ -1,6 +1,7 @@
 """What the page says when something fails, and how it recovers."""
 
 import re
+from contextlib import contextmanager
 
 import pytest
 from harness import until
@@ -13,40 +14,43 @@ SAMPLES = re.compile("/samples/")
 
 # ---- Loading
 
-def throttle(viewer, bytes_a_second: int) -> None:
-    """Limit the download rate of the page; -1 removes the limit."""
+@contextmanager
+def throttled(viewer, bytes_a_second: int):
+    """Limit the download rate of the page."""
     session = viewer.page.context.new_cdp_session(viewer.page)
+    conditions = {"offline": False, "latency": 0, "uploadThroughput": -1}
     session.send("Network.enable")
-    session.send("Network.emulateNetworkConditions", {
-        "offline": False, "latency": 0, "downloadThroughput": bytes_a_second,
-        "uploadThroughput": -1})
+    session.send("Network.emulateNetworkConditions",
+                 conditions | {"downloadThroughput": bytes_a_second})
+    yield
+    session.send("Network.emulateNetworkConditions", conditions | {"downloadThroughput": -1})
+    session.detach()
 
 
 def test_progress_and_cancelling(viewer):
     viewer.open("#study=few&sample=corners")
     aborted = []
-    viewer.page.on("requestfailed", lambda request: aborted.append(request.url))
-    throttle(viewer, 1_000_000)
-    viewer.choose("Study", "lab")
-    bar = viewer.page.locator("#bar[max='16000004']")
-    bar.wait_for()
-    seen = [0]
+    viewer.page.once("requestfailed", lambda request: aborted.append(request.url))
+    with throttled(viewer, 1_000_000):
+        viewer.choose("Study", "lab")
+        bar = viewer.page.locator("#bar[max='16000004']")
+        bar.wait_for()
+        seen = [0]
 
-    def progress() -> int:
-        """The bytes received, if the bar has not shown this number before."""
-        value = int(bar.get_attribute("value"))
-        return value if value not in seen else 0
-    for _ in range(5):
-        seen.append(until(progress))
-    assert seen == sorted(seen) and seen[-1] < 16_000_004
-    assert re.fullmatch(r"Loading large: \d+\.\d of 16\.0 MB",
-                        viewer.page.inner_text("#progress label"))
-    assert viewer.slide.get_attribute("data-state") == "loading"
-    assert viewer.drawn == 0
-    viewer.choose("Sample", "small")
-    viewer.wait(drawn=1_000)
-    assert [url for url in aborted if "sample=large" in url]
-    throttle(viewer, -1)
+        def progress() -> int:
+            """The bytes received, if the bar has not shown this number before."""
+            value = int(bar.get_attribute("value"))
+            return value if value not in seen else 0
+        for _ in range(5):
+            seen.append(until(progress))
+        assert seen == sorted(seen) and seen[-1] < 16_000_004
+        assert re.fullmatch(r"Loading large: \d+\.\d of 16\.0 MB",
+                            viewer.page.inner_text("#progress label"))
+        assert viewer.slide.get_attribute("data-state") == "loading"
+        assert viewer.drawn == 0
+        viewer.choose("Sample", "small")
+        viewer.wait(drawn=1_000)
+        assert [url for url in aborted if "sample=large" in url]
     viewer.page.wait_for_timeout(500)   # in which the cancelled download could arrive
     assert viewer.drawn == 1_000
     expect(viewer.messages).to_have_count(0)
@@ -174,7 +178,8 @@ def test_missing_part_of_the_viewer(viewer, part):
 
 # ---- The browser
 
-def test_no_webgl(viewer):
+def test_no_webgl(fresh_viewer):
+    viewer = fresh_viewer
     viewer.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     viewer.open("", "error")
     assert "no WebGL 2" in viewer.alerts
@@ -192,8 +197,9 @@ def test_graphics_context_is_lost(viewer):
     expect(viewer.page.locator("[aria-live=polite]")).to_contain_text("Nearest to the centre")
 
 
-def test_out_of_graphics_memory(viewer):
+def test_out_of_graphics_memory(fresh_viewer):
     """A simulation, because a test cannot exhaust the memory of WebGL."""
+    viewer = fresh_viewer
     viewer.page.add_init_script("""
         const { bufferData, getError } = WebGL2RenderingContext.prototype;
         let full = false;
@@ -209,8 +215,9 @@ def test_out_of_graphics_memory(viewer):
     assert "too large for the graphics memory" in viewer.alerts
 
 
-def test_content_security_policy(viewer):
+def test_content_security_policy(fresh_viewer):
     """The page works under the policy, and the browser enforces it."""
+    viewer = fresh_viewer
     viewer.page.add_init_script("""
         window.refused = [];
         addEventListener("securitypolicyviolation", event =>

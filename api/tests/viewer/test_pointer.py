@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
-from viewer_page import CORNERS, RULES, SKY, VIEW, Viewer
+from viewer_page import CORNERS, RULES, SKY, VIEW, WINDOW, Viewer
 
 
 # ---- Mouse and touch
@@ -17,20 +17,20 @@ def test_tooltip(viewer):
     viewer.point_at(100, 100, VIEW)
     expect(viewer.tooltip).to_have_text(
         "Cell at position 3x 100, y 100\npositive for no feature")
-    viewer.point_at(1000, 100, VIEW)   # the panel
+    viewer.page.mouse.move(WINDOW["width"] - 100, 300)   # the panel
     expect(viewer.tooltip).to_be_hidden()
 
 
 def test_tap(browser, service, slides):
-    context = browser.new_context(viewport={"width": 420, "height": 800}, has_touch=True)
-    viewer = Viewer(context.new_page(), service.url).open(
-        "#study=few&sample=corners&view=50,50,1")
-    viewer.page.touchscreen.tap(*viewer.spot(0, 100, (50, 50, 1)))
-    expect(viewer.tooltip).to_contain_text("Cell at position 2")
-    viewer.page.touchscreen.tap(*viewer.spot(50, 50, (50, 50, 1)))
-    expect(viewer.tooltip).to_be_hidden()
-    context.close()
-    assert viewer.errors == []
+    window, view = {"width": 420, "height": 800}, (50, 50, 1)
+    with browser.new_context(viewport=window, has_touch=True) as context:
+        viewer = Viewer(context.new_page(), service.url)
+        viewer.open("#study=few&sample=corners&view=50,50,1")
+        viewer.page.touchscreen.tap(*viewer.spot(0, 100, view))
+        expect(viewer.tooltip).to_contain_text("Cell at position 2")
+        viewer.page.touchscreen.tap(*viewer.spot(50, 50, view))
+        expect(viewer.tooltip).to_be_hidden()
+        assert viewer.errors == []
 
 
 def test_mouse_pans_and_zooms(viewer):
@@ -139,6 +139,6 @@ def test_narrow_window(viewer):
     assert viewer.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert viewer.slide.bounding_box()["height"] >= 260
     viewer.hide_others.check()   # which scrolls the page
-    viewer.page.set_viewport_size({"width": 1280, "height": 800})
+    viewer.page.set_viewport_size(WINDOW)
     viewer.frames()
     viewer.expect_link_without("view")   # the page still shows the whole slide

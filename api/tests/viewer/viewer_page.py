@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 from harness import until
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ConsoleMessage, Error, Page, expect
 from services import CELLS, register
 
-WIDTH, HEIGHT = 1280, 800
+WINDOW = {"width": 1040, "height": 640}   # not larger, because Chromium draws in software
 PAYLOAD = re.compile(r"/cell-data-binary/\?")
 NOT_LOADED = "Failed to load resource"   # Chromium's console message about an error status
 SKY, ORANGE, GREEN, OTHER, NOTHING = "56b4e9", "e69f00", "009e73", "5b6573", "07090c"
@@ -83,9 +83,24 @@ class Viewer:
         self.expected: list[str] = []   # patterns of errors that the test causes
         self.errors: list[str] = []
         page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error"
-                and self.errors.append(message.text))
+        page.on("pageerror", self.note_error)
+        page.on("console", self.note_message)
+
+    def note_error(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+    def note_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def leave(self) -> None:
+        """Leave the page to the next test, and check that there were no unexpected errors."""
+        self.page.goto("about:blank")
+        self.page.remove_listener("pageerror", self.note_error)
+        self.page.remove_listener("console", self.note_message)
+        self.page.unroute_all()
+        self.page.set_viewport_size(WINDOW)
+        assert self.unexpected == []
 
     @property
     def unexpected(self) -> list[str]:
@@ -112,7 +127,8 @@ class Viewer:
 
     @property
     def fragment(self) -> str:
-        return urllib.parse.urlsplit(self.page.url).fragment
+        """The part of the address after "#". (Page.url has it only after Playwright's events.)"""
+        return self.page.evaluate("location.hash.slice(1)")
 
     @property
     def link(self) -> dict[str, list[str]]:
