@@ -81,7 +81,8 @@ def nginx(folder: Path, http: str, *ports: int) -> Iterator[None]:
     temporary = "".join(f"{name}_temp_path {folder}/{name}; "
                         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; events {{}} http {{ {temporary} {http} }}")
+        f"daemon off; worker_processes 2; pid {folder}/pid; events {{}} "
+        f"http {{ {temporary} {http} }}")
     command = ["/usr/sbin/nginx", "-p", folder, "-e", folder / "error.log",
                "-c", folder / "nginx.conf"]
     with running(command, folder / "output", *ports):
