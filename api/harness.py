@@ -1,4 +1,4 @@
-"""What the tests, the load test and the screenshot share: child processes, nginx, Chromium."""
+"""What the tests, the load test and the screenshot share: programs, clients, Chromium's flags."""
 
 import contextlib
 import os
@@ -106,3 +106,13 @@ def ask(port: int, path: str, headers: str = "", whole: bool = True) -> socket.s
     client.connect(("127.0.0.1", port))
     client.sendall(request if whole else request[:len(request) // 2])
     return client
+
+
+def queries(connection, function: str, seconds: float = 0) -> int:
+    """The number of other sessions whose current query calls the function, and has run for at least
+    so many seconds."""
+    return connection.execute("""
+        SELECT count(*) FROM pg_stat_activity
+        WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()
+        AND clock_timestamp() - query_start >= make_interval(secs => %s)""",
+        (f"%{function}(%", seconds)).fetchone()[0]

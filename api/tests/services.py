@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import API, asgi, until
+from harness import API, asgi, queries, until
 
 DATABASE = "cell_binary_api"
 ROLE = "cell_binary_api"
@@ -96,15 +96,6 @@ def packings(connection, study: str = "lab") -> int:
     return connection.execute("""
         SELECT coalesce(sum(packings), 0)::int FROM cell_store_stats WHERE study = %s""",
         (study,)).fetchone()[0]
-
-
-def queries(connection, function: str, seconds: float = 0) -> int:
-    """How many other sessions have executed a query that calls the function for some time."""
-    return connection.execute("""
-        SELECT count(*) FROM pg_stat_activity
-        WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()
-        AND clock_timestamp() - query_start >= make_interval(secs => %s)""",
-        (f"%{function}(%", seconds)).fetchone()[0]
 
 
 def until_downloads(connection, number: int) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from harness import ask, until
+from harness import ask, queries, until
 from services import (
-    CELLS, DATABASE, data_path, packed, packings, queries, register, serve, until_downloads)
+    CELLS, DATABASE, data_path, packed, packings, register, serve, until_downloads)
 
 LARGE = data_path("lab", "large", "compact")
 CANCEL_PACKING = """

@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness import API, free_port, nginx, running, until
-from services import (
-    CELLS, Service, data_path, packed, packings, queries, register, serve)
+from harness import API, free_port, nginx, queries, running, until
+from services import CELLS, Service, data_path, packed, packings, register, serve
 
 RECIPES = (API.parent / "docs/operations.md").read_text()
 

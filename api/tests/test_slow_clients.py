@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from cell_binary_api import clients
 from cell_binary_api import server as server_module
-from harness import ask, memory, until
-from services import data_path, queries, serve, until_downloads
+from harness import ask, memory, queries, until
+from services import data_path, serve, until_downloads
 
 LARGE = data_path("lab", "large", "compact")
 TRANSACTIONS = """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from harness import ask
+from harness import ask, queries
 from http_clients import data_url, status
 
 MALFORMED = (
@@ -53,14 +53,6 @@ def cut_short(client: socket.socket) -> bool:
     return length is not None and len(body) < int(length[1])
 
 
-def running(connection: psycopg.Connection, function: str) -> int:
-    """How many other sessions execute a query that calls the function."""
-    return connection.execute("""
-        SELECT count(*) FROM pg_stat_activity
-        WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()""",
-        [f"%{function}(%"]).fetchone()[0]
-
-
 def all(connection: psycopg.Connection, service: str, rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     data = Path(os.environ["SANDBOX"]) / "data"
@@ -70,7 +62,7 @@ def all(connection: psycopg.Connection, service: str, rounds: int) -> dict[str, 
         found[title] = [once() for _ in range(rounds)]
 
     def begun(function: str, number: int = 1) -> float:
-        return since(time.monotonic(), lambda: running(connection, function) == number)
+        return since(time.monotonic(), lambda: queries(connection, function) == number)
 
     def ended(function: str) -> float:
         return begun(function, 0)
