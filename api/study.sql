@@ -1,8 +1,9 @@
--- The study of the demo of the service, from the table cells: one sample if it
--- was loaded from the file :csv, otherwise smaller tissues, too. The service's
--- role may read it, and that is all it needs.
+-- The study of the service's demo, made from the table cells. Cells that come from the file :csv are
+-- its only sample; otherwise smaller synthetic tissues are added. The service's role gets SELECT on
+-- the table, and needs nothing else.
 SELECT :'csv' <> '' AS from_csv,
-	CASE WHEN :'csv' <> '' THEN regexp_replace(:'csv', '^.*/|\.csv$', '', 'g') ELSE 'large' END AS sample \gset
+	CASE WHEN :'csv' <> '' THEN regexp_replace(:'csv', '^.*/|\.csv$', '', 'g')
+		ELSE 'large' END AS sample \gset
 
 SELECT count(*) = 0 AS no_features FROM features \gset
 \if :no_features
@@ -18,7 +19,8 @@ INSERT INTO cell SELECT 'small', * FROM tissue.cells(:cells / 100, 3);
 ALTER TABLE cell ADD PRIMARY KEY (sample, cell_id);
 VACUUM ANALYZE cell;
 
-SELECT cell_register_study('demo', 'cell', phenotypes => 'phenotypes', features => array_agg(feature ORDER BY bit)) FROM features;
+SELECT cell_register_study('demo', 'cell', phenotypes => 'phenotypes',
+	features => array_agg(feature ORDER BY bit)) FROM features;
 
 CREATE ROLE api LOGIN;
 GRANT SELECT ON cell TO api;

@@ -1,4 +1,4 @@
-"""HTTP service that forwards the payloads of the PostgreSQL extension cell_binary."""
+"""HTTP service that serves the payloads of the PostgreSQL extension cell_binary."""
 
 from .app import app
 

@@ -1,4 +1,4 @@
-"""What /openapi.json says of the answers. FastAPI reads paths and queries off the endpoints; the rest is here."""
+"""The answers and request headers in /openapi.json; FastAPI adds the paths and parameters."""
 
 from copy import deepcopy
 from http import HTTPStatus
@@ -6,12 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ABOUT = """PostgreSQL makes the payloads; this service adds what HTTP needs. Its errors are problems of RFC 9457. A method
-other than GET and HEAD gets 405, with the header Allow."""
+ABOUT = """PostgreSQL packs the payloads, and this service serves them over HTTP. The body of an
+error is `application/problem+json` (RFC 9457). A method other than GET and HEAD gets 405 with the
+header Allow."""
 
 
 class Exact(BaseModel):
-    """An object that has these members and no others."""
+    """An object with exactly these members."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,65 +50,91 @@ class Health(Exact):
 
 
 def fields(required: bool, **descriptions: str) -> dict:
-    """Headers of an answer."""
-    return {name.replace("_", "-"): {"description": text, "required": required, "schema": {"type": "string"}}
-            for name, text in descriptions.items()}
+    """The OpenAPI description of an answer's headers."""
+    return {
+        name.replace("_", "-"): {
+            "description": text, "required": required, "schema": {"type": "string"}}
+        for name, text in descriptions.items()}
 
 
-EVERY = fields(True, Cache_Control="`no-cache` with an ETag: a cache asks anew before it uses the answer. `no-store` without.", X_Content_Type_Options="`nosniff`")
-CHOSEN = fields(True, Vary="`Accept-Encoding`; and `Origin`, if pages of other origins may read the answers.")
-TAGGED = CHOSEN | fields(True, ETag="A strong tag: the SHA-256 of the payload in this coding.")
-RANGE = fields(True, Accept_Ranges="`bytes`", Content_Range="The first byte and the last, and the length of the whole.")
-CODED = fields(False, Content_Encoding="The coding, unless it is identity.", Accept_Ranges="`bytes`, if the coding is identity.")
+EVERY = fields(
+    True,
+    Cache_Control="`no-cache` with an ETag: a cache revalidates the answer before each use. "
+                  "`no-store` without an ETag.",
+    X_Content_Type_Options="`nosniff`")
+CHOSEN = fields(
+    True, Vary="`Accept-Encoding`; also `Origin` if pages of other origins can read the answers.")
+TAGGED = CHOSEN | fields(
+    True, ETag="A strong ETag: the SHA-256 of the payload's bytes in this coding.")
+RANGE = fields(
+    True,
+    Accept_Ranges="`bytes`",
+    Content_Range="The positions of the first and the last byte, and the length of the payload.")
+CODED = fields(
+    False,
+    Content_Encoding="The coding, unless it is identity.",
+    Accept_Ranges="`bytes` if the coding is identity.")
 
-# By status, besides those of every answer.
+# Headers by status, in addition to those of every answer.
 HEADERS = {
     206: TAGGED | RANGE,
     304: TAGGED,
     406: CHOSEN,
     412: CHOSEN,
     416: CHOSEN | fields(True, Content_Range="`bytes */` and the length of the payload."),
-    503: fields(True, Retry_After="Seconds after which to ask again."),
+    503: fields(True, Retry_After="The seconds after which the client can try again."),
 }
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 CONDITIONS = {
-    "Accept-Encoding": "The codings that the client takes: zstd, br, gzip, identity. Without this header, the answer has none.",
-    "If-None-Match": "Tags that the client has: 304 if the payload's is among them.",
-    "If-Match": "Tags that the client insists on: 412 if the payload's is not among them.",
-    "Range": "One range of bytes: 206 if the coding is identity. Several ranges, or another unit, get the whole.",
-    "If-Range": "The tag that the range is of: the whole if the payload has another one.",
+    "Accept-Encoding": "The codings that the client accepts, of zstd, br, gzip and identity. "
+                       "Without this header, the answer has the coding identity.",
+    "If-None-Match": "ETags that the client has. The answer is 304 if one of them is the "
+                     "payload's.",
+    "If-Match": "ETags that the client requires. The answer is 412 if none of them is the "
+                "payload's.",
+    "Range": "One range of bytes. The answer is 206 if its coding is identity, and otherwise the "
+             "whole payload. Several ranges, or another unit, get the whole payload.",
+    "If-Range": "The ETag of the payload that the range is of. If the payload has another ETag "
+                "now, the answer is the whole payload.",
 }
-PAYLOAD = {"parameters": [{"name": name, "in": "header", "description": text, "schema": {"type": "string"}} for name, text in CONDITIONS.items()]}
+PAYLOAD = {"parameters": [
+    {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+    for name, text in CONDITIONS.items()]}
 
 
 def answer(status: int) -> dict:
     content = PROBLEM if status >= 400 else BINARY if status == 206 else {}
-    return {"description": HTTPStatus(status).phrase, "headers": EVERY | HEADERS.get(status, {}), "content": content}
+    return {"description": HTTPStatus(status).phrase,
+            "headers": EVERY | HEADERS.get(status, {}), "content": content}
 
 
 def json(model: type, *errors: int) -> dict:
-    """For the decorator of an endpoint that answers JSON of this form."""
-    return {"responses": {status: answer(status) for status in (*errors, 500, 503)} | {200: {"model": model, "headers": EVERY}}}
+    """Arguments for the decorator of an endpoint that answers with this JSON."""
+    return {"responses": {status: answer(status) for status in (*errors, 500, 503)}
+            | {200: {"model": model, "headers": EVERY}}}
 
 
 def payload(*statuses: int) -> dict:
-    """For that of the endpoint that serves payloads."""
-    return {"responses": {status: answer(status) for status in (*statuses, 500, 503)} | {
-        200: {"headers": EVERY | TAGGED | CODED, "content": BINARY}}, "openapi_extra": PAYLOAD}
+    """Arguments for the decorator of the endpoint that serves payloads."""
+    return {"responses": {status: answer(status) for status in (*statuses, 500, 503)}
+            | {200: {"headers": EVERY | TAGGED | CODED, "content": BINARY}},
+            "openapi_extra": PAYLOAD}
 
 
 def complete(document: dict) -> None:
-    """Add what FastAPI has no means for, and take away what it expects to answer."""
+    """Add HEAD and the schema of errors; remove the answer 422, which the service never sends."""
     for path in document["paths"].values():
-        path["get"]["responses"].pop("422", None)   # it is 400
+        path["get"]["responses"].pop("422", None)   # the service sends 400 instead
         path["head"] = head = deepcopy(path["get"])
         head["operationId"] += "_head"
-        for status, described in head["responses"].items():
+        for described in head["responses"].values():
             described.pop("content", None)
-        head["responses"].pop("206", None), head["responses"].pop("416", None)   # Range is for GET
-        head["parameters"] = [one for one in head.get("parameters", []) if one["name"] not in ("Range", "If-Range")]
+        for status in "206", "416":   # HEAD has no ranges
+            head["responses"].pop(status, None)
+        head["parameters"] = [one for one in head.get("parameters", [])
+                              if one["name"] not in ("Range", "If-Range")]
     schemas = document["components"]["schemas"]
     del schemas["HTTPValidationError"], schemas["ValidationError"]
     schemas["Problem"] = Problem.model_json_schema()

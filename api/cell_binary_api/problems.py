@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457)."""
+"""Errors as application/problem+json (RFC 9457), and the HTTP status of each database error."""
 
 import logging
 from http import HTTPStatus
@@ -14,67 +14,87 @@ log = logging.getLogger("uvicorn.error")
 
 RETRY_AFTER = {"Retry-After": "1"}
 
-# What the caller can mend, by SQLSTATE; its message is for him.
+# Errors of the request, by SQLSTATE. The client gets PostgreSQL's message.
 OF_STUDY = {
-    "42704": 404,   # there is no such study,
-    "22P05": 404,   # nor can there be: the database's encoding lacks a character of the name
-    "42501": 403,   # the service's role may not read the cells
+    "42704": 404,   # the study does not exist
+    "22P05": 404,   # and cannot exist: the database's encoding lacks a character of the name
+    "42501": 403,   # the service's role cannot read the cells
 }
 OF_SAMPLE = {
-    "P0002": 404,   # it has no cells,
-    "22P02": 404,   # nor can it have any: the samples are numbers or UUIDs,
-    "22003": 404,   # or no numbers as large as that
-    "22023": 400,   # there is no such layout
+    "P0002": 404,   # the sample has no cells
+    "22P02": 404,   # and cannot have any: the samples are numbers or UUIDs,
+    "22003": 404,   # or smaller numbers
+    "22023": 400,   # the layout is unknown
 }
 OF_CELLS = {
-    "42501": 403,   # a view calls a function that the role may not call
-    "54000": 413,   # larger than cell_binary.max_payload_size, or than a bytea
+    "42501": 403,   # a view calls a function that the role cannot call
+    "54000": 413,   # the payload exceeds cell_binary.max_payload_size or the size of a bytea
 }
 
-# What passes, by the class of the SQLSTATE, or all of it.
+# Transient errors, by SQLSTATE or its class.
 PASSES = {
-    "08",      # a connection, perhaps of a foreign table, is lost
-    "40",      # deadlock, serialization
-    "53",      # memory, disk or connections are used up
+    "08",      # a connection is lost, perhaps that of a foreign table
+    "40",      # deadlock, serialization failure
+    "53",      # out of memory, disk or connections
     "55P03",   # lock_timeout
-    "57",      # cancelled, statement_timeout, starting, stopping
+    "57",      # cancelled, statement_timeout, server starting or stopping
 }
 
 
 def status_of(request: Request, error: psycopg.Error) -> int:
     state = error.sqlstate
-    if state is None:   # no answer of the database: the connection is lost, or none was to be had
+    if state is None:   # not from the server: the connection is lost, or there was none
         return 503 if isinstance(error, psycopg.OperationalError) else 500
     if request.scope["route"].path != "/cell-data-binary/":
         mended = OF_STUDY
-    elif 'sample "' in (error.diag.context or ""):   # cell_data says so if it is in the cells: a NaN coordinate is a 22003, too
+    elif 'sample "' in (error.diag.context or ""):
+        # cell_data names the sample in the context if the cells raise the error. The SQLSTATE
+        # alone does not distinguish: a NaN coordinate is a 22003, too.
         mended = OF_CELLS
     else:
         mended = OF_STUDY | OF_SAMPLE | OF_CELLS
     return mended.get(state) or (503 if PASSES & {state, state[:2]} else 500)
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: str) -> Response:
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+def problem(status: int, detail: str, headers: dict[str, str] | None = None,
+            **more: str) -> Response:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+            "detail": detail, **more}
     return JSONResponse(body, status, headers, "application/problem+json")
 
 
 async def of_database(request: Request, error: psycopg.Error) -> Response:
     status, diagnostic = status_of(request, error), error.diag
     if status < 500:
-        return problem(status, diagnostic.message_primary or "", **({"hint": diagnostic.message_hint} if diagnostic.message_hint else {}))
+        hint = {"hint": diagnostic.message_hint} if diagnostic.message_hint else {}
+        return problem(status, diagnostic.message_primary or "", **hint)
     log.error("%s: %s", error.sqlstate or type(error).__name__, str(error).strip())
     if isinstance(error, PoolTimeout):
-        return problem(503, "All connections to the database are busy, or it cannot be reached.", RETRY_AFTER)
+        return problem(
+            503, "All connections to the database are busy, or the database cannot be reached.",
+            RETRY_AFTER)
     if status == 503:
-        return problem(503, "The database cannot answer now.", RETRY_AFTER)
-    return problem(500, "The database could not answer this request.")
+        return problem(503, "The database is temporarily unable to answer.", RETRY_AFTER)
+    return problem(500, "The database could not answer this request; the service's log has the "
+                        "reason.")
+
+
+async def of_service(_: Request, error: Exception) -> Response:
+    return problem(500, "The service failed; its log has the reason.")
+
+
+async def of_http(_: Request, error: HTTPException) -> Response:
+    headers = {"Allow": "GET, HEAD"} if error.status_code == 405 else error.headers
+    return problem(error.status_code, str(error.detail), headers)
+
+
+async def of_parameters(_: Request, error: RequestValidationError) -> Response:
+    return problem(400, "; ".join(
+        f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}' for fault in error.errors()))
 
 
 def register(app: FastAPI) -> None:
     app.add_exception_handler(psycopg.Error, of_database)
-    app.add_exception_handler(HTTPException, lambda _, error: problem(
-        error.status_code, str(error.detail), {"Allow": "GET, HEAD"} if error.status_code == 405 else error.headers))
-    app.add_exception_handler(RequestValidationError, lambda _, error: problem(
-        400, "; ".join(f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}' for fault in error.errors())))
-    app.add_exception_handler(Exception, lambda _, error: problem(500, "The service has a fault; its log tells which."))
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, of_parameters)
+    app.add_exception_handler(Exception, of_service)

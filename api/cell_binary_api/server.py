@@ -1,4 +1,4 @@
-"""The service on uvicorn, with limits for clients that uvicorn does not have: the command cell-binary-api."""
+"""The command cell-binary-api: the service on uvicorn, with limits for slow clients."""
 
 import asyncio
 import socket
@@ -10,13 +10,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .settings import STALL
 
-REQUEST_SECONDS = 10   # from a request's first byte, or the connection, to the request's end
-UNSENT = 256 * 1024   # bytes that the kernel has not sent yet when it takes more
-CONNECTIONS = 900   # at once; a process may have 1024 files open, if nobody has said otherwise
+REQUEST_SECONDS = 10   # from the connection, or a request's first byte, to the request's end
+UNSENT = 256 * 1024   # unsent bytes in the kernel's buffer below which it takes more
+CONNECTIONS = 900   # at once; a process can open 1024 files by default, and the database needs some
 
 
 class Connection(HttpToolsProtocol):
-    """A client's connection. The client has some time to send a request, and some to take the end of an answer."""
+    """A client's connection, with a time limit for each request and for the end of each answer."""
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
@@ -27,11 +27,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport):
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS:   # which leaves files for connections to the database
+        if len(self.connections) > CONNECTIONS:
             return transport.abort()
         client = transport.get_extra_info("socket")
         if client.family != socket.AF_UNIX:
-            # Otherwise the kernel takes megabytes for a client that takes nothing, and asks for more when a third of them is gone.
+            # Otherwise the kernel buffers megabytes for a client that takes nothing, and takes more
+            # only when a third of them has gone.
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         self.limit_request()
 
@@ -45,13 +46,13 @@ class Connection(HttpToolsProtocol):
             self.request_limit = None
 
     def data_received(self, data):
-        self.limit_request()   # also of what is no request yet
+        self.limit_request()   # even if the data does not begin a request yet
         super().data_received(data)
 
     def on_message_begin(self):
         super().on_message_begin()
         self.in_head = True
-        self.limit_request()   # of the next one in the same data
+        self.limit_request()   # the data may contain another request
 
     def on_headers_complete(self):
         super().on_headers_complete()
@@ -63,15 +64,19 @@ class Connection(HttpToolsProtocol):
 
     def give_up_request(self) -> None:
         self.request_limit = None
-        if self.cycle and not self.cycle.response_complete:   # the next one, behind one that is being answered
+        if self.cycle and not self.cycle.response_complete:
+            # The service still answers the request before this one.
             return self.limit_request()
         if self.in_head:
-            headers = [*self.server_state.default_headers, (b"content-length", b"0"), (b"connection", b"close")]
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n")
+            headers = [*self.server_state.default_headers, (b"content-length", b"0"),
+                       (b"connection", b"close")]
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + lines + b"\r\n")
         self.transport.close()
 
     async def respond_and_limit_the_end(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What is sent last waits in a buffer when the work is done."""
+        """Answer a request. The last bytes are still in a buffer when the application is done, so
+        their limit starts then."""
         if self.end_limit:
             self.end_limit.cancel()
         try:
@@ -92,12 +97,18 @@ class Connection(HttpToolsProtocol):
 
 
 def run(**options) -> None:
-    uvicorn.main.callback(app="cell_binary_api:app", http="cell_binary_api.server:Connection", **options)
+    uvicorn.main.callback(
+        app="cell_binary_api:app", http="cell_binary_api.server:Connection", **options)
 
 
-main = click.Command("cell-binary-api", callback=run, help="Serve what studies of cell_binary have, over HTTP, from the database that libpq's variables name.",
-                     params=[parameter for parameter in uvicorn.main.params if parameter.name not in ("app", "http")],
-                     context_settings={"default_map": {"timeout_worker_healthcheck": 60}})   # a slow machine takes longer than 5 s to start one
+main = click.Command(
+    "cell-binary-api", callback=run,
+    help="Serve the studies of cell_binary over HTTP. libpq's environment variables name the "
+         "database.",
+    params=[parameter for parameter in uvicorn.main.params
+            if parameter.name not in ("app", "http")],
+    # A slow machine needs more than uvicorn's 5 seconds to start a worker.
+    context_settings={"default_map": {"timeout_worker_healthcheck": 60}})
 
 if __name__ == "__main__":
     main()

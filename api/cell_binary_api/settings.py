@@ -1,4 +1,4 @@
-"""Environment variables of the service; README.md tells what each is."""
+"""The service's environment variables, which README.md describes."""
 
 import math
 import os
@@ -12,17 +12,19 @@ def number(name: str, default: float, least: float) -> float:
     except ValueError:
         value = math.nan
     if not least <= value < math.inf:
-        raise SystemExit(f'{name} is "{text}", and must be a number of at least {least}')
+        raise SystemExit(f'{name} is "{text}", but must be a number of at least {least}')
     return value
 
 
 def origins(name: str) -> list[str]:
-    """Such as https://lab.example:8443, or * for all."""
+    """A list of origins such as https://lab.example:8443, or * for all."""
     found = [origin.rstrip("/") for origin in os.environ.get(name, "").split()]
     for origin in found:
         parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}"):
-            raise SystemExit(f'{name} has "{origin}", and an origin is like https://lab.example')
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc
+                              or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise SystemExit(f'{name} contains "{origin}", which is not an origin such as '
+                             "https://lab.example")
     return found
 
 

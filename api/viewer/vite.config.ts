@@ -5,14 +5,15 @@ import { defineConfig } from "vitest/config";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Writes beside each file its codings, which the service sends as they are, if they are smaller. Both at their best level. */
+/** Writes a br and a gzip copy beside each file, at the best level, if the copy is smaller. */
 const codings = {
   name: "codings",
   apply: "build" as const,
   writeBundle(_: object, bundle: object): void {
     for (const name of Object.keys(bundle)) {
       const file = path(`../cell_binary_api/viewer/${name}`), body = readFileSync(file);
-      for (const [suffix, coded] of [[".br", brotliCompressSync(body)], [".gz", gzipSync(body, { level: 9 })]] as const) {
+      const copies = { ".br": brotliCompressSync(body), ".gz": gzipSync(body, { level: 9 }) };
+      for (const [suffix, coded] of Object.entries(copies)) {
         if (coded.length < body.length) {
           writeFileSync(file + suffix, coded);
         }
@@ -22,8 +23,8 @@ const codings = {
 };
 
 export default defineConfig(({ command }) => ({
-  // The page asks the API relative to itself, so that it works behind any prefix. `npm run dev` serves it at
-  // /viewer/ too, and hands what is not below on to the API.
+  // The page requests the service relative to itself, so that it works behind any prefix.
+  // `npm run dev` also serves the page at /viewer/, and forwards all other paths to the service.
   base: command === "serve" ? "/viewer/" : "./",
   plugins: [codings],
   resolve: { alias: { "cell-binary": path("../../clients/javascript/src/index.ts") } },
@@ -31,7 +32,7 @@ export default defineConfig(({ command }) => ({
     outDir: path("../cell_binary_api/viewer"),
     emptyOutDir: true,
     target: "es2022",
-    chunkSizeWarningLimit: 800,   // kB; nearly all of it is deck.gl
+    chunkSizeWarningLimit: 800,   // kB, most of them deck.gl
   },
   server: {
     fs: { allow: [path("../..")] },

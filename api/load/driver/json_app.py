@@ -1,4 +1,5 @@
-"""What the payloads replace: the same rows as JSON, made by json_agg and forwarded, by the same server and driver."""
+"""The service that payloads replace: the same rows as JSON from json_agg, forwarded with the same
+server and driver."""
 
 from contextlib import asynccontextmanager
 
@@ -10,12 +11,16 @@ from starlette.routing import Route
 
 pool = AsyncConnectionPool(kwargs={"autocommit": True}, open=False, max_size=16)
 
+CELLS = """
+    SELECT json_agg(json_build_object(
+        'cell_id', cell_id, 'x', x, 'y', y, 'phenotypes', phenotypes))::text
+    FROM cell WHERE sample = %s"""
+
 
 async def cells(request: Request) -> Response:
     async with pool.connection() as connection:
-        row = await (await connection.execute(
-            "SELECT json_agg(json_build_object('cell_id', cell_id, 'x', x, 'y', y, 'phenotypes', phenotypes))::text"
-            " FROM cell WHERE sample = %s", [request.query_params["sample"]])).fetchone()
+        cursor = await connection.execute(CELLS, [request.query_params["sample"]])
+        row = await cursor.fetchone()
     return Response(row[0], media_type="application/json")
 
 

@@ -1,22 +1,23 @@
-"""Clients that stall, 64 at a time, and how long others wait meanwhile: in turn with none, so that the ratios are of one machine."""
+"""64 stalled clients at a time, and the time that other clients wait meanwhile; rounds without
+stalled clients alternate with the others, so that the ratios are of one machine."""
 
 import contextlib
 import selectors
-import socket
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 
+from harness import ask
+from http_clients import data_url, status
 from measures import p99
-from programs import data_url, status
 
 CLIENTS = 64
-SETTLED = 2   # seconds, until their requests have come
-SERVED = 8   # seconds, until those that want a slide have got a connection to the database, or 503
-KINDS = ("none", "take nothing of a slide", "take nothing of what is small", "take a byte a second", "send half a request header")
+SETTLED = 2   # seconds until the requests of the stalled clients have arrived
+SERVED = 8   # seconds until those that want a slide have a database connection, or 503
+KINDS = ("none", "take nothing of a slide", "take nothing of a small payload",
+         "take a byte a second", "send half a request header")
 
 
 @contextlib.contextmanager
@@ -24,16 +25,14 @@ def stalled(service: str, kind: str) -> Iterator[None]:
     if kind == "none":
         yield
         return
-    part = "Range: bytes=0-262143\r\n" if "small" in kind else ""
     address = urllib.parse.urlsplit(data_url(service, "million"))
-    request = f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\n{part}\r\n".encode()
+    path = f"{address.path}?{address.query}"
+    part = "Range: bytes=0-262143\r\n" if "small" in kind else ""
     with contextlib.ExitStack() as clients:
         selector = clients.enter_context(selectors.DefaultSelector())
         for _ in range(CLIENTS):
-            client = clients.enter_context(contextlib.closing(socket.socket()))
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect((address.hostname, address.port))
-            client.sendall(request[:len(request) // 2] if "header" in kind else request)
+            client = clients.enter_context(
+                ask(address.port, path, part, whole="header" not in kind))
             client.setblocking(False)
             selector.register(client, selectors.EVENT_READ)
         ended = threading.Event()
@@ -53,40 +52,34 @@ def stalled(service: str, kind: str) -> Iterator[None]:
         yield
 
 
-def not_modified(url: str, tag: str) -> int:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"If-None-Match": tag}), timeout=30) as response:
-            return response.status
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-
-
 def others(service: str, rounds: int, seconds: int) -> dict:
-    """Of each kind and request the 99th percentile of the time to answer, in ms, in each round."""
+    """For each kind of stalled client and each request of other clients, the 99th percentile of the
+    time to answer, in ms, in each round."""
     million = data_url(service, "million")
     with urllib.request.urlopen(million) as response:
         tag = response.headers["ETag"]
+    names_url = f"{service}/cell-data-binary-feature-names/?study=load"
     requests = {
         "small payload": (200, lambda: status(data_url(service, "small"), timeout=30)),
-        "not modified": (304, lambda: not_modified(million, tag)),
-        "feature names": (200, lambda: status(f"{service}/cell-data-binary-feature-names/?study=load", timeout=30)),
-        "slide": (200, lambda: status(million, timeout=30)),   # that of the stalled ones
+        "not modified": (304, lambda: status(million, timeout=30, If_None_Match=tag)),
+        "feature names": (200, lambda: status(names_url, timeout=30)),
+        "slide": (200, lambda: status(million, timeout=30)),   # that of the stalled clients
     }
+    steps = ((("small payload", "not modified", "feature names"), SETTLED), (("slide",), SERVED))
     times: dict = {kind: {name: [] for name in requests} for kind in KINDS}
     refused = 0
     for _ in range(rounds):
         for kind in KINDS:
             with stalled(service, kind):
-                for names, start in (("small payload", "not modified", "feature names"), SETTLED), (("slide",), SERVED):
+                for names, start in steps:
                     time.sleep(min(start, seconds) if kind != "none" else 0)
                     taken: dict[str, list[float]] = {name: [] for name in names}
                     end = time.monotonic() + seconds / 3
                     while time.monotonic() < end:
                         for name in names:
                             begun = time.monotonic()
-                            expected, ask = requests[name]
-                            refused += ask() != expected
+                            expected, request = requests[name]
+                            refused += request() != expected
                             taken[name].append(1000 * (time.monotonic() - begun))
                     for name, values in taken.items():
                         times[kind][name].append(p99(values))

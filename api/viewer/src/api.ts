@@ -1,21 +1,26 @@
-/** The endpoints, relative to the page, and what can go wrong with them in words for people. */
+/** Requests to the service, at addresses relative to the page, and messages for their errors. */
 
-import { compactLength, decode, Features, fetchPayload, HttpError, PayloadError, type Cells } from "cell-binary";
+import {
+  compactLength, decode, Features, fetchPayload, HttpError, PayloadError, type Cells,
+} from "cell-binary";
 import { measure } from "./timing.ts";
 
-/** Something to tell the user. */
+/** An error with a message for the user. */
 export class Problem extends Error {
-  constructor(readonly title: string, readonly detail: string, readonly again: boolean, readonly hint?: string) {
+  constructor(readonly title: string, readonly detail: string, readonly again: boolean,
+              readonly hint?: string) {
     super(`${title} ${detail}`);
   }
 }
 
-const address = (endpoint: string, parameters: Record<string, string> = {}) => {
+type Parameters = Record<string, string>;
+
+const address = (endpoint: string, parameters: Parameters = {}) => {
   const query = new URLSearchParams(parameters).toString();
   return new URL(`../${endpoint}/${query && `?${query}`}`, document.baseURI).href;
 };
 
-async function json<T>(what: string, endpoint: string, parameters: Record<string, string>, signal: AbortSignal,
+async function json<T>(what: string, endpoint: string, parameters: Parameters, signal: AbortSignal,
                        read: (document: any) => T): Promise<T> {
   let document: unknown;
   try {
@@ -30,7 +35,8 @@ async function json<T>(what: string, endpoint: string, parameters: Record<string
   try {
     return read(document);
   } catch (error) {
-    throw new Problem(`What arrived as ${what} is something else.`, (error as Error).message, true);
+    throw new Problem(`The answer for ${what} has an unexpected form.`,
+                      (error as Error).message, true);
   }
 }
 
@@ -42,20 +48,25 @@ function strings(values: unknown[]): string[] {
 }
 
 export const studies = (signal: AbortSignal): Promise<string[]> =>
-  json("the studies", "study-names", {}, signal, (list) => strings(list.map((study: { handle: string }) => study.handle)));
+  json("the studies", "study-names", {}, signal,
+       (list) => strings(list.map((study: { handle: string }) => study.handle)));
 
 export const samples = (study: string, signal: AbortSignal): Promise<string[]> =>
   json("the samples", "samples", { study }, signal, (document) => strings(document.samples));
 
 export const features = (study: string, signal: AbortSignal): Promise<Features> =>
-  json("the features", "cell-data-binary-feature-names", { study }, signal, (document) => Features.fromJSON(document));
+  json("the features", "cell-data-binary-feature-names", { study }, signal,
+       (document) => Features.fromJSON(document));
+
+type OnProgress = (received: number, total: number | undefined) => void;
 
 export async function cells(study: string, sample: string, signal: AbortSignal,
-                            onProgress: (received: number, total: number | undefined) => void): Promise<Cells> {
+                            onProgress: OnProgress): Promise<Cells> {
   try {
     const asked = performance.now();
-    const payload = await fetchPayload(address("cell-data-binary", { study, sample, layout: "compact" }),
-                                       { signal, onProgress, total: compactLength });
+    const payload = await fetchPayload(
+      address("cell-data-binary", { study, sample, layout: "compact" }),
+      { signal, onProgress, total: compactLength });
     measure("transfer", asked);
     const received = performance.now(), cells = decode(payload, "compact");
     measure("decode", received);
@@ -71,13 +82,15 @@ interface Details {
 }
 
 function ofStatus(what: string, status: number, { detail, hint }: Details): Problem {
-  const title = status === 503 ? `The service cannot answer now (503): ${what} could not be loaded.`
-    : `The service refused ${what} (${status}).`;
-  return new Problem(title, typeof detail === "string" ? detail : "It does not say why.",
-                     status >= 500 || status === 408 || status === 429, typeof hint === "string" ? hint : undefined);
+  const title = status === 503
+    ? `The service is temporarily unable to return ${what} (status 503).`
+    : `The service did not return ${what} (status ${status}).`;
+  return new Problem(title, typeof detail === "string" ? detail : "The service gave no reason.",
+                     status >= 500 || status === 408 || status === 429,
+                     typeof hint === "string" ? hint : undefined);
 }
 
-/** Aborted requests stay what they are: they are nothing to tell. */
+/** The error as a Problem. An aborted request stays an AbortError, which the user does not see. */
 function inWords(what: string, error: unknown): unknown {
   if (error instanceof Problem || error instanceof DOMException && error.name === "AbortError") {
     return error;
@@ -86,15 +99,16 @@ function inWords(what: string, error: unknown): unknown {
     return ofStatus(what, error.status, error);
   }
   if (error instanceof PayloadError) {
-    return new Problem(`What arrived as ${what} is no complete payload.`, error.message, true);
+    return new Problem(`The answer for ${what} is not a complete payload.`, error.message, true);
   }
   if (error instanceof SyntaxError) {
-    return new Problem(`What arrived as ${what} is not JSON.`, error.message, true);
+    return new Problem(`The answer for ${what} is not JSON.`, error.message, true);
   }
-  if (error instanceof TypeError) {   // what fetch throws if there is no connection, or no more
-    return new Problem(`The connection failed: ${what} did not arrive.`, `Is the network up, and the service? (${error.message})`, true);
+  if (error instanceof TypeError) {   // thrown by fetch if there is no connection, or it breaks
+    return new Problem(`The connection failed before ${what} arrived.`,
+                       `Check the network and the service. (${error.message})`, true);
   }
-  if (error instanceof RangeError) {   // what a typed array throws that finds no memory
+  if (error instanceof RangeError) {   // thrown by a typed array that cannot get memory
     return new Problem(`There is not enough memory for ${what}.`, error.message, true);
   }
   return error;

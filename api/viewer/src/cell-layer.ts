@@ -1,6 +1,8 @@
-/** A layer of deck.gl that draws the cells of a compact payload as points, straight from the payload's bytes. */
+/** A layer of deck.gl that draws cells as points, with a compact payload as its vertex buffer. */
 
-import { Layer, type LayerProps, type OrthographicViewport, type UpdateParameters } from "@deck.gl/core";
+import {
+  Layer, type LayerProps, type OrthographicViewport, type UpdateParameters,
+} from "@deck.gl/core";
 import { Buffer, type RenderPass } from "@luma.gl/core";
 import { Model } from "@luma.gl/engine";
 import { MAX_RULES, RULES_BYTES } from "./rules.ts";
@@ -8,19 +10,19 @@ import { MAX_RULES, RULES_BYTES } from "./rules.ts";
 export interface CellLayerProps {
   cells: Buffer | null;    // x, y, and the two halves of the phenotypes, for each cell
   length: number;          // number of cells
-  every: number;           // draws each cell, or one in COARSE
+  every: number;           // 1 draws each cell, COARSE one cell in COARSE
   rules: ArrayBuffer;      // the uniform block that `pack` makes
   diameter: number;        // of a point on the slide
-  smallest: number;        // diameter of a point on the screen, at least and at most
-  largest: number;
+  smallest: number;        // minimum diameter of a point on the screen
+  largest: number;         // maximum diameter of a point on the screen
 }
 
-/** One cell in so many is a slide of which the shape can be seen. The payload remains the buffer: its stride says
- * which cells are read, and WebGL takes no stride over 255 bytes. */
+/** One cell in COARSE still shows the shape of the slide. The buffer is the same payload: a larger
+ * stride skips cells, and WebGL allows a stride of at most 255 bytes. */
 export const COARSE = 8;
 
-/** Where the view is. Both parts of a position are exact in 32-bit floats, wherever on the slide: `high` is the
- * multiple of 4096 below the centre, `rest` what is left to it. */
+/** Bytes of the uniform block `view`. It has the centre of the view in two parts, `high` multiples
+ * of 4096 and the `rest`, so that 32-bit floats are exact anywhere on the slide. */
 const VIEW_BYTES = 32;
 
 const vs = `#version 300 es
@@ -46,14 +48,15 @@ out vec3 colour;
 out float size;
 
 void main() {
-  gl_Position = vec4(0.0, 0.0, 2.0, 1.0);   // behind everything: clipped
+  gl_Position = vec4(0.0, 0.0, 2.0, 1.0);   // behind the far plane, so it is clipped
   gl_PointSize = 1.0;
-  vec2 offset = 4096.0 * vec2((position >> 12) - view.high) + (vec2(position & 4095) - view.rest);
+  vec2 offset = 4096.0 * vec2((position >> 12) - view.high)
+    + (vec2(position & 4095) - view.rest);
   vec2 place = offset * view.scale;
   if (max(abs(place.x), abs(place.y)) > 1.2) {
-    return;   // well beyond the edge: its colour does not matter
+    return;   // far outside the view
   }
-  // A rule fits if nothing is missing of the bits that must be set, nor of the clear ones that must be clear.
+  // A rule matches if all bits are set that must be set, and all bits clear that must be clear.
   uvec4 mask = uvec4(phenotypes, ~phenotypes);
   int rule = 0;
   while (rule < rules.count && (mask & rules.bits[rule]) != rules.bits[rule]) {
@@ -63,9 +66,10 @@ void main() {
   if (rgba.a == 0.0) {
     return;
   }
-  // The first rule is nearest, the cells of no rule are farthest: the depth test puts the colours in that order,
-  // whatever the order of the cells.
-  gl_Position = vec4(place, float(rule < rules.count ? rule : ${MAX_RULES}) / ${MAX_RULES + 1}.0, 1.0);
+  // The depth test puts the first rule on top and the cells that match no rule at the bottom,
+  // whatever the order of the cells is.
+  float depth = float(rule < rules.count ? rule : ${MAX_RULES}) / ${MAX_RULES + 1}.0;
+  gl_Position = vec4(place, depth, 1.0);
   gl_PointSize = view.size;
   colour = rgba.rgb;
   size = view.size;
@@ -80,13 +84,13 @@ in float size;
 out vec4 fragColor;
 
 void main() {
-  // How many pixels it is to the edge. A point of few pixels has no room for being round.
+  // The distance to the edge in pixels. A point of less than 4 pixels is a square.
   float inside = size < 4.0 ? 1.0 : 0.5 * size - length(gl_PointCoord - 0.5) * size;
   if (inside <= 0.0) {
     discard;
   }
-  // Premultiplied, and not blended with the points below, which may be drawn later: the edge is smooth against
-  // the page, and a thin dark rim against other points.
+  // Premultiplied alpha without blending, because a point below may be drawn later: the edge is
+  // smooth against the page, and a thin dark rim against other points.
   fragColor = vec4(colour, 1.0) * min(inside, 1.0);
 }
 `;
@@ -98,8 +102,9 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
 
   override initializeState(): void {
     const { device } = this.context;
-    const rules = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: RULES_BYTES });
-    const view = device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength: VIEW_BYTES });
+    const uniforms = (byteLength: number) =>
+      device.createBuffer({ usage: Buffer.UNIFORM | Buffer.COPY_DST, byteLength });
+    const rules = uniforms(RULES_BYTES), view = uniforms(VIEW_BYTES);
     const models = [1, COARSE].map((every) => new Model(device, {
       id: `${this.props.id}-${every}`,
       vs,
@@ -115,12 +120,12 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
       }],
       bindings: { rulesUniforms: rules, viewUniforms: view },
       parameters: { depthWriteEnabled: true, depthCompare: "less", blend: false },
-      disableWarnings: true,   // of deck.gl's uniforms, which the shader does not use
+      disableWarnings: true,   // about deck.gl's uniforms, which the shader does not use
     }));
     this.setState({ models, rules, view });
   }
 
-  /** No attributes are made from rows. */
+  /** No attribute manager: deck.gl makes no attributes from rows. */
   protected override _getAttributeManager() {
     return null;
   }
@@ -140,17 +145,21 @@ export class CellLayer extends Layer<CellLayerProps & LayerProps> {
   }
 
   override draw({ renderPass }: { renderPass: RenderPass }): void {
-    const { cells, length, every, diameter, smallest, largest } = this.props, { models, view } = this.state;
+    const { cells, length, every, diameter, smallest, largest } = this.props;
+    const { models, view } = this.state;
     if (!cells || length === 0) {
       return;
     }
     const { target, zoomX, width, height } = this.context.viewport as OrthographicViewport;
-    const scale = 2 ** zoomX, high = target.slice(0, 2).map((value) => Math.floor(value / 4096));
+    const scale = 2 ** zoomX;
+    const high = target.slice(0, 2).map((value) => Math.floor(value / 4096));
     const devicePixels = this.context.gl.drawingBufferWidth / width;
-    const block = new ArrayBuffer(VIEW_BYTES), integers = new Int32Array(block), floats = new Float32Array(block);
+    const block = new ArrayBuffer(VIEW_BYTES);
+    const integers = new Int32Array(block), floats = new Float32Array(block);
     integers.set(high, 0);
     floats.set([target[0] - 4096 * high[0]!, target[1] - 4096 * high[1]!], 2);
-    floats.set([2 * scale / width, -2 * scale / height], 4);   // y of an image goes down, that of clip space up
+    // y points down on the slide, and up in clip space.
+    floats.set([2 * scale / width, -2 * scale / height], 4);
     floats[6] = Math.min(Math.max(diameter * scale, smallest), largest) * devicePixels;
     view.write(block);
     models[every === 1 ? 0 : 1]!.draw(renderPass);

@@ -1,8 +1,9 @@
-/** What the page shows, as the part of its address behind "#", and back. Pure. */
+/** Links: the state of the page in the part of its address after "#". Pure functions. */
 
 import { MAX_RULES, PALETTE, type Rule } from "./rules.ts";
 
-/** The place of the slide at the centre of the screen; 2^zoom screen pixels for each of the slide's. */
+/** The point of the slide at the centre of the screen; a pixel of the slide has 2^zoom screen
+ * pixels. */
 export interface View {
   x: number;
   y: number;
@@ -12,16 +13,16 @@ export interface View {
 export interface Link {
   study?: string;
   sample?: string;
-  view?: View;      // without: the whole slide
-  rules?: Rule[];   // without: the default rules
+  view?: View;      // the whole slide if absent
+  rules?: Rule[];   // the default rules if absent
   hideOther: boolean;
-  size: number;     // of the points, relative
+  size: number;     // factor for the diameter of points
 }
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
-/** `study=S&sample=T&view=x,y,zoom&rule=COLOUR:A,B:C&other=hidden`. encodeURIComponent leaves none of the
- * separators in a name. A single `rule=` is an empty list. */
+/** Format a link: `study=S&sample=T&view=x,y,zoom&rule=COLOUR:A,B:C&other=hidden`.
+ * encodeURIComponent encodes all separators in a name. A single `rule=` is an empty list. */
 export function format(link: Link): string {
   const parts: string[] = [];
   const add = (key: string, value: string) => parts.push(`${key}=${value}`);
@@ -53,7 +54,7 @@ export function format(link: Link): string {
   return parts.join("&");
 }
 
-/** The link, and a sentence for each part of it that cannot be read; those parts are left out. */
+/** Parse a link. `faults` has a sentence for each part that is ignored. */
 export function parse(hash: string): { link: Link; faults: string[] } {
   const link: Link = { hideOther: false, size: 1 }, faults: string[] = [];
   for (const part of hash.replace(/^#/, "").split("&").filter(Boolean)) {
@@ -62,7 +63,9 @@ export function parse(hash: string): { link: Link; faults: string[] } {
       read(link, key, equals < 0 ? "" : part.slice(equals + 1));
     } catch (error) {
       // decodeURIComponent throws "URI malformed".
-      faults.push(`“${part}” in the link cannot be read: ${error instanceof URIError ? "a percent sign starts no character" : (error as Error).message}.`);
+      const reason = error instanceof URIError ? "its percent-encoding is invalid"
+        : (error as Error).message;
+      faults.push(`The part “${part}” of the link was ignored: ${reason}.`);
     }
   }
   return { link, faults };
@@ -75,10 +78,11 @@ function read(link: Link, key: string, value: string): void {
       link[key] = decodeURIComponent(value);
       return;
     case "view": {
-      // Some programs that send links encode what needs no encoding.
-      const numbers = decodeURIComponent(value).split(",").map((number) => number === "" ? NaN : Number(number));
+      // Some programs that send links encode the commas.
+      const numbers = decodeURIComponent(value).split(",")
+        .map((number) => number === "" ? NaN : Number(number));
       if (numbers.length !== 3 || !numbers.every(Number.isFinite)) {
-        throw new Error("a view is three numbers, x,y,zoom");
+        throw new Error("a view has three numbers, x,y,zoom");
       }
       link.view = { x: numbers[0]!, y: numbers[1]!, zoom: numbers[2]! };
       return;
@@ -89,16 +93,17 @@ function read(link: Link, key: string, value: string): void {
         return;
       }
       if (link.rules.length === MAX_RULES) {
-        throw new Error(`there are at most ${MAX_RULES} rules`);
+        throw new Error(`a link has at most ${MAX_RULES} rules`);
       }
       const [colour, positive = "", negative = "", ...rest] = value.split(":");
       if (rest.length) {
-        throw new Error("a rule is COLOUR:positive features:negative features");
+        throw new Error("a rule has the form COLOUR:positive features:negative features");
       }
       if (colour && !/^[0-9a-f]{6}$/i.test(colour)) {
-        throw new Error("a colour is six hexadecimal digits");
+        throw new Error("a colour has six hexadecimal digits");
       }
-      const list = (names: string) => [...new Set(names.split(",").filter(Boolean).map(decodeURIComponent))];
+      const list = (names: string) =>
+        [...new Set(names.split(",").filter(Boolean).map(decodeURIComponent))];
       link.rules.push({
         colour: colour ? `#${colour.toLowerCase()}` : PALETTE[link.rules.length]!,
         positive: list(positive),
@@ -108,7 +113,7 @@ function read(link: Link, key: string, value: string): void {
     }
     case "other":
       if (value !== "hidden" && value !== "shown") {
-        throw new Error("the others are “hidden” or “shown”");
+        throw new Error("its value must be “hidden” or “shown”");
       }
       link.hideOther = value === "hidden";
       return;
@@ -121,6 +126,6 @@ function read(link: Link, key: string, value: string): void {
       return;
     }
     default:
-      throw new Error("it is no part that this page knows");
+      throw new Error("the viewer does not know this part");
   }
 }

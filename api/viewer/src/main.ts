@@ -1,4 +1,4 @@
-/** The page: from the link to the cells on the screen, and from what the user does to the link. */
+/** The page: it shows the slide of the link, and keeps the link up to date. */
 
 import type { Cells, Features } from "cell-binary";
 import * as api from "./api.ts";
@@ -15,7 +15,7 @@ import { forget, measure, summary } from "./timing.ts";
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const number = (value: number) => value.toLocaleString("en");
 
-// Without the style, which takes it out of the flow, the notice that a part did not arrive is true.
+// If the style did not load, which sets the position, the notice about a missing part stays.
 if (getComputedStyle(element("missing")).position === "fixed") {
   element("missing").remove();
 }
@@ -24,7 +24,8 @@ const messages = new Messages(element("messages"));
 addEventListener("error", (event) => event.error && messages.failure(event.error));
 addEventListener("unhandledrejection", (event) => messages.failure(event.reason));
 
-/** What is shown, or being loaded. The view and the rules are those of `slide` and `panel` once there are cells. */
+/** The slide that is shown or being loaded. Once it has cells, `slide` has the view and `panel` the
+ * rules. */
 let link: Link = { hideOther: false, size: 1 };
 let cells: Cells | null = null, features: Features | null = null;
 let compiled: Int32Array = new Int32Array(0);
@@ -34,9 +35,11 @@ let loading = new AbortController();
 
 let writing = 0;
 
-const current = (): Link => cells ? { ...link, view: slide.fitted ? undefined : slide.view, rules: panel.rules } : link;
+const current = (): Link => cells
+  ? { ...link, view: slide.fitted ? undefined : slide.view, rules: panel.rules }
+  : link;
 
-/** Soon, as browsers limit how often the address may change. */
+/** Write the link after a delay, because browsers limit how often the address can change. */
 function writeLink(): void {
   clearTimeout(writing);
   writing = window.setTimeout(() => {
@@ -47,7 +50,7 @@ function writeLink(): void {
   }, 200);
 }
 
-/** A sample that the user chose is a step that "back" undoes. */
+/** Open a sample that the user chose; the browser's "back" returns to the sample before. */
 function choose(next: Link): void {
   clearTimeout(writing);
   history.pushState(null, "", `#${links.format(next)}`);
@@ -84,30 +87,37 @@ async function open(next: Link, faults: string[]): Promise<void> {
   panel.showCounts();
   panel.showTiming("");
   try {
-    progress("Asking for the studies …");
+    progress("Loading the studies …");
     const studies = await api.studies(signal);
     panel.showStudies(studies, link.study ?? studies[0] ?? "");
     panel.showSamples([], "");
     if (studies.length === 0) {
-      throw new Problem("There are no studies.", "The database has none that the service may read.", true,
-                        "The function cell_register_study() registers one.");
+      throw new Problem("There are no studies.",
+                        "The database has no study that the service can read.", true,
+                        "The function cell_register_study() registers a study.");
     }
     link.study ??= studies[0]!;
     if (!studies.includes(link.study)) {
-      throw new Problem(`There is no study “${link.study}”.`, "The link may be old. Choose another study.", false);
+      throw new Problem(`There is no study “${link.study}”.`,
+                        "The link may be outdated. Choose another study.", false);
     }
-    const [samples, named] = await Promise.all([api.samples(link.study, signal), api.features(link.study, signal)]);
+    const [samples, named] = await Promise.all([
+      api.samples(link.study, signal), api.features(link.study, signal)]);
     panel.showSamples(samples, link.sample ?? samples[0] ?? "");
     if (samples.length === 0) {
-      throw new Problem(`The study “${link.study}” has no samples.`, "Its table has no cells that the service may read.", true);
+      throw new Problem(`The study “${link.study}” has no samples.`,
+                        "Its source has no cells that the service can read.", true);
     }
     link.sample ??= samples[0]!;
     if (!samples.includes(link.sample)) {
-      throw new Problem(`The study “${link.study}” has no sample “${link.sample}”.`, "The link may be old. Choose another sample.", false);
+      throw new Problem(`The study “${link.study}” has no sample “${link.sample}”.`,
+                        "The link may be outdated. Choose another sample.", false);
     }
     const asked = performance.now();
     progress(`Waiting for ${link.sample} …`);
-    const loaded = await api.cells(link.study, link.sample, signal, (received, total) => progress(`Loading ${link.sample}`, received, total));
+    const loaded = await api.cells(
+      link.study, link.sample, signal,
+      (received, total) => progress(`Loading ${link.sample}`, received, total));
     progress(`Drawing ${link.sample} …`);
     cells = loaded;
     features = named;
@@ -120,7 +130,7 @@ async function open(next: Link, faults: string[]): Promise<void> {
     ready();
   } catch (error) {
     if (signal.aborted) {
-      return;   // another sample was chosen; what is on the screen is about that
+      return;   // the user chose another sample, and the page is about that one
     }
     failed(error);
     faults.forEach((fault) => messages.notice(fault));
@@ -150,7 +160,8 @@ function failed(error: unknown): void {
 }
 
 function progress(text = "", received = 0, total?: number): void {
-  const bar = element<HTMLProgressElement>("bar"), megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const bar = element<HTMLProgressElement>("bar");
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
   element("progress").hidden = !text;
   document.querySelector<HTMLElement>("#progress label")!.textContent =
     received ? `${text}: ${megabytes(received)}${total ? ` of ${megabytes(total)}` : ""} MB` : text;
@@ -164,7 +175,7 @@ function progress(text = "", received = 0, total?: number): void {
 
 // ---- Rules
 
-/** Put on the colours and options of the link. */
+/** Apply the rules and options of the link. */
 function dress(faults: string[]): void {
   const { names } = features!;
   faults.forEach((fault) => messages.notice(fault));
@@ -175,7 +186,8 @@ function dress(faults: string[]): void {
   panel.showRules(chosen.filter((rule) => {
     const unknown = [...rule.positive, ...rule.negative].filter((name) => !names.includes(name));
     if (unknown.length) {
-      messages.notice(`The rule “${rules.nameOf(rule)}” of the link is left out: the study “${link.study}” has no feature ${unknown.join(", ")}.`);
+      messages.notice(`The rule “${rules.nameOf(rule)}” of the link was ignored: `
+        + `the study “${link.study}” has no feature ${unknown.join(", ")}.`);
     }
     return unknown.length === 0;
   }), names);
@@ -190,16 +202,18 @@ function rulesChanged(): void {
   }
   compiled = rules.compile(panel.rules, features!);
   slide.setRules(rules.pack(compiled, panel.rules.map((rule) => rule.colour), link.hideOther));
-  pointer.set({ cells: cells!, accept: link.hideOther ? (cell) => ruleOf(cell) >= 0 : undefined, describe });
+  const accept = link.hideOther ? (cell: number) => ruleOf(cell) >= 0 : undefined;
+  pointer.set({ cells: cells!, accept, describe });
   void recount();
   writeLink();
 }
 
-const ruleOf = (cell: number) => rules.ruleOf(compiled, cells!.phenotypeWords[4 * cell + 2]!, cells!.phenotypeWords[4 * cell + 3]!);
+const ruleOf = (cell: number) =>
+  rules.ruleOf(compiled, cells!.phenotypeWords[4 * cell + 2]!, cells!.phenotypeWords[4 * cell + 3]!);
 
 let counting = 0;
 
-/** In pieces, so that colours change at once and the page stays quick while many cells are counted. */
+/** Count in steps, so that colours change at once and the page responds while it counts. */
 async function recount(): Promise<void> {
   const run = ++counting, piece = 1 << 18, { phenotypeWords, length } = cells!, counted = compiled;
   const counts = new Array<number>(panel.rules.length + 1).fill(0);
@@ -214,17 +228,18 @@ async function recount(): Promise<void> {
 }
 
 function describe(cell: number): { title: string; text: string } {
-  const positive = features!.namesOf(cells!.phenotypes(cell));
+  const names = features!.namesOf(cells!.phenotypes(cell)).join(", ");
   return {
-    title: `Cell at position ${number(cell)}`,   // in the payload; compact has no ids
-    text: `x ${cells!.x(cell)}, y ${cells!.y(cell)}\n${positive.length ? `positive for ${positive.join(", ")}` : "positive for no feature"}`,
+    title: `Cell at position ${number(cell)}`,   // in the payload, because compact has no ids
+    text: `x ${cells!.x(cell)}, y ${cells!.y(cell)}\npositive for ${names || "no feature"}`,
   };
 }
 
 // ---- Parts
 
 const panel = new Panel({
-  study: (study) => choose({ ...current(), study, sample: undefined, view: undefined, rules: undefined }),
+  study: (study) => choose(
+    { ...current(), study, sample: undefined, view: undefined, rules: undefined }),
   sample: (sample) => choose({ ...current(), sample, view: undefined }),
   rules: rulesChanged,
   hideOther: (hideOther) => {
@@ -251,7 +266,9 @@ try {
       slide.canvas.dataset.state = "error";
       progress();
       pointer.set(null);
-      messages.failure(new Problem("The graphics card stopped drawing.", "It was reset, or another program needs its memory.", true), () => {
+      const problem = new Problem("The graphics card stopped drawing.",
+                                  "It was reset, or another program needs its memory.", true);
+      messages.failure(problem, () => {
         const shown = current();
         slide.restart();
         void open(shown, []);
@@ -259,7 +276,8 @@ try {
     },
     onFault: failed,
   });
-  pointer = new Pointer(slide, element("stage"), element("tooltip"), element("ring"), element("spoken"));
+  pointer = new Pointer(slide, element("stage"), element("tooltip"), element("ring"),
+                        element("spoken"));
   document.querySelectorAll<HTMLElement>("#zoom button").forEach((button) =>
     button.addEventListener("click", () => pointer.press(button.dataset.key!, false)));
   const { link: first, faults } = links.parse(location.hash);

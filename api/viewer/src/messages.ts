@@ -1,4 +1,4 @@
-/** Messages over the slide. Each is an alert, which screen readers announce; none goes away by itself. */
+/** Messages over the slide. Screen readers announce each one, and it stays until a click. */
 
 import { Problem } from "./api.ts";
 
@@ -9,22 +9,25 @@ export class Messages {
     this.place.replaceChildren();
   }
 
-  /** Something that the page goes on without. */
+  /** A message about a part that the page does without. */
   notice(text: string): void {
     this.show("notice", text, [], "Dismiss", () => {});
   }
 
-  /** Something that there is no picture without. */
+  /** A message about an error that leaves the page without a picture. */
   failure(error: unknown, again?: () => void): void {
     if (error instanceof Problem) {
-      this.show("failure", error.title, [error.detail, error.hint ?? ""], error.again && again ? "Try again" : "", again);
+      this.show("failure", error.title, [error.detail, error.hint ?? ""],
+                error.again && again ? "Try again" : "", again);
       return;
     }
     console.error(error);
-    this.show("failure", "The viewer has a fault.", [String(error)], again ? "Try again" : "", again);
+    this.show("failure", "An error occurred in the viewer.", [String(error)],
+              again ? "Try again" : "", again);
   }
 
-  private show(kind: string, title: string, lines: string[], action: string, act?: () => void): void {
+  private show(kind: string, title: string, lines: string[], action: string,
+               act?: () => void): void {
     const box = document.createElement("div");
     box.className = `message ${kind}`;
     const add = (tag: string, text: string) => {

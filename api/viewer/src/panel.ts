@@ -1,4 +1,4 @@
-/** The panel beside the slide: what to show, and the rules with their legend. */
+/** The panel beside the slide: study, sample, options, and the rules with their counts. */
 
 import { isEmpty, MAX_RULES, nameOf, nextColour, OTHER_COLOUR, type Rule } from "./rules.ts";
 
@@ -11,12 +11,14 @@ export interface Changes {
 }
 
 type Kind = "positive" | "negative";
+type Control = (what: string) => { control: string };   // names a control of a rule
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const number = (value: number) => value.toLocaleString("en");
 
-function make<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {},
-                                                     ...children: (Node | string)[]): HTMLElementTagNameMap[K] {
+function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {}, ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
@@ -25,7 +27,7 @@ function make<K extends keyof HTMLElementTagNameMap>(tag: K, properties: Partial
 export class Panel {
   rules: Rule[] = [];
   private names: readonly string[] = [];
-  private edited = -1;   // the rule whose features are open
+  private edited = -1;   // the index of the rule whose editor is open
 
   private readonly study = element<HTMLSelectElement>("study");
   private readonly sample = element<HTMLSelectElement>("sample");
@@ -40,7 +42,7 @@ export class Panel {
     this.hide.addEventListener("change", () => changes.hideOther(this.hide.checked));
     this.size.addEventListener("input", () => changes.size(this.size.valueAsNumber));
     this.addButton.addEventListener("click", () => {
-      // As the first, so that the user sees what it colours, whatever rules there are.
+      // The new rule is the first one, so that the user sees all cells that it colours.
       this.rules.unshift({ colour: nextColour(this.rules), positive: [], negative: [] });
       this.edited = 0;
       this.changed("0 positive");
@@ -69,12 +71,14 @@ export class Panel {
     this.size.valueAsNumber = size;
   }
 
-  /** Counts of the rules, and behind them of no rule; without, a dash. */
+  /** Show the counts of the rules, followed by that of no rule; dashes if there are no counts. */
   showCounts(counts?: readonly number[]): void {
     const text = (count: number | undefined) => count === undefined ? "–" : number(count);
-    this.list.querySelectorAll(".count").forEach((place, rule) => place.textContent = text(counts?.[rule]));
+    this.list.querySelectorAll(".count").forEach((place, rule) => {
+      place.textContent = text(counts?.[rule]);
+    });
     element("other-count").textContent = text(counts?.[this.rules.length]);
-    element("total").textContent = text(counts?.reduce((sum, count) => sum + count, 0));
+    element("total").textContent = text(counts?.reduce((sum, each) => sum + each, 0));
   }
 
   showTiming(text: string): void {
@@ -83,11 +87,11 @@ export class Panel {
 
   private fill(select: HTMLSelectElement, values: readonly string[], chosen: string): void {
     select.replaceChildren(...values.map((value) => make("option", { value, textContent: value })));
-    select.value = chosen;   // none, if the link has one that does not exist
+    select.value = chosen;   // selects nothing if the link names one that does not exist
     select.disabled = values.length === 0;
   }
 
-  /** Show the changed rules and tell; the focus stays, or goes to the control of that name. */
+  /** Show changed rules and report the change. The focus stays, or moves to the named control. */
   private changed(focus?: string): void {
     this.render(focus);
     this.changes.rules();
@@ -96,41 +100,55 @@ export class Panel {
   private render(focus = (document.activeElement as HTMLElement | null)?.dataset.control): void {
     this.list.replaceChildren(...this.rules.map((rule, place) => this.item(rule, place)));
     this.addButton.disabled = this.names.length === 0 || this.rules.length === MAX_RULES;
-    this.addButton.title = this.rules.length === MAX_RULES ? `There are at most ${MAX_RULES} rules.` : "";
+    this.addButton.title = this.rules.length === MAX_RULES
+      ? `The viewer supports at most ${MAX_RULES} rules.` : "";
     if (focus) {
       this.list.querySelector<HTMLElement>(`[data-control="${focus}"]`)?.focus();
     }
   }
 
   private item(rule: Rule, place: number): HTMLElement {
-    const name = nameOf(rule), open = place === this.edited, control = (what: string) => ({ control: `${place} ${what}` });
+    const name = nameOf(rule), open = place === this.edited;
+    const control = (what: string) => ({ control: `${place} ${what}` });
 
-    const colour = make("input", { type: "color", value: rule.colour, ariaLabel: `Colour of ${name}` });
-    // Not rendered anew: the browser's colour dialog stays open while it tells each colour.
+    const colour = make("input", {
+      type: "color", value: rule.colour, ariaLabel: `Colour of ${name}` });
+    // No rendering here, because the browser's colour dialog stays open while the colour changes.
     colour.addEventListener("input", () => {
       rule.colour = colour.value;
       this.changes.rules();
     });
 
-    const title = make("button", { type: "button", className: "name", ariaExpanded: String(open), title: isEmpty(rule) ? "" : name }, name);
+    const title = make("button", {
+      type: "button", className: "name", ariaExpanded: String(open),
+      title: isEmpty(rule) ? "" : name,
+    }, name);
     Object.assign(title.dataset, control("name"));
     title.addEventListener("click", () => {
       this.edited = open ? -1 : place;
       const counts = [...this.list.querySelectorAll(".count")].map((count) => count.textContent);
       this.render();
-      this.list.querySelectorAll(".count").forEach((count, at) => count.textContent = counts[at]!);
+      this.list.querySelectorAll(".count").forEach((count, at) => {
+        count.textContent = counts[at]!;
+      });
     });
 
-    const item = make("li", {}, make("div", { className: "line" }, colour, title, make("span", { className: "count", title: "Cells of this colour: those that a rule above has coloured don't count" }, "–")));
+    const count = make("span", {
+      className: "count",
+      title: "Cells that this rule colours, without those that an earlier rule matches",
+    }, "–");
+    const item = make("li", {}, make("div", { className: "line" }, colour, title, count));
     if (open) {
       item.append(this.editor(rule, place, name, control));
     }
     return item;
   }
 
-  private editor(rule: Rule, place: number, name: string, control: (what: string) => { control: string }): HTMLElement {
-    const button = (what: string, text: string, label: string, disabled: boolean, act: () => void) => {
-      const made = make("button", { type: "button", textContent: text, ariaLabel: label, title: label, disabled });
+  private editor(rule: Rule, place: number, name: string, control: Control): HTMLElement {
+    const button = (what: string, text: string, label: string, disabled: boolean,
+                    act: () => void) => {
+      const made = make("button", {
+        type: "button", textContent: text, ariaLabel: label, title: label, disabled });
       Object.assign(made.dataset, control(what));
       made.addEventListener("click", act);
       return made;
@@ -142,23 +160,28 @@ export class Panel {
       this.changed(`${to} name`);
     };
     return make("div", { className: "editor", role: "group", ariaLabel: `Rule ${name}` },
-      ...(["positive", "negative"] as const).map((kind) => this.features(rule, place, kind, control)),
+      this.features(rule, place, "positive", control),
+      this.features(rule, place, "negative", control),
       make("div", { className: "tools" },
         button("up", "↑", `Move ${name} up`, place === 0, () => move(place - 1)),
-        button("down", "↓", `Move ${name} down`, place === this.rules.length - 1, () => move(place + 1)),
+        button("down", "↓", `Move ${name} down`, place === this.rules.length - 1,
+               () => move(place + 1)),
         button("remove", "Remove rule", `Remove rule ${name}`, false, () => {
           this.rules.splice(place, 1);
           this.edited = -1;
           this.changed();
-          (this.list.querySelector<HTMLElement>(`[data-control="${Math.min(place, this.rules.length - 1)} name"]`) ?? this.addButton).focus();
+          const next = `[data-control="${Math.min(place, this.rules.length - 1)} name"]`;
+          (this.list.querySelector<HTMLElement>(next) ?? this.addButton).focus();
         })));
   }
 
-  private features(rule: Rule, place: number, kind: Kind, control: (what: string) => { control: string }): HTMLElement {
+  private features(rule: Rule, place: number, kind: Kind, control: Control): HTMLElement {
     const sign = kind === "positive" ? "+" : "-";
     const chips = rule[kind].map((name) => {
-      const remove = make("button", { type: "button", className: `chip ${kind}`, ariaLabel: `Remove ${name}${sign}`, title: "Remove" },
-                          `${name}${sign} ×`);
+      const remove = make("button", {
+        type: "button", className: `chip ${kind}`, ariaLabel: `Remove ${name}${sign}`,
+        title: "Remove",
+      }, `${name}${sign} ×`);
       remove.addEventListener("click", () => {
         rule[kind] = rule[kind].filter((other) => other !== name);
         this.changed(`${place} ${kind}`);
@@ -166,26 +189,28 @@ export class Panel {
       return remove;
     });
     const select = make("select", {},
-      make("option", { value: "" }, "add…"),
+      make("option", { value: "" }, "Add…"),
       ...this.names.map((name, bit) => make("option", { value: String(bit + 1) }, name)));
     Object.assign(select.dataset, control(kind));
     const add = () => {
       if (select.value === "") {
         return;
       }
-      const name = this.names[Number(select.value) - 1]!, other = kind === "positive" ? "negative" : "positive";
+      const name = this.names[Number(select.value) - 1]!;
       // A feature cannot be both.
+      const other = kind === "positive" ? "negative" : "positive";
       rule[other] = rule[other].filter((had) => had !== name);
       rule[kind] = [...new Set([...rule[kind], name])];
       this.changed(`${place} ${kind}`);
     };
-    // A closed list changes with each key: there, Enter chooses, or going on.
+    // With the keyboard, a closed list changes at each key, so a feature is added only by Enter or
+    // when the focus leaves the list.
     let typing = false;
     select.addEventListener("pointerdown", () => typing = false);
     select.addEventListener("keydown", (event) => event.key === "Enter" ? add() : typing = true);
     select.addEventListener("change", () => typing || add());
     select.addEventListener("blur", add);
     return make("div", { className: "features" },
-      make("label", {}, kind === "positive" ? "Positive for" : "And not for", select), ...chips);
+      make("label", {}, kind === "positive" ? "Positive for" : "Negative for", select), ...chips);
   }
 }

@@ -1,10 +1,10 @@
-/** What the user points at, by mouse or keyboard: the cell there, in a tooltip or read out. */
+/** The cell that the user points at by mouse or keyboard, in a tooltip or read aloud. */
 
 import { nearest, type Cells } from "cell-binary";
 import type { Slide } from "./slide.ts";
 
-const REACH = 8;         // screen pixels from the pointer to the cell
-const SETTLED = 150;     // ms without change after which a view is looked at
+const REACH = 8;         // maximum screen pixels from the pointer to the cell
+const SETTLED = 150;     // ms after the last change of the view until the search for a cell
 
 export interface Subject {
   cells: Cells;
@@ -14,46 +14,55 @@ export interface Subject {
 
 export class Pointer {
   private subject: Subject | null = null;
-  private at: { x: number; y: number } | null = null;   // of the mouse, or the last tap
+  private at: { x: number; y: number } | null = null;   // the mouse, or the last tap
   private frame = 0;
   private settled = 0;
   private byKeyboard = false;
 
-  constructor(private readonly slide: Slide, stage: HTMLElement, private readonly tooltip: HTMLElement,
-              private readonly ring: HTMLElement, private readonly spoken: HTMLElement) {
+  constructor(private readonly slide: Slide, stage: HTMLElement,
+              private readonly tooltip: HTMLElement, private readonly ring: HTMLElement,
+              private readonly spoken: HTMLElement) {
     const at = (event: MouseEvent, points: boolean) => {
       const { left, top } = slide.canvas.getBoundingClientRect();
-      this.point(points && event.target === slide.canvas ? { x: event.clientX - left, y: event.clientY - top } : null);
+      this.point(points && event.target === slide.canvas
+        ? { x: event.clientX - left, y: event.clientY - top } : null);
     };
     stage.addEventListener("pointermove", (event) => at(event, event.buttons === 0));
-    stage.addEventListener("click", (event) => at(event, true));   // a finger does not hover, but taps
-    stage.addEventListener("pointerleave", (event) => event.pointerType === "touch" || this.point(null));
+    // A finger taps and does not hover.
+    stage.addEventListener("click", (event) => at(event, true));
+    stage.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch") {
+        this.point(null);
+      }
+    });
     stage.addEventListener("pointerdown", () => this.point(null));
     stage.addEventListener("keydown", (event) => {
-      if (event.target === slide.canvas && !event.ctrlKey && !event.metaKey && !event.altKey && this.press(event.key, event.shiftKey)) {
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (event.target === slide.canvas && plain && this.press(event.key, event.shiftKey)) {
         event.preventDefault();
       }
     });
   }
 
-  /** What there is to point at now. */
+  /** Set the cells to point at. */
   set(subject: Subject | null): void {
     this.subject = subject;
     this.hide();
     this.viewChanged();
   }
 
-  /** Nothing is looked for while the view moves, so that it moves smoothly. */
+  /** Hide the tooltip and wait until the view rests, so that it moves smoothly. */
   viewChanged(): void {
     this.hide();
     clearTimeout(this.settled);
-    this.settled = window.setTimeout(() => this.byKeyboard ? this.readOut() : this.hover(), SETTLED);
+    this.settled = window.setTimeout(
+      () => this.byKeyboard ? this.readOut() : this.hover(), SETTLED);
   }
 
   private point(at: typeof this.at): void {
     this.at = at;
     this.byKeyboard = false;
-    // Once a frame, however often the mouse reports.
+    // Search once a frame, however often the mouse moves.
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       this.hover();
@@ -62,7 +71,8 @@ export class Pointer {
 
   private find(x: number, y: number, reach: number): number {
     const [slideX, slideY] = this.slide.toSlide(x, y);
-    return nearest(this.subject!.cells, slideX, slideY, reach / this.slide.scale, this.subject!.accept);
+    const { cells, accept } = this.subject!;
+    return nearest(cells, slideX, slideY, reach / this.slide.scale, accept);
   }
 
   private hover(): void {
@@ -94,7 +104,7 @@ export class Pointer {
     return true;
   }
 
-  /** The cell nearest to the centre, for those who do not see it. */
+  /** Have screen readers read the cell nearest to the centre. */
   private readOut(): void {
     const { clientWidth: width, clientHeight: height } = this.slide.canvas;
     const cell = this.subject ? this.find(width / 2, height / 2, Math.min(width, height) / 2) : -1;
@@ -117,8 +127,10 @@ export class Pointer {
     this.tooltip.hidden = this.ring.hidden = false;
     this.ring.style.transform = `translate(${x}px, ${y}px)`;
     // Beside the cell, on the side where there is room.
-    const { offsetWidth, offsetHeight } = this.tooltip, { clientWidth, clientHeight } = this.slide.canvas;
-    const left = x + 16 + offsetWidth < clientWidth ? x + 16 : Math.max(x - 16 - offsetWidth, 4);
+    const { offsetWidth, offsetHeight } = this.tooltip;
+    const { clientWidth, clientHeight } = this.slide.canvas;
+    const left = x + 16 + offsetWidth < clientWidth
+      ? x + 16 : Math.max(x - 16 - offsetWidth, 4);
     const top = Math.max(Math.min(y + 12, clientHeight - offsetHeight - 4), 4);
     this.tooltip.style.transform = `translate(${left}px, ${top}px)`;
   }

@@ -1,4 +1,4 @@
-/** The picture: a canvas with the cells, and the view of it. */
+/** The canvas with the cells, and its view. */
 
 import { Deck, OrthographicView } from "@deck.gl/core";
 import type { Buffer, Device } from "@luma.gl/core";
@@ -8,16 +8,19 @@ import { CellLayer, COARSE } from "./cell-layer.ts";
 import type { View } from "./link.ts";
 import { gpuDone, measure } from "./timing.ts";
 
-const SMALLEST = 1.5, LARGEST = 24;   // diameter of a point on the screen, in CSS pixels, before the slider
+// Diameters of a point on the screen in CSS pixels, for the point size 1
+const SMALLEST = 1.5, LARGEST = 24;
 
-// While the view moves, and if a frame of all cells takes longer than it may, only some cells are drawn.
-const MANY = 200_000, SLOW = 50, SETTLED = 150;   // cells; ms; ms without change after which all are drawn
+// While the view of a slide with MANY cells moves, only some cells are drawn if a frame of all
+// cells takes longer than SLOW ms. All are drawn when the view has rested for SETTLED ms.
+const MANY = 200_000, SLOW = 50, SETTLED = 150;
 
-const FARTHEST = 2 ** 33;             // of the centre of the view from the origin: cells are within 2^31
+// The maximum distance from the origin to the centre of the view; cells are within 2^31.
+const FARTHEST = 2 ** 33;
 
 export interface Listeners {
-  onView(): void;              // pan, zoom, resize
-  onLost(): void;              // the graphics context; `restart` makes another
+  onView(): void;                // pan, zoom, resize
+  onLost(): void;                // the graphics context is lost; `restart` makes another one
   onFault(error: Error): void;
 }
 
@@ -28,6 +31,8 @@ interface Extent {
   height: number;
 }
 
+const NOTHING: Extent = { left: 0, top: 0, width: 0, height: 0 };
+
 function extentOf({ coordinates, length }: Cells): Extent {
   let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
   for (let at = 0; at < 4 * length; at += 4) {
@@ -37,13 +42,17 @@ function extentOf({ coordinates, length }: Cells): Extent {
     top = y < top ? y : top;
     bottom = y > bottom ? y : bottom;
   }
-  return length ? { left, top, width: right - left, height: bottom - top } : { left: 0, top: 0, width: 0, height: 0 };
+  return length ? { left, top, width: right - left, height: bottom - top } : NOTHING;
 }
+
+const clamp = (value: number, from: number, to: number) => Math.min(Math.max(value, from), to);
+
+const contextOf = (device: Device) => (device as unknown as { gl: WebGL2RenderingContext }).gl;
 
 export class Slide {
   canvas: HTMLCanvasElement;
   view: View = { x: 0, y: 0, zoom: 0 };
-  /** Whether the view is that of the whole slide, which it remains when the window changes. */
+  /** Whether the view shows the whole slide, and keeps doing so when the window changes. */
   fitted = true;
   size = 1;
 
@@ -51,10 +60,10 @@ export class Slide {
   private device!: Promise<Device>;
   private buffer: Buffer | null = null;
   private cells: Cells | null = null;
-  private extent: Extent = { left: 0, top: 0, width: 0, height: 0 };
+  private extent = NOTHING;
   private rules = new ArrayBuffer(0);
   private every = 1;
-  private slow = false;      // what the last frame of all cells was
+  private slow = false;      // whether the last frame of all cells was slow
   private timing = false;
   private settled = 0;
   private afterFrame: (() => void)[] = [];
@@ -65,10 +74,12 @@ export class Slide {
   }
 
   private start(): void {
-    // Asked first, and with what luma.gl asks for: of deck.gl, the error comes as one among others.
-    if (!this.canvas.getContext("webgl2", { antialias: false, powerPreference: "high-performance" })) {
-      throw new Problem("This browser cannot draw the slide: it has no WebGL 2.",
-                        "WebGL may be switched off in its settings, or the graphics card or its driver may be blocked.", false);
+    // Before deck.gl, whose error for this is hard to tell from others; with luma.gl's options.
+    const options = { antialias: false, powerPreference: "high-performance" };
+    if (!this.canvas.getContext("webgl2", options)) {
+      throw new Problem("This browser cannot draw the slide because it has no WebGL 2.",
+                        "WebGL may be switched off in the browser's settings, or the browser may "
+                        + "block the graphics card or its driver.", false);
     }
     this.canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -80,7 +91,8 @@ export class Slide {
       canvas: this.canvas,
       views: new OrthographicView({ id: "slide" }),
       viewState: this.viewState(),
-      controller: { keyboard: false, dragRotate: false, touchRotate: false, inertia: false, scrollZoom: { speed: 0.005, smooth: false } },
+      controller: { keyboard: false, dragRotate: false, touchRotate: false, inertia: false,
+                    scrollZoom: { speed: 0.005, smooth: false } },
       layers: [this.layer()],
       pickingRadius: 0,
       getCursor: ({ isDragging }) => isDragging ? "grabbing" : "crosshair",
@@ -88,7 +100,8 @@ export class Slide {
       onLoad: () => initialised(device),
       onResize: () => this.fitted ? this.fit() : this.listeners.onView(),
       onViewStateChange: ({ viewState }) => {
-        const { target, zoom, zoomX } = viewState as { target: number[]; zoom: number; zoomX?: number };
+        const { target, zoom, zoomX } =
+          viewState as { target: number[]; zoom: number; zoomX?: number };
         this.look({ x: target[0]!, y: target[1]!, zoom: zoomX ?? zoom });
       },
       onAfterRender: () => {
@@ -102,7 +115,7 @@ export class Slide {
     });
   }
 
-  /** On a new canvas, as the context of the old one is gone, and with it the cells. */
+  /** Start on a new canvas, because the old one has lost its context and the cells. */
   restart(): void {
     const fresh = this.canvas.cloneNode() as HTMLCanvasElement;
     this.deck.finalize();
@@ -114,8 +127,9 @@ export class Slide {
 
   private layer(): CellLayer {
     const { width, height } = this.extent, { cells, size } = this;
-    // Cells that filled the slide evenly would not quite touch.
-    const spacing = Math.sqrt(Math.max(width, 1) * Math.max(height, 1) / Math.max(cells?.length ?? 1, 1));
+    // Points of cells that fill the slide evenly would not quite touch.
+    const area = Math.max(width, 1) * Math.max(height, 1);
+    const spacing = Math.sqrt(area / Math.max(cells?.length ?? 1, 1));
     return new CellLayer({
       id: "cells",
       cells: this.buffer,
@@ -132,7 +146,7 @@ export class Slide {
     this.deck.setProps({ layers: [this.layer()] });
   }
 
-  /** The view moves: draw fewer cells if all take too long, and all when it rests. */
+  /** While the view moves, draw fewer cells if all cells take too long; draw all when it rests. */
   private moves(): void {
     if (!this.buffer || this.cells!.length < MANY) {
       return;
@@ -158,7 +172,7 @@ export class Slide {
       return;
     }
     this.timing = true;
-    const started = performance.now(), gl = (await this.device as unknown as { gl: WebGL2RenderingContext }).gl;
+    const started = performance.now(), gl = contextOf(await this.device);
     await new Promise<void>((resolve) => this.afterFrame.push(resolve));
     await gpuDone(gl);
     this.slow = performance.now() - started > SLOW;
@@ -172,7 +186,8 @@ export class Slide {
     this.redraw();
   }
 
-  /** Show these cells from here, or as a whole. Resolves when they are on the screen, or others are to be shown. */
+  /** Show cells with this view, or the whole slide. Resolves when they are on the screen, or when
+   * other cells replace them. */
   async show(cells: Cells, view: View | undefined): Promise<void> {
     this.extent = extentOf(cells);
     this.cells = cells;
@@ -187,17 +202,19 @@ export class Slide {
   }
 
   private async draw(cells: Cells): Promise<void> {
-    const device = await this.device, gl = (device as unknown as { gl: WebGL2RenderingContext }).gl;
+    const device = await this.device, gl = contextOf(device);
     if (this.cells !== cells) {
-      return;   // another sample was chosen meanwhile
+      return;   // the user has chosen another sample meanwhile
     }
     const arrived = performance.now();
     if (cells.length) {
       this.buffer = device.createBuffer({ data: cells.bytes });
       if (gl.getError() === gl.OUT_OF_MEMORY) {
         this.clear();
+        const number = cells.length.toLocaleString("en");
+        const megabytes = Math.ceil(cells.bytes.length / 1e6);
         throw new Problem("The slide is too large for the graphics memory.",
-                          `Its ${cells.length.toLocaleString("en")} cells take ${Math.ceil(cells.bytes.length / 1e6)} MB there.`, true);
+                          `Its ${number} cells need ${megabytes} MB.`, true);
       }
     }
     measure("upload", arrived);
@@ -221,8 +238,10 @@ export class Slide {
   }
 
   private get fitZoom(): number {
-    const { width, height } = this.extent, { clientWidth, clientHeight } = this.canvas, margin = 0.92;
-    return Math.log2(margin * Math.min(Math.max(clientWidth, 1) / Math.max(width, 1), Math.max(clientHeight, 1) / Math.max(height, 1)));
+    const { width, height } = this.extent, { clientWidth, clientHeight } = this.canvas;
+    const margin = 0.92;
+    return Math.log2(margin * Math.min(Math.max(clientWidth, 1) / Math.max(width, 1),
+                                       Math.max(clientHeight, 1) / Math.max(height, 1)));
   }
 
   private get zooms(): [least: number, most: number] {
@@ -241,15 +260,19 @@ export class Slide {
   }
 
   look(view: View): void {
-    const [least, most] = this.zooms, clamp = (value: number, from: number, to: number) => Math.min(Math.max(value, from), to);
-    this.view = { x: clamp(view.x, -FARTHEST, FARTHEST), y: clamp(view.y, -FARTHEST, FARTHEST), zoom: clamp(view.zoom, least, most) };
+    const [least, most] = this.zooms;
+    this.view = {
+      x: clamp(view.x, -FARTHEST, FARTHEST),
+      y: clamp(view.y, -FARTHEST, FARTHEST),
+      zoom: clamp(view.zoom, least, most),
+    };
     this.fitted = false;
     this.deck.setProps({ viewState: this.viewState() });
     this.moves();
     this.listeners.onView();
   }
 
-  /** By a part of what is seen of the slide. */
+  /** Pan by fractions of the visible part of the slide. */
   pan(right: number, down: number): void {
     const step = Math.min(this.canvas.clientWidth, this.canvas.clientHeight) / this.scale;
     this.look({ ...this.view, x: this.view.x + right * step, y: this.view.y + down * step });
@@ -259,17 +282,21 @@ export class Slide {
     this.look({ ...this.view, zoom: this.view.zoom + by });
   }
 
-  /** Screen pixels for a pixel of the slide. */
+  /** The screen pixels of a pixel of the slide. */
   get scale(): number {
     return 2 ** this.view.zoom;
   }
 
-  /** From pixels of the canvas to those of the slide, and back. */
+  /** From pixels of the canvas to pixels of the slide. */
   toSlide(x: number, y: number): [number, number] {
-    return [this.view.x + (x - this.canvas.clientWidth / 2) / this.scale, this.view.y + (y - this.canvas.clientHeight / 2) / this.scale];
+    const { clientWidth, clientHeight } = this.canvas;
+    return [this.view.x + (x - clientWidth / 2) / this.scale,
+            this.view.y + (y - clientHeight / 2) / this.scale];
   }
 
   toScreen(x: number, y: number): [number, number] {
-    return [this.canvas.clientWidth / 2 + (x - this.view.x) * this.scale, this.canvas.clientHeight / 2 + (y - this.view.y) * this.scale];
+    const { clientWidth, clientHeight } = this.canvas;
+    return [clientWidth / 2 + (x - this.view.x) * this.scale,
+            clientHeight / 2 + (y - this.view.y) * this.scale];
   }
 }

@@ -4,12 +4,18 @@ import { PALETTE } from "../src/rules.ts";
 
 const odd = ["<b>", "A&B=C", "a+b", "~", "x y", "µ-Ω 細胞", "1,2:3;4", "%41", "#", "\"'"];
 
-test("what is written is read", () => {
+test("a link that is formatted and parsed stays the same", () => {
   const links: Link[] = [
     { hideOther: false, size: 1 },
-    { study: odd.join(""), sample: "S 1/2", view: { x: -12.5, y: 1e6, zoom: -3.25 }, hideOther: true, size: 1.5,
-      rules: [{ colour: "#e69f00", positive: odd, negative: [] }, { colour: "#000000", positive: [], negative: odd },
-              { colour: "#56b4e9", positive: [], negative: [] }] },
+    {
+      study: odd.join(""), sample: "S 1/2", view: { x: -12.5, y: 1e6, zoom: -3.25 },
+      hideOther: true, size: 1.5,
+      rules: [
+        { colour: "#e69f00", positive: odd, negative: [] },
+        { colour: "#000000", positive: [], negative: odd },
+        { colour: "#56b4e9", positive: [], negative: [] },
+      ],
+    },
     { study: "", sample: "", rules: [], hideOther: false, size: 1 },
   ];
   for (const link of links) {
@@ -17,24 +23,32 @@ test("what is written is read", () => {
   }
 });
 
-test("short", () => expect(format({ study: "lab", sample: "S1", view: { x: 1 / 3, y: 2, zoom: -2.3333 }, hideOther: true, size: 1,
-  rules: [{ colour: "#e69f00", positive: ["CD3", "PD1"], negative: ["CD8"] }] }))
-  .toBe("study=lab&sample=S1&view=0.3,2,-2.33&rule=e69f00:CD3,PD1:CD8&other=hidden"));
+test("a link is short", () => {
+  const link = format({
+    study: "lab", sample: "S1", view: { x: 1 / 3, y: 2, zoom: -2.3333 }, hideOther: true, size: 1,
+    rules: [{ colour: "#e69f00", positive: ["CD3", "PD1"], negative: ["CD8"] }],
+  });
+  expect(link).toBe(
+    "study=lab&sample=S1&view=0.3,2,-2.33&rule=e69f00:CD3,PD1:CD8&other=hidden");
+});
 
-test("a view is kept to a tenth of a screen pixel at any zoom", () => {
-  const { view } = parse(format({ view: { x: 1.23456, y: 0, zoom: 5.5 }, hideOther: false, size: 1 })).link;
+test("a view is exact to a tenth of a screen pixel at any zoom", () => {
+  const link = format({ view: { x: 1.23456, y: 0, zoom: 5.5 }, hideOther: false, size: 1 });
+  const { view } = parse(link).link;
   expect(Math.abs(view!.x - 1.23456) * 2 ** 5.5).toBeLessThan(0.1);
 });
 
-test.each(["view=1,2", "view=1,2,x", "view=,,", "view=1,2,Infinity", "study=%", "rule=e69f00:%E0%A4%A", "rule=a:b:c:d", "rule=red:A", "rule=12345:A", "other=x", "size=9", "what=1", "=", "x"])(
-  "%s is a fault, and the rest is read", (part) => {
-    const { link, faults } = parse(`#${part}&sample=S1`);
-    expect(faults).toHaveLength(1);
-    expect(faults[0]).toContain(part);
-    expect(link.sample).toBe("S1");
-  });
+test.each([
+  "view=1,2", "view=1,2,x", "view=,,", "view=1,2,Infinity", "study=%", "rule=e69f00:%E0%A4%A",
+  "rule=a:b:c:d", "rule=red:A", "rule=12345:A", "other=x", "size=9", "what=1", "=", "x",
+])("%s is a fault, and the other parts are read", (part) => {
+  const { link, faults } = parse(`#${part}&sample=S1`);
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toContain(part);
+  expect(link.sample).toBe("S1");
+});
 
-test("rules: a missing colour is of the palette, a feature is once, and there are at most 16", () => {
+test("rules: a colour by default, each feature once, and 16 rules at most", () => {
   const { link, faults } = parse("rule=:A,A,&" + "rule=112233:B&".repeat(16));
   expect(link.rules!).toHaveLength(16);
   expect(link.rules![0]).toEqual({ colour: PALETTE[0], positive: ["A"], negative: [] });

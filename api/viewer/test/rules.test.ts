@@ -1,20 +1,25 @@
 import { Features } from "cell-binary";
 import { expect, test } from "vitest";
-import { compile, count, defaultRules, frequencies, MAX_RULES, nameOf, nextColour, OTHER_COLOUR, pack, PALETTE, ruleOf, RULES_BYTES,
-         type Rule } from "../src/rules.ts";
+import {
+  compile, count, defaultRules, frequencies, MAX_RULES, nameOf, nextColour, OTHER_COLOUR, pack,
+  PALETTE, ruleOf, RULES_BYTES, type Rule,
+} from "../src/rules.ts";
 
 const features = new Features(Array.from({ length: 64 }, (_, bit) => `F${bit}`));
+const names = (bits: number[]) => bits.map((bit) => `F${bit}`);
 const rule = (positive: number[], negative: number[] = [], colour = "#ffffff"): Rule =>
-  ({ colour, positive: positive.map((bit) => `F${bit}`), negative: negative.map((bit) => `F${bit}`) });
+  ({ colour, positive: names(positive), negative: names(negative) });
 
-/** Words of cells with these bits. */
+/** The words of a payload whose cells have these bits. */
 function cells(...bits: number[][]): Uint32Array {
   const words = new Uint32Array(4 * bits.length);
-  bits.forEach((set, cell) => set.forEach((bit) => words[4 * cell + 2 + (bit >> 5)]! |= 1 << (bit & 31)));
+  bits.forEach((set, cell) => set.forEach((bit) => {
+    words[4 * cell + 2 + (bit >> 5)]! |= 1 << (bit & 31);
+  }));
   return words;
 }
 
-test("the first rule that fits counts a cell, at the ends of both halves too", () => {
+test("the first rule that matches counts a cell, at both ends of both halves", () => {
   const words = cells([0], [31], [32], [63], [31, 32], [], [0, 63]);
   const compiled = compile([rule([31], [32]), rule([63]), rule([], [0, 31]), rule([0])], features);
   const counts = [0, 0, 0, 0, 0];
@@ -24,14 +29,14 @@ test("the first rule that fits counts a cell, at the ends of both halves too", (
   expect(counts).toEqual([1, 2, 2, 1, 1]);
 });
 
-test("a rule without features fits no cell", () => {
+test("a rule without features matches no cell", () => {
   const compiled = compile([rule([])], features);
   expect(ruleOf(compiled, 0, 0)).toBe(-1);
   expect(ruleOf(compiled, -1, -1)).toBe(-1);
   expect(nameOf(rule([]))).toBe("No features yet");
 });
 
-test("names", () => expect(nameOf(rule([3, 8], [4]))).toBe("F3+ F8+ F4-"));
+test("the name of a rule", () => expect(nameOf(rule([3, 8], [4]))).toBe("F3+ F8+ F4-"));
 
 test("frequencies of all 64 bits", () => {
   const frequency = frequencies(cells([0, 31, 32, 63], [0, 63], [63, 7, 8, 39, 40, 55, 56]));
@@ -40,7 +45,7 @@ test("frequencies of all 64 bits", () => {
   expect(frequency).toEqual(expected);
 });
 
-test("default rules: the six most frequent that fewer than half have, rarest first", () => {
+test("default rules: the six most frequent features below half of the cells, rarest first", () => {
   const names = ["all", "half", "a", "b", "c", "none", "d", "e", "f", "g"];
   const chosen = defaultRules(names, [10, 5, 4, 4, 3, 0, 2, 2, 2, 1], 10);
   expect(chosen.map((rule) => rule.positive)).toEqual([["f"], ["e"], ["d"], ["c"], ["b"], ["a"]]);
@@ -48,12 +53,12 @@ test("default rules: the six most frequent that fewer than half have, rarest fir
   expect(defaultRules([], new Array(64).fill(0), 0)).toEqual([]);
 });
 
-test("colours are distinct, one for each rule", () => {
+test("each rule has a colour of its own", () => {
   expect(new Set(PALETTE).size).toBe(MAX_RULES);
   expect(nextColour([rule([], [], PALETTE[1]), rule([], [], PALETTE[0])])).toBe(PALETTE[2]);
 });
 
-test("the uniform block is std140", () => {
+test("the uniform block has the layout std140", () => {
   const compiled = compile([rule([0, 63], [31]), rule([33])], features);
   const block = pack(compiled, ["#ff8000", "#0000ff"], false);
   expect(block.byteLength).toBe(RULES_BYTES);
