@@ -80,9 +80,8 @@ raise_no_features(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("the study has no features"),
-			 errhint("Specify feature_columns, with one column for each feature, or phenotypes, "
-					 "with the column of the phenotypes, and features, with the names of its "
-					 "bits.")));
+			 errhint("Specify either feature_columns (one column for each feature), or phenotypes "
+					 "(the column of the phenotypes) and features (the names of its bits).")));
 }
 
 /* Get the phenotypes column or the feature columns, and the features' names. */

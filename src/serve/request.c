@@ -1,7 +1,8 @@
 /*
  * request.c
- *		Serving the payload of a sample to one call: from the store if the store
- *		has a right one, packed otherwise.  store.c reads and writes the store.
+ *		Serving the payload of a sample to one call: from the store if the stored
+ *		payload is right for the caller, packed otherwise.  store.c reads and
+ *		writes the store.
  *
  * The caller always gets what its own query would pack:
  *

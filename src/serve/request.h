@@ -1,7 +1,8 @@
 /*
  * request.h
- *		Serving the payload of a sample to one call: from the store if the store
- *		has a right one, packed otherwise.  The SQL functions are in data.c.
+ *		Serving the payload of a sample to one call: from the store if the stored
+ *		payload is right for the caller, packed otherwise.  The SQL functions are
+ *		in data.c.
  */
 #ifndef CELL_BINARY_REQUEST_H
 #define CELL_BINARY_REQUEST_H
