@@ -328,7 +328,7 @@ COMMENT ON FUNCTION cell_collected_intensities(pg_catalog.bytea, bigint) IS
 'intensities of a cell, looked up in the result of cell_collect_intensities';
 
 -- ---------------------------------------------------------------------------
--- Intensities: numbers from 0 to 1 in one byte each, as SMProfiler (formerly SPT) has them
+-- Intensities: numbers from 0 to 1 in one byte each, in the format of SMProfiler (formerly SPT)
 --
 -- The state of the aggregate is a set of cells, like that of cell_pack, and uses
 -- the same functions after the transition. SSPACE is the size of a state of 100,000
