@@ -720,25 +720,25 @@ CREATE FUNCTION cell_first_touch(old_sample pg_catalog.uuid, new_sample pg_catal
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.text) IS
-'trigger condition: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.text, pg_catalog.text) IS
-'trigger condition: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(smallint) IS
-'trigger condition: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(smallint, smallint) IS
-'trigger condition: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(integer) IS
-'trigger condition: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(integer, integer) IS
-'trigger condition: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(bigint) IS
-'trigger condition: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(bigint, bigint) IS
-'trigger condition: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid) IS
-'trigger condition: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid, pg_catalog.uuid) IS
-'trigger condition: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 
 CREATE FUNCTION cell_invalidate(study pg_catalog.text, sample pg_catalog.text DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
