@@ -1,36 +1,48 @@
 \echo Use "CREATE EXTENSION cell_binary" to load this file. \quit
 
 -- ---------------------------------------------------------------------------
--- cell_pack: rows of cells into a payload
+-- cell_pack: an aggregate that packs rows of cells into a payload
 --
--- Not strict: a NULL in a row is an error, not a cell that goes missing.
--- The state is a set of cells in memory (src/pack/cell_set.h); all forms of the
--- aggregate share what comes after the transition. SSPACE, what the planner
--- takes for its size, is that of a small slide, 100,000 cells of 20 bytes: with
--- less, GROUP BY would hash more samples at once than work_mem can hold.
+-- The transition functions are not strict, because a NULL in a row must raise an
+-- error; a strict function would leave the cell out. The state is a set of cells
+-- in memory (src/pack/cell_set.h). All forms of the aggregate share the functions
+-- that follow the transition.
+--
+-- SSPACE is the size that the planner assumes for a state. It is that of a small
+-- slide: 100,000 cells of 20 bytes. With a smaller value, GROUP BY would hash more
+-- samples at the same time than fit into work_mem.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, x integer, y integer, phenotypes bigint)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, x integer, y integer, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, x double precision, y double precision, phenotypes bigint)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, x double precision, y double precision, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x double precision, y double precision, phenotypes bigint)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
+	phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint, layout pg_catalog.text)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint,
+	layout pg_catalog.text)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-CREATE FUNCTION cell_pack_transfn(state pg_catalog.internal, cell_id bigint, x double precision, y double precision, phenotypes bigint, layout pg_catalog.text)
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
+	phenotypes bigint, layout pg_catalog.text)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
@@ -74,7 +86,8 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigi
 	PARALLEL = SAFE
 );
 
-CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint) (
+CREATE AGGREGATE cell_pack(
+	cell_id bigint, x double precision, y double precision, phenotypes bigint) (
 	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
 	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_pack_combinefn,
@@ -82,7 +95,8 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precisio
 	PARALLEL = SAFE
 );
 
-CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigint, layout pg_catalog.text) (
+CREATE AGGREGATE cell_pack(
+	cell_id bigint, x integer, y integer, phenotypes bigint, layout pg_catalog.text) (
 	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
 	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_pack_combinefn,
@@ -90,7 +104,9 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x integer, y integer, phenotypes bigi
 	PARALLEL = SAFE
 );
 
-CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precision, phenotypes bigint, layout pg_catalog.text) (
+CREATE AGGREGATE cell_pack(
+	cell_id bigint, x double precision, y double precision, phenotypes bigint,
+	layout pg_catalog.text) (
 	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
 	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_pack_combinefn,
@@ -100,15 +116,19 @@ CREATE AGGREGATE cell_pack(cell_id bigint, x double precision, y double precisio
 
 COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, integer, integer, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, double precision, double precision, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, double precision, double precision, bigint) IS
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, integer, integer, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, double precision, double precision, bigint) IS
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, bigint, double precision, double precision, bigint) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, integer, integer, bigint, pg_catalog.text) IS
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, bigint, integer, integer, bigint, pg_catalog.text) IS
 'support function of the aggregate cell_pack';
-COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, bigint, double precision, double precision, bigint, pg_catalog.text) IS
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, bigint, double precision, double precision, bigint, pg_catalog.text) IS
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_combinefn(pg_catalog.internal, pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
@@ -120,17 +140,18 @@ COMMENT ON FUNCTION cell_pack_finalfn(pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
 
 COMMENT ON AGGREGATE cell_pack(integer, integer, bigint) IS
-'packs cells into a compact payload, in the order the rows come';
+'packs cells into a payload of layout compact, in the order of the rows';
 COMMENT ON AGGREGATE cell_pack(double precision, double precision, bigint) IS
-'packs cells into a compact payload, in the order the rows come; coordinates are truncated';
+'packs cells into a payload of layout compact, in the order of the rows; truncates coordinates';
 COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint) IS
-'packs cells into a compact payload, ascending by cell_id';
+'packs cells into a payload of layout compact, ascending by cell_id';
 COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint) IS
-'packs cells into a compact payload, ascending by cell_id; coordinates are truncated';
+'packs cells into a payload of layout compact, ascending by cell_id; truncates coordinates';
 COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, pg_catalog.text) IS
 'packs cells into a payload of the given layout, ascending by cell_id';
-COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint, pg_catalog.text) IS
-'packs cells into a payload of the given layout, ascending by cell_id; coordinates are truncated';
+COMMENT ON AGGREGATE cell_pack(
+	bigint, double precision, double precision, bigint, pg_catalog.text) IS
+'packs cells into a payload of the given layout, ascending by cell_id; truncates coordinates';
 
 CREATE FUNCTION cell_empty(layout pg_catalog.text DEFAULT 'compact')
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
@@ -139,7 +160,7 @@ COMMENT ON FUNCTION cell_empty(pg_catalog.text) IS
 'payload of a slide without cells, for coalesce(cell_pack(...), cell_empty(...))';
 
 -- ---------------------------------------------------------------------------
--- Reading a payload
+-- Reading a payload: its cells, its extent, counts by phenotypes
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_unpack(
@@ -148,7 +169,7 @@ CREATE FUNCTION cell_unpack(
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
 COMMENT ON FUNCTION cell_unpack(pg_catalog.bytea, pg_catalog.text) IS
-'cells of a payload as rows, in the payload''s order; cell_id is null where the layout has none';
+'cells of a payload as rows, in the payload''s order; cell_id is null if the layout has no ids';
 
 CREATE FUNCTION cell_info(
 	payload pg_catalog.bytea, layout pg_catalog.text DEFAULT 'compact',
@@ -157,7 +178,7 @@ CREATE FUNCTION cell_info(
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION cell_info(pg_catalog.bytea, pg_catalog.text) IS
-'number of cells, size and extent of a payload, which is validated';
+'validates a payload and returns its number of cells, its size and its extent';
 
 CREATE FUNCTION cell_count(
 	payload pg_catalog.bytea, all_of bigint DEFAULT 0, none_of bigint DEFAULT 0,
@@ -165,16 +186,18 @@ CREATE FUNCTION cell_count(
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION cell_count(pg_catalog.bytea, bigint, bigint, pg_catalog.text) IS
-'number of cells that are positive for every feature in all_of and for none in none_of';
+'number of cells that are positive for every feature in all_of and for no feature in none_of';
 
 -- ---------------------------------------------------------------------------
--- Codings: a payload for transport
+-- Codings: payloads in an HTTP content coding, for transport
 --
--- COST says that it is far more than to read a payload, and to encode more
--- than to decode. cell_encode is not strict, as the level may be null.
+-- COST tells the planner that a coding takes much longer than reading a payload,
+-- and that encoding takes longer than decoding. cell_encode is not strict because
+-- the level can be null.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_encode(payload pg_catalog.bytea, coding pg_catalog.text, level integer DEFAULT NULL)
+CREATE FUNCTION cell_encode(
+	payload pg_catalog.bytea, coding pg_catalog.text, level integer DEFAULT NULL)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION cell_encode(pg_catalog.bytea, pg_catalog.text, integer) IS
@@ -187,16 +210,16 @@ COMMENT ON FUNCTION cell_decode(pg_catalog.bytea, pg_catalog.text) IS
 'payload from an HTTP content coding: identity, gzip, zstd or br';
 
 -- ---------------------------------------------------------------------------
--- Phenotype masks
+-- Phenotypes: making the 64-bit mask of a cell from its features
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_phenotypes(VARIADIC positive boolean[])
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_phenotypes(boolean[]) IS
-'phenotype mask of a cell, the first argument being bit 0';
+'phenotypes of a cell; the first argument is bit 0';
 
-CREATE FUNCTION cell_phenotypes_transfn(mask bigint, feature integer, positive boolean)
+CREATE FUNCTION cell_phenotypes_transfn(phenotypes bigint, feature integer, positive boolean)
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION cell_phenotypes_transfn(bigint, integer, boolean) IS
@@ -208,27 +231,35 @@ CREATE AGGREGATE cell_phenotypes_agg(feature integer, positive boolean) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_phenotypes_agg(integer, boolean) IS
-'phenotype mask of a cell from one row for each feature; a feature''s bit is set if any of its rows is positive';
+'phenotypes of a cell from rows of features; a bit is set if any row of its feature is positive';
 
 -- ---------------------------------------------------------------------------
--- Long tables: a row for each cell and feature
+-- Long tables: sources that have one row for each cell and feature
 --
--- The aggregates collect all cells of a sample in one value, in which the
--- functions find a cell. The features argument has the names in the order of the bits; if
--- it is a constant it is looked at once, otherwise for each row. SSPACE is that
--- of 100,000 cells, with 30 intensities.
+-- The aggregates collect all cells of a sample in one value. The functions look up
+-- a cell in that value. The argument features lists the names in the order of the
+-- bits; a constant list is read once, any other list for each row.
+--
+-- SSPACE is the size of a state of 100,000 cells; for cell_collect_intensities, with 30
+-- intensities each.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_collect_phenotypes_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[])
+CREATE FUNCTION cell_collect_phenotypes_transfn(
+	state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean,
+	features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_collect_phenotypes_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
+COMMENT ON FUNCTION cell_collect_phenotypes_transfn(
+	pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
 'support function of the aggregate cell_collect_phenotypes';
 
-CREATE FUNCTION cell_collect_intensities_transfn(state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[])
+CREATE FUNCTION cell_collect_intensities_transfn(
+	state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text,
+	intensity double precision, features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_collect_intensities_transfn(pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
+COMMENT ON FUNCTION cell_collect_intensities_transfn(
+	pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
 'support function of the aggregate cell_collect_intensities';
 
 CREATE FUNCTION cell_collect_combinefn(state pg_catalog.internal, other pg_catalog.internal)
@@ -255,59 +286,73 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION cell_collect_finalfn(pg_catalog.internal) IS
 'support function of the aggregates cell_collect_phenotypes and cell_collect_intensities';
 
-CREATE AGGREGATE cell_collect_phenotypes(cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[]) (
-	SFUNC = @extschema@.cell_collect_phenotypes_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+CREATE AGGREGATE cell_collect_phenotypes(
+	cell pg_catalog.text, feature pg_catalog.text, positive boolean, features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_collect_phenotypes_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 2000000,
 	FINALFUNC = @extschema@.cell_collect_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_collect_combinefn,
-	SERIALFUNC = @extschema@.cell_collect_serialfn, DESERIALFUNC = @extschema@.cell_collect_deserialfn,
+	SERIALFUNC = @extschema@.cell_collect_serialfn,
+	DESERIALFUNC = @extschema@.cell_collect_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_collect_phenotypes(pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
-'phenotype masks of many cells from one row for each cell and feature, for the function cell_collected_phenotypes';
+COMMENT ON AGGREGATE cell_collect_phenotypes(
+	pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
+'collects phenotypes from one row for each cell and feature, for cell_collected_phenotypes';
 
-CREATE AGGREGATE cell_collect_intensities(cell pg_catalog.text, feature pg_catalog.text, intensity double precision, features pg_catalog.text[]) (
-	SFUNC = @extschema@.cell_collect_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 26000000,
+CREATE AGGREGATE cell_collect_intensities(
+	cell pg_catalog.text, feature pg_catalog.text, intensity double precision,
+	features pg_catalog.text[]) (
+	SFUNC = @extschema@.cell_collect_intensities_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 26000000,
 	FINALFUNC = @extschema@.cell_collect_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_collect_combinefn,
-	SERIALFUNC = @extschema@.cell_collect_serialfn, DESERIALFUNC = @extschema@.cell_collect_deserialfn,
+	SERIALFUNC = @extschema@.cell_collect_serialfn,
+	DESERIALFUNC = @extschema@.cell_collect_deserialfn,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE cell_collect_intensities(pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
-'intensities of many cells from one row for each cell and feature, for the function cell_collected_intensities';
+COMMENT ON AGGREGATE cell_collect_intensities(
+	pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
+'collects intensities from one row for each cell and feature, for cell_collected_intensities';
 
 CREATE FUNCTION cell_collected_phenotypes(collected pg_catalog.bytea, cell_id bigint)
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_collected_phenotypes(pg_catalog.bytea, bigint) IS
-'phenotype mask of a cell, from what cell_collect_phenotypes collected';
+'phenotypes of a cell, looked up in the result of cell_collect_phenotypes';
 
 CREATE FUNCTION cell_collected_intensities(collected pg_catalog.bytea, cell_id bigint)
 RETURNS double precision[] AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION cell_collected_intensities(pg_catalog.bytea, bigint) IS
-'intensities of a cell, from what cell_collect_intensities collected';
+'intensities of a cell, looked up in the result of cell_collect_intensities';
 
 -- ---------------------------------------------------------------------------
--- Intensities: numbers in one byte
+-- Intensities: numbers from 0 to 1 in one byte each, in the format of SMProfiler (formerly SPT)
 --
--- The state of the aggregate is a set of cells like that of cell_pack, whose
--- functions it shares. SSPACE is that of 100,000 cells with 30 intensities.
+-- The state of the aggregate is a set of cells, like that of cell_pack, and uses
+-- the same functions after the transition. SSPACE is the size of a state of 100,000
+-- cells with 30 intensities each.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_pack_intensities_transfn(state pg_catalog.internal, cell_id bigint, intensities real[])
+CREATE FUNCTION cell_pack_intensities_transfn(
+	state pg_catalog.internal, cell_id bigint, intensities real[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, real[]) IS
 'support function of the aggregate cell_pack_intensities';
 
-CREATE FUNCTION cell_pack_intensities_transfn(state pg_catalog.internal, cell_id bigint, intensities double precision[])
+CREATE FUNCTION cell_pack_intensities_transfn(
+	state pg_catalog.internal, cell_id bigint, intensities double precision[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, double precision[]) IS
+COMMENT ON FUNCTION cell_pack_intensities_transfn(
+	pg_catalog.internal, bigint, double precision[]) IS
 'support function of the aggregate cell_pack_intensities';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
-	SFUNC = @extschema@.cell_pack_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 3400000,
+	SFUNC = @extschema@.cell_pack_intensities_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 3400000,
 	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_pack_combinefn,
 	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
@@ -317,7 +362,8 @@ COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[]) IS
 'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precision[]) (
-	SFUNC = @extschema@.cell_pack_intensities_transfn, STYPE = pg_catalog.internal, SSPACE = 3400000,
+	SFUNC = @extschema@.cell_pack_intensities_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 3400000,
 	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
 	COMBINEFUNC = @extschema@.cell_pack_combinefn,
 	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
@@ -330,30 +376,31 @@ CREATE FUNCTION cell_minifloat_encode(value double precision)
 RETURNS smallint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_minifloat_encode(double precision) IS
-'code from 0 to 255 of a number from 0 to 1, in the 8-bit floating-point format of SPT';
+'code (0 to 255) of a number from 0 to 1, in the 8-bit floating-point format of SMProfiler';
 
 CREATE FUNCTION cell_minifloat_decode(code smallint)
 RETURNS double precision AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_minifloat_decode(smallint) IS
-'number from 0 to 1 that a code from 0 to 255 stands for, in the 8-bit floating-point format of SPT';
+'number from 0 to 1 of a code (0 to 255), in the 8-bit floating-point format of SMProfiler';
 
 -- ---------------------------------------------------------------------------
--- Shapes: where a cell is, by its outline
+-- Shapes: the position of a cell from its outline
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_shape_centroid(contents pg_catalog.text, OUT x double precision, OUT y double precision)
+CREATE FUNCTION cell_shape_centroid(
+	contents pg_catalog.text, OUT x double precision, OUT y double precision)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text) IS
-'mean of the vertices of the polygon in an ESRI shapefile in base64, as SPT stores the outline of a cell';
+'mean of a polygon''s vertices, from an ESRI shapefile in base64 as SMProfiler stores outlines';
 
 -- ---------------------------------------------------------------------------
--- Chunks: a payload in pieces
+-- Chunks: a payload in pieces of a fixed size
 --
--- A plain query, which the planner puts in the place of the call: rows are made
--- as they are asked for, and of a payload that is stored as it is (STORAGE
--- EXTERNAL) each reads its own bytes only.
+-- cell_chunks is a plain query so that the planner can inline it. The executor
+-- then makes each row when it is needed, and a row reads only its own bytes of a
+-- payload that is stored uncompressed (STORAGE EXTERNAL).
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_chunk_count(bytes bigint, chunk_bytes integer)
@@ -369,31 +416,34 @@ RETURNS SETOF pg_catalog.record
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
 	SELECT n.chunk, n.chunk::bigint OPERATOR(pg_catalog.*) chunk_bytes,
-		pg_catalog.substring(p.bytes, n.chunk OPERATOR(pg_catalog.*) chunk_bytes OPERATOR(pg_catalog.+) 1, chunk_bytes)
+		pg_catalog.substring(p.bytes,
+			n.chunk OPERATOR(pg_catalog.*) chunk_bytes OPERATOR(pg_catalog.+) 1, chunk_bytes)
 	FROM (
-		-- A compressed value is decompressed once, and not for each chunk.
+		-- Decompress a compressed value once instead of once for each chunk.
 		SELECT CASE WHEN pg_catalog.pg_column_compression(payload) IS NULL THEN payload
 			ELSE payload OPERATOR(pg_catalog.||) '\x'::pg_catalog.bytea END OFFSET 0
 	) p (bytes),
 	LATERAL pg_catalog.generate_series(0,
-		@extschema@.cell_chunk_count(pg_catalog.octet_length(p.bytes)::bigint, chunk_bytes) OPERATOR(pg_catalog.-) 1) n (chunk);
+		@extschema@.cell_chunk_count(pg_catalog.octet_length(p.bytes)::bigint, chunk_bytes)
+			OPERATOR(pg_catalog.-) 1) n (chunk);
 END;
 COMMENT ON FUNCTION cell_chunks(pg_catalog.bytea, integer) IS
-'bytes of a payload in rows of a fixed size, the last one being smaller';
+'bytes of a payload in rows of a fixed size; the last row can be smaller';
 
 -- ---------------------------------------------------------------------------
--- Studies: where cells are
+-- Studies: the registry of the relations and columns that hold cells
 --
--- The registry is dumped with the database. Who installed the extension may
--- read and fill it, as pg_dump and pg_restore do; others use the functions.
+-- pg_dump dumps the registry with the database. The role that installed the
+-- extension can read and fill it, as pg_dump and pg_restore do. Other roles use the
+-- functions.
 -- ---------------------------------------------------------------------------
 
 CREATE SEQUENCE cell_study_id AS integer;
 COMMENT ON SEQUENCE cell_study_id IS
 'ids of registered studies';
 
--- Indexes that C opens have names of their own: were one made up for them, somebody
--- could have taken the first choice before.
+-- Indexes that the C code opens are named explicitly. A name that PostgreSQL chooses
+-- depends on which names are already taken.
 CREATE TABLE cell_study (
 	id integer CONSTRAINT cell_study_pkey PRIMARY KEY,
 	study pg_catalog.text COLLATE pg_catalog."C" NOT NULL CONSTRAINT cell_study_name UNIQUE,
@@ -414,19 +464,21 @@ CREATE TABLE cell_study (
 	CONSTRAINT cell_study_features CHECK (
 		pg_catalog.cardinality(features) OPERATOR(pg_catalog.<=) 64
 		AND pg_catalog.array_position(features, NULL::pg_catalog.text) IS NULL),
-	-- a column with the mask, or a column for each feature
+	-- either one phenotypes column or one column for each feature
 	CONSTRAINT cell_study_positives CHECK (
 		CASE WHEN phenotypes_column IS NULL
-		THEN feature_columns IS NOT NULL AND pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.>) 0
-			AND pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
+		THEN feature_columns IS NOT NULL
+			AND pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.>) 0
+			AND pg_catalog.cardinality(feature_columns)
+				OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
 		ELSE feature_columns IS NULL END),
 	CONSTRAINT cell_study_intensities CHECK (
 		intensities_column IS NULL OR pg_catalog.cardinality(features) OPERATOR(pg_catalog.>) 0)
 ) USING heap;
 COMMENT ON TABLE cell_study IS
-'registered studies: the relation and the columns that their cells are in';
+'registered studies, with the relation and the columns that hold their cells';
 COMMENT ON COLUMN cell_study.registered_by IS
-'role that registered the study, under whatever name';
+'role that registered the study, also after the role was renamed';
 
 SELECT pg_catalog.pg_extension_config_dump('cell_study', '');
 SELECT pg_catalog.pg_extension_config_dump('cell_study_id', '');
@@ -437,9 +489,10 @@ GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 CREATE VIEW cell_studies WITH (security_barrier) AS
 SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities
 FROM @extschema@.cell_study
-WHERE pg_catalog.has_table_privilege(source, 'SELECT') OR pg_catalog.has_any_column_privilege(source, 'SELECT');
+WHERE pg_catalog.has_table_privilege(source, 'SELECT')
+	OR pg_catalog.has_any_column_privilege(source, 'SELECT');
 COMMENT ON VIEW cell_studies IS
-'registered studies whose source the current role may read';
+'registered studies whose source the current role can read';
 GRANT SELECT ON cell_studies TO PUBLIC;
 
 CREATE FUNCTION cell_register_study(
@@ -451,37 +504,43 @@ CREATE FUNCTION cell_register_study(
 	intensities pg_catalog.name DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cell_register_study(pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean, pg_catalog.name) IS
-'says where the cells and features of a study are, and has changes of them noticed';
+COMMENT ON FUNCTION cell_register_study(
+	pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name,
+	pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean,
+	pg_catalog.name) IS
+'registers the relation and columns of a study, and creates triggers that record changes';
 
 CREATE FUNCTION cell_drop_study(study pg_catalog.text)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_drop_study(pg_catalog.text) IS
-'forgets a study, its stored payloads and its triggers; the cells are not touched';
+'drops a study, its stored payloads and its triggers, but not its cells';
 
 CREATE FUNCTION cell_track_study(study pg_catalog.text)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_track_study(pg_catalog.text) IS
-'makes the triggers that tables of a study''s source lack, as new partitions do';
+'creates the triggers that tables of a study''s source lack, for example new children';
 
-CREATE FUNCTION cell_feature_names(study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text)
+CREATE FUNCTION cell_feature_names(
+	study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text)
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 64;
 COMMENT ON FUNCTION cell_feature_names(pg_catalog.text) IS
-'features of a study and the bits of the phenotype mask that they are';
+'features of a study, each with its bit in the phenotypes';
 
 CREATE FUNCTION cell_feature_names_json(study pg_catalog.text)
 RETURNS pg_catalog.json
 LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 RETURN (
 	SELECT pg_catalog.json_build_object('names',
-		coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('symbol', feature, 'full_name', '') ORDER BY "bit"), '[]'::pg_catalog.json))
+		coalesce(pg_catalog.json_agg(
+			pg_catalog.json_build_object('symbol', feature, 'full_name', '') ORDER BY "bit"),
+			'[]'::pg_catalog.json))
 	FROM @extschema@.cell_feature_names(study)
 );
 COMMENT ON FUNCTION cell_feature_names_json(pg_catalog.text) IS
-'features of a study, in the order of their bits, as SPT serves them';
+'features of a study, in the order of their bits, in the JSON that SMProfiler serves';
 
 CREATE FUNCTION cell_samples(study pg_catalog.text)
 RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
@@ -493,22 +552,25 @@ CREATE FUNCTION cell_samples_now(study pg_catalog.text)
 RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
 COMMENT ON FUNCTION cell_samples_now(pg_catalog.text) IS
-'support function of cell_prepare: samples that are committed when the source can be read';
+'support function of cell_prepare: samples that are committed once the source is locked';
 
 CREATE FUNCTION cell_positive(value bigint)
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_positive(bigint) IS
-'true for 1 and false for 0, as integer columns of features have them; others are an error';
+'true for 1 and false for 0 in an integer column of a feature; any other value is an error';
 
 -- ---------------------------------------------------------------------------
 -- The store of ready payloads (src/serve/store.h, src/changes/change_log.h)
 --
--- Payloads are made of the cells and can be made again: they are unlogged, take
--- no part in replication, and are gone after a crash. The record of changes, by
--- which payloads are known to be right, is logged: a prepared transaction's
--- change must be there when it commits after the crash. The tables are read and
--- written by C functions only, which check what their caller may do.
+-- cell_payload holds the ready payloads. They can be packed again from the cells, so
+-- the table is unlogged: it is not replicated, and a crash empties it.
+--
+-- cell_change is the record of changes, which decides whether a payload is still
+-- right. It is logged, because the recorded change of a prepared transaction must
+-- still be there when the transaction commits after a crash.
+--
+-- Only C functions read and write these tables. They check what their caller may do.
 -- ---------------------------------------------------------------------------
 
 CREATE UNLOGGED TABLE cell_payload (
@@ -529,12 +591,13 @@ CREATE UNLOGGED TABLE cell_payload (
 	fillfactor = 90,
 	autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05
 );
--- What is read before it is known that the row stays is in the row itself.
+-- StoreFind reads rows of transactions in progress. Everything that it compares is
+-- kept inline, because TOAST values of an aborted transaction can be vacuumed away.
 ALTER TABLE cell_payload ALTER payload SET STORAGE EXTERNAL,
 	ALTER sample SET STORAGE MAIN, ALTER as_of SET STORAGE MAIN;
 CREATE INDEX cell_payload_sample ON cell_payload (study, sample_hash);
 COMMENT ON TABLE cell_payload IS
-'ready payloads, each with the snapshot that it was packed from';
+'ready payloads, each with the snapshot that it was packed with';
 
 CREATE TABLE cell_change (
 	study integer NOT NULL,
@@ -542,10 +605,10 @@ CREATE TABLE cell_change (
 	changed_by pg_catalog.xid8 NOT NULL
 ) USING heap WITH (fillfactor = 50);
 CREATE INDEX cell_change_sample ON cell_change (study, sample_hash);
--- Rows are overwritten, which a publication of all tables would trip over.
+-- A publication FOR ALL TABLES would make updates of a table without an identity fail.
 ALTER TABLE cell_change REPLICA IDENTITY FULL;
 COMMENT ON TABLE cell_change IS
-'the last transactions that changed the cells of a sample; sample_hash 0 stands for every sample';
+'last transactions that changed the cells of a sample; sample_hash 0 stands for every sample';
 
 CREATE UNLOGGED TABLE cell_store_count (
 	study integer NOT NULL,
@@ -560,7 +623,7 @@ CREATE UNLOGGED TABLE cell_store_count (
 ) USING heap;
 CREATE INDEX cell_store_count_study ON cell_store_count (study);
 COMMENT ON TABLE cell_store_count IS
-'counters of the use of the store; rows are changed in place, like those of a sequence';
+'statistics of the store; rows are changed in place, like the row of a sequence';
 
 REVOKE ALL ON cell_payload, cell_change, cell_store_count FROM PUBLIC;
 
@@ -569,7 +632,8 @@ SELECT s.study,
 	coalesce(c.hits, 0) AS hits, coalesce(c.misses, 0) AS misses,
 	coalesce(c.waits, 0) AS waits, coalesce(c.direct, 0) AS direct,
 	coalesce(c.packings, 0) AS packings,
-	pg_catalog.make_interval(secs => coalesce(c.packing_us, 0)::double precision OPERATOR(pg_catalog./) 1e6::double precision) AS packing_time,
+	pg_catalog.make_interval(secs => coalesce(c.packing_us, 0)::double precision
+		OPERATOR(pg_catalog./) 1e6::double precision) AS packing_time,
 	coalesce(c.served_bytes, 0) AS served_bytes,
 	coalesce(c.evictions, 0) AS evictions,
 	coalesce(p.payloads, 0) AS stored_payloads, coalesce(p.bytes, 0) AS stored_bytes
@@ -577,8 +641,10 @@ FROM @extschema@.cell_study s
 LEFT JOIN (
 	SELECT study, pg_catalog.sum(hits)::bigint AS hits, pg_catalog.sum(misses)::bigint AS misses,
 		pg_catalog.sum(waits)::bigint AS waits, pg_catalog.sum(direct)::bigint AS direct,
-		pg_catalog.sum(packings)::bigint AS packings, pg_catalog.sum(packing_us)::bigint AS packing_us,
-		pg_catalog.sum(served_bytes)::bigint AS served_bytes, pg_catalog.sum(evictions)::bigint AS evictions
+		pg_catalog.sum(packings)::bigint AS packings,
+		pg_catalog.sum(packing_us)::bigint AS packing_us,
+		pg_catalog.sum(served_bytes)::bigint AS served_bytes,
+		pg_catalog.sum(evictions)::bigint AS evictions
 	FROM @extschema@.cell_store_count GROUP BY study
 ) c ON c.study OPERATOR(pg_catalog.=) s.id
 LEFT JOIN (
@@ -586,7 +652,7 @@ LEFT JOIN (
 	FROM @extschema@.cell_payload GROUP BY study
 ) p ON p.study OPERATOR(pg_catalog.=) s.id;
 COMMENT ON VIEW cell_store_stats IS
-'use of the store, by study: since it was registered, or since the last crash';
+'statistics of the store by study, since it was registered or since the last crash';
 REVOKE ALL ON cell_store_stats FROM PUBLIC;
 GRANT SELECT ON cell_store_stats TO pg_monitor;
 GRANT SELECT ON cell_store_stats TO @extowner@;
@@ -595,16 +661,16 @@ CREATE FUNCTION cell_source_changed()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_source_changed() IS
-'trigger that makes payloads of changed samples unusable; cell_register_study makes it';
+'trigger, created by cell_register_study, that records which samples are changed';
 
 CREATE FUNCTION cell_keep_local()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_keep_local() IS
-'trigger that leaves out what logical replication brings from another cluster';
+'trigger that skips rows that logical replication brings from another cluster';
 
--- Studies and changes are of this cluster: what a publication FOR ALL TABLES
--- brings would name other studies, and transactions that nobody here knows.
+-- A publication FOR ALL TABLES can bring rows of another cluster. The OIDs and
+-- transaction ids in them mean nothing in this cluster.
 CREATE TRIGGER cell_study_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.cell_study
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_study ENABLE ALWAYS TRIGGER cell_study_local;
@@ -612,7 +678,7 @@ CREATE FUNCTION cell_check_store()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_check_store() IS
-'trigger that stores nothing of a study whose row was inserted by a role that does not own its source';
+'trigger that turns off storing if the role that inserts a study does not own its source';
 CREATE TRIGGER cell_study_store BEFORE INSERT ON @extschema@.cell_study
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_check_store();
 
@@ -620,8 +686,9 @@ CREATE TRIGGER cell_change_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_keep_local();
 ALTER TABLE @extschema@.cell_change ENABLE ALWAYS TRIGGER cell_change_local;
 
--- The condition of the triggers (src/changes/notice.c), for each type that a sample
--- can have: with an exact match nobody can make a better one.
+-- The condition of the triggers (src/changes/notice.c). There is a pair of functions for
+-- each type that a sample can have, so that a call always finds an exact match and no
+-- other function can take precedence.
 CREATE FUNCTION cell_first_touch(sample pg_catalog.text)
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -653,25 +720,25 @@ CREATE FUNCTION cell_first_touch(old_sample pg_catalog.uuid, new_sample pg_catal
 RETURNS boolean AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.text) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.text, pg_catalog.text) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(smallint) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(smallint, smallint) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(integer) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(integer, integer) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(bigint) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(bigint, bigint) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement inserts or deletes';
+'condition of triggers: true for the first row of each sample that a statement inserts or deletes';
 COMMENT ON FUNCTION cell_first_touch(pg_catalog.uuid, pg_catalog.uuid) IS
-'condition of the triggers that cell_register_study makes: true for the first row of each sample that a statement updates';
+'condition of triggers: true for the first row of each sample that a statement updates';
 
 CREATE FUNCTION cell_invalidate(study pg_catalog.text, sample pg_catalog.text DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
@@ -680,26 +747,30 @@ COMMENT ON FUNCTION cell_invalidate(pg_catalog.text, pg_catalog.text) IS
 'makes the stored payloads of a sample, or of all samples of a study, unusable';
 
 -- ---------------------------------------------------------------------------
--- Serving
+-- Serving payloads of samples, and subsamples of studies (src/serve, src/smprofiler)
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION cell_data(
-	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity')
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
+	coding pg_catalog.text DEFAULT 'identity')
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_data(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'payload of a sample, in a layout and a content coding; packed if it is not ready';
 
 CREATE FUNCTION cell_data_head(
-	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
+	coding pg_catalog.text DEFAULT 'identity',
 	OUT cells bigint, OUT bytes bigint, OUT etag pg_catalog.text)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION cell_data_head(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'number of cells, length and strong ETag of what cell_data gives';
+COMMENT ON FUNCTION cell_data_head(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'number of cells, length and strong ETag of what cell_data returns';
 
 CREATE FUNCTION cell_data_chunks(
-	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
+	coding pg_catalog.text DEFAULT 'identity',
 	chunk_bytes integer DEFAULT 1048576,
 	OUT chunk integer, OUT byte_offset bigint, OUT body pg_catalog.bytea)
 RETURNS SETOF pg_catalog.record
@@ -709,11 +780,13 @@ BEGIN ATOMIC
 	FROM (SELECT @extschema@.cell_data(study, sample, layout, coding) OFFSET 0) p (bytes),
 	LATERAL @extschema@.cell_chunks(p.bytes, chunk_bytes) c;
 END;
-COMMENT ON FUNCTION cell_data_chunks(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer) IS
-'what cell_data gives, in rows of a fixed size, the last one being smaller';
+COMMENT ON FUNCTION cell_data_chunks(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer) IS
+'what cell_data returns, in rows of a fixed size; the last row can be smaller';
 
 CREATE FUNCTION cell_data_samples(
-	study pg_catalog.text, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity',
+	study pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
+	coding pg_catalog.text DEFAULT 'identity',
 	OUT sample pg_catalog.text, OUT cells bigint, OUT payload pg_catalog.bytea)
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
@@ -724,28 +797,30 @@ CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint 
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample(pg_catalog.text, bigint, bigint) IS
-'intensities of a number of a study''s cells, of each sample in proportion to its size';
+'intensities of some cells of a study, from each sample in proportion to its size';
 
 CREATE FUNCTION cell_subsample_metadata(study pg_catalog.text, cells bigint)
 RETURNS pg_catalog.json AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
-'what cell_subsample has of each sample, the thresholds of its channels, and their order';
+'number of cells and thresholds of each sample in cell_subsample, and the order of channels';
 
 CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
 	OUT outcome pg_catalog.text, OUT cells bigint, OUT bytes bigint)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION cell_make_ready(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'support function of cell_prepare: packs what is missing, and says what was done';
+COMMENT ON FUNCTION cell_make_ready(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'support function of cell_prepare: packs a payload unless it is ready, and says what it did';
 
 CREATE PROCEDURE cell_prepare(
-	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL, layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity')
+	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,
+	layout pg_catalog.text DEFAULT 'compact', coding pg_catalog.text DEFAULT 'identity')
 LANGUAGE plpgsql
 AS $$
--- A procedure that commits cannot set its search_path: nothing here is looked up
--- in it, no operator either.
+-- A procedure that commits cannot set its own search_path, so every name and every
+-- operator below is schema-qualified.
 DECLARE
 	samples pg_catalog.text[];
 	done record;
@@ -756,24 +831,27 @@ BEGIN
 	IF study IS NULL OR layout IS NULL OR coding IS NULL THEN
 		RAISE null_value_not_allowed USING MESSAGE = 'study, layout and coding must not be null';
 	END IF;
-	COMMIT;   -- An error in a transaction block, before anything is packed
-	-- So are a layout and a coding that nobody knows.
+	-- Inside a transaction block, COMMIT fails. Fail here, before anything is packed.
+	COMMIT;
+	-- Raise the error for an unknown layout or coding here, too.
 	PERFORM @extschema@.cell_encode(@extschema@.cell_empty(layout), coding, NULL::pg_catalog.int4);
 
-	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples_now(study)) ELSE ARRAY[sample] END;
+	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples_now(study))
+		ELSE ARRAY[sample] END;
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
 		BEGIN
 			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
 			RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
-				samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells, done.bytes;
+				samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells,
+				done.bytes;
 		EXCEPTION
 			WHEN no_data_found THEN
-				-- Of all samples, one may be gone by now.
+				-- The cells of a listed sample may have been deleted by now.
 				IF sample IS NOT NULL THEN
 					RAISE;
 				END IF;
 			WHEN OTHERS THEN
-				-- A sample with bad cells does not keep the others from being packed.
+				-- Go on with the other samples after an error in one of them.
 				IF sample IS NOT NULL THEN
 					RAISE;
 				END IF;
@@ -782,18 +860,21 @@ BEGIN
 				IF pg_catalog.length(reason) OPERATOR(pg_catalog.=) 0 THEN
 					reason := 'SQLSTATE ' OPERATOR(pg_catalog.||) SQLSTATE;
 				END IF;
-				RAISE WARNING 'sample "%" (% of %): %', samples[i], i, pg_catalog.cardinality(samples), SQLERRM
+				RAISE WARNING 'sample "%" (% of %): %',
+					samples[i], i, pg_catalog.cardinality(samples), SQLERRM
 					USING ERRCODE = SQLSTATE, DETAIL = reason;
 				failed := pg_catalog.array_append(failed, i);
 		END;
 		COMMIT;
 	END LOOP;
 	IF failed IS NOT NULL THEN
-		RAISE data_exception USING MESSAGE = pg_catalog.format('%s of %s samples of study "%s" could not be made ready',
+		RAISE data_exception USING MESSAGE = pg_catalog.format(
+			'%s of %s samples of study "%s" could not be made ready',
 			pg_catalog.cardinality(failed), pg_catalog.cardinality(samples), study),
-			DETAIL = 'The warnings say why. Other samples, if there are any, are ready.';
+			DETAIL = 'The warnings give the reasons.  All other samples are ready.';
 	END IF;
 END
 $$;
-COMMENT ON PROCEDURE cell_prepare(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'packs the samples of a study that are not ready, and commits after each';
+COMMENT ON PROCEDURE cell_prepare(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'packs the samples of a study that are not ready, and commits after each sample';

@@ -1,7 +1,7 @@
 /*
  * catalog_state.c
- *		Adding rows of catalogs to a hash; which rows these are is decided in
- *		source_state.c and triggers.c.
+ *		The hash of catalog rows.  source_state.c and trigger_kind.c choose the
+ *		rows.
  */
 #include "changes/catalog_state.h"
 
@@ -21,13 +21,13 @@ UntrackedDetail(Untracked untracked, Oid table)
 		case TRACKED:
 			break;
 		case UNTRACKED_TRIGGERS:
-			return psprintf("Table \"%s\" does not have the triggers that notice changes.", name);
+			return psprintf("Table \"%s\" lacks the triggers that record changes.", name);
 		case UNTRACKED_FOREIGN:
-			return psprintf("Table \"%s\" is a foreign table, which other servers change "
-							"unnoticed.", name);
+			return psprintf("Table \"%s\" is a foreign table, and changes made by other servers "
+							"are not recorded.", name);
 		case UNTRACKED_DISTRIBUTED:
-			return psprintf("Table \"%s\" is distributed by Citus, whose shards change unnoticed.",
-							name);
+			return psprintf("Table \"%s\" is distributed by Citus, and changes of its shards are "
+							"not recorded.", name);
 		case UNTRACKED_VIRTUAL:
 			return psprintf("Table \"%s\" has a virtual generated column.", name);
 		case UNTRACKED_GRANDCHILD:

@@ -1,8 +1,13 @@
 /*
  * catalog_state.h
- *		What the catalogs say of the tables that a query reads, as one hash; and
- *		whether a change of these tables can escape notice.  source_state.h walks
- *		the tables.
+ *		A hash of what the catalogs say about the tables that a query reads, and
+ *		the reason, if any, why a change of these tables could go unrecorded.
+ *		source_state.h goes through the tables.
+ *
+ * A stored payload keeps the hash from when it was packed.  It is served only
+ * while the hash of the source is the same, so a change that fires no row
+ * trigger (TRUNCATE, ALTER TABLE, attaching a partition, disabling a trigger)
+ * makes it unusable.
  */
 #ifndef CELL_BINARY_CATALOG_STATE_H
 #define CELL_BINARY_CATALOG_STATE_H
@@ -11,31 +16,32 @@
 
 #include "access/htup.h"
 
-/* Why a change of a source can escape notice. */
+/* Why a change of a source could go unrecorded. */
 typedef enum Untracked
 {
-	TRACKED,					/* it cannot */
+	TRACKED,					/* every change is recorded */
 	UNTRACKED_TRIGGERS,			/* a table lacks triggers, or they do not fire */
 	UNTRACKED_FOREIGN,			/* other servers change a foreign table */
 	UNTRACKED_DISTRIBUTED,		/* Citus changes the shards of a table */
 	UNTRACKED_VIRTUAL,			/* a column is computed when it is read */
-	UNTRACKED_GRANDCHILD		/* a child of a child can come and go while a
-								 * writer changes it */
+	UNTRACKED_GRANDCHILD		/* a child of a child can be added or removed
+								 * while a writer changes it */
 } Untracked;
 
-/* The detail of an error that says so, of the table for which it is so. */
+/* The detail of an error that names the reason and the table; NULL for TRACKED. */
 extern const char *UntrackedDetail(Untracked untracked, Oid table);
 
 /*
- * The hash covers all that decides which rows a query sees, other than changes
- * of rows: which tables it reads, in which files they are, what columns they
- * have, what they are parts of, and which triggers watch them.
+ * The hash covers everything except the rows that decides what a query reads:
+ * its tables, their files and columns, their parents, and the triggers that
+ * record their changes.
  */
 typedef struct CatalogState
 {
 	int64		hash;
-	bool		newer;			/* the snapshot does not see a row of a catalog: it
-								 * may see the rows of a table as they were before */
+	bool		newer;			/* a catalog row is newer than the active snapshot,
+								 * which may not see the table's rows as the
+								 * catalogs describe them */
 	Untracked	untracked;		/* the first reason that was found */
 	Oid			untracked_table;
 } CatalogState;
@@ -44,15 +50,16 @@ typedef struct CatalogState
 extern void CatalogStateAdd(CatalogState *state, const void *bytes, Size size);
 
 /*
- * Add a row of a catalog.  Its transaction distinguishes it from another row
- * with the same contents.
+ * Add a row of a catalog, by the id of the transaction that wrote it, and call
+ * CatalogStateNoteAge.  With that id, the hash also changes when a row is
+ * changed and changed back.
  */
 extern void CatalogStateAddRow(CatalogState *state, HeapTuple row);
 
-/* Note whether a row of a catalog is newer than the active snapshot. */
+/* Set state->newer if a row of a catalog is newer than the active snapshot. */
 extern void CatalogStateNoteAge(CatalogState *state, HeapTuple row);
 
-/* Note why changes of a table can escape notice, unless a reason is known. */
+/* Note why changes of a table could go unrecorded; the first reason is kept. */
 extern void CatalogStateNoteUntracked(CatalogState *state, Untracked untracked, Oid table);
 
 #endif							/* CELL_BINARY_CATALOG_STATE_H */

@@ -1,12 +1,15 @@
 /*
  * change_log.c
- *		The record of changes: which transactions changed the cells of a sample.
+ *		Reading and writing the record of changes, the table cell_change.
  *
- * A transaction overwrites the row of an earlier one, if there is one that
- * nobody else is at, and adds a row otherwise.  So a sample has as many rows
- * as transactions changed it at once.  An overwritten row is no loss: who sees
- * the later transaction sees the earlier one, which had committed before, and
- * who does not sees the old version of the row.
+ * A transaction that changes a sample overwrites a row of the sample that no
+ * other transaction in progress has written, or adds a row if there is none.
+ * The rows of a sample are therefore at most as numerous as the transactions
+ * that changed it at the same time.
+ *
+ * Overwriting is safe: any snapshot that sees the later transaction also sees
+ * the earlier one, which had committed before; any other snapshot still sees
+ * the old version of the row.
  */
 #include "changes/change_log.h"
 
@@ -45,7 +48,7 @@ PackedNow(void)
 	};
 }
 
-/* A transaction id of a snapshot that is in use, with its epoch. */
+/* A transaction id of a snapshot in use, with its epoch added. */
 static FullTransactionId
 full_id(TransactionId id)
 {
@@ -56,6 +59,7 @@ full_id(TransactionId id)
 											id);
 }
 
+/* Whether a payload's snapshot sees a transaction. */
 static bool
 is_seen(FullTransactionId id, PackedAt packed)
 {
@@ -64,9 +68,9 @@ is_seen(FullTransactionId id, PackedAt packed)
 }
 
 /*
- * Whether an id is one that this cluster has not yet assigned.  Its row comes
- * from elsewhere, as by a publication of all tables, or from before the counter
- * was set back.
+ * Whether this cluster has not yet assigned a transaction id.  A row with such
+ * an id came from another cluster, for example by a publication of all tables,
+ * or is from before the transaction counter was set back.
  */
 static bool
 is_foreign(FullTransactionId id)
@@ -87,7 +91,7 @@ IsNoLater(PackedAt packed, Snapshot snapshot)
 	return true;
 }
 
-/* Enter a row that was moved to another page into all indexes. */
+/* Insert the index entries of a row version that needs new ones. */
 static void
 insert_index_entries(Relation table, TupleTableSlot *slot)
 {
@@ -100,7 +104,7 @@ insert_index_entries(Relation table, TupleTableSlot *slot)
 		Datum		values[INDEX_MAX_KEYS];
 		bool		isnull[INDEX_MAX_KEYS];
 
-		/* One that is being built concurrently is filled, too. */
+		/* This includes an index that is being built concurrently. */
 		if (info->ii_ReadyForInserts)
 		{
 			FormIndexDatum(info, slot, NULL, values, isnull);
@@ -111,7 +115,7 @@ insert_index_entries(Relation table, TupleTableSlot *slot)
 	}
 }
 
-/* Overwrite a row, unless another transaction was faster: then false. */
+/* Overwrite a row.  Returns false if another transaction changed it first. */
 static bool
 overwrite_row(Relation table, HeapTuple row)
 {
@@ -173,7 +177,14 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 	OwnScanEnd(&scan);
 }
 
-/* Whether a payload from then has all changes that are recorded for a key. */
+/*
+ * Whether a payload has all changes of one key that a snapshot sees.
+ *
+ * A change by the transaction that packed the payload never counts as
+ * included: the payload's snapshot seems to see its own transaction, but
+ * cannot tell whether that transaction's change came before the packing or
+ * after it.
+ */
 static bool
 has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
 {
@@ -188,7 +199,7 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 	{
 		FullTransactionId changed_by = ((ChangeRow *) GETSTRUCT(row))->changed_by;
 
-		/* It says nothing of what happened here, and no payload will ever see it. */
+		/* It is no change of this cluster, and no payload could ever include it. */
 		if (is_foreign(changed_by))
 			continue;
 		all = !FullTransactionIdEquals(changed_by, packed.packed_by) && is_seen(changed_by, packed);

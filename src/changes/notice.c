@@ -1,7 +1,9 @@
 /*
  * notice.c
- *		The trigger cell_source_changed, and cell_invalidate for sources that
- *		have no triggers.
+ *		The SQL functions that record changes: the trigger cell_source_changed and
+ *		its condition cell_first_touch, cell_invalidate for sources without
+ *		triggers, and cell_keep_local, which keeps out the records of another
+ *		cluster.  triggers.c creates the triggers; change_log.c writes the record.
  */
 #include "changes/change_log.h"
 
@@ -22,19 +24,19 @@
 #include "utils/snapmgr.h"
 
 /*
- * The samples that a statement has touched in a table: what cell_first_touch
- * remembers from row to row, in the memory of the expression that calls it.
+ * The samples that a statement has touched in a table.  cell_first_touch keeps
+ * them from row to row in the memory of the expression that calls it.
  */
 typedef struct TouchedSamples
 {
 	Oid			type;
 	bool		by_value;
 	int16		length;
-	MemoryContext context;		/* for what follows */
-	Datum		last;			/* the sample of the row before, if there is one */
+	MemoryContext context;		/* owns last and noted */
+	Datum		last;			/* the sample of the previous row */
 	bool		has_last;
-	int64		first;			/* the hash that was noted first, if one was */
-	HTAB	   *noted;			/* hashes, once there are several */
+	int64		first;			/* the first hash; EVERY_SAMPLE before there is one */
+	HTAB	   *noted;			/* the other hashes; NULL before there are any */
 } TouchedSamples;
 
 static TouchedSamples *
@@ -58,7 +60,10 @@ touched_samples(FmgrInfo *function)
 	return samples;
 }
 
-/* Whether a hash is noted for the first time; of the first one no table is made. */
+/*
+ * Note a hash, and return whether it is new.  The first hash is kept outside
+ * the hash table, so that a statement that touches one sample needs no table.
+ */
 static bool
 is_new(TouchedSamples *samples, int64 hash)
 {
@@ -84,7 +89,7 @@ is_new(TouchedSamples *samples, int64 hash)
 	return !found;
 }
 
-/* Whether a value is that of the row before, which it is then made. */
+/* Whether a value equals that of the previous row; keeps it for the next row. */
 static bool
 is_repeated(TouchedSamples *samples, Datum value)
 {
@@ -102,14 +107,14 @@ is_repeated(TouchedSamples *samples, Datum value)
 }
 
 /*
- * cell_first_touch(sample) -> boolean
+ * cell_first_touch(sample) -> boolean; not strict
  * cell_first_touch(old_sample, new_sample) -> boolean; not strict
  *
- * For each type that a sample can have.
+ * There is a pair of these functions for each type that a sample can have.
  *
- * The condition of the triggers: whether a sample is not known from an earlier
- * row of the same statement and table.  A row without a sample belongs to none.
- * What is remembered belongs to the expression that calls the function: a call
+ * The condition of the triggers: true if one of the samples was not in an
+ * earlier row of the same statement and table.  A NULL belongs to no sample.
+ * The function keeps its state in the expression that calls it, so a call
  * elsewhere has no effect on a trigger.
  */
 PG_FUNCTION_INFO_V1(cell_first_touch);
@@ -132,7 +137,7 @@ cell_first_touch(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(first);
 }
 
-/* Note that the sample of a row is changed; a row without one belongs to none. */
+/* Record a change of the sample of a row; a NULL belongs to no sample. */
 static void
 note_row(Oid schema, int32 study, TupleTableSlot *slot, AttrNumber column)
 {
@@ -149,8 +154,9 @@ note_row(Oid schema, int32 study, TupleTableSlot *slot, AttrNumber column)
 }
 
 /*
- * Whether a table is a study's source, or a part of it.  A trigger that
- * somebody made elsewhere must not make a study's payloads unusable.
+ * Whether a table is a study's source, or a partition or child of it.  A role
+ * can put a trigger with any study's id on a table of its own; such a trigger
+ * must not make the study's payloads unusable.
  */
 static bool
 is_part_of(Oid table, Oid source)
@@ -160,19 +166,22 @@ is_part_of(Oid table, Oid source)
 		 typeInheritsFrom(get_rel_type_id(table), get_rel_type_id(source)));
 }
 
-/* What is known of a study whose triggers fire, for the events of a statement. */
+/* What a trigger knows of its study, kept for the events of a statement. */
 typedef struct WatchedStudy
 {
 	Oid			table;
-	AttrNumber	column;			/* that has the sample; 0 if nothing is to be noted */
+	AttrNumber	column;			/* of the sample; 0 if no change is to be recorded */
 } WatchedStudy;
 
 /*
- * The column of a table that has the samples of a study, or 0 if the table is
- * no part of its source.  The registry names it, and not the trigger, which
- * whoever has the TRIGGER privilege can make.  Without its column the study
- * can't be packed; and if it gets its name back, SourceInspect sees that it had
- * lost it.
+ * The sample column of a table, or 0 if the table is no part of the study's
+ * source or lacks the column.  The column's name comes from the registry and
+ * not from the trigger, because any role with the TRIGGER privilege can create
+ * a trigger.
+ *
+ * Recording nothing without the column is safe: the study cannot be packed
+ * then, and if the column gets its name back, the hash of SourceInspect has
+ * changed.
  */
 static AttrNumber
 sample_column(Oid schema, int32 study, Relation table)
@@ -190,9 +199,12 @@ sample_column(Oid schema, int32 study, Relation table)
 /*
  * cell_source_changed('study id') -> trigger
  *
- * AFTER INSERT, UPDATE or DELETE, for each row.  Makes payloads of the samples
- * that the row belongs to, and belonged to, unusable for whoever sees the
- * change.
+ * AFTER INSERT, UPDATE or DELETE, for each row.  Records a change of the
+ * samples of the old and of the new row, which makes their payloads unusable
+ * for every snapshot that sees the change.
+ *
+ * Errors: 39P01 if the function is not called as such a trigger, or has not
+ * exactly one argument.
  */
 PG_FUNCTION_INFO_V1(cell_source_changed);
 Datum
@@ -209,13 +221,13 @@ cell_source_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"cell_source_changed\" must be called as a trigger after a "
 						"change, for each row"),
-				 errhint("The function cell_register_study() makes its triggers.")));
+				 errhint("Use cell_register_study() to create the trigger.")));
 	if (trigger->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" must have one argument, the id of a study",
 						trigger->tg_trigger->tgname),
-				 errhint("The function cell_register_study() makes it.")));
+				 errhint("Use cell_register_study() to create the trigger.")));
 
 	study = pg_strtoint32(trigger->tg_trigger->tgargs[0]);
 	if (watched == NULL || watched->table != RelationGetRelid(trigger->tg_relation))
@@ -237,9 +249,11 @@ cell_source_changed(PG_FUNCTION_ARGS)
 /*
  * cell_keep_local() -> trigger
  *
- * BEFORE INSERT, UPDATE or DELETE, for each row: leaves out what a worker of
- * logical replication brings.  Studies and changes of another cluster say
- * nothing of this one.
+ * BEFORE INSERT, UPDATE or DELETE, for each row, on cell_study and
+ * cell_change.  Skips rows that a logical replication worker applies, because
+ * the OIDs and transaction ids in them mean nothing in this cluster.
+ *
+ * Errors: 39P01 if the function is not called as such a trigger.
  */
 PG_FUNCTION_INFO_V1(cell_keep_local);
 Datum
@@ -262,7 +276,12 @@ cell_keep_local(PG_FUNCTION_ARGS)
 /*
  * cell_invalidate(study text, sample text) -> void; not strict
  *
- * sample NULL stands for every sample.  Errors: 42704, 42501.
+ * Records a change of a sample; NULL stands for every sample of the study.
+ *
+ * Errors: 22004 study is NULL, 42704 unknown study, 42501 the caller neither
+ * registered the study nor owns its source or the extension, 25006 read-only
+ * transaction; with a sample also those of StudyResolve and of the input
+ * function of the sample's type.
  */
 PG_FUNCTION_INFO_V1(cell_invalidate);
 Datum

@@ -1,6 +1,6 @@
 /*
  * source_state.c
- *		Looking up the catalog rows of all tables that a source's query reads.
+ *		Inspecting the catalog rows of all tables that a source's query reads.
  */
 #include "changes/source_state.h"
 
@@ -21,8 +21,9 @@
 #include "utils/syscache.h"
 
 /*
- * Note whether a relation was altered since the snapshot.  ALTER TABLE may have
- * rewritten it, as SET UNLOGGED does, with rows that the snapshot does not see.
+ * Note whether a relation was altered after the active snapshot was taken.  An
+ * ALTER TABLE that rewrites the table, such as SET UNLOGGED, writes rows that
+ * the snapshot does not see.
  */
 static void
 inspect_age(SourceState *state, Oid oid)
@@ -35,7 +36,7 @@ inspect_age(SourceState *state, Oid oid)
 	ReleaseSysCache(row);
 }
 
-/* A scan of the rows of a catalog that have a relation's OID in a column. */
+/* Scan the rows of a catalog that have a relation's OID in an indexed column. */
 static SysScanDesc
 scan_catalog(Relation catalog, Oid index, AttrNumber column, Oid relation)
 {
@@ -46,11 +47,14 @@ scan_catalog(Relation catalog, Oid index, AttrNumber column, Oid relation)
 }
 
 /*
- * Look at what a relation is a partition or child of.  Its triggers ask whether
- * it is part of the source when they fire.  That cannot change while somebody
- * writes to it, as attaching a partition locks all that is below it, and making
- * a child locks the child; but not the child's own children, which are part of
- * the source by way of it alone.
+ * Inspect the parents of a relation.
+ *
+ * A trigger checks when it fires whether its table is part of the source.  The
+ * answer must not change between the write and the commit of a writer.  It
+ * cannot for a partition, because attaching a partition locks everything below
+ * it, nor for a direct child, because making it a child locks it.  It can for
+ * a child of a child, because attaching its parent to the source locks only
+ * the parent.  Such a table is untracked.
  */
 static void
 inspect_parents(SourceState *state, const Study *study, Relation relation)
@@ -74,9 +78,9 @@ inspect_parents(SourceState *state, const Study *study, Relation relation)
 }
 
 /*
- * Look at the columns of a relation.  Their rows change when one is renamed or
- * has another type, and also when the relation becomes the child of another
- * one, perhaps for a while only.
+ * Inspect the columns of a relation.  Their rows in pg_attribute change when a
+ * column is renamed or gets another type, and also when the relation becomes a
+ * child of another one, even if only for a while.
  */
 static void
 inspect_columns(SourceState *state, Oid oid)
@@ -90,7 +94,7 @@ inspect_columns(SourceState *state, Oid oid)
 	{
 		if (((Form_pg_attribute) GETSTRUCT(row))->attnum > 0)
 			CatalogStateAddRow(&state->catalogs, row);
-		/* Its values are made when they are read. */
+		/* The values of a virtual column can change without a change of a row. */
 		if (ColumnIsVirtual((Form_pg_attribute) GETSTRUCT(row)))
 			CatalogStateNoteUntracked(&state->catalogs, UNTRACKED_VIRTUAL, oid);
 	}
@@ -98,7 +102,7 @@ inspect_columns(SourceState *state, Oid oid)
 	table_close(catalog, AccessShareLock);
 }
 
-/* Look at one of the relations that the plan reads, and which it has locked. */
+/* Inspect a relation that the plan reads; planning has locked it. */
 static void
 inspect_relation(SourceState *state, const Study *study, TriggerFunctions *functions, Oid oid)
 {
@@ -112,7 +116,7 @@ inspect_relation(SourceState *state, const Study *study, TriggerFunctions *funct
 	inspect_age(state, oid);
 	inspect_columns(state, oid);
 
-	/* A view has no triggers: its owner calls cell_invalidate(). */
+	/* A view has no triggers; its owner calls cell_invalidate() instead. */
 	if (StudyHasTriggers(study))
 	{
 		inspect_parents(state, study, relation);
@@ -126,7 +130,10 @@ inspect_relation(SourceState *state, const Study *study, TriggerFunctions *funct
 	relation_close(relation, NoLock);
 }
 
-/* A record of changes that is truncated, or rewritten, vouches for nothing. */
+/*
+ * Add the file of cell_change.  If that table was truncated, changes are
+ * missing from the record, so payloads from before must not be served.
+ */
 static void
 inspect_changes(SourceState *state, const Study *study)
 {

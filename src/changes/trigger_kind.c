@@ -1,22 +1,24 @@
 /*
  * trigger_kind.c
- *		Which triggers notice the changes of a study's source, and whether a table
- *		has them.  triggers.c makes and drops them.
+ *		Recognizing the triggers that record the changes of a study's source, and
+ *		checking whether a table has them.  triggers.c creates and drops them.
  *
- * PostgreSQL fires the row triggers of a table for each row of it that any
- * statement changes: one that names a parent or a view, one that moves the row
- * to another partition, the action of a foreign key, a worker of logical
- * replication.  Transition tables show less: rows that MERGE moves are missing,
- * and so is a column that a partition generates.  Partitions get the row
- * triggers of their parents by themselves.
+ * Row triggers are used because PostgreSQL fires the row triggers of a table
+ * for each changed row, whatever changes it: a statement on the table, its
+ * parent or a view, a move of the row to another partition, the action of a
+ * foreign key, or a logical replication worker.  Transition tables show less:
+ * they lack rows that MERGE moves and columns that a partition generates.
+ * PostgreSQL also copies row triggers to partitions.
  *
- * A condition keeps the triggers cheap.  It lets one row of each sample through,
- * so that a statement queues an event for a sample and not for a row.
+ * The condition cell_first_touch keeps the triggers cheap.  It is true for one
+ * row of each sample, so a statement queues one event for each sample and not
+ * one for each row.
  *
- * The triggers fire ALWAYS, also when session_replication_role is "replica".
- * TRUNCATE needs none, as it gives a table a new file, which SourceInspect sees.
+ * The triggers are ENABLE ALWAYS, so they also fire when
+ * session_replication_role is "replica".  TRUNCATE needs no trigger, because
+ * it gives the table a new file, which SourceInspect finds.
  *
- * A trigger's argument is the study's id.
+ * The only argument of a trigger is the study's id.
  */
 #include "changes/trigger_kind.h"
 
@@ -74,7 +76,7 @@ ScanTriggers(Relation triggers, Oid table)
 	return systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
 }
 
-/* Whether an expression is a column of the old or the new row, perhaps as its base type. */
+/* Whether an expression is a column of the old or new row, possibly relabelled. */
 static bool
 is_column(const Node *expression, int row, AttrNumber column)
 {
@@ -85,7 +87,7 @@ is_column(const Node *expression, int row, AttrNumber column)
 	return IsA(var, Var) && var->varno == row && var->varattno == column;
 }
 
-/* Whether a trigger has the condition of a kind, and no other. */
+/* Whether a trigger has exactly the condition of a kind. */
 static bool
 has_condition(Relation triggers, HeapTuple tuple, int number,
 			  TriggerFunctions *functions, AttrNumber sample)
@@ -120,7 +122,7 @@ has_condition(Relation triggers, HeapTuple tuple, int number,
 	return fits;
 }
 
-/* The id of the study that a trigger calls our function for; false for other triggers. */
+/* Get the study's id from a trigger that calls cell_source_changed; else false. */
 static bool
 study_of_trigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
 				 int32 *study)

@@ -1,7 +1,7 @@
 /*
  * trigger_kind.h
- *		Which triggers notice the changes of a study's source, and whether a table
- *		has them.  triggers.h makes and drops them.
+ *		Recognizing the triggers that record the changes of a study's source, and
+ *		checking whether a table has them.  triggers.h creates and drops them.
  */
 #ifndef CELL_BINARY_TRIGGER_KIND_H
 #define CELL_BINARY_TRIGGER_KIND_H
@@ -14,7 +14,7 @@
 #include "study/registry.h"
 #include "utils/rel.h"
 
-/* The triggers that each table of a source needs: for INSERT, UPDATE, DELETE. */
+/* Each table of a source needs three triggers: for INSERT, UPDATE and DELETE. */
 #define TRIGGER_KINDS 3
 #define ALL_KINDS ((1 << TRIGGER_KINDS) - 1)
 
@@ -22,8 +22,8 @@ typedef struct TriggerKind
 {
 	const char *name;
 	int16		event;
-	bool		sees_old;		/* the condition looks at the row before, */
-	bool		sees_new;		/* and at the row after the change */
+	bool		sees_old;		/* the condition reads the old row */
+	bool		sees_new;		/* the condition reads the new row */
 } TriggerKind;
 
 extern const TriggerKind trigger_kinds[TRIGGER_KINDS];
@@ -35,7 +35,7 @@ typedef struct TriggerFunctions
 	Oid			sample_type;	/* text for character varying, and no domain */
 	Oid			one_row;		/* cell_first_touch(sample) */
 	Oid			two_rows;		/* cell_first_touch(old sample, new sample) */
-	/* conditions that were found right, as partitions have the same ones */
+	/* conditions found to be right: partitions repeat those of their parents */
 	char	   *known[TRIGGER_KINDS];
 	AttrNumber	known_sample[TRIGGER_KINDS];
 } TriggerFunctions;
@@ -43,8 +43,9 @@ typedef struct TriggerFunctions
 extern TriggerFunctions TriggerFunctionsOf(const Study *study);
 
 /*
- * Whether a table has all triggers of a study, enabled as they must be.  They
- * are added to the view, which so tells if one was disabled for a while.
+ * Whether a table has all triggers of a study, enabled as they must be.  The
+ * triggers are added to the state, so its hash changes even if one was
+ * disabled and enabled again.
  */
 extern bool TriggersComplete(Relation table, const Study *study, TriggerFunctions *functions,
 							 CatalogState *state);
@@ -52,17 +53,18 @@ extern bool TriggersComplete(Relation table, const Study *study, TriggerFunction
 /* A scan of the triggers of a table; the caller ends it. */
 extern SysScanDesc ScanTriggers(Relation triggers, Oid table);
 
-/* Whether a trigger is one of a study. */
+/* Whether a trigger calls cell_source_changed for a study. */
 extern bool IsTriggerOf(Relation triggers, HeapTuple tuple, const TriggerFunctions *functions,
 						const Study *study);
 
-/* Whether a trigger is left of a study that is not registered any more. */
+/* Whether a trigger calls cell_source_changed for a study that does not exist. */
 extern bool IsLeftOverTrigger(Relation triggers, HeapTuple tuple,
 							  const TriggerFunctions *functions, Oid schema);
 
 /*
- * The kind of a study's trigger, as an index; -1 for other triggers, and for a
- * trigger that a role made which does not fire for every row that it must.
+ * The index in trigger_kinds of a study's trigger.  -1 for other triggers, and
+ * for a trigger of the study that would not fire for every row as it must,
+ * which a role with the TRIGGER privilege can create.
  */
 extern int	KindOfTrigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
 						  const Study *study, AttrNumber sample);

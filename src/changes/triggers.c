@@ -1,7 +1,8 @@
 /*
  * triggers.c
- *		Making and dropping the triggers that notice the changes of a study's
- *		source; trigger_kind.c says which these are.
+ *		Creating and dropping the triggers that record the changes of a study's
+ *		source.  trigger_kind.c says which triggers these are; notice.c has their
+ *		functions.
  */
 #include "changes/triggers.h"
 
@@ -29,9 +30,10 @@
 #include "utils/syscache.h"
 
 /*
- * The sample of the old or the new row, in the condition of a trigger.  A cast is
- * explicit, so that pg_dump writes it down: then the function with that very type
- * is found again, whatever other functions somebody has made.
+ * The sample of the old or the new row, in the condition of a trigger.  The
+ * cast is explicit so that pg_dump writes it.  On restore, the condition then
+ * resolves to the function with exactly this type, whatever other functions of
+ * the name exist.
  */
 static Expr *
 sample_of(Oid table, AttrNumber sample, int row, Oid type)
@@ -48,8 +50,9 @@ sample_of(Oid table, AttrNumber sample, int row, Oid type)
 }
 
 /*
- * The condition is made of the functions themselves, not of their names.  So
- * PostgreSQL leaves it to us to note what it depends on.
+ * Create a trigger.  The condition calls the functions by their OIDs, so no
+ * function of the same name can take their place.  CreateTriggerFiringOn
+ * records no dependencies of such a condition, so they are recorded here.
  */
 static void
 create_trigger(const Study *study, Oid table, const TriggerFunctions *functions,
@@ -93,8 +96,8 @@ create_trigger(const Study *study, Oid table, const TriggerFunctions *functions,
 }
 
 /*
- * The kinds of triggers of a study that a table has.  Those that somebody
- * disabled, or enabled in another way, are made to fire as they must.
+ * Make the triggers of a study that a table has ENABLE ALWAYS.  Returns a bit
+ * set of the kinds that the table has.
  */
 static int
 repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
@@ -128,9 +131,10 @@ repair_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 }
 
 /*
- * Drop the triggers of a study that a table has: all, or those that are of no
- * kind, and those that another study left.  Those of a partition go with those of
- * its parent.
+ * Drop triggers of a table.  If all is true, drop every trigger of the study;
+ * otherwise only the triggers of the study that are of no kind, and the
+ * triggers of studies that no longer exist.  The triggers of a partition are
+ * dropped with those of its parent.
  */
 static void
 drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool all)
@@ -163,7 +167,7 @@ drop_triggers(const Study *study, Oid table, TriggerFunctions *functions, bool a
 	CommandCounterIncrement();
 }
 
-/* Whether a table, which is locked, has all triggers of a study. */
+/* Whether a table has all triggers of a study.  The caller has locked the table. */
 static bool
 has_triggers(const Study *study, Oid table, TriggerFunctions *functions)
 {
@@ -181,7 +185,10 @@ TriggersCreate(const Study *study)
 	TriggerFunctions functions = TriggerFunctionsOf(study);
 	ListCell   *cell;
 
-	/* Wait for those that write without the triggers, parents first as they do. */
+	/*
+	 * Wait for transactions that write without the triggers.  Parents are
+	 * locked first, as writers do, to avoid deadlocks.
+	 */
 	LockRelationOid(study->source, ShareRowExclusiveLock);
 	foreach(cell, find_all_inheritors(study->source, ShareRowExclusiveLock, NULL))
 	{
@@ -189,18 +196,18 @@ TriggersCreate(const Study *study)
 		char		kind = get_rel_relkind(table);
 		int			missing;
 
-		/* Changes of a foreign table that other servers make are not to be seen here. */
+		/* A trigger on a foreign table would not see the changes by other servers. */
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
-		/* Partitions have the triggers of their parents, children their own. */
+		/* Partitions get the triggers of their parents; children need their own. */
 		if (!get_rel_relispartition(table) && !OwnsRelation(table, GetUserId()))
 		{
 			if (!has_triggers(study, table, &functions))
 				ereport(NOTICE,
-						(errmsg("table \"%s\" gets no triggers of study \"%s\"",
-								get_rel_name(table), study->name),
-						 errdetail("Only its owner can make them.  Until then payloads are packed "
-								   "at each call.")));
+						(errmsg("triggers of study \"%s\" were not created on table \"%s\"",
+								study->name, get_rel_name(table)),
+						 errdetail("Only the owner of the table can create them.  Until they "
+								   "exist, payloads are packed at each call.")));
 			continue;
 		}
 		drop_triggers(study, table, &functions, false);
@@ -212,8 +219,9 @@ TriggersCreate(const Study *study)
 }
 
 /*
- * The tables that have triggers of a study, found by their function; partitions
- * have those of their parents.
+ * The tables that have triggers of a study, without those that got them from
+ * their parents.  The triggers are found by their dependency on their
+ * function.
  */
 static List *
 tables_with_triggers(const Study *study, const TriggerFunctions *functions)
@@ -255,7 +263,7 @@ tables_with_triggers(const Study *study, const TriggerFunctions *functions)
 	return tables;
 }
 
-/* The owner of a relation, InvalidOid if it is gone. */
+/* The owner of a relation, or InvalidOid if it was dropped. */
 static Oid
 relation_owner(Oid relation)
 {
@@ -271,10 +279,14 @@ relation_owner(Oid relation)
 }
 
 /*
- * Lock tables so that their triggers can be dropped: only those whose owner the
- * caller is, as the row of the registry may name a table that he may not even
- * read; parents first, as readers and writers do.  A stranger, who may have put
- * a trigger of the study on a table of his own, is not waited for.
+ * Lock the tables whose triggers are to be dropped, and return them.
+ *
+ * A table is locked only if the caller owns it, because the row of the
+ * registry can name a table that the caller cannot even read.  Parents are
+ * locked first, as readers and writers do.  A table outside the source is
+ * skipped unless it has the source's owner: any role can put a trigger of the
+ * study on a table of its own, and the caller must not wait for that role's
+ * locks.
  */
 static List *
 lock_tables(const Study *study, List *tables)
@@ -297,12 +309,12 @@ lock_tables(const Study *study, List *tables)
 		if (!OwnsRelation(table, GetUserId()))
 		{
 			ereport(NOTICE,
-					(errmsg("triggers of study \"%s\" on table \"%s\" are left",
+					(errmsg("triggers of study \"%s\" were not dropped on table \"%s\"",
 							study->name, get_rel_name(table)),
-					 errdetail("Without the study they record nothing, but the type of the column "
-							   "with the sample cannot be altered."),
-					 errhint("The owner of the table drops them with DROP TRIGGER, or by "
-							 "registering a study of it.")));
+					 errdetail("Without the study they record nothing, but they keep the type of "
+							   "the sample column from being altered."),
+					 errhint("The owner of the table can drop them with DROP TRIGGER, or by "
+							 "registering a study of the table.")));
 			continue;
 		}
 		LockRelationOid(table, AccessExclusiveLock);

@@ -1,6 +1,6 @@
 /*
  * attempt.c
- *		Something that may fail without failing the statement.
+ *		Running an action whose failure must not fail the statement.
  */
 #include "serve/attempt.h"
 

@@ -1,6 +1,6 @@
 /*
  * attempt.h
- *		Something that may fail without failing the statement.
+ *		Running an action whose failure must not fail the statement.
  */
 #ifndef CELL_BINARY_ATTEMPT_H
 #define CELL_BINARY_ATTEMPT_H
@@ -8,14 +8,15 @@
 #include "compat.h"
 
 /*
- * Do something in a subtransaction.  If it fails with an error that is expected,
- * that is rolled back, and the error is returned, in the current memory context;
- * NULL if all went well.
+ * Run an action in a subtransaction.  Returns NULL if it succeeds.  If it
+ * fails with an error for which is_expected returns true, the subtransaction
+ * is rolled back and the error is returned, allocated in the current memory
+ * context.  Any other error is raised again.
  */
 extern ErrorData *Attempt(void (*action) (void *), void *argument,
 						  bool (*is_expected) (int sqlerrcode));
 
-/* Errors of class 53: the server lacks disk space, memory or the like. */
+/* Whether an error is of class 53: the server lacks disk space, memory etc. */
 extern bool IsLackOfResources(int sqlerrcode);
 
 #endif							/* CELL_BINARY_ATTEMPT_H */

@@ -1,7 +1,8 @@
 /*
  * data.c
- *		The SQL functions that serve: cell_data, cell_data_head, cell_make_ready,
- *		and cell_data_samples, which packs every sample past the store.
+ *		The SQL functions that serve payloads: cell_data, cell_data_head and
+ *		cell_make_ready, which use the store (request.c), and cell_data_samples,
+ *		which packs every sample without it.
  */
 #include "serve/request.h"
 
@@ -20,9 +21,12 @@
 /*
  * cell_data(study text, sample text, layout text, coding text) -> bytea; strict
  *
- * Errors: 42704 unknown study, 42P01 and 42703 its source or a column of it is
- * gone, P0002 no cells, 42501 the caller may not read the source, 22023 unknown
- * layout or coding, and those of packing.
+ * Returns the payload of a sample, from the store or packed.
+ *
+ * Errors: 42704 unknown study, 42P01 its source was dropped, 42703 a column of
+ * the source does not exist, P0002 the sample has no cells, 42501 the caller
+ * cannot read the source, 22023 unknown layout or coding, those of
+ * StudyResolve, of the input function of the sample's type and of packing.
  */
 PG_FUNCTION_INFO_V1(cell_data);
 Datum
@@ -41,7 +45,10 @@ cell_data(PG_FUNCTION_ARGS)
  * cell_data_head(study text, sample text, layout text, coding text)
  *		-> (cells bigint, bytes bigint, etag text); strict
  *
- * Errors as of cell_data.
+ * Returns the number of cells, the length and the ETag of what cell_data would
+ * return.
+ *
+ * Errors: those of cell_data.
  */
 PG_FUNCTION_INFO_V1(cell_data_head);
 Datum
@@ -70,7 +77,11 @@ cell_data_head(PG_FUNCTION_ARGS)
  * cell_make_ready(study text, sample text, layout text, coding text)
  *		-> (outcome text, cells bigint, bytes bigint); strict
  *
- * Errors as of cell_data, and 55000 if payloads are not stored.
+ * Packs a payload and stores it unless it is ready, and returns what it did as
+ * a phrase.
+ *
+ * Errors: those of cell_data, and 55000 if payloads of the study cannot be
+ * stored.
  */
 PG_FUNCTION_INFO_V1(cell_make_ready);
 Datum
@@ -94,7 +105,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 				 errdetail_internal("%s", RequestDetourDetail(&request)),
 				 request.detour == DETOUR_UNTRACKED &&
 				 request.state.catalogs.untracked == UNTRACKED_TRIGGERS ?
-				 errhint("The owner of the source makes them with cell_track_study().") : 0));
+				 errhint("The owner of the source can create them with cell_track_study().") : 0));
 	RequestServe(&request, &result);
 	RequestEnd(&request);
 
@@ -103,7 +114,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	else if (request.stored)
 		outcome = "packed";
 	else if (!request.storable)
-		outcome = "packed, not stored because its source was changed meanwhile";
+		outcome = "packed, not stored because its source changed meanwhile";
 	else if (request.outcome == STORE_TOO_LARGE)
 		outcome = "packed, too large to be stored";
 	else if (request.outcome == STORE_FULL)
@@ -117,7 +128,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
 }
 
-/* The rows of cell_data_samples, and how they are made of those of the source. */
+/* What put_payload needs to make a result row from a row of the source's query. */
 typedef struct ResultRows
 {
 	ReturnSetInfo *result;
@@ -151,8 +162,10 @@ put_payload(TupleTableSlot *row, void *argument)
  * cell_data_samples(study text, layout text, coding text)
  *		-> setof (sample text, cells bigint, payload bytea); strict
  *
- * Packed by one snapshot; the store is not asked.  Rows beyond work_mem wait on
- * disk.  Errors: as of cell_data, without P0002.
+ * Returns the payload of every sample, packed with one snapshot.  The store is
+ * not used.  Rows beyond work_mem are written to a temporary file.
+ *
+ * Errors: those of cell_data, except P0002.
  */
 PG_FUNCTION_INFO_V1(cell_data_samples);
 Datum

@@ -1,8 +1,9 @@
 /*
  * etag.c
- *		The strong ETag of a payload: a hash of its bytes.
+ *		The strong ETag of a payload, which is a hash of its bytes.
  *
- * PostgreSQL's own SHA-256, which is OpenSSL's where it is built with that.
+ * The hash is PostgreSQL's SHA-256, which is OpenSSL's if PostgreSQL is built
+ * with OpenSSL.
  */
 #include "serve/etag.h"
 
@@ -11,7 +12,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-/* Bytes between two looks for interrupts. */
+/* Bytes that are hashed between two checks for interrupts. */
 #define SLICE ((Size) 1024 * 1024)
 
 char *

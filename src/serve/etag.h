@@ -1,6 +1,6 @@
 /*
  * etag.h
- *		The strong ETag of a payload: a hash of its bytes.
+ *		The strong ETag of a payload, which is a hash of its bytes.
  */
 #ifndef CELL_BINARY_ETAG_H
 #define CELL_BINARY_ETAG_H
@@ -8,8 +8,9 @@
 #include "compat.h"
 
 /*
- * The entity tag of some bytes as HTTP writes it (RFC 9110, section 8.8.3): in
- * double quotes, the SHA-256 of the bytes in lower-case hexadecimal.
+ * The entity tag of a payload as HTTP writes it (RFC 9110, section 8.8.3): the
+ * SHA-256 of its bytes in lower-case hexadecimal, in double quotes.  The
+ * result is in the current memory context.
  */
 extern char *EntityTag(const bytea *payload);
 

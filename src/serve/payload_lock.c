@@ -1,6 +1,7 @@
 /*
  * payload_lock.c
- *		The lock that lets one session make a payload while others wait.
+ *		The lock that makes one session build a payload while other sessions
+ *		wait for it.
  */
 #include "serve/payload_lock.h"
 
@@ -15,8 +16,8 @@ hash_string(const char *string)
 }
 
 /*
- * The lock of a payload: one of the space of advisory locks, with a last part
- * that those of SQL never have.  So nobody else can hold it.
+ * The lock is an advisory lock.  Its tag ends with a number that the SQL
+ * functions for advisory locks never use, so no SQL command can take it.
  */
 #define PAYLOAD_LOCK_KIND 0xCB
 

@@ -1,7 +1,10 @@
 /*
  * payload_lock.h
- *		The lock that lets one session make a payload while others wait; whether
- *		it is stored by then is asked of the store.
+ *		The lock that makes one session build a payload while other sessions
+ *		wait for it.  A session that has waited looks into the store (store.h).
+ *
+ * The lock only saves work.  Whether a stored payload is right does not depend
+ * on it.
  */
 #ifndef CELL_BINARY_PAYLOAD_LOCK_H
 #define CELL_BINARY_PAYLOAD_LOCK_H
@@ -10,16 +13,13 @@
 
 #include "serve/store.h"
 
-/*
- * Only one session makes a payload: wait for the lock.  True if another one had
- * it.
- */
+/* Take the lock, waiting for it if needed.  Returns true if it had to wait. */
 extern bool LockPayload(const PayloadKey *key);
 extern void UnlockPayload(const PayloadKey *key);
 
 /*
- * Wait for the session that makes a payload, if there is one.  A read-only
- * transaction does so, which cannot store a payload and does not take the lock.
+ * Wait until no session holds the lock.  A read-only transaction uses this
+ * instead of LockPayload, because it cannot store what it builds.
  */
 extern void WaitForPayload(const PayloadKey *key);
 

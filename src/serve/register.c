@@ -1,7 +1,8 @@
 /*
  * register.c
- *		cell_register_study, cell_drop_study and cell_track_study: a study's row
- *		in the registry, and what the store keeps for it.
+ *		The SQL functions cell_register_study, cell_drop_study and
+ *		cell_track_study, which change a study's row in the registry and what the
+ *		store keeps for the study; and the trigger cell_check_store.
  */
 #include "study/study.h"
 
@@ -42,7 +43,7 @@ enum
 	ARG_INTENSITIES
 };
 
-/* A name that must be given. */
+/* A name argument that must not be null. */
 static const char *
 name_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 {
@@ -51,7 +52,10 @@ name_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 	return pstrdup(NameStr(*PG_GETARG_NAME(arg)));
 }
 
-/* An array of names or texts, none of them null, as strings; the count is returned. */
+/*
+ * Get an array of names or texts as strings.  Returns the number of elements,
+ * 0 for a NULL array.  A null element is an error.
+ */
 static int
 array_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char ***strings)
 {
@@ -76,11 +80,11 @@ raise_no_features(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("the study has no features"),
-			 errhint("Give feature_columns, a column for each feature; or phenotypes, a column "
-					 "with a mask, and features, the names of its bits.")));
+			 errhint("Specify either feature_columns (one column for each feature), or phenotypes "
+					 "(the column of the phenotypes) and features (the names of its bits).")));
 }
 
-/* The features, as one column of phenotypes or a column each, and their names. */
+/* Get the phenotypes column or the feature columns, and the features' names. */
 static void
 get_features(FunctionCallInfo fcinfo, Study *study)
 {
@@ -96,8 +100,9 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 		if (!PG_ARGISNULL(ARG_FEATURE_COLUMNS))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("phenotypes and feature_columns cannot both be given"),
-					 errdetail("Features are in one column with a mask, or in a column each.")));
+					 errmsg("phenotypes and feature_columns cannot both be specified"),
+					 errdetail("The features are in one phenotypes column or in one column "
+							   "each.")));
 		study->phenotypes.name = name_argument(fcinfo, ARG_PHENOTYPES, "phenotypes");
 	}
 	else if (study->feature_columns == 0)
@@ -110,11 +115,14 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 	else if (study->features != study->feature_columns)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("features must have as many names as there are feature columns"),
+				 errmsg("number of features does not match number of feature columns"),
 				 errdetail("There are %d names for %d columns.",
 						   study->features, study->feature_columns)));
 
-	/* Cells that are nothing but places have an empty list, not none. */
+	/*
+	 * A study of cells without features needs a phenotypes column and an empty
+	 * list of features; a NULL list is an error.
+	 */
 	if (study->features == 0 && (study->phenotypes.name == NULL || PG_ARGISNULL(ARG_FEATURES)))
 		raise_no_features();
 	repeated = RepeatedString(study->feature_columns, columns);
@@ -131,9 +139,12 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 		study->feature[i].name = columns[i];
 }
 
-/* Why changes of a table, or of a part of it, cannot be noticed; NULL if they can. */
+/*
+ * The reason why changes of the source, or of a part of it, cannot be
+ * recorded; NULL if they can.
+ */
 static const char *
-unnoticed_changes(const Study *study)
+unrecorded_changes(const Study *study)
 {
 	ListCell   *cell;
 
@@ -150,36 +161,38 @@ raise_not_source_owner(const Study *study)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("must be owner of \"%s\" to have payloads of study \"%s\" stored",
+			 errmsg("must be owner of \"%s\" to store payloads of study \"%s\"",
 					get_rel_name(study->source), study->name),
-			 errhint("Who may read the source can register it with store => false: payloads are "
-					 "then packed at each call.")));
+			 errhint("A role that can read the source can register it with store => false.  "
+					 "Payloads are then packed at each call.")));
 }
 
 /*
- * Whether payloads are stored, from the argument or what suits the source; only
- * its owner decides that they are.
+ * Whether payloads are stored: by the argument or, if it is NULL, by whether
+ * triggers can record the changes of the source.  Raises an error if they are
+ * to be stored but the caller does not own the source or its changes cannot be
+ * recorded.
  */
 static bool
 is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 {
-	const char *unnoticed = StudyHasTriggers(study) ? unnoticed_changes(study) : NULL;
-	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unnoticed == NULL :
+	const char *unrecorded = StudyHasTriggers(study) ? unrecorded_changes(study) : NULL;
+	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unrecorded == NULL :
 		PG_GETARG_BOOL(ARG_STORE);
 
 	if (store && !OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
-	if (store && unnoticed != NULL)
+	if (store && unrecorded != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("payloads of \"%s\" cannot be stored", get_rel_name(study->source)),
-				 errdetail_internal("%s", unnoticed),
-				 errhint("Register it with store => false: payloads are then packed at each "
-						 "call.")));
+				 errdetail_internal("%s", unrecorded),
+				 errhint("Register the study with store => false.  Payloads are then packed at "
+						 "each call.")));
 	return store;
 }
 
-/* Refuse who may not run a query of the source. */
+/* Raise an error unless the caller can run a query on the source. */
 static void
 check_query(const Study *study, SourceQuery query, const char *layout)
 {
@@ -192,7 +205,7 @@ check_query(const Study *study, SourceQuery query, const char *layout)
 	PopActiveSnapshot();
 }
 
-/* Refuse who may not read the source. */
+/* Raise an error unless the caller can run the queries of the study. */
 static void
 check_source(const Study *study)
 {
@@ -206,18 +219,24 @@ check_source(const Study *study)
  *					   phenotypes name, feature_columns name[], features text[],
  *					   store boolean, intensities name) -> void; not strict
  *
- * The columns sample, cell_id, x and y are named so if no others are given.
- * Features are the bits of the column phenotypes, then features has their
- * names; or feature_columns, a boolean or 0/1 column for each, whose names are
- * those of the features if there are no others.  store: whether payloads are
- * stored; NULL does so for tables, whose changes can be noticed.  intensities:
- * the column with an array of numbers, one for each feature; NULL if there is
- * none.
+ * sample, cell_id, x and y name the columns of the source; in SQL, each
+ * defaults to its own name.
  *
- * Errors: 22004 a null, 42710 the study exists, 42P01, 42809, 42703, 42804 the
- * source or a column does not fit, 42701 and 22023 a feature is named twice or
- * there are none, 54023 more than 64, 42501 the caller may not read the source,
- * or store without owning it, 0A000 it cannot be stored.
+ * The features are either the bits of the column phenotypes, whose names are
+ * in features, or the columns in feature_columns, each boolean or an integer 0
+ * or 1; if features is NULL, they have the names of their columns.
+ *
+ * store says whether payloads are stored; NULL stores them if triggers can
+ * record the changes of the source.  intensities names a column with an array
+ * of numbers, one for each feature; NULL means that the study has none.
+ *
+ * Errors: 22004 an argument or an element is null, 42710 the study exists,
+ * 42P01, 42809, 42703, 42804 and 0A000 the source or a column does not fit,
+ * 42701 a feature column is named twice, 22023 a feature is named twice or
+ * there is none, 2202E a list with several dimensions, 54023 more than 64
+ * features, 42501 the caller cannot read the source or wants to store payloads
+ * without owning it, 0A000 payloads of the source cannot be stored, 25006
+ * read-only transaction.
  */
 PG_FUNCTION_INFO_V1(cell_register_study);
 Datum
@@ -245,8 +264,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 		if (study->features == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("a study without features has no intensities"),
-					 errdetail("A cell has one for each feature.")));
+					 errmsg("a study without features cannot have intensities"),
+					 errdetail("A cell has one intensity for each feature.")));
 	}
 
 	RegistryLockName(study->schema, study->name);
@@ -254,7 +273,7 @@ cell_register_study(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("study \"%s\" already exists", study->name),
-				 errhint("To register it anew, drop it first with cell_drop_study(), in the same "
+				 errhint("To replace it, drop it with cell_drop_study() first, in the same "
 						 "transaction.")));
 	StudyLockSource(study);
 	StudyResolve(study);
@@ -270,7 +289,10 @@ cell_register_study(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The study of an argument, for who may change it. */
+/*
+ * The study that the first argument names, with its name locked.  Raises 42704
+ * if there is no such study, 42501 if the caller may not change it.
+ */
 static Study *
 own_study_argument(FunctionCallInfo fcinfo)
 {
@@ -278,7 +300,11 @@ own_study_argument(FunctionCallInfo fcinfo)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Study	   *study = RegistryGet(schema, name, NULL);
 
-	/* A role that may not change the study must not hold its lock either. */
+	/*
+	 * Check before locking, because a role that may not change the study must
+	 * not be able to take its lock.  Check again after waiting for the lock,
+	 * because another transaction may have replaced the study.
+	 */
 	StudyCheckOwner(study);
 	RegistryLockName(schema, name);
 	study = RegistryGet(schema, name, NULL);
@@ -289,7 +315,11 @@ own_study_argument(FunctionCallInfo fcinfo)
 /*
  * cell_drop_study(study text) -> void; strict
  *
- * Errors: 42704, 42501.
+ * Drops the triggers of the study, then its row in the registry and its rows
+ * in the extension's other tables.
+ *
+ * Errors: 42704 unknown study, 42501 the caller neither registered the study
+ * nor owns its source or the extension, 25006 read-only transaction.
  */
 PG_FUNCTION_INFO_V1(cell_drop_study);
 Datum
@@ -298,7 +328,7 @@ cell_drop_study(PG_FUNCTION_ARGS)
 	Study	   *study;
 
 	PreventCommandIfReadOnly("cell_drop_study()");
-	CommandCounterIncrement();	/* see what the same statement did before */
+	CommandCounterIncrement();	/* see a study registered by the same statement */
 	study = own_study_argument(fcinfo);
 	TriggersDrop(study);
 
@@ -313,8 +343,11 @@ cell_drop_study(PG_FUNCTION_ARGS)
 /*
  * cell_track_study(study text) -> void; strict
  *
- * Errors: 42704, 42501; those of a source that is gone; 55000 if the study has
- * no triggers.
+ * Creates the triggers that the tables of the study's source lack.
+ *
+ * Errors: 42704 unknown study, 42501 the caller may not change the study or
+ * does not own its source, those of StudyLockSource and StudyResolve, 55000
+ * the study has no triggers, 25006 read-only transaction.
  */
 PG_FUNCTION_INFO_V1(cell_track_study);
 Datum
@@ -331,8 +364,8 @@ cell_track_study(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" has no triggers", study->name),
 				 errdetail("Only a study of a table whose payloads are stored has triggers."),
-				 errhint("Stored payloads of other sources are made unusable with "
-						 "cell_invalidate().")));
+				 errhint("Use cell_invalidate() to make the stored payloads of other sources "
+						 "unusable.")));
 	if (!OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
 	TriggersCreate(study);
@@ -342,10 +375,14 @@ cell_track_study(PG_FUNCTION_ARGS)
 /*
  * cell_check_store() -> trigger
  *
- * BEFORE INSERT on the registry, for each row.  The owner of the extension can
- * insert rows, as pg_restore does for him.  Payloads of a source are stored only
- * if the role that inserts the row owns it, as in cell_register_study(): others
- * cannot say that all its readers see the same rows.
+ * BEFORE INSERT on cell_study, for each row.  The owner of the extension can
+ * insert rows, for example by pg_restore.  As in cell_register_study(),
+ * payloads are stored only if the inserting role owns the source, because only
+ * the owner can vouch that all readers of the source see the same rows.  For
+ * another role, the trigger sets the column store to false and raises a
+ * WARNING.
+ *
+ * Errors: 39P01 if the function is not called as such a trigger.
  */
 PG_FUNCTION_INFO_V1(cell_check_store);
 Datum
@@ -378,7 +415,7 @@ cell_check_store(PG_FUNCTION_ARGS)
 			 errmsg("payloads of \"%s\" will not be stored", get_rel_name(source)),
 			 errdetail("The role that inserts the study into the table cell_study does not own its "
 					   "source."),
-			 errhint("The owner of the source can drop the study, and register it anew.")));
+			 errhint("The owner of the source can drop the study and register it again.")));
 	isnull = false;
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));
 }

@@ -1,22 +1,41 @@
 /*
  * request.c
- *		One call for the payload of a sample: from the store if it is there and
- *		right, packed otherwise.  Reading and writing the store is in store.c.
+ *		Serving the payload of a sample to one call: from the store if the stored
+ *		payload is right for the caller, packed otherwise.  store.c reads and
+ *		writes the store.
  *
- * What is served is always what the caller's own query would pack:
+ * The caller always gets what its own query would pack:
  *
- *	- A caller without a right on a relation, column or function of that query
- *	  gets its error.  A caller subject to row-level security is not served from
- *	  the store.
- *	- A read-only transaction is served what is ready, and stores nothing.
- *	- In READ COMMITTED a call has a snapshot of its own, as a statement in a
- *	  function has: a payload serves it if it has all changes that this
- *	  snapshot sees.  It may be newer, if it was packed while the call waited.
- *	- With one snapshot for the transaction, a payload must be of just that.
+ *	- A caller who lacks a privilege on a relation, column or function of that
+ *	  query gets the query's error.  A caller subject to row-level security is
+ *	  not served from the store.
+ *	- In READ COMMITTED, each call takes its own snapshot, like a statement in a
+ *	  function.  A stored payload is served if it has all changes that this
+ *	  snapshot sees.  It can be newer if it was packed while the call waited.
+ *	- In REPEATABLE READ, a stored payload must also have no change that the
+ *	  transaction's snapshot does not see.
+ *	- In SERIALIZABLE, every call packs, because PostgreSQL detects conflicts by
+ *	  the rows that are read.
+ *	- A read-only transaction is served from the store, but stores nothing.
  *
- * Who does not find a payload takes its lock, looks again, and makes it.  The
- * lock is held until the payload is in the store, not until the transaction
- * ends: the others do not wait for this one's client to receive it.
+ * The order of the steps makes this hold:
+ *
+ *	1. RequestBegin locks the source and everything else that the query reads,
+ *	   takes the snapshot, and reads the source's state, in this order.  The
+ *	   locks are kept until the transaction ends, so no relation can be
+ *	   dropped, rewritten or given other columns meanwhile.
+ *	2. StoreFind returns a payload only if it was packed in this state of the
+ *	   source and has all recorded changes that the snapshot sees.
+ *	3. On a miss, the call takes the payload's lock, looks into the store again,
+ *	   then builds the payload with a new snapshot.
+ *	4. After packing, the state is read again, because some commands need no
+ *	   lock that conflicts with those of step 1: for example, attaching a
+ *	   partition or disabling a trigger.  The payload is stored only if the
+ *	   state is unchanged.
+ *
+ * The payload's lock is held until the payload is in the store and not until
+ * the transaction ends, so that other sessions do not wait until this call's
+ * client has received its bytes.
  */
 #include "serve/request.h"
 
@@ -36,6 +55,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
+/* Why the call bypasses the store; NO_DETOUR if it does not. */
 static Detour
 detour_of(const Request *request)
 {
@@ -56,7 +76,6 @@ detour_of(const Request *request)
 	return NO_DETOUR;
 }
 
-/* Begin a call of a function with the arguments study, sample, layout, coding. */
 void
 RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 {
@@ -128,7 +147,7 @@ keep_payload(TupleTableSlot *row, void *argument)
 	}
 }
 
-/* Says in which sample the cells are that something is wrong with. */
+/* Add the sample and the study to the context of an error in packing. */
 static void
 add_context(void *argument)
 {
@@ -137,7 +156,7 @@ add_context(void *argument)
 	errcontext("sample \"%s\" of study \"%s\"", request->key.sample, request->study->name);
 }
 
-/* Pack the sample by the active snapshot. */
+/* Pack the sample with the active snapshot. */
 static void
 pack(Request *request, Served *result)
 {
@@ -146,7 +165,10 @@ pack(Request *request, Served *result)
 	instr_time	start;
 	instr_time	end;
 
-	/* What a view's functions see of our own changes, nobody can tell. */
+	/*
+	 * The functions of a view can read tables that are not in the plan.  If
+	 * this transaction has written, they may see its uncommitted changes.
+	 */
 	if (!StudyHasTriggers(request->study) && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		request->storable = false;
 	if (request->storable)
@@ -166,13 +188,16 @@ pack(Request *request, Served *result)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("sample \"%s\" of study \"%s\" has no cells",
 						request->key.sample, request->study->name),
-				 errhint("The function cell_samples() gives the samples that you may see.")));
+				 errhint("The function cell_samples() lists the samples that you can see.")));
 
 	if (request->storable)
 	{
 		SourceState after = SourceInspect(&request->source, KEEP_SNAPSHOT);
 
-		/* What it read is locked, and still what it was. */
+		/*
+		 * Store the payload only if the relations that it was packed from are
+		 * unchanged, and are as the snapshot sees them.
+		 */
 		request->storable = after.catalogs.hash == request->state.catalogs.hash &&
 			!after.catalogs.newer && !after.written;
 	}
@@ -181,7 +206,7 @@ pack(Request *request, Served *result)
 	result->payload = PointerGetDatum(packed.payload);
 }
 
-/* Put a coding around a payload. */
+/* Replace a payload by its encoded form. */
 static void
 encode(const Coding *coding, Served *result)
 {
@@ -191,7 +216,7 @@ encode(const Coding *coding, Served *result)
 	pfree(identity);
 }
 
-/* Give what was made its length and, if it is asked for, its ETag. */
+/* Set the length of a payload that was built and, if wanted, its ETag. */
 static void
 describe(Served *result, bool with_etag)
 {
@@ -201,7 +226,7 @@ describe(Served *result, bool with_etag)
 	result->head.etag = with_etag ? EntityTag(payload) : NULL;
 }
 
-/* Make it for this call only. */
+/* Build the payload for this call only, without the store. */
 static void
 serve_directly(Request *request, Served *result)
 {
@@ -213,9 +238,10 @@ serve_directly(Request *request, Served *result)
 }
 
 /*
- * Whether what was made is of use to somebody: to those who waited, even if the
- * sample has changed since; but the snapshot of a transaction that has only one
- * may be too old for everybody else.
+ * Whether storing the payload is of use.  In READ COMMITTED it is of use to
+ * the sessions that waited for it, even if the sample has changed since the
+ * packing.  In REPEATABLE READ the transaction's snapshot can be too old for
+ * every other session; then the payload is not stored.
  */
 static bool
 is_of_use(const Request *request, const Served *result)
@@ -231,12 +257,15 @@ is_of_use(const Request *request, const Served *result)
 }
 
 /*
- * Give what is stored, or make and store it.  A payload in a coding is made of
- * the one without, which is had in the same way, while the lock of the other
- * is held: no two sessions wait for each other.
+ * Serve a payload from the store, or build and store it.
  *
- * A read-only transaction waits for a session that makes the payload, but does
- * not take the lock: nobody else would have what it makes.
+ * A payload in a coding is built from the payload in coding identity, which
+ * this function gets by calling itself while it holds the lock of the encoded
+ * payload.  Every session takes the two locks in this order, so there is no
+ * deadlock.
+ *
+ * A read-only transaction waits for a session that builds the payload, but
+ * does not take the lock itself, because it cannot store what it builds.
  */
 static void
 serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
@@ -278,13 +307,13 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	request->made = true;
 	if (coding->encode == NULL)
 	{
-		SourceRenewSnapshot();	/* the payload's lock was waited for */
+		SourceRenewSnapshot();	/* the call may have waited for the payload's lock */
 		pack(request, result);
 	}
 	else
 	{
 		serve_from_store(request, CodingAt(0), true, result);
-		request->stored = false;	/* as it is now, it is not */
+		request->stored = false;	/* the encoded payload is not stored yet */
 		encode(coding, result);
 	}
 	request->storable = request->storable && is_of_use(request, result);
@@ -332,7 +361,7 @@ RequestDetourDetail(const Request *request)
 	switch (request->detour)
 	{
 		case DETOUR_NOT_STORED:
-			return "The study was registered without storing.";
+			return "The study was registered without storing its payloads.";
 		case DETOUR_STORE_OFF:
 			return "The setting cell_binary.store_size is 0.";
 		case DETOUR_STANDBY:
@@ -340,7 +369,7 @@ RequestDetourDetail(const Request *request)
 		case DETOUR_SERIALIZABLE:
 			return "The transaction is serializable.";
 		case DETOUR_ROW_SECURITY:
-			return "Row level security applies to the current role.";
+			return "Row-level security applies to the current role.";
 		case DETOUR_UNTRACKED:
 			return UntrackedDetail(request->state.catalogs.untracked,
 								   request->state.catalogs.untracked_table);

@@ -1,7 +1,8 @@
 /*
  * request.h
- *		One call for the payload of a sample: from the store if it is there and
- *		right, packed otherwise.  The SQL functions are in data.c.
+ *		Serving the payload of a sample to one call: from the store if the stored
+ *		payload is right for the caller, packed otherwise.  The SQL functions are
+ *		in data.c.
  */
 #ifndef CELL_BINARY_REQUEST_H
 #define CELL_BINARY_REQUEST_H
@@ -14,44 +15,44 @@
 #include "serve/statistics.h"
 #include "serve/store.h"
 
-/* Why a payload is not taken from the store, nor put into it. */
+/* Why a call neither reads the store nor writes it. */
 typedef enum Detour
 {
 	NO_DETOUR,
-	DETOUR_NOT_STORED,			/* the study's payloads are not to be stored */
-	DETOUR_STORE_OFF,			/* no payloads are */
-	DETOUR_STANDBY,				/* which cannot read unlogged tables */
-	DETOUR_SERIALIZABLE,		/* conflicts are found as rows are read */
-	DETOUR_ROW_SECURITY,		/* the caller sees other cells than others do */
-	DETOUR_UNTRACKED,			/* changes of the source are not noticed */
-	DETOUR_WRITTEN				/* the transaction itself changes the source:
-								 * perhaps in a statement that calls us */
+	DETOUR_NOT_STORED,			/* the study is registered without storing */
+	DETOUR_STORE_OFF,			/* cell_binary.store_size is 0 */
+	DETOUR_STANDBY,				/* a standby cannot read unlogged tables */
+	DETOUR_SERIALIZABLE,		/* conflicts are detected by the rows read */
+	DETOUR_ROW_SECURITY,		/* the caller may see only some of the cells */
+	DETOUR_UNTRACKED,			/* changes of the source could go unrecorded */
+	DETOUR_WRITTEN				/* the transaction has changed the source, or
+								 * the calling statement is changing it */
 } Detour;
 
-/* One call, and what it finds on its way. */
+/* One call, from RequestBegin to RequestEnd. */
 typedef struct Request
 {
 	Oid			schema;
 	Study	   *study;
 	Source		source;
-	PayloadKey	key;			/* of the payload asked for */
+	PayloadKey	key;			/* of the requested payload */
 	const CbLayout *layout;
 	const Coding *coding;
-	MemoryContext context;		/* for what is given */
-	Snapshot	snapshot;		/* taken when all that is read was locked */
-	SourceState state;			/* of the source when the call began */
+	MemoryContext context;		/* of the results */
+	Snapshot	snapshot;		/* taken after the relations were locked */
+	SourceState state;			/* of the source, read after the snapshot */
 	Detour		detour;
-	bool		read_only;		/* the transaction is */
-	bool		wants_payload;	/* and not only its head */
-	bool		storable;		/* what is made may be stored */
-	bool		made;			/* it was not ready */
-	bool		stored;			/* what is given is in the store */
-	StoreOutcome outcome;		/* of storing what was made */
-	ErrorData  *error;			/* why it could not be stored */
+	bool		read_only;		/* the transaction is read-only */
+	bool		wants_payload;	/* false: only the head */
+	bool		storable;		/* a payload that is built may be stored */
+	bool		made;			/* the payload was built by this call */
+	bool		stored;			/* the served payload is in the store */
+	StoreOutcome outcome;		/* of storing the built payload */
+	ErrorData  *error;			/* why it could not be stored, or NULL */
 	StoreStatistics counts;
 } Request;
 
-/* A payload on its way out: payload is 0 if only the head was wanted. */
+/* What a call serves.  payload can be 0 if the call wants only the head. */
 typedef struct Served
 {
 	PayloadHead head;
@@ -59,18 +60,26 @@ typedef struct Served
 } Served;
 
 /*
- * Begin a call of a function with the arguments study, sample, layout, coding.
- * Errors: those of StudyNamed, SourceCheck and of the arguments.
+ * Begin a call of a SQL function with the arguments study, sample, layout and
+ * coding: lock the source, check the caller's privileges, take the snapshot
+ * and read the source's state.  Errors: those of StudyNamed, of SourceCheck
+ * and of the arguments.
  */
 extern void RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload);
 
-/* Give the payload, or its head.  Errors: P0002 if the sample has no cells. */
+/*
+ * Serve the payload, or its head.  The results are in request->context.
+ * Errors: P0002 if the sample has no cells, and those of packing.
+ */
 extern void RequestServe(Request *request, Served *result);
 
-/* End the call: count it, and warn if the payload could not be stored. */
+/*
+ * End the call: add to the statistics, close the source, release the snapshot,
+ * and raise a WARNING if the payload could not be stored.
+ */
 extern void RequestEnd(Request *request);
 
-/* Why a payload cannot be stored: the detail of an error. */
+/* The detail of an error that says why the payload cannot be stored. */
 extern const char *RequestDetourDetail(const Request *request);
 
 #endif							/* CELL_BINARY_REQUEST_H */

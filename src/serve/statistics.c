@@ -1,6 +1,6 @@
 /*
  * statistics.c
- *		Counters of the use of the store, by study: the table cell_store_count.
+ *		Updating the statistics of the store, the table cell_store_count.
  */
 #include "serve/statistics.h"
 
@@ -13,7 +13,7 @@
 
 #define COUNTERS ((int) (sizeof(StoreStatistics) / sizeof(int64)))
 
-/* A row of the table: int32 and padding, then the counters. */
+/* A row of the table: an int32 and padding, then the counters. */
 typedef struct CountRow
 {
 	int32		study;
@@ -23,7 +23,7 @@ typedef struct CountRow
 StaticAssertDecl(offsetof(CountRow, counts) == DOUBLEALIGN(sizeof(int32)),
 				 "CountRow is not laid out as the table is");
 
-/* A row that a study does not have yet. */
+/* The first row of a study, to be inserted. */
 typedef struct FirstCount
 {
 	Relation	table;
@@ -57,7 +57,7 @@ AddStatistics(Oid schema, int32 study, StoreStatistics counts)
 	SysScanDesc scan;
 	HeapTuple	row;
 
-	/* One row is alive, unless two sessions added one at once. */
+	/* A study has one live row, or more if sessions inserted one at the same time. */
 	InitDirtySnapshot(dirty);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
 	scan = systable_beginscan(table, OwnRelation(schema, "cell_store_count_study"), true, &dirty, 1,
@@ -75,8 +75,9 @@ AddStatistics(Oid schema, int32 study, StoreStatistics counts)
 	else
 	{
 		/*
-		 * The first use of the study, or after a crash, which empties the table.
-		 * What cannot be counted is served all the same.
+		 * This is the first use of the study, or the first after a crash,
+		 * which empties the table.  If the row cannot be inserted for lack of
+		 * resources, the call still succeeds.
 		 */
 		FirstCount	first = {table, study, more};
 		ErrorData  *error;

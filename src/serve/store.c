@@ -1,6 +1,6 @@
 /*
  * store.c
- *		The store of ready payloads: the table cell_payload.
+ *		Reading and writing the store of ready payloads, the table cell_payload.
  */
 #include "serve/store.h"
 
@@ -43,7 +43,7 @@ enum
 	PAYLOAD_COLUMNS = PAYLOAD_PAYLOAD
 };
 
-/* Those of fixed width, as they stand at the start of a row. */
+/* The columns of fixed width, as they are laid out at the start of a row. */
 typedef struct PayloadRow
 {
 	int32		study;
@@ -58,10 +58,10 @@ typedef struct PayloadRow
 StaticAssertDecl(offsetof(PayloadRow, used_at) == DOUBLEALIGN(sizeof(int32)) + 5 * sizeof(int64),
 				 "PayloadRow is not laid out as the table is");
 
-/* A row is formed in one piece of memory, the payload with all the rest. */
+/* A row is formed in one allocation, which holds the payload and all the rest. */
 #define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
 
-/* A column of variable width; none is null. */
+/* The value of a column of variable width.  No column is null. */
 static Datum
 column_of(Relation table, HeapTuple row, int column)
 {
@@ -79,7 +79,7 @@ is_text(Datum value, const char *string)
 		memcmp(VARDATA_ANY(t), string, strlen(string)) == 0;
 }
 
-/* Whether a row, found by the hash of its sample, is for a key. */
+/* Whether a row with the key's study and sample hash is for the key. */
 static bool
 is_for(Relation table, HeapTuple row, const PayloadKey *key)
 {
@@ -88,7 +88,10 @@ is_for(Relation table, HeapTuple row, const PayloadKey *key)
 		is_text(column_of(table, row, PAYLOAD_CODING), key->coding);
 }
 
-/* Remember that a row is used.  Once a second is enough to tell the oldest. */
+/*
+ * Set the time of a row's last use.  A resolution of a second is enough to
+ * find the payloads that were not used for the longest time.
+ */
 static void
 touch(SysScanDesc scan, HeapTuple row)
 {
@@ -102,7 +105,7 @@ touch(SysScanDesc scan, HeapTuple row)
 	UnlockTupleInPlace(scan);
 }
 
-/* The bytes of a payload, to be fetched from where they are stored. */
+/* A stored payload whose bytes are to be fetched, and the result. */
 typedef struct Fetch
 {
 	Datum		stored;
@@ -123,6 +126,7 @@ fetch(void *argument)
 	f->payload = fetched(f->stored);
 }
 
+/* The error of fetching bytes that were vacuumed away. */
 static bool
 is_lost_row(int sqlerrcode)
 {
@@ -147,7 +151,10 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 		if (fields->source_state != source_state || !is_for(scan.table, row, key))
 			continue;
 
-		/* It may be newer than the call, but not than a transaction's snapshot. */
+		/*
+		 * The payload can be newer than the call's snapshot, but not in a
+		 * transaction that uses one snapshot throughout.
+		 */
 		head->packed.packed_by = fields->packed_by;
 		head->packed.snapshot = column_of(scan.table, row, PAYLOAD_AS_OF);
 		if ((IsolationUsesXactSnapshot() && !IsNoLater(head->packed, snapshot)) ||
@@ -173,8 +180,8 @@ bool
 StoreFetch(const StoredPayload *stored, Datum *payload)
 {
 	/*
-	 * Should the transaction that stored it abort meanwhile, its bytes may be
-	 * vacuumed away under our hands: then there is no payload.
+	 * If the transaction that stored the payload aborts now, VACUUM can remove
+	 * the bytes while they are being read.  Then there is no payload.
 	 */
 	if (stored->is_uncommitted)
 	{
@@ -186,12 +193,15 @@ StoreFetch(const StoredPayload *stored, Datum *payload)
 		*payload = f.payload;
 		return error == NULL;
 	}
-	/* What a subtransaction stored is gone if that is rolled back. */
+	/*
+	 * Copy the bytes of a payload that this transaction stored, because they
+	 * are lost if the subtransaction that stored it is rolled back.
+	 */
 	*payload = stored->is_own ? fetched(stored->payload) : stored->payload;
 	return true;
 }
 
-/* A stored payload that can be evicted. */
+/* A stored payload that make_room can evict. */
 typedef struct Evictable
 {
 	TimestampTz used_at;
@@ -210,9 +220,10 @@ compare_use(const void *a, const void *b)
 }
 
 /*
- * Make room for so many bytes: delete older payloads of the same key, then
- * those that were not used for the longest time.  Rows that another transaction
- * is at stay where they are; nobody waits.
+ * Make room for a payload: delete older payloads of the same key, then evict
+ * those that were not used for the longest time until the new payload fits
+ * into limit (-1 for no limit).  Rows that another transaction has written or
+ * locked are skipped, so no session waits.
  */
 static void
 make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
@@ -262,12 +273,17 @@ make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)
 	pfree(evictable);
 }
 
-/* What the store may have on disk beyond twice its size, for the sake of small ones. */
+/*
+ * The store may take twice its limit on disk plus this many bytes, because
+ * deleted payloads take space until VACUUM.  The constant is there for small
+ * limits.
+ */
 #define DISK_SLACK (INT64CONST(64) * 1024 * 1024)
 
 /*
- * The bytes on disk that are not free: those of payloads, and of deleted ones
- * until VACUUM has come by.  Free space is what some pages say of all.
+ * An estimate of the bytes of the store on disk that are not free: those of
+ * stored payloads, and of deleted payloads until VACUUM removes them.  The
+ * free space map is sampled at up to about 2,000 pages.
  */
 static int64
 bytes_in_use(Relation table)
@@ -331,7 +347,7 @@ put(void *argument)
 	CatalogTupleInsert(table, row);
 	heap_freetuple(row);
 	table_close(table, NoLock);
-	/* So that a later call in the same statement can delete it. */
+	/* Let a later call in the same statement see the row, so as to delete it. */
 	CommandCounterIncrement();
 	p->outcome = STORE_DONE;
 }
@@ -346,7 +362,7 @@ StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload, ErrorDa
 
 	if ((p.limit >= 0 && head->bytes > p.limit) || head->bytes > (int64) LARGEST_STORED)
 		return STORE_TOO_LARGE;
-	/* A full disk keeps a payload from being stored, not from being served. */
+	/* If the disk is full, the payload is not stored, but it is still served. */
 	*error = Attempt(put, &p, IsLackOfResources);
 	return *error == NULL ? p.outcome : STORE_FAILED;
 }

@@ -1,12 +1,18 @@
 /*
  * store.h
- *		The store of ready payloads: the table cell_payload.
+ *		The store of ready payloads, the table cell_payload.  request.h decides
+ *		when to read and write it.
  *
- * A payload's row says from which snapshot it was packed, and in what state its
- * source was.  That is all there is to know: a row is right or not by what it
- * says, whatever became of the transaction that stored it.  So one who waited
- * for another to pack reads the row before that one commits, which may be as
- * late as its client has received everything.
+ * The row of a payload holds the snapshot that it was packed with and the
+ * state of its source at that time.  A payload is served if that state is the
+ * state of the source now and the snapshot has all changes that the reader
+ * sees (change_log.h).
+ *
+ * Nothing else is needed, so a row is valid even if the transaction that
+ * stored it has not committed, or aborts later.  The store is therefore read
+ * with a dirty snapshot: a session that waited for a payload reads it at once,
+ * although the transaction that stored it may stay open until its client has
+ * received all bytes.
  */
 #ifndef CELL_BINARY_STORE_H
 #define CELL_BINARY_STORE_H
@@ -16,7 +22,7 @@
 #include "changes/change_log.h"
 #include "storage/itemptr.h"
 
-/* Which payload. */
+/* What identifies a payload. */
 typedef struct PayloadKey
 {
 	Oid			schema;
@@ -27,31 +33,40 @@ typedef struct PayloadKey
 	const char *coding;
 } PayloadKey;
 
-/* What is known of one. */
+/* What the store keeps about a payload, besides its bytes. */
 typedef struct PayloadHead
 {
 	int64		cells;
 	int64		bytes;
-	const char *etag;			/* NULL if it was not asked for */
+	const char *etag;			/* NULL if it was not computed */
 	PackedAt	packed;
-	int64		source_state;
+	int64		source_state;	/* the hash of CatalogState */
 } PayloadHead;
 
-/* The bytes of one, not yet fetched. */
+/* The bytes of a stored payload, not yet fetched. */
 typedef struct StoredPayload
 {
 	Datum		payload;		/* a bytea, in general out of line */
-	bool		is_uncommitted; /* by another transaction */
-	bool		is_own;
+	bool		is_uncommitted; /* stored by another transaction in progress */
+	bool		is_own;			/* stored by this transaction */
 } StoredPayload;
 
-/* The payload that a snapshot would pack, if it is stored; false if it is not. */
+/*
+ * Find a stored payload that was packed in the given state of the source and
+ * is right for a snapshot.  Returns false if there is none.  head->etag,
+ * head->packed.snapshot and stored->payload are allocated in the current
+ * memory context.  Errors: 55000 if cell_payload is not unlogged or
+ * cell_change is not logged.
+ */
 extern bool StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 					  PayloadHead *head, StoredPayload *stored);
 
 /*
- * Its bytes: in general a pointer to the stored ones, which is good as long as
- * the caller's statement.  False if the transaction that stored them aborted.
+ * Get the bytes of a stored payload.  The result is usually a TOAST pointer,
+ * which is valid until the caller's statement ends; it is a copy if the
+ * payload was stored by a transaction that can still be rolled back.  Returns
+ * false if the bytes are gone because the transaction that stored them
+ * aborted.
  */
 extern bool StoreFetch(const StoredPayload *stored, Datum *payload);
 
@@ -59,16 +74,16 @@ extern bool StoreFetch(const StoredPayload *stored, Datum *payload);
 typedef enum StoreOutcome
 {
 	STORE_DONE,
-	STORE_TOO_LARGE,			/* for cell_binary.store_size, or for a row */
-	STORE_FULL,					/* of deleted payloads, until VACUUM comes by */
+	STORE_TOO_LARGE,			/* larger than cell_binary.store_size or than a row */
+	STORE_FULL,					/* deleted payloads fill the disk until VACUUM */
 	STORE_FAILED				/* the server lacks disk space or memory */
 } StoreOutcome;
 
 /*
- * Store a payload in the place of older ones, and evict those that were not
- * used for the longest time until all fit into cell_binary.store_size.  If the
- * server lacks the resources for it nothing is stored or evicted, and *error
- * says what is lacking.
+ * Store a payload in place of older ones of the same key, and evict the
+ * payloads that were not used for the longest time until all fit into
+ * cell_binary.store_size.  If the server lacks the resources, nothing is
+ * stored or evicted, the result is STORE_FAILED and *error is the error.
  */
 extern StoreOutcome StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload,
 							 ErrorData **error);

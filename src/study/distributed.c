@@ -1,11 +1,11 @@
 /*
  * distributed.c
- *		Whether the rows of a table are on other servers.
+ *		Detection of tables whose rows Citus keeps in shards.
  *
- * Citus rewrites statements of a distributed table into statements of its
- * shards.  The table itself stays empty, and its triggers never fire.  Which
- * tables these are is in the catalog pg_dist_partition, which is looked up by
- * its name: only a superuser can make a relation in pg_catalog.
+ * Citus rewrites a statement on a distributed table into statements on its
+ * shards.  The table itself stays empty, and its triggers never fire.  The
+ * catalog pg_dist_partition lists these tables.  It is looked up by name,
+ * which is safe because only a superuser can create a relation in pg_catalog.
  */
 #include "study/distributed.h"
 

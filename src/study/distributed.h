@@ -1,6 +1,6 @@
 /*
  * distributed.h
- *		Whether the rows of a table are on other servers.
+ *		Detection of tables whose rows Citus keeps in shards.
  */
 #ifndef CELL_BINARY_DISTRIBUTED_H
 #define CELL_BINARY_DISTRIBUTED_H
@@ -8,8 +8,8 @@
 #include "compat.h"
 
 /*
- * Whether Citus keeps the rows of a table in shards: a distributed, a reference
- * or a local table that it manages.
+ * Whether Citus manages a table: a distributed table, a reference table or a
+ * local table that Citus has in its catalog.
  */
 extern bool IsDistributed(Oid table);
 

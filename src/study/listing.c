@@ -1,7 +1,8 @@
 /*
  * listing.c
- *		What a study has, as rows: cell_feature_names, cell_samples, and
- *		cell_data_samples, which packs all of it.
+ *		The SQL functions that list the features and the samples of a study:
+ *		cell_feature_names, cell_samples and cell_samples_now.  The function
+ *		cell_data_samples, which packs every sample, is in serve/data.c.
  */
 #include "compat.h"
 
@@ -13,7 +14,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-/* The study of the first argument, as the active snapshot has it. */
+/* The study that the first argument names, as the active snapshot sees it. */
 static Study *
 study_argument(FunctionCallInfo fcinfo)
 {
@@ -24,8 +25,11 @@ study_argument(FunctionCallInfo fcinfo)
 /*
  * cell_feature_names(study text) -> setof (bit integer, feature text); strict
  *
- * The caller needs SELECT on all columns of the study.  No query is planned or
- * run.  Errors: as of cell_data, without P0002.
+ * Returns one row for each feature, in the order of the bits.  The caller
+ * needs SELECT on all columns of the study.  No query is planned or run,
+ * because planning can run code of the source's owner.
+ *
+ * Errors: those of cell_data, except P0002.
  */
 PG_FUNCTION_INFO_V1(cell_feature_names);
 Datum
@@ -60,9 +64,13 @@ put_sample(TupleTableSlot *row, void *argument)
  * cell_samples(study text) -> setof text; strict
  * cell_samples_now(study text) -> setof text; strict
  *
- * In the order of the source's column: by the snapshot of the statement that
- * calls, or by one that sees what was committed while the source was waited for.
- * Errors: as of cell_data, without P0002.
+ * Both return the names of the samples, in the order of the sample column.
+ * cell_samples reads with the snapshot of the calling statement.
+ * cell_samples_now reads with a snapshot that is taken once the source is
+ * locked, so it sees what other transactions committed while it waited for the
+ * lock.
+ *
+ * Errors: those of cell_data, except P0002.
  */
 static void
 put_samples(FunctionCallInfo fcinfo, SnapshotChoice choice)

@@ -1,6 +1,6 @@
 /*
  * own_table.c
- *		The tables of the extension, as C reads and writes them.
+ *		Reading and writing the extension's own tables from C.
  */
 #include "study/own_table.h"
 
@@ -58,7 +58,7 @@ OwnScanEnd(OwnScan *scan)
 	table_close(scan->table, NoLock);
 }
 
-/* The page of the current tuple, which the scan has pinned. */
+/* The buffer of the scan's current tuple; the scan holds the pin. */
 static Buffer
 current_page(SysScanDesc scan)
 {
@@ -119,6 +119,6 @@ OwnTableCheckPersistence(Relation table, bool logged)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("table %s must be %s", name, logged ? "logged" : "unlogged"),
-			 errdetail("Changes must outlive a crash, and payloads must not."),
+			 errdetail("Recorded changes must survive a crash; stored payloads must not."),
 			 errhint("Use ALTER TABLE %s SET %s.", name, logged ? "LOGGED" : "UNLOGGED")));
 }

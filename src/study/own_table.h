@@ -1,10 +1,13 @@
 /*
  * own_table.h
- *		The tables of the extension, as C reads and writes them.
+ *		Reading and writing the extension's own tables from C: cell_study,
+ *		cell_payload, cell_change and cell_store_count.  What their rows mean is
+ *		in registry.h, serve/store.h, changes/change_log.h and
+ *		serve/statistics.h.
  *
- * They are found in the schema that the called function is in, and opened
- * without a look at privileges: what a caller may do is decided before, by the
- * function.  Nobody's search_path matters, and no SQL is run.
+ * A table is looked up in the schema of the called function and is opened
+ * without a privilege check: the function has checked before what its caller
+ * may do.  No SQL is run, so search_path has no effect.
  */
 #ifndef CELL_BINARY_OWN_TABLE_H
 #define CELL_BINARY_OWN_TABLE_H
@@ -16,10 +19,10 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
-/* The schema of the extension: that of the function which is running. */
+/* The schema of the extension, which is the schema of the called function. */
 extern Oid	OwnSchema(FunctionCallInfo fcinfo);
 
-/* A table or index in it. */
+/* The OID of a table, an index or a sequence in that schema. */
 extern Oid	OwnRelation(Oid schema, const char *name);
 
 /* A scan of a table by the columns (study, sample_hash) of one of its indexes. */
@@ -27,12 +30,14 @@ typedef struct OwnScan
 {
 	Relation	table;
 	SysScanDesc scan;
-	SnapshotData dirty;			/* what is alive, committed or not */
+	SnapshotData dirty;			/* sees all live rows, committed or not */
 } OwnScan;
 
 /*
- * Start a scan by a snapshot; or, if that is NULL, of all rows that are alive,
- * also of transactions in progress.
+ * Start a scan with a snapshot.  With a NULL snapshot, the scan returns all
+ * live rows, including those of transactions in progress; scan->dirty.xmin and
+ * .xmax then name another transaction in progress that inserted, or is
+ * deleting or updating, the current row.
  */
 extern void OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
 						 LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot);
@@ -40,27 +45,34 @@ extern HeapTuple OwnScanNext(OwnScan *scan);
 extern void OwnScanEnd(OwnScan *scan);
 
 /*
- * Lock the page of the tuple that a scan is at, so that its fixed-width fields
- * can be changed in place.  Like a sequence's counter, such a change belongs to
- * no transaction.
+ * Lock the page of the scan's current tuple, so that the caller can change its
+ * fixed-width fields in place.  Like the counter of a sequence, such a change
+ * belongs to no transaction and is not rolled back.
  */
 extern void LockTupleInPlace(SysScanDesc scan);
 extern void UnlockTupleInPlace(SysScanDesc scan);
 
 /*
- * Delete the rows of a study that is dropped, by an index that begins with the
- * study.  What another transaction is about to add is left: it is of no study.
+ * Delete the rows of a study that is being dropped, using an index whose first
+ * column is the study's id.  Rows that another transaction is adding or
+ * changing stay; once the study is dropped, they belong to no study.
  */
 extern void OwnForget(Oid schema, const char *table, const char *index, int32 study);
 
 /*
- * Raise 55000 unless a table is logged, or unlogged.  A stored payload that
- * outlives a crash may be that of an unlogged table, which does not; a change that
- * is lost in a crash may be that of a prepared transaction, which is not.
+ * Raise 55000 unless a table is logged (true) or unlogged (false).
+ *
+ * The store must be unlogged: a crash empties an unlogged source, and a
+ * payload that survived the crash would be stale.  The record of changes must
+ * be logged: a prepared transaction survives a crash, and so must its recorded
+ * changes.
  */
 extern void OwnTableCheckPersistence(Relation table, bool logged);
 
-/* Delete a row unless another transaction is at it; true if it was deleted. */
+/*
+ * Delete a row unless another transaction has changed or locked it.  Returns
+ * true if the row was deleted.  Does not wait.
+ */
 extern bool DeleteIfFree(Relation table, ItemPointer tid);
 
 #endif							/* CELL_BINARY_OWN_TABLE_H */

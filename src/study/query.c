@@ -1,6 +1,6 @@
 /*
  * query.c
- *		The queries of a study's source, as text; nothing is run here.
+ *		The texts of the queries on a study's source.  source.c runs them.
  */
 #include "study/query.h"
 
@@ -17,14 +17,14 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-/* A column of the source with a cast to the type that cell_pack takes. */
+/* Append a column of the source, cast to the given type. */
 static void
 append_column(StringInfo query, const SourceColumn *column, const char *type)
 {
 	appendStringInfo(query, "t.%s::pg_catalog.%s", quote_identifier(column->name), type);
 }
 
-/* cell_pack(...) of the cells t, in the layout of the parameter $layout */
+/* Append the call of cell_pack for the cells t; the layout is parameter $layout. */
 static void
 append_cell_pack(StringInfo query, const Study *study, int layout)
 {
@@ -43,7 +43,7 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 		append_column(query, &study->phenotypes, "int8");
 	else
 	{
-		/* VARIADIC and the type leave no choice of another function. */
+		/* VARIADIC and the cast leave one function that the call can resolve to. */
 		appendStringInfo(query, "%s.cell_phenotypes(VARIADIC ARRAY[", schema);
 		for (int i = 0; i < study->feature_columns; i++)
 		{
@@ -99,7 +99,7 @@ PackAllQuery(const Study *study)
 	return query.data;
 }
 
-/* Whether an index of the source begins with the sample. */
+/* Whether the source has a B-tree index whose first column is the sample. */
 static bool
 has_sample_index(const Study *study)
 {
@@ -109,8 +109,8 @@ has_sample_index(const Study *study)
 	ListCell   *cell;
 
 	/*
-	 * Children of a plain table have indexes of their own, or none.  Citus takes
-	 * no recursive query of a distributed table.
+	 * An index of a plain table does not cover its children.  Citus does not
+	 * support recursive queries on distributed tables.
 	 */
 	if (IsDistributed(study->source) ||
 		(study->source_kind != RELKIND_PARTITIONED_TABLE &&
@@ -132,8 +132,9 @@ has_sample_index(const Study *study)
 }
 
 /*
- * Where an index has the samples in order, it is asked for one after the other:
- * a step for each sample takes less than to read all cells.
+ * The query of SamplesQuery for a source with an index on the sample.  Each
+ * step of the recursion looks up the next sample in the index, which takes one
+ * index descent for each sample instead of a scan of all cells.
  */
 static char *
 samples_by_index(const Study *study)
@@ -183,7 +184,10 @@ SizesQuery(const Study *study)
 	return query.data;
 }
 
-/* The features as they are, so that an error can name the cell. */
+/*
+ * The feature columns are read as they are, not combined by cell_phenotypes,
+ * so that an error about a value can name the cell.
+ */
 char *
 IntensitiesQuery(const Study *study)
 {

@@ -1,7 +1,7 @@
 /*
  * query.h
- *		The queries of a study's source, as text.  They are complete, and every
- *		name in them is quoted and qualified; source.h runs them.
+ *		The texts of the queries on a study's source.  Every name in them is
+ *		quoted and schema-qualified.  source.h runs them.
  */
 #ifndef CELL_BINARY_QUERY_H
 #define CELL_BINARY_QUERY_H
@@ -10,21 +10,21 @@
 
 #include "study/registry.h"
 
-/* One sample, packed.  Parameters: the sample, the layout. */
+/* One row: the payload of a sample.  Parameters: the sample, the layout. */
 extern char *PackQuery(const Study *study);
 
-/* Every sample: its name and its payload.  Parameter: the layout. */
+/* A row for each sample: its name and its payload.  Parameter: the layout. */
 extern char *PackAllQuery(const Study *study);
 
-/* The names of the samples, in the order of the column. */
+/* A row for each sample: its name; in the order of the sample column. */
 extern char *SamplesQuery(const Study *study);
 
-/* The names of the samples and their numbers of cells. */
+/* A row for each sample: its name and its number of cells. */
 extern char *SizesQuery(const Study *study);
 
 /*
- * A row for each cell: the sample's name, cell_id, intensities, and then the
- * phenotypes or the features, booleans or bigints.
+ * A row for each cell: the name of its sample, its cell_id, its intensities,
+ * and then either its phenotypes or one boolean or bigint for each feature.
  */
 extern char *IntensitiesQuery(const Study *study);
 

@@ -19,7 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
-/* A row of the registry, while a study is made of it. */
+/* A row of the registry, and the study that is being read from it. */
 typedef struct RegistryRow
 {
 	Study	   *study;
@@ -27,7 +27,7 @@ typedef struct RegistryRow
 	TupleDesc	columns;
 } RegistryRow;
 
-/* Note what is wrong with a row. */
+/* Note what is wrong with a row; the first fault is kept. */
 static void
 note_fault(RegistryRow *row, const char *fault)
 {
@@ -41,7 +41,7 @@ column_name(const RegistryRow *row, int column)
 	return NameStr(TupleDescAttr(row->columns, column - 1)->attname);
 }
 
-/* A value in a row of the registry; false if it is null. */
+/* Get a value of a row of the registry; returns false if it is null. */
 static bool
 registry_value(const RegistryRow *row, int column, Datum *value)
 {
@@ -51,7 +51,7 @@ registry_value(const RegistryRow *row, int column, Datum *value)
 	return !isnull;
 }
 
-/* One that must not be null; 0 if it is. */
+/* A value that must not be null; if it is null, note the fault and return 0. */
 static Datum
 required_value(RegistryRow *row, int column)
 {
@@ -63,7 +63,7 @@ required_value(RegistryRow *row, int column)
 	return (Datum) 0;
 }
 
-/* A name, NULL if it is null. */
+/* A copy of a name, or NULL if the column is null. */
 static const char *
 optional_name(const RegistryRow *row, int column)
 {
@@ -72,7 +72,7 @@ optional_name(const RegistryRow *row, int column)
 	return registry_value(row, column, &value) ? pstrdup(NameStr(*DatumGetName(value))) : NULL;
 }
 
-/* A name that must not be null; empty if it is. */
+/* A copy of a name that must not be null; if it is, note the fault and return "". */
 static const char *
 required_name(RegistryRow *row, int column)
 {
@@ -96,7 +96,7 @@ list_fault(ArrayType *list, const char *column)
 	return NULL;
 }
 
-/* A list of features as strings; the count is returned, 0 if it has a fault. */
+/* Get a list of features as strings.  Returns the count, or 0 if it has a fault. */
 static int
 registry_list(RegistryRow *row, int column, const char ***strings)
 {
@@ -122,7 +122,7 @@ registry_list(RegistryRow *row, int column, const char ***strings)
 	return count;
 }
 
-/* A copy of the row that a unique index has for a key, NULL if there is none. */
+/* A copy of the row that a unique index has for a key, or NULL. */
 static HeapTuple
 registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
 {
@@ -136,7 +136,7 @@ registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snap
 	return tuple;
 }
 
-/* The row of a study's id, as of now. */
+/* The row of a study's id, by a current catalog snapshot. */
 static HeapTuple
 registry_row_of_id(Relation registry, Oid schema, int32 id)
 {
@@ -146,7 +146,7 @@ registry_row_of_id(Relation registry, Oid schema, int32 id)
 	return registry_row(registry, schema, "cell_study_pkey", &key, NULL);
 }
 
-/* The features of a study: a column with the mask, or one for each, and names. */
+/* Read the feature columns of a study, the names of its features, and intensities. */
 static void
 read_features(RegistryRow *row)
 {
@@ -163,12 +163,12 @@ read_features(RegistryRow *row)
 		study->feature[i].name = columns[i];
 
 	if ((study->phenotypes.name != NULL) == (study->feature_columns > 0))
-		note_fault(row, "Features must be in one column with a mask, or in a column each.");
+		note_fault(row, "Features must be in one phenotypes column or in one column each.");
 	if (study->feature_columns > 0 && study->features != study->feature_columns)
 		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features,
 								 study->feature_columns));
 	if (study->intensities.name != NULL && study->features == 0)
-		note_fault(row, "A study without features has no intensities.");
+		note_fault(row, "A study without features cannot have intensities.");
 }
 
 Study *
@@ -210,8 +210,8 @@ RegistryGet(Oid schema, const char *name, Snapshot snapshot)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("study \"%s\" does not exist", name),
-				 errhint("Register it with cell_register_study(); the view cell_studies has those "
-						 "that you may read.")));
+				 errhint("Register it with cell_register_study().  The view cell_studies lists "
+						 "the studies that you can read.")));
 	return study;
 }
 
@@ -224,7 +224,7 @@ RegistrySource(Oid schema, int32 id, char **sample_column)
 	Oid			source = InvalidOid;
 	Datum		value;
 
-	/* A row that is not valid must not stop a writer. */
+	/* An invalid row must not make a writer's statement fail. */
 	if (HeapTupleIsValid(row.tuple) && registry_value(&row, STUDY_SOURCE, &value))
 	{
 		source = DatumGetObjectId(value);
@@ -253,7 +253,7 @@ name_datum(const char *name)
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
-/* An array of names or texts from strings. */
+/* An array of type name or text, made from strings. */
 static Datum
 array_of(Oid type, int count, const char **strings)
 {
@@ -267,7 +267,7 @@ array_of(Oid type, int count, const char **strings)
 	return PointerGetDatum(construct_array(elements, count, type, -1, false, TYPALIGN_INT));
 }
 
-/* An id that no study has, whatever the sequence was set to. */
+/* An id that no registered study has, even if the sequence was set back. */
 static int32
 new_id(Oid schema)
 {
@@ -324,7 +324,10 @@ RegistryInsert(Study *study)
 	CommandCounterIncrement();
 }
 
-/* A lock of the space of advisory locks; SQL cannot take one of this kind. */
+/*
+ * The last field of the tag of an advisory lock.  The SQL functions for
+ * advisory locks use other values, so no SQL command can take this lock.
+ */
 #define NAME_LOCK_KIND 0xCC
 
 void

@@ -1,7 +1,7 @@
 /*
  * registry.h
- *		The table cell_study: a registered study is a row of it.  Whether the
- *		source and its columns are what the row says is checked in study.h.
+ *		The table cell_study, in which each row is a registered study.  study.h
+ *		checks that the source and its columns are as the row says.
  */
 #ifndef CELL_BINARY_REGISTRY_H
 #define CELL_BINARY_REGISTRY_H
@@ -33,7 +33,7 @@ enum
 typedef struct SourceColumn
 {
 	const char *name;
-	Oid			type;			/* what a domain is over, if it is one */
+	Oid			type;			/* the base type, if the column has a domain */
 } SourceColumn;
 
 typedef struct Study
@@ -43,50 +43,53 @@ typedef struct Study
 	const char *name;
 	Oid			source;
 	char		source_kind;	/* a relkind */
-	bool		store;			/* payloads are to be stored */
+	bool		store;			/* whether payloads are stored */
 	Oid			registered_by;	/* a role, which may have been dropped */
 	SourceColumn sample;
 	SourceColumn cell_id;
 	SourceColumn x;
 	SourceColumn y;
-	SourceColumn phenotypes;	/* without a name if there are feature columns */
+	SourceColumn phenotypes;	/* name is NULL if there are feature columns */
 	int			feature_columns;
 	SourceColumn *feature;
 	int			features;
 	const char **feature_names;
-	SourceColumn intensities;	/* without a name if there are none */
+	SourceColumn intensities;	/* name is NULL if the study has none */
 	const char *fault;			/* what is wrong with the row, or NULL */
 } Study;
 
 /*
- * The study of that name, as a snapshot sees it; NULL if there is none.
+ * The study with a name, as a snapshot sees it, in the current memory context;
+ * NULL if there is none.  A NULL snapshot stands for a current catalog
+ * snapshot.
  *
- * A row of the registry is input like any other: the owner of the extension, a
- * restore or a publication can have written it.  Each reading validates it.  A
- * row that is not valid is returned, too, with its fault, because it can be
- * dropped.
+ * The owner of the extension, a restore or a publication can write rows into
+ * the registry, so each read validates the row.  An invalid row is returned
+ * with its fault and not as an error, because cell_drop_study() must be able
+ * to drop it.
  */
 extern Study *RegistryRead(Oid schema, const char *name, Snapshot snapshot);
 
-/* The same.  Errors: 42704 if there is no such study. */
+/* The same, but raises 42704 if there is no such study. */
 extern Study *RegistryGet(Oid schema, const char *name, Snapshot snapshot);
 
 /*
- * The source of the study with an id, and the name of the column that has the
- * samples; InvalidOid if there is none.  As of now, because the snapshot of a
- * writer may be older than the study.
+ * The source of the study with an id, and the name of the sample column;
+ * InvalidOid if there is no such study.  Reads with a current catalog
+ * snapshot, because the snapshot of a writer can be older than the study.
  */
 extern Oid	RegistrySource(Oid schema, int32 id, char **sample_column);
 
-/* Add the study's row, with an id that no study has. */
+/* Insert the study's row, and set study->id to an unused id. */
 extern void RegistryInsert(Study *study);
 
-/* Delete the study's row; nothing else. */
+/* Delete the study's row.  The caller deletes what other tables have of it. */
 extern void RegistryDelete(const Study *study);
 
 /*
- * Lock a study's name until the transaction ends, so that registering, dropping
- * and tracking it happen one after the other.  No other function waits for it.
+ * Lock a study's name until the transaction ends, so that transactions that
+ * register, drop or track the study run one after the other.  No other
+ * function takes this lock.
  */
 extern void RegistryLockName(Oid schema, const char *name);
 

@@ -1,6 +1,6 @@
 /*
  * sample.c
- *		A sample as a value, a name and a hash; no table is read here.
+ *		Conversion of a sample between its value, its name and its hash.
  */
 #include "study/sample.h"
 

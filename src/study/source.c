@@ -1,11 +1,15 @@
 /*
  * source.c
- *		The source of a study as a caller may read it: queries, rights, state.
+ *		Preparing, checking and running the queries on a study's source.
  *
- * The query that packs a sample also decides who may have the stored payload:
- * the executor's own checks of its plan are made for each call, so that both ways
- * are open to the same roles.  The plan is made for the sample at hand: of a
- * partitioned table only those partitions count that the sample can be in.
+ * A stored payload is served to exactly the roles that could pack it: each
+ * call plans the query that packs the sample and makes the executor's
+ * privilege checks on that plan, even if the payload is then read from the
+ * store.
+ *
+ * The plan is a custom plan for the given sample.  For a partitioned table it
+ * reads only the partitions that can contain the sample, so the state of the
+ * other partitions does not matter to the payload.
  */
 #include "study/source.h"
 
@@ -40,7 +44,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-/* The text of a query and the types of its parameters; their number is returned. */
+/* Get the text of a query and the types of its parameters; returns their number. */
 static int
 query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 {
@@ -70,7 +74,7 @@ query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 	return count;
 }
 
-/* Set a setting until SourceClose. */
+/* Change a setting until SourceClose. */
 static void
 set_for_query(const char *name, const char *value)
 {
@@ -89,7 +93,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 	source->study = study;
 	source->settings = NewGUCNestLevel();
 	set_for_query("search_path", "pg_catalog, pg_temp");
-	/* The state depends on the plan, which is to be the same for everybody. */
+	/* The source's state depends on the plan, so every caller must get the same plan. */
 	set_for_query("plan_cache_mode", "auto");
 	set_for_query("enable_partition_pruning", "on");
 	set_for_query("client_min_messages", "error");
@@ -104,7 +108,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 	values[0] = sample;
 	if (count > 0)
 		values[count - 1] = CStringGetTextDatum(layout);
-	/* A list without parameters is no list: Citus, for one, looks into it. */
+	/* Without parameters, pass NULL and not an empty list: Citus looks into the list. */
 	source->parameters = count > 0 ? makeParamList(count) : NULL;
 	for (int i = 0; i < count; i++)
 	{
@@ -131,7 +135,7 @@ check_function(Oid function, void *context pg_attribute_unused())
 	return false;
 }
 
-/* The same for all functions of a query; for expression_tree_walker. */
+/* Check all functions of a query; a callback of expression_tree_walker. */
 static bool
 check_functions(Node *node, void *context)
 {
@@ -161,13 +165,14 @@ SourceCheck(Source *source, SnapshotChoice choice)
 	ListCell   *cell;
 
 	/*
-	 * What the executor checks when it runs the query: relations and columns,
-	 * with the rights of a view's owner below the view, and functions.
+	 * The executor makes the same checks when it runs the query: on relations
+	 * and columns, with the privileges of a view's owner below the view, and
+	 * on functions.
 	 */
 	CheckPlanPermissions(plan);
 	(void) check_functions((Node *) prepared->query_list, NULL);
 
-	/* Not plan->relationOids, which has constants of type regclass, too. */
+	/* Not plan->relationOids, because that also has constants of type regclass. */
 	source->relations = NIL;
 	source->restricted = false;
 	foreach(cell, plan->rtable)
@@ -181,11 +186,12 @@ SourceCheck(Source *source, SnapshotChoice choice)
 			check_enable_rls(entry->relid, PlanCheckAsUser(plan, entry), true) == RLS_ENABLED)
 			source->restricted = true;
 	}
-	ReleaseCachedPlan(cached, NULL);	/* the locks stay */
+	ReleaseCachedPlan(cached, NULL);	/* keeps the locks on the relations */
 
 	/*
-	 * The query names the source.  The source itself is locked, and keeps its
-	 * name, but its schema may have been renamed.
+	 * The query finds the source by its name.  The source is locked and keeps
+	 * its name, but a concurrent transaction can have renamed its schema, so
+	 * that the name now leads to another relation.
 	 */
 	if (!list_member_oid(source->relations, source->study->source))
 		RaiseSourceDropped(source->study);
@@ -194,7 +200,7 @@ SourceCheck(Source *source, SnapshotChoice choice)
 		SourceRenewSnapshot();
 }
 
-/* A receiver of rows that calls a function for each. */
+/* A receiver that calls a function for each row. */
 typedef struct RowReceiver
 {
 	DestReceiver receiver;
@@ -242,7 +248,7 @@ SourceRun(Source *source, SourceRow function, void *argument)
 	MemoryContext caller = CurrentMemoryContext;
 	int			result = SPI_execute_plan_extended(source->plan, &options);
 
-	MemoryContextSwitchTo(caller);	/* SPI leaves its own */
+	MemoryContextSwitchTo(caller);	/* SPI switches to its own context */
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
 }

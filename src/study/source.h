@@ -1,8 +1,11 @@
 /*
  * source.h
- *		The source of a study as a caller may read it: queries, rights, state.
+ *		Preparing, checking and running the queries on a study's source.  The
+ *		texts of the queries are in query.h; whether a stored payload still
+ *		matches the source is decided in changes/source_state.h.
  *
- * All of it happens inside SPI, between SourceOpen and SourceClose.
+ * SourceOpen connects to SPI and SourceClose disconnects.  The other functions
+ * are called between the two.
  */
 #ifndef CELL_BINARY_SOURCE_H
 #define CELL_BINARY_SOURCE_H
@@ -13,13 +16,13 @@
 #include "nodes/pg_list.h"
 #include "study/registry.h"
 
-/* What a study's source is asked for. */
+/* The queries; see query.h. */
 typedef enum SourceQuery
 {
-	SOURCE_PACK,				/* one sample, packed */
-	SOURCE_PACK_ALL,			/* every sample, packed */
+	SOURCE_PACK,				/* the payload of one sample */
+	SOURCE_PACK_ALL,			/* the payload of every sample */
 	SOURCE_SAMPLES,				/* the names of the samples */
-	SOURCE_SIZES,				/* and how many cells they have */
+	SOURCE_SIZES,				/* the names and the numbers of cells */
 	SOURCE_INTENSITIES			/* intensities and features of each cell */
 } SourceQuery;
 
@@ -28,25 +31,27 @@ typedef struct Source
 	const Study *study;
 	SPIPlanPtr	plan;
 	ParamListInfo parameters;
-	int			settings;		/* the nesting level of those in force */
-	List	   *relations;		/* OIDs of what the query reads, see SourceCheck */
+	int			settings;		/* GUC nesting level of the changed settings */
+	List	   *relations;		/* OIDs of the relations that the query reads;
+								 * set by SourceCheck */
 	bool		restricted;		/* row-level security applies to the caller */
 } Source;
 
 /*
- * Prepare a query of a study's source, with its parameters: for SOURCE_PACK the
- * sample's value and the layout, for SOURCE_PACK_ALL the layout.
+ * Prepare a query on a study's source with its parameters: the sample's value
+ * and the layout for SOURCE_PACK, the layout for SOURCE_PACK_ALL.
  *
- * Until SourceClose, search_path is fixed: functions of a view must not see
- * other tables for one caller than for another.  And no messages below an error
- * go to the client: one that takes none would keep others waiting, who want the
- * payload that is packed for him.
+ * Until SourceClose, some settings are fixed.  search_path is fixed because
+ * the functions of a view must see the same tables for every caller.
+ * client_min_messages is "error" because a client that does not read its
+ * messages would block the packing, and with it all sessions that wait for the
+ * payload.
  */
 extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
 					   Datum sample, const char *layout);
 extern void SourceClose(Source *source);
 
-/* Whether the active snapshot stays, or becomes one that sees what is committed by now. */
+/* Whether SourceCheck keeps the active snapshot or calls SourceRenewSnapshot. */
 typedef enum SnapshotChoice
 {
 	KEEP_SNAPSHOT,
@@ -54,24 +59,26 @@ typedef enum SnapshotChoice
 } SnapshotChoice;
 
 /*
- * Raise the error that the executor would raise for a caller who lacks a
- * privilege on a relation, column or function of the query.  Then the relations
- * that the query reads are known, and locked.
+ * Plan the query, and raise the executor's error if the caller lacks a
+ * privilege on a relation, column or function of the query.  On return, the
+ * relations that the query reads are listed in source->relations and are
+ * locked.
  *
- * The snapshot is renewed once the locks are held, because the transaction that
- * held them before may have changed the rows.
+ * The snapshot is renewed after the locks are taken, because a transaction for
+ * which this call waited may have changed the rows.
  */
 extern void SourceCheck(Source *source, SnapshotChoice choice);
 
 /*
- * Make the active snapshot one that sees what was committed until now; not in a
- * transaction that has one for all statements.
+ * Replace the active snapshot by one that sees everything committed until now.
+ * Does nothing in a transaction that uses one snapshot throughout (REPEATABLE
+ * READ or SERIALIZABLE).
  */
 extern void SourceRenewSnapshot(void);
 
 /*
- * Run the query by the active snapshot, and call a function for each row; what
- * the row points to is gone after that.
+ * Run the query with the active snapshot, and call a function for each row.
+ * The row's values are valid only during that call.
  */
 typedef void (*SourceRow) (TupleTableSlot *row, void *argument);
 extern void SourceRun(Source *source, SourceRow function, void *argument);

@@ -1,10 +1,10 @@
 /*
  * study.c
- *		A study and its source: looking up the relation and the columns, and
- *		checking what a role may do with them.
+ *		Looking up a study's source and its columns, and checking the privileges
+ *		of the caller on them.
  *
- * The registry has names only.  They are looked up at each use, so that a
- * column that was renamed, or has changed its type, is noticed.
+ * The registry stores only the names of the columns.  Each use looks them up
+ * again, so that a renamed column or a changed type is found.
  */
 #include "study/study.h"
 
@@ -38,11 +38,11 @@ RaiseSourceDropped(const Study *study)
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("source of study \"%s\" does not exist", study->name),
 			 errdetail("The relation with OID %u was dropped.", study->source),
-			 errhint("Drop the study with cell_drop_study(), and register it with its new "
+			 errhint("Drop the study with cell_drop_study() and register it with its new "
 					 "source.")));
 }
 
-/* Whether the caller may read a column of the source. */
+/* Whether the caller has SELECT on a column of the source. */
 static bool
 may_read(const Study *study, const SourceColumn *column)
 {
@@ -84,8 +84,8 @@ StudyLockSource(Study *study)
 }
 
 /*
- * The types that a column may have, and a test; both and what the column has as
- * an error is to name them.
+ * The types that a column can have: a test, and the words that the error uses
+ * for the column's role and for the types.
  */
 typedef struct ColumnRule
 {
@@ -113,7 +113,7 @@ is_sample(Oid type)
 }
 
 static bool
-is_mask(Oid type)
+is_phenotypes(Oid type)
 {
 	return type == INT8OID;
 }
@@ -135,13 +135,13 @@ static const ColumnRule sample_rule =
 static const ColumnRule cell_id_rule = {"a cell_id", "smallint, integer or bigint", is_integer};
 static const ColumnRule coordinate_rule =
 	{"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
-static const ColumnRule mask_rule = {"a phenotypes", "bigint", is_mask};
+static const ColumnRule phenotypes_rule = {"a phenotypes", "bigint", is_phenotypes};
 static const ColumnRule feature_rule =
 	{"a feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
 static const ColumnRule intensities_rule = {"an intensities", "real[] or double precision[]",
 											is_intensities};
 
-/* Look up a column by its name. */
+/* Look up a column by its name, and set its type. */
 static void
 resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 {
@@ -155,8 +155,8 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 						column->name, get_rel_name(study->source), study->name),
 				 study->id == 0 ?
 				 errhint("The arguments of cell_register_study() name the columns.") :
-				 errhint("It may have been renamed or dropped: drop the study with "
-						 "cell_drop_study(), and register it anew.")));
+				 errhint("The column may have been renamed or dropped.  Drop the study with "
+						 "cell_drop_study() and register it again.")));
 	form = (Form_pg_attribute) GETSTRUCT(tuple);
 	column->type = getBaseType(form->atttypid);
 	if (!rule->fits(column->type))
@@ -166,7 +166,7 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 						column->name, get_rel_name(study->source), study->name,
 						format_type_be(form->atttypid)),
 				 errdetail("The type of %s column must be %s.", rule->role, rule->types),
-				 errhint("A view can convert the column, and be the source.")));
+				 errhint("Register a view that converts the column.")));
 
 	/* The triggers and the store compare samples by their bytes. */
 	if (rule == &sample_rule && OidIsValid(form->attcollation) &&
@@ -176,7 +176,7 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 				 errmsg("column \"%s\" of source \"%s\" of study \"%s\" has a nondeterministic "
 						"collation",
 						column->name, get_rel_name(study->source), study->name),
-				 errdetail("Samples are told apart by their bytes.")));
+				 errdetail("Samples are compared by their bytes.")));
 	ReleaseSysCache(tuple);
 }
 
@@ -188,7 +188,7 @@ StudyResolve(Study *study)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" is not registered correctly", study->name),
 				 errdetail_internal("%s", study->fault),
-				 errhint("Drop the study with cell_drop_study(), and register it anew.")));
+				 errhint("Drop the study with cell_drop_study() and register it again.")));
 	study->source_kind = get_rel_relkind(study->source);
 	switch (study->source_kind)
 	{
@@ -213,7 +213,7 @@ StudyResolve(Study *study)
 	resolve_column(study, &study->x, &coordinate_rule);
 	resolve_column(study, &study->y, &coordinate_rule);
 	if (study->phenotypes.name != NULL)
-		resolve_column(study, &study->phenotypes, &mask_rule);
+		resolve_column(study, &study->phenotypes, &phenotypes_rule);
 	for (int i = 0; i < study->feature_columns; i++)
 		resolve_column(study, &study->feature[i], &feature_rule);
 }
@@ -225,8 +225,8 @@ StudyResolveIntensities(Study *study)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" has no intensities", study->name),
-				 errhint("Drop it with cell_drop_study(), and register it anew with the argument "
-						 "\"intensities\", the column that has them.")));
+				 errhint("Drop the study with cell_drop_study() and register it again with the "
+						 "argument \"intensities\", which names the column of the intensities.")));
 	resolve_column(study, &study->intensities, &intensities_rule);
 }
 
@@ -256,6 +256,6 @@ StudyCheckOwner(const Study *study)
 			 errmsg("permission denied for study \"%s\"", study->name),
 			 registrar != NULL ? errdetail("It was registered by \"%s\".", registrar) :
 			 errdetail("It was registered by a role that was dropped."),
-			 errhint("Who registered it can do this, the owner of its source, and the owner of the "
-					 "extension.")));
+			 errhint("Only the role that registered the study, the owner of its source, or the "
+					 "owner of the extension can do this.")));
 }

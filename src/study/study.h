@@ -1,7 +1,7 @@
 /*
  * study.h
- *		A study and its source: looking up the relation and the columns, and
- *		checking what a role may do with them.  The row itself is in registry.h.
+ *		Looking up a study's source and its columns, and checking the privileges
+ *		of the caller on them.  registry.h reads and writes the study's row.
  */
 #ifndef CELL_BINARY_STUDY_H
 #define CELL_BINARY_STUDY_H
@@ -11,45 +11,50 @@
 #include "study/registry.h"
 
 /*
- * The study of that name, as a snapshot sees it, with its source locked and
- * resolved.  Errors: 42704 if there is none, and those of what follows.
+ * The study with a name, as a snapshot sees it, after StudyLockSource and
+ * StudyResolve.  Errors: 42704 if there is no such study, and those of the two
+ * functions.
  */
 extern Study *StudyNamed(Oid schema, const char *name, Snapshot snapshot);
 
 /*
- * Keep the source from being dropped, renamed or altered until the transaction
- * ends.  Errors: 42P01 if it is gone, 42501 if the caller cannot read any of it,
- * because such a role must not lock it either.
+ * Lock the source in ACCESS SHARE mode until the transaction ends, so that no
+ * other transaction drops or renames it, or changes its columns.  Errors:
+ * 42P01 if the source was dropped; 42501 if the caller has SELECT on no column
+ * of it, because a role that cannot read a relation must not be able to lock
+ * it.
  */
 extern void StudyLockSource(Study *study);
 
 /*
- * Look up the source and the columns.  Errors: 55000 if the row of the registry
- * is not valid, 42P01, 42809, 42703, 42804 and 0A000 if the source or a column
- * is missing or does not fit.
+ * Look up the source and its columns.  Errors: 55000 if the row of the
+ * registry is invalid; 42P01 if the source was dropped; 42809 if the relation
+ * cannot be a source; 42703 if a column does not exist; 42804 if a column has
+ * the wrong type; 0A000 if the collation of the sample column is
+ * nondeterministic.
  */
 extern void StudyResolve(Study *study);
 
 /*
- * The same for the column of intensities, which serving payloads does not need.
- * Errors: also 55000 if the study has none.
+ * Look up the column of intensities, which only subsamples need.  Errors:
+ * 55000 if the study has no intensities, 42703 and 42804 as above.
  */
 extern void StudyResolveIntensities(Study *study);
 
 /*
- * Raise 42501 unless the caller may read all columns of the study.  The executor
- * would find the same for a query of the source, but planning a query can run
+ * Raise 42501 unless the caller has SELECT on all columns of the study.
+ * Planning a query on the source would check the same, but planning can run
  * code of the source's owner.
  */
 extern void StudyCheckReadable(const Study *study);
 
 /*
- * Raise 42501 unless the caller registered the study, or owns its source or the
- * extension.
+ * Raise 42501 unless the caller registered the study, or owns its source or
+ * the extension.
  */
 extern void StudyCheckOwner(const Study *study);
 
-/* Whether triggers can notice changes of the source. */
+/* Whether the source can have triggers that record its changes. */
 extern bool StudyHasTriggers(const Study *study);
 
 /* Raise 42P01: the source was dropped. */

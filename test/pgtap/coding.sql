@@ -1,6 +1,6 @@
--- What holds for any bytes in any coding: round trips, and 12,000 encoded
--- payloads with random edits, which give bytes or an error. An eighth of MUTANTS in
--- the environment is how many are made of each original.
+-- Properties of the codings for any bytes: round trips, and 12,000 encoded payloads with
+-- random edits, which decode or raise an error. An eighth of the environment variable
+-- MUTANTS is the number of edited values made from each original.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 \set mutants 800
@@ -9,8 +9,8 @@ SELECT plan(10);
 
 \ir ../include/mutate.sql
 
--- Sizes around those of the slices that go through a library, in bytes that
--- don't compress, that compress as cells do, and that are all the same.
+-- Sizes around those of the slices that are passed to a library, of bytes that do not
+-- compress, that compress like cells, and that are all equal.
 CREATE TABLE original AS
 SELECT size, kind, substring(CASE kind WHEN 'random' THEN random WHEN 'cells' THEN cells ELSE zeros END FOR size) AS payload
 FROM unnest('{0,1,2,1000,32767,32768,32769,65536,262143,262144,262145,524288,600000}'::integer[]) size,
@@ -20,8 +20,8 @@ FROM unnest('{0,1,2,1000,32767,32768,32769,65536,262143,262144,262145,524288,600
 	(SELECT decode(repeat('00', 600000), 'hex') AS zeros) z;
 SELECT is((SELECT count(*) FROM original WHERE octet_length(payload) = size), 39::bigint, 'payloads');
 
--- The default, the fastest level, the last one with large slices, the first
--- one with small slices, the slowest
+-- The default, the fastest level, the last level with large slices, the first level with
+-- small slices, the slowest level
 CREATE TABLE level (coding text, level integer);
 INSERT INTO level VALUES ('identity', NULL), ('gzip', NULL), ('gzip', 1), ('gzip', 5), ('gzip', 6), ('gzip', 9),
 	('zstd', NULL), ('zstd', 1), ('zstd', 12), ('zstd', 13), ('zstd', 19),
@@ -30,15 +30,15 @@ CREATE TABLE encoded AS
 SELECT coding, level, size, kind, cell_encode(payload, coding, level) AS encoded FROM original, level
 WHERE size <= 262145 OR coding <> 'br' OR coalesce(level, 0) < 11 OR kind = 'zeros';
 SELECT is_empty('SELECT coding, level, size, kind FROM encoded JOIN original USING (size, kind) WHERE cell_decode(encoded, coding) <> payload',
-	'what was encoded is decoded');
+	'decoding returns the encoded bytes');
 SELECT is_empty($$SELECT * FROM encoded WHERE kind = 'random' AND octet_length(encoded) > size + size / 500 + 32$$,
-	'what does not compress hardly grows');
+	'bytes that do not compress hardly grow');
 SELECT is_empty($$SELECT * FROM encoded WHERE kind = 'zeros' AND coding <> 'identity' AND size >= 1000 AND octet_length(encoded) > 100 + size / 200$$,
-	'what is all the same is small');
+	'bytes that are all equal become small');
 SELECT is_empty($$SELECT coding FROM encoded WHERE coding <> 'identity' AND size >= 32767 AND kind = 'cells' AND octet_length(encoded) > size * 3 / 4$$,
 	'cells compress');
 
--- The error of decoding, or what came out.
+-- The error of decoding, or the decoded bytes.
 CREATE FUNCTION outcome(encoded bytea, coding text, OUT state text, OUT message text, OUT decoded bytea) LANGUAGE plpgsql AS $$
 BEGIN
 	decoded := cell_decode(encoded, coding);
@@ -57,13 +57,13 @@ WHERE coding <> 'identity' AND size <= 32769 AND kind <> 'zeros' OR coding <> 'i
 SELECT cmp_ok((SELECT count(*) FROM result), '>=', 120::bigint * (:mutants / 8), 'mutated payloads');
 SELECT is_empty($$SELECT coding, state, message FROM result WHERE state NOT IN ('valid', '22P03', '54000')$$, 'bytes, or 22P03, or 54000, nothing else');
 SELECT is_empty($$SELECT coding, message FROM result WHERE state = '54000' AND message !~ 'would exceed 2097152 bytes$|^window for coding "zstd" is too large$'$$,
-	'54000 is for the size or the window');
--- Those of gzip and zstd have a checksum; not all that was edited is under it.
+	'54000 is raised for the size or the window');
+-- gzip and zstd have a checksum. It does not cover every byte that was edited.
 SELECT is_empty($$
 	SELECT coding, size, kind FROM result JOIN original USING (size, kind)
-	WHERE state = 'valid' AND coding IN ('gzip', 'zstd') AND decoded NOT IN (payload, payload || payload, '')$$, 'no other bytes than those that were encoded');
+	WHERE state = 'valid' AND coding IN ('gzip', 'zstd') AND decoded NOT IN (payload, payload || payload, '')$$, 'only the encoded bytes are returned');
 
--- Errors leave nothing of a library behind.
+-- After an error, no memory of a library is left.
 SELECT is((SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'cell_binary coding'), 0::bigint, 'no memory is left');
 
 SELECT * FROM finish();

@@ -1,6 +1,6 @@
 -- Values with random edits, 22,400 of them payloads: each function that reads such values
--- gives a result or the error 22P03. (Those of cell_decode are in coding.sql.) MUTANTS
--- in the environment is how many are made of each original.
+-- returns a result or raises 22P03. (coding.sql tests cell_decode.) The environment variable
+-- MUTANTS is the number of edited values made from each original.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 \set mutants 800
@@ -9,7 +9,7 @@ SELECT plan(12);
 
 \ir ../include/mutate.sql
 
--- The SQLSTATE of a query of a value, or 'valid' and what it gave.
+-- The SQLSTATE of a query on a value, or 'valid' and the result.
 CREATE FUNCTION outcome(query text, value bytea, name text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -21,9 +21,8 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- Payloads. cell_unpack, cell_info and cell_count agree on which are valid; the third,
--- which reads the header and the masks only, does where they find cells.
--- Cells numbered from 1, 0 to 6 of them.
+-- Payloads of 0 to 6 cells. cell_unpack and cell_info agree on which payloads are valid.
+-- cell_count, which reads only the header and the phenotypes, agrees on the valid ones.
 CREATE TABLE original AS
 SELECT layout, n, coalesce(cell_pack(i * 3, i * 1000, 5 + i, i << 61, layout) FILTER (WHERE i <= n), cell_empty(layout)) AS payload
 FROM unnest('{compact,spt,dense,arrow}'::text[]) layout, generate_series(0, 6) n, generate_series(1::bigint, 6) i
@@ -45,9 +44,9 @@ SELECT bag_has($$SELECT DISTINCT layout, unpack = '22P03' FROM result$$,
 
 -- Any bytes can be cut into chunks.
 SELECT is_empty($$SELECT mutant, size FROM result TABLESAMPLE BERNOULLI (10) REPEATABLE (1), unnest('{1,7,1048576}'::integer[]) size
-	WHERE coalesce((SELECT string_agg(body, '' ORDER BY chunk) FROM cell_chunks(mutant, size)), '') <> mutant$$, 'cell_chunks gives the same bytes');
+	WHERE coalesce((SELECT string_agg(body, '' ORDER BY chunk) FROM cell_chunks(mutant, size)), '') <> mutant$$, 'cell_chunks returns the same bytes');
 
--- What was collected of long tables
+-- Values that are collected from long tables
 CREATE TABLE looked_up AS
 SELECT name, mutant, outcome('SELECT count(cell_collected_phenotypes($1, id)) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS mask,
 	outcome('SELECT sum(cardinality(cell_collected_intensities($1, id))) FROM generate_series(0, 20) id WHERE $2 IS NOT NULL', mutant, name) AS intensities
@@ -60,7 +59,7 @@ SELECT is_empty($$SELECT name, mutant, mask, intensities FROM looked_up WHERE ma
 SELECT bag_has($$SELECT DISTINCT name, mask = '22P03' AS no_mask, intensities = '22P03' AS no_intensities FROM looked_up$$,
 	$$VALUES ('masks', false, true), ('masks', true, true), ('intensities', true, false), ('intensities', true, true)$$, 'all outcomes occur');
 
--- Shapefiles: edited bytes in base64, and edited base64
+-- Shapefiles: edited bytes in base64, and edited base64 text
 CREATE TABLE shape AS
 SELECT contents, outcome('SELECT x * 0 = 0 AND y * 0 = 0 FROM cell_shape_centroid(convert_from($1, $2))', contents, 'LATIN1') AS outcome
 FROM decode('AAAnCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdugDAAAFAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAurRAAAAAAAAAMkAA

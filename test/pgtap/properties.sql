@@ -1,9 +1,9 @@
--- What holds for any cells: order, plan, round trip.
+-- Properties for any cells: independence of order and plan, round trips.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SELECT plan(27);
 
--- 60 samples of 0 to 5000 cells with full-range ids, coordinates and masks.
+-- 60 samples of 0 to 5000 cells with ids, coordinates and phenotypes of the full range.
 CREATE FUNCTION draw(a bigint, b bigint) RETURNS bigint LANGUAGE sql IMMUTABLE RETURN hashint8extended(a, b);
 CREATE TABLE cell AS
 SELECT DISTINCT ON (sample, cell_id) sample, cell_id, x, y, phenotypes
@@ -39,7 +39,7 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT sample FROM packed JOIN (
 		SELECT sample, cell_pack(x, y, phenotypes ORDER BY cell_id) AS payload FROM cell GROUP BY sample) other USING (sample)
-	WHERE packed.payload <> other.payload$$, 'compact: ids only order the cells');
+	WHERE packed.payload <> other.payload$$, 'compact: ids decide only the order');
 SELECT is_empty($$
 	SELECT sample FROM packed JOIN (
 		SELECT sample, cell_pack(cell_id, x + sign(x) * 0.875, y + sign(y) * 0.5, phenotypes ORDER BY draw(cell_id, 7)) AS payload
@@ -48,19 +48,19 @@ SELECT is_empty($$
 
 SELECT results_eq($$
 	SELECT sample, u.x, u.y, u.phenotypes FROM packed, cell_unpack(payload) WITH ORDINALITY u (cell_id, x, y, phenotypes, n) ORDER BY sample, n$$, $$
-	SELECT sample, x::bigint, y::bigint, phenotypes FROM cell ORDER BY sample, cell_id$$, 'compact: what was packed unpacks');
+	SELECT sample, x::bigint, y::bigint, phenotypes FROM cell ORDER BY sample, cell_id$$, 'compact: the packed cells unpack');
 SELECT is_empty($$
 	SELECT sample FROM packed, cell_unpack(payload) u WHERE u.cell_id IS NOT NULL$$, 'compact: there are no ids');
 SELECT results_eq($$
 	SELECT sample, u.cell_id, u.phenotypes FROM packed, cell_unpack(spt, 'spt') WITH ORDINALITY u (cell_id, x, y, phenotypes, n) ORDER BY sample, n$$, $$
-	SELECT sample, cell_id, phenotypes FROM cell ORDER BY sample, cell_id$$, 'spt: ids and masks unpack, ascending');
+	SELECT sample, cell_id, phenotypes FROM cell ORDER BY sample, cell_id$$, 'spt: ids and phenotypes unpack, ascending');
 SELECT results_eq($$
 	SELECT sample, u.cell_id, u.x, u.y FROM packed, cell_unpack(spt, 'spt') u ORDER BY sample, cell_id$$, $$
 	SELECT sample, cell_id,
 		x / 2 - CASE WHEN shift THEN min(x / 2) OVER w - 1 ELSE 0 END::bigint,
 		y / 2 - CASE WHEN shift THEN min(y / 2) OVER w - 1 ELSE 0 END::bigint
 	FROM cell JOIN (SELECT sample, min(x / 2) <= 1 OR min(y / 2) <= 1 AS shift FROM cell GROUP BY sample) s USING (sample)
-	WINDOW w AS (PARTITION BY sample) ORDER BY sample, cell_id$$, 'spt: coordinates shift as SPT shifts them');
+	WINDOW w AS (PARTITION BY sample) ORDER BY sample, cell_id$$, 'spt: coordinates shift as in SMProfiler');
 
 SELECT is_empty($$SELECT sample FROM packed WHERE length(payload) <> 4 + 16 * cells$$, 'compact: 4 + 16 bytes a cell');
 SELECT is_empty($$SELECT sample FROM packed WHERE length(spt) <> 20 + 20 * cells$$, 'spt: 20 + 20 bytes a cell');
@@ -82,8 +82,8 @@ SELECT is_empty($$
 		SELECT count(*) FROM cell WHERE cell.sample = packed.sample AND phenotypes & all_of = all_of AND phenotypes & none_of = 0)$$,
 	'spt: cell_count of masks');
 
--- dense and arrow: what holds for both. In dense the columns of some samples
--- are of other kinds: consecutive ids, small steps, few features, one value.
+-- dense and arrow: properties of both. Some samples have columns that dense stores in
+-- other ways: consecutive ids, small steps, few features, one value.
 CREATE TABLE kind AS
 SELECT sample, layout, count(*) AS cells,
 	cell_pack(cell_id, x, y, phenotypes, layout ORDER BY cell_id) AS payload,
@@ -120,14 +120,14 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT sample FROM packed JOIN (
 		SELECT sample, cell_pack(cell_id, x, y, phenotypes # 1) AS payload FROM cell GROUP BY sample) other USING (sample)
-	WHERE packed.payload = other.payload$$, 'a changed mask changes the payload');
+	WHERE packed.payload = other.payload$$, 'changed phenotypes change the payload');
 
 -- A materialized view and an index over the functions
 SELECT lives_ok($$
 	CREATE MATERIALIZED VIEW slide AS SELECT sample, cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell GROUP BY sample;
 	CREATE INDEX ON slide (cell_count(payload, 1));
 	REFRESH MATERIALIZED VIEW slide$$, 'materialized view and expression index');
-SELECT is_empty('SELECT sample FROM slide JOIN packed USING (sample) WHERE slide.payload <> packed.payload', 'which hold the same payloads');
+SELECT is_empty('SELECT sample FROM slide JOIN packed USING (sample) WHERE slide.payload <> packed.payload', 'the materialized view holds the same payloads');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,4 +1,4 @@
--- Who may do what: nobody gets bytes of rows that they may not read
+-- Privileges: no role gets bytes of rows that it cannot read
 CREATE SCHEMA test_access;
 SET search_path = test_access, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -26,20 +26,20 @@ GRANT SELECT (sample, cell_id, x, y, phenotypes) ON cell TO regress_cell_column_
 GRANT SELECT (sample, cell_id) ON cell TO regress_cell_part_reader;
 SELECT * FROM served('s', 'cell', 'A');
 
--- who may read the source, or its columns, gets what the owner packed
+-- a role that can read the source or its columns gets what the owner packed
 SET ROLE regress_cell_reader;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT study FROM cell_studies;
 SET ROLE regress_cell_column_reader;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT study FROM cell_studies;
--- but not for some of the columns
+-- SELECT on only some of the columns is not enough
 SET ROLE regress_cell_part_reader;
 SELECT * FROM error_of($$SELECT cell_data('s', 'A')$$);
 SELECT * FROM error_of($$SELECT cell_data_head('s', 'A')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names('s')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false)$$);
--- and others nothing, ready or not
+-- a role without privileges gets nothing, ready or not
 SET ROLE regress_cell_stranger;
 SELECT study FROM cell_studies;
 SELECT * FROM error_of($$SELECT cell_data('s', 'A')$$);
@@ -51,7 +51,7 @@ SELECT * FROM error_of($$SELECT cell_feature_names('s')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names_json('s')$$);
 SELECT * FROM error_of($$SELECT cell_samples('s')$$);
 CALL cell_prepare('s', 'A');
--- nor past the functions
+-- nor by bypassing the functions
 SELECT t, state FROM unnest('{cell_payload,cell_change,cell_store_count,cell_study,cell_store_stats,cell_study_id}'::text[]) t,
 	error_of('SELECT * FROM ' || t);
 SELECT t, state FROM unnest('{cell_payload,cell_change,cell_store_count,cell_study}'::text[]) t, error_of('DELETE FROM ' || t);
@@ -61,7 +61,7 @@ SELECT * FROM error_of($$SELECT cell_track_study('s')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false)$$);
 
--- a reader registers, but does not store
+-- a reader can register a study, but not store its payloads
 SET ROLE regress_cell_reader;
 SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}')$$);
 SELECT * FROM error_of($$SELECT cell_register_study('mine', 'cell', phenotypes => 'phenotypes', features => '{a}', store => true)$$);
@@ -71,7 +71,7 @@ SELECT state FROM error_of($$SELECT cell_drop_study('s')$$);
 SELECT state FROM error_of($$SELECT cell_invalidate('s', 'A')$$);
 SELECT cell_drop_study('mine');
 
--- a right that is taken away
+-- a privilege is revoked
 RESET ROLE;
 REVOKE SELECT ON cell FROM regress_cell_reader;
 SET ROLE regress_cell_reader;
@@ -83,7 +83,7 @@ SET ROLE regress_cell_column_reader;
 SELECT state FROM error_of($$SELECT cell_data('s', 'A')$$);
 RESET ROLE;
 
--- row level security: what a role sees is packed for it, and never stored
+-- row-level security: payloads are packed for the role that asks, and never stored
 SET ROLE regress_cell_owner;
 ALTER TABLE cell ENABLE ROW LEVEL SECURITY;
 CREATE POLICY half ON cell FOR SELECT TO regress_cell_reader USING (cell_id <= 50);
@@ -103,7 +103,7 @@ SELECT cells FROM cell_data_head('s', 'B');
 ALTER TABLE cell FORCE ROW LEVEL SECURITY;
 SELECT state FROM error_of($$SELECT cell_data('s', 'B')$$);
 ALTER TABLE cell NO FORCE ROW LEVEL SECURITY;
--- under a view: of the view's owner, or of the caller
+-- row-level security below a view applies to the view's owner or to the caller
 CREATE VIEW owners_view AS SELECT * FROM cell;
 CREATE VIEW callers_view WITH (security_invoker) AS SELECT * FROM cell;
 GRANT SELECT ON owners_view, callers_view TO regress_cell_reader, regress_cell_stranger;
@@ -118,12 +118,12 @@ SET ROLE regress_cell_stranger;
 SELECT *, (cell_data_head('owners', 'A')).cells FROM served('owners', 'owners_view', 'A');
 SELECT * FROM error_of($$SELECT cell_data('callers', 'A')$$);
 RESET ROLE;
--- the view's owner is restricted himself
+-- row-level security applies to the view's owner
 ALTER VIEW owners_view OWNER TO regress_cell_reader;
 SELECT *, (cell_data_head('owners', 'A')).cells FROM served('owners', 'owners_view', 'A');
 ALTER TABLE cell DISABLE ROW LEVEL SECURITY;
 
--- who registered a study, but no longer owns its source
+-- a role that registered a study but no longer owns its source
 CREATE TABLE given_away AS TABLE cell;
 ALTER TABLE given_away OWNER TO regress_cell_owner;
 SET ROLE regress_cell_owner;
@@ -146,7 +146,7 @@ SET ROLE regress_cell_stranger;
 SELECT study FROM cell_studies WHERE leak(study);
 RESET ROLE;
 
--- who writes to the source needs no rights here
+-- a role that writes to the source needs no privileges on the extension's tables
 CREATE ROLE regress_cell_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON cell TO regress_cell_writer;
 SET ROLE regress_cell_writer;
@@ -155,7 +155,7 @@ SELECT * FROM served('s', 'cell', 'A');
 SELECT state FROM error_of($$SELECT cell_invalidate('s')$$);
 RESET ROLE;
 
--- a trigger that somebody else makes leaves the study alone
+-- a trigger that another role creates has no effect on the study
 SELECT id FROM cell_study WHERE study = 's' \gset
 GRANT CREATE ON SCHEMA test_access TO regress_cell_stranger;
 SET ROLE regress_cell_stranger;
@@ -177,7 +177,7 @@ SELECT * FROM error_of($$SELECT cell_source_changed()$$);
 RESET ROLE;
 SELECT * FROM served('s', 'cell', 'A');
 
--- lookalikes in front of everything that the queries name
+-- search_path has lookalikes of everything that the queries name
 GRANT CREATE ON DATABASE :DBNAME TO regress_cell_stranger;
 SET ROLE regress_cell_stranger;
 CREATE SCHEMA trick;
@@ -220,7 +220,7 @@ SELECT study, direct > 0 AS direct, stored_payloads FROM cell_store_stats ORDER 
 SELECT state FROM error_of($$SELECT payload FROM cell_payload$$);
 RESET ROLE;
 
--- what is left of a study whose source is gone goes with the study
+-- a study whose source was dropped can be dropped with all that remains of it
 SELECT cell_drop_study(study) FROM (SELECT study FROM cell_studies) s;
 SET ROLE regress_cell_owner;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');

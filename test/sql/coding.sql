@@ -8,7 +8,7 @@ SELECT cell_pack(i, i * 7 % 1000, i / 3, i & 5, 'spt') AS payload FROM generate_
 CREATE VIEW coding AS
 SELECT * FROM (VALUES ('identity', NULL, NULL), ('gzip', 1, 9), ('zstd', 1, 19), ('br', 0, 11)) coding (coding, min_level, max_level);
 
--- What was encoded is decoded, at every level, and the same bytes each time
+-- Decoding returns the encoded payload, at every level; encoding is repeatable
 SELECT coding, count(*) AS levels, bool_and(cell_decode(encoded, coding) = payload) AS same,
 	bool_and(encoded = cell_encode(payload || '', coding, level)) AS repeatable,
 	bool_and(octet_length(encoded) < octet_length(payload) / 2) AS smaller
@@ -19,9 +19,9 @@ GROUP BY coding ORDER BY coding;
 -- The default levels
 SELECT coding, level FROM payload, coding, generate_series(min_level, max_level) level
 WHERE cell_encode(payload, coding) = cell_encode(payload, coding, level) ORDER BY coding, level;
--- A gzip header has no time; a zstd frame has the size of its content and a checksum
+-- A gzip header has no timestamp; a zstd frame has the size of its content and a checksum
 SELECT substring(cell_encode('cells', 'gzip') FOR 8) AS gzip, substring(cell_encode('cells', 'zstd') FOR 6) AS zstd;
--- Streams that follow one another
+-- Several streams in one value
 SELECT convert_from(cell_decode(cell_encode('ce', 'gzip') || cell_encode('', 'gzip', 1) || cell_encode('lls', 'gzip', 9), 'gzip'), 'UTF8') AS gzip,
 	convert_from(cell_decode('\x502a4d1802000000ffff' || cell_encode('ce', 'zstd') || '\x5f2a4d1800000000' || cell_encode('', 'zstd') || cell_encode('lls', 'zstd'), 'zstd'), 'UTF8') AS zstd;
 
@@ -50,7 +50,7 @@ SELECT * FROM error_of($$SELECT cell_encode('', 'br', 2147483647)$$);
 SET cell_binary.max_payload_size = 1024;
 SELECT coding, octet_length(cell_decode(cell_encode(convert_to(repeat('c', 1024), 'UTF8'), coding), coding)) FROM coding;
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode(cell_encode(convert_to(repeat('c', 1025), 'UTF8'), %L), %1$L)$$, coding)) e;
--- over the end of a stream
+-- several streams that exceed the limit together
 SELECT * FROM error_of($$SELECT cell_decode(e || e, 'gzip') FROM cell_encode(convert_to(repeat('c', 1000), 'UTF8'), 'gzip') e$$);
 SELECT * FROM error_of($$SELECT cell_decode(e || e, 'zstd') FROM cell_encode(convert_to(repeat('c', 1000), 'UTF8'), 'zstd') e$$);
 RESET cell_binary.max_payload_size;
@@ -58,7 +58,7 @@ RESET cell_binary.max_payload_size;
 SELECT convert_from(cell_decode('\x28b52ffd006829000063656c6c73', 'zstd'), 'UTF8');
 SELECT * FROM error_of($$SELECT cell_decode('\x28b52ffd007029000063656c6c73', 'zstd')$$);
 
--- 22P03: not of that coding
+-- 22P03: bytes that are not in that coding
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode('', %L)$$, coding)) e WHERE coding <> 'identity';
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode(substring(e FOR octet_length(e) - 1), %L) FROM payload, cell_encode(payload, %1$L) e$$, coding)) e WHERE coding <> 'identity';
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode(e || '\x00', %L) FROM payload, cell_encode(payload, %1$L) e$$, coding)) e WHERE coding <> 'identity';

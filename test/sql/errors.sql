@@ -1,4 +1,4 @@
--- Every error that the functions give a user, with SQLSTATE, message, detail
+-- Every error that the functions raise for a user, with SQLSTATE, message, detail
 -- and hint
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set error_of :abs_srcdir '/include/error_of.sql'
@@ -34,7 +34,7 @@ SELECT * FROM error_of($$SELECT cell_pack(4294967296, 1, 1, 1, 'spt')$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, CASE i WHEN 1 THEN -2147483648 ELSE 2147483647 END, 5, 0, 'spt') FROM generate_series(1, 2) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 5.0, CASE i WHEN 1 THEN -2147483648 ELSE 2147483647.5::float8 END, 0, 'spt') FROM generate_series(1, 2) i$$);
 
--- 21000: two rows for one id, next to each other or not
+-- 21000: two rows with the same id, adjacent or not
 SELECT * FROM error_of($$SELECT cell_pack(5, i, i, 0) FROM generate_series(1, 2) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i % 10, i, i, 0, 'spt') FROM generate_series(0, 10) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i % 10, i::float8, i, 0, 'spt') FROM generate_series(0, 10) i$$);
@@ -45,8 +45,8 @@ SELECT * FROM error_of($$SELECT cell_phenotypes_agg(64, false)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC array_fill(true, ARRAY[65]))$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{{t,f},{t,f}}'::boolean[])$$);
 
--- as many ids as numbers, of which one is missing and one there twice: for any
--- of either, and many sizes, first and last ones, also where earlier groups left memory
+-- ids 0 to n - 1 of which one is missing and another comes twice: several pairs of ids,
+-- many values of n, the first and the last ids, and states in memory of earlier groups
 SELECT * FROM error_of($$SELECT cell_pack(id, x, 0, 7) FROM (VALUES (1, 11), (3, 33), (1, 12), (2, 22)) v (id, x)$$);
 SELECT DISTINCT state, message = 'more than one row has cell_id ' || twice AS named
 FROM (VALUES (4), (8), (64), (1024), (4096)) n (n), LATERAL (VALUES (0, 1), (1, 0), (n - 1, 0), (0, n - 1), (n - 2, n - 1), (n / 2, 1)) v (missing, twice),
@@ -78,14 +78,14 @@ SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0, 'spt') FROM generate_serie
 SELECT * FROM error_of($$SELECT cell_pack(i, i::float8, i, 0, 'spt') FROM generate_series(1, 51) i$$);
 SELECT octet_length(cell_pack(i, i, i, 0, 'arrow')) FROM generate_series(1, 16) i;
 SELECT * FROM error_of($$SELECT cell_pack(i, i, i, 0, 'arrow') FROM generate_series(1, 17) i$$);
--- layout dense is known to be too large only when all cells are there, unless there are very many
+-- the size of layout dense is known only at the end, unless there are very many cells
 SELECT octet_length(cell_pack(i, i, i, 0, 'dense')) FROM generate_series(1, 400) i;
 SELECT * FROM error_of($$SELECT cell_pack(i, i * 7919 % 65536, i, i, 'dense') FROM generate_series(1, 400) i$$);
 SELECT * FROM error_of($$SELECT cell_pack(i, 0, 0, 0, 'dense') FROM generate_series(1, 7873) i$$);
 SELECT octet_length(cell_pack(i, 0, 0, 0, 'dense')) FROM generate_series(1, 7872) i;
 RESET cell_binary.max_payload_size;
 
--- 22P03: no payload of that layout
+-- 22P03: bytes that are no payload of that layout
 SELECT * FROM error_of($$SELECT cell_info('')$$);
 SELECT * FROM error_of($$SELECT cell_info('\x010000')$$);
 SELECT * FROM error_of($$SELECT cell_info('\x01000000')$$);
@@ -96,10 +96,10 @@ SELECT * FROM error_of($$SELECT cell_info('\xffffffff000000000000000000000000000
 -- ids that don't ascend, equal or descending
 SELECT * FROM error_of($$SELECT cell_info('\x000000020000000100000001000000010000000100000009000000010000000100000000000000000000000900000001000000010000000000000000', 'spt')$$);
 SELECT * FROM error_of($$SELECT * FROM cell_unpack('\x000000020000000100000001000000010000000100000009000000010000000100000000000000000000000800000001000000010000000000000000', 'spt')$$);
--- an extent that is not the cells'
+-- an extent that differs from that of the cells
 SELECT * FROM error_of($$SELECT cell_info('\x00000001000000010000000200000001000000010000000900000001000000010000000000000000', 'spt')$$);
 SELECT * FROM error_of($$SELECT cell_unpack('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', 'spt')$$);
--- which cell_count does not look at
+-- cell_count does not check the extent
 SELECT cell_count('\x00000001000000010000000100000002000000010000000900000001000000010000000000000000', layout => 'spt');
 SELECT * FROM error_of($$SELECT cell_info('\x0000000000000000000000000000000000000001', 'spt')$$);
 -- dense: each kind of detail
@@ -117,7 +117,7 @@ SELECT * FROM error_of($$SELECT cell_unpack(with_bytes('dense', 43, '\xff'), 'de
 SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 42, '\x0000'), 'dense')$$);
 SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 8, '\xffffffff'), 'dense')$$);
 SELECT * FROM error_of($$SELECT cell_info(with_bytes('dense', 12, '\xffffff7f'), 'dense')$$);
--- arrow: what is not a column
+-- arrow: everything outside the columns
 SELECT * FROM error_of($$SELECT cell_info(with_bytes('arrow', 233, '\x43'), 'arrow')$$);
 SELECT * FROM error_of($$SELECT cell_count(with_bytes('arrow', 344, '\x0d'), layout => 'arrow')$$);
 SELECT * FROM error_of($$SELECT cell_count(with_bytes('arrow', 348, '\x01'), layout => 'arrow')$$);

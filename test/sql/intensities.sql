@@ -1,9 +1,9 @@
--- Intensities in one byte
+-- Intensities in one byte each
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set error_of :abs_srcdir '/include/error_of.sql'
 \i :error_of
 
--- every code, by the formula
+-- every code, compared with the formula
 SELECT count(*) AS codes, bool_and(cell_minifloat_decode(code::smallint) = (1::float8 / 251) * ((code % 32 / 32.0::float8 + 1) * 2::float8 ^ (code / 32) - 1)) AS number,
 	bool_and(cell_minifloat_encode(cell_minifloat_decode(code::smallint)) = code) AS "and back"
 FROM generate_series(0, 255) code;
@@ -16,15 +16,15 @@ SELECT cell_minifloat_encode(NULL) IS NULL AND cell_minifloat_decode(NULL) IS NU
 -- cell_pack_intensities: ids big-endian and ascending, then a byte for each channel
 SELECT cell_pack_intensities(cell_id, intensities)
 FROM (VALUES (7, '{0,1}'::real[]), (4294967295, '{0.25,-1}'), (3, '[5:6]={2,0.01}')) c (cell_id, intensities);
--- double precision is not rounded to real before
+-- double precision is not rounded to real first
 SELECT cell_pack_intensities(1, ARRAY[cell_minifloat_decode(224::smallint)]) AS double,
 	cell_pack_intensities(1, ARRAY[cell_minifloat_decode(224::smallint)]::real[]) AS real;
 -- no rows: NULL; groups
 SELECT cell_pack_intensities(1, '{1}'::real[]) IS NULL AS "null" FROM generate_series(1, 0);
 SELECT i % 2 AS sample, cell_pack_intensities(i, array_fill(i / 8.0::float8, ARRAY[1 + i % 2])) FROM generate_series(1, 4) i GROUP BY i % 2 ORDER BY sample;
 
--- every number of channels, in and out of order, as SQL makes it: up to 41,000
--- cells, which is more than what is sorted at once
+-- every number of channels, in and out of order, compared with SQL: up to 41,000
+-- cells, which is more than one run of the sort
 CREATE TABLE intense AS
 SELECT n, i, (i::bigint * 2654435761) % 4294967296 AS cell_id FROM (
 	SELECT n, CASE WHEN n IN (1, 16, 64) THEN 41000 ELSE 60 END AS cells FROM generate_series(1, 64) n) s, generate_series(1, cells) i;
@@ -38,13 +38,13 @@ SELECT count(*) AS payloads, bool_and(random_order = expected) AS "random order"
 		string_agg(bytes(n, cell_id, i), '' ORDER BY cell_id) AS expected
 	FROM intense GROUP BY n) packed;
 
--- by workers: the same bytes, the states having been merged
+-- parallel workers: merged states give the same bytes
 ALTER TABLE intense SET (parallel_workers = 2);
 ANALYZE intense;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
-SET work_mem = '1GB';   -- 64 samples at what the planner takes for their size
+SET work_mem = '1GB';   -- room for 64 states of the size that the planner assumes
 CREATE FUNCTION is_partial(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	plan text;
@@ -59,7 +59,7 @@ SET max_parallel_workers_per_gather = 0;
 SELECT count(*) AS payloads, bool_and(w.payload = s.payload) AS same
 FROM by_workers w JOIN (SELECT n, cell_pack_intensities(cell_id, intensities(n, i)) AS payload FROM intense GROUP BY n) s USING (n);
 RESET max_parallel_workers_per_gather;
--- errors that show when states meet
+-- errors that are found when states are merged
 SELECT is_partial('SELECT cell_pack_intensities(cell_id % 1000, intensities(n, i)) FROM intense WHERE n = 1');
 \set VERBOSITY sqlstate
 SELECT cell_pack_intensities(cell_id % 1000, intensities(n, i)) FROM intense WHERE n = 1;

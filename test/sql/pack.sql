@@ -1,5 +1,5 @@
--- The three forms of cell_pack. Bytes are written out here as docs/format.md
--- says; test/t/001_real_data.pl compares with an independent packer.
+-- The three forms of cell_pack. The bytes here are written by hand from docs/format.md;
+-- test/t/001_real_data.pl compares with an independent packer.
 CREATE TABLE cell (cell_id bigint, x integer, y integer, phenotypes bigint);
 INSERT INTO cell VALUES (7, 10, 20, 5), (2, -1, 300, -1), (4294967295, 0, 0, 0);
 
@@ -18,8 +18,8 @@ SELECT cell_pack(0, x, y, 0) FROM (VALUES (-0.5::float8, 0.5::float8)) c (x, y);
 SELECT cell_pack(1::integer, 2.5::float8, 3), cell_pack(1.5::real, 2::real, 3), cell_pack(1.5, 2.5, 3),
 	cell_pack(1::smallint, 2::smallint, 3);
 
--- layout spt: both axes start at 1 if the smallest x or the smallest y is 1 or
--- less, before the truncation
+-- layout spt: both axes are shifted to start at 1 if the smallest x or the smallest y,
+-- before truncation, is 1 or less
 CREATE FUNCTION spt(x float8[], y float8[]) RETURNS TABLE (header text, x bigint[], y bigint[]) LANGUAGE sql AS $$
 	SELECT encode(substring(payload FOR 20), 'hex'), array_agg(u.x ORDER BY u.cell_id), array_agg(u.y ORDER BY u.cell_id)
 	FROM (SELECT cell_pack(i, $1[i], $2[i], 0, 'spt') AS payload FROM generate_subscripts($1, 1) i) p, cell_unpack(payload, 'spt') u
@@ -43,7 +43,7 @@ FROM cell, unnest('{compact,spt}'::text[]) layout GROUP BY layout ORDER BY layou
 SELECT cell_empty();
 SELECT cell_pack(0, 1, 1, 0, 'spt'), cell_pack(1, 1, 0);
 
--- masks: no bit, bit 0, bit 63, all
+-- phenotypes: no bit, bit 0, bit 63, all bits
 SELECT cell_pack(0, 0, mask) FROM unnest(ARRAY[0, 1, -9223372036854775808, -1]) mask;
 
 -- the four extremes of the coordinates
@@ -73,14 +73,14 @@ SELECT octet_length(cell_pack(x, y, phenotypes)), octet_length(cell_pack(cell_id
 -- DISTINCT removes repeated rows
 SELECT cell_pack(DISTINCT 1, 2, 3, 4) FROM generate_series(1, 3);
 
--- A payload belongs to a group, not to a row: not a window function
+-- Window functions are refused, because a payload belongs to a group and not to a row
 SELECT cell_pack(x, y, phenotypes) OVER () FROM cell;
 
 DROP VIEW extreme;
 DROP FUNCTION spt(float8[], float8[]);
 DROP TABLE cell, sample_cell, by_sort, by_hash;
 
--- A hashed aggregate that is scanned again finalizes the same states again
+-- A hashed aggregate that is rescanned finalizes the same states again
 CREATE TABLE few AS SELECT i % 3 AS sample, (i * 7) % 100 AS cell_id, i AS x, i AS y, i AS phenotypes FROM generate_series(1, 99) i;
 ANALYZE few;
 SET enable_material = off;
@@ -100,7 +100,7 @@ RESET enable_sort;
 RESET enable_memoize;
 DROP TABLE few;
 
--- Ids in sequence that then are not: the row after which, and what comes
+-- Ids that stop being in sequence: after which row, and what comes next
 SELECT count(*) AS sets,
 	bool_and(compact = (SELECT cell_pack((id % 1000000)::integer, 1, 7) FROM (SELECT id FROM unnest(ids) id ORDER BY id) o)) AS compact,
 	bool_and(spt = (SELECT array_agg(u.cell_id) FROM cell_unpack(spt_payload, 'spt') u)) AS spt
@@ -112,8 +112,8 @@ FROM (
 	GROUP BY broken_at, first, odd
 ) sets;
 
--- Many ids in another order: without gaps, with gaps, over the whole range, in
--- few buckets; positions of either kind
+-- Many ids out of order: without gaps, with gaps, over the whole range, in
+-- few buckets; with coordinates of both types
 CREATE TABLE cells AS
 SELECT ids, x,
 	CASE ids WHEN 'no gaps' THEN x WHEN 'gaps' THEN x * 37 WHEN 'whole range' THEN x::bigint * 21474 ELSE x / 100 * 40000 + x % 100 END AS id
@@ -124,5 +124,5 @@ JOIN (SELECT ids, cell_pack(x, 7, id::bigint ORDER BY id) AS compact, cell_pack(
 ORDER BY ids;
 DROP TABLE cells;
 
--- The last id there is, and what comes after it is not in sequence
+-- The largest id, after which no id is in sequence
 SELECT cell_pack(id, n, 0, 0) FROM (VALUES (4294967294, 1), (4294967295, 2), (0, 3), (1, 4)) v (id, n);

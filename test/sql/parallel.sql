@@ -1,4 +1,4 @@
--- Parallel plans: partial aggregates, and the same bytes
+-- Parallel plans: partial aggregates give the same bytes
 CREATE TABLE cell AS
 SELECT (i * 7919) % 20011 AS cell_id, i % 1000 - 500 AS x, i % 777 AS y, i * 1234567891 AS phenotypes
 FROM generate_series(1::bigint, 20010) i;
@@ -17,7 +17,7 @@ SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes, ''spt'') FROM cel
 SELECT plan_nodes('SELECT cell_phenotypes_agg((x & 63)::integer, y > 5) FROM cell');
 SELECT plan_nodes('SELECT cell_pack_intensities(cell_id, ARRAY[x, y]::real[]) FROM cell');
 
--- Each form and layout once with workers, once without
+-- Each form and layout, once with workers and once without
 CREATE TABLE result (workers integer, form text, payload bytea);
 SET max_parallel_workers_per_gather = 0;
 INSERT INTO result SELECT 0, 'ids', cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell;
@@ -42,47 +42,47 @@ INSERT INTO result
 SELECT 2, form, payload FROM by_workers, LATERAL (VALUES ('ids', ids), ('ids, double', ids_double), ('spt', spt), ('spt, double', spt_double), ('dense', dense), ('arrow', arrow)) f (form, payload);
 SELECT form, count(DISTINCT payload) = 1 AS same, count(*) FROM result GROUP BY form ORDER BY form;
 
--- Without ids the order may differ, not the cells
+-- Without ids the order may differ, but not the cells
 SELECT count(*) AS cells FROM cell JOIN (SELECT DISTINCT u.* FROM by_workers, cell_unpack(no_ids) u) u USING (x, y, phenotypes);
 SELECT mask = (SELECT bit_or(1::bigint << (x & 63)::integer) FROM cell WHERE y > 700) AS same_mask FROM by_workers;
 
--- Rows in which a worker finds nothing; no rows at all
+-- A worker finds no rows; no worker finds rows
 SELECT cell_info(cell_pack(cell_id, x::integer, y::integer, phenotypes)) FROM cell WHERE cell_id = 5;
 SELECT cell_pack(cell_id, x::integer, y::integer, phenotypes) FROM cell WHERE cell_id < 0;
 
--- Merging states: two partitions, each scanned by one worker. The sleeps keep a
--- worker from doing both, and let the state of the first arrive first.
+-- Merging states: two partitions, each scanned by one worker. The sleeps keep one
+-- worker from scanning both, and let the state of the first partition arrive first.
 CREATE TABLE halves (half integer, cell_id bigint, x integer, y integer, phenotypes bigint, layout text) PARTITION BY LIST (half);
 CREATE TABLE first_half PARTITION OF halves FOR VALUES IN (0) WITH (parallel_workers = 0);
 CREATE TABLE second_half PARTITION OF halves FOR VALUES IN (1) WITH (parallel_workers = 0);
 CREATE VIEW slow_halves AS SELECT * FROM halves WHERE x > 0 OR pg_sleep(0.2 + 0.5 * half) IS NOT NULL;
 
--- each in order and both not: even ids, odd ids
+-- each partition in order, but not both together: even ids, odd ids
 INSERT INTO halves SELECT i % 2, i + 10, i / 2, i, i, CASE i % 2 WHEN 0 THEN 'compact' ELSE 'spt' END FROM generate_series(0, 2001) i;
 ANALYZE halves;
 SELECT plan_nodes('SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves');
 SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
--- errors that only show when they meet
+-- errors that are found only when states are merged
 \set VERBOSITY sqlstate
 SELECT cell_pack(cell_id, x, y, phenotypes, layout) FROM slow_halves;
 SELECT cell_pack(cell_id, x::float8, y::float8, phenotypes, layout) FROM slow_halves;
 SELECT cell_pack(cell_id / 2, x, y, phenotypes) FROM slow_halves;
 SELECT cell_pack_intensities(cell_id, array_fill(0.5::real, ARRAY[1 + half])) FROM slow_halves;
-SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, not for both
+SET cell_binary.max_payload_size = '20kB';   -- enough for each worker, but not for both
 SELECT cell_pack(cell_id, x, y, phenotypes) FROM slow_halves;
 RESET cell_binary.max_payload_size;
 \set VERBOSITY default
--- the first one descending, the second one ascending after it
+-- the first partition descending, the second ascending after it
 TRUNCATE halves;
 INSERT INTO halves SELECT 0, 2000 - i, i, i, i FROM generate_series(0, 1000) i;
 INSERT INTO halves SELECT 1, 3000 + i, i, i, i FROM generate_series(0, 1000) i;
 SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
--- the first one ascending, the second one descending after it
+-- the first partition ascending, the second descending after it
 UPDATE halves SET cell_id = 6000 - cell_id;
 SELECT cell_pack(cell_id, x, y, phenotypes) = (SELECT cell_pack(x, y, phenotypes ORDER BY cell_id) FROM halves) AS same FROM slow_halves;
 
--- ids in sequence in both: the second following the first, with a gap, before it,
--- within it; each layout, whose sets keep ids differently
+-- ids in sequence in both partitions: the second follows the first, with a gap, before it,
+-- within it; for each layout, because sets of cells keep ids differently
 CREATE FUNCTION same_bytes(first_ids text, second_ids text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	form text;
@@ -105,13 +105,13 @@ SELECT same_bytes('generate_series(7, 7)', 'generate_series(0, 6)');
 SELECT same_bytes('generate_series(4294967294, 4294967295)', 'generate_series(0, 1)');
 DROP FUNCTION same_bytes(text, text);
 
--- Sets of all small sizes, whose records can't be trimmed, from workers
+-- Workers return sets of every small size, whose records cannot be trimmed
 CREATE TABLE wide AS
 SELECT n, i, hashint8(i + 1000 * n) AS x, hashint8(-i) AS y, hashint8extended(i, n) AS phenotypes, hashint8extended(i, 0) & 4294967295 AS random_id
 FROM generate_series(1, 150) n, generate_series(1::bigint, n) i;
 ALTER TABLE wide SET (parallel_workers = 2);
 ANALYZE wide;
-SET work_mem = '2000MB';   -- for hashing 150 samples at what the planner takes for their size
+SET work_mem = '2000MB';   -- to hash 150 states of the size that the planner assumes
 SELECT plan_nodes('SELECT cell_pack(i, x, y, phenotypes) FROM wide GROUP BY n');
 CREATE TABLE by_worker AS
 SELECT n, cell_pack(random_id, x, y, phenotypes) AS compact, cell_pack(i, x, y, phenotypes, 'spt') AS spt,
@@ -127,7 +127,7 @@ FROM by_worker w JOIN (
 RESET work_mem;
 SET max_parallel_workers_per_gather = 2;
 
--- A partial aggregate that is scanned again serializes the same states again
+-- A partial aggregate that is rescanned serializes the same states again
 CREATE TABLE parts (part integer, sample integer, cell_id bigint) PARTITION BY LIST (part);
 SELECT format('CREATE TABLE part_%1$s PARTITION OF parts FOR VALUES IN (%1$s)', i) FROM generate_series(0, 7) i \gexec
 INSERT INTO parts SELECT i % 8, i / 8 % 80, i FROM generate_series(0, 399999) i;

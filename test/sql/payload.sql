@@ -21,7 +21,7 @@ FROM slide;
 SELECT layout, i.*, cell_count(cell_empty(layout), layout => layout) FROM slide, cell_info(cell_empty(layout), layout) i;
 SELECT u.* FROM slide, cell_unpack(cell_empty(layout), layout) u;
 
--- NULL gives NULL, or no rows
+-- NULL yields NULL, or no rows
 SELECT cell_info(NULL), cell_count(NULL), cell_count('\x00000000', NULL), cell_empty(NULL);
 SELECT count(*) FROM cell_unpack(NULL);
 
@@ -29,7 +29,7 @@ SELECT count(*) FROM cell_unpack(NULL);
 SELECT (cell_unpack(payload)).* FROM slide WHERE layout = 'compact';
 SELECT cell_unpack(payload, layout) FROM slide;
 
--- What was unpacked packs to the same bytes. (Without ids the order is kept.)
+-- Packing the unpacked cells gives the same bytes. (Without ids the order is kept.)
 SELECT cell_pack(u.cell_id, u.x, u.y, u.phenotypes, 'spt') = payload AS same
 FROM slide, cell_unpack(payload, 'spt') u WHERE layout = 'spt' GROUP BY payload;
 SELECT cell_pack(u.x, u.y, u.phenotypes) = payload AS same
@@ -42,7 +42,7 @@ ALTER TABLE stored ALTER payload SET STORAGE EXTERNAL;
 INSERT INTO stored SELECT 'external', cell_pack(i % 7, 1, 2) FROM generate_series(0, 4999) i;
 SELECT storage, pg_column_size(payload) < 80004 AS compressed, i.*, cell_count(payload, 2, 4)
 FROM stored, cell_info(payload) i ORDER BY storage;
--- One byte too many, in a stored value
+-- A stored value with one byte too many
 SELECT cell_info(payload || '\x00') FROM stored WHERE storage = 'compressed';
 UPDATE stored SET payload = payload || '\x00' WHERE storage = 'external';
 SELECT cell_info(payload) FROM stored WHERE storage = 'external';

@@ -1,4 +1,4 @@
--- cell_binary.max_payload_size: who may set it, and to what
+-- cell_binary.max_payload_size: which roles can set it, and to which values
 LOAD 'cell_binary';
 SHOW cell_binary.max_payload_size;
 SELECT context, vartype, unit, min_val, max_val, boot_val FROM pg_settings WHERE name = 'cell_binary.max_payload_size';
@@ -24,7 +24,7 @@ RESET ROLE;
 REVOKE SET ON PARAMETER cell_binary.max_payload_size FROM regress_cell_reader;
 DROP ROLE regress_cell_reader;
 
--- cell_binary.huge_pages makes no difference to the bytes
+-- cell_binary.huge_pages has no effect on the bytes
 SELECT context, vartype, boot_val FROM pg_settings WHERE name = 'cell_binary.huge_pages';
 SELECT md5(cell_pack(i, i, i)) AS compact, md5(cell_pack(i # 1, i, i, i, 'arrow')) AS arrow
 FROM generate_series(1, 400000) i \gset

@@ -3,7 +3,7 @@
 \set error_of :abs_srcdir '/include/error_of.sql'
 \i :error_of
 
--- A file with rings of vertices, and what is written to it if it is to be wrong
+-- A file with rings of vertices; the optional arguments make it invalid
 CREATE FUNCTION reversed(bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
 RETURN (SELECT string_agg(substring(bytes FROM i FOR 1), '' ORDER BY i DESC) FROM generate_series(1, octet_length(bytes)) i);
 CREATE FUNCTION zeros(bytes integer) RETURNS bytea LANGUAGE sql IMMUTABLE
@@ -25,7 +25,7 @@ RETURN (
 	FROM record
 );
 
--- a box, as SPT has most cells; in lines of 76 characters; rings; fractions
+-- a box, like most cells of SMProfiler; in lines of 76 characters; rings; fractions
 SELECT * FROM cell_shape_centroid(replace(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'), E'\n', ''));
 SELECT * FROM cell_shape_centroid(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'));
 SELECT * FROM cell_shape_centroid(encode(shp('{0,4}', points(0, 0, 9, 0, 9, 9, 0, 0, 3, 1, 3, 2, 4, 1, 3, 1)), 'base64'));
@@ -57,7 +57,7 @@ SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0,3}', points(1
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 4, 1, 3)), 'base64'))$$);
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 'NaN', 1, 2)), 'base64'))$$);
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1e308, 2, 1e308, 4, 1e308, 2)), 'base64'))$$);
--- a header of 4 GB, and nothing behind it; behind a file, megabytes
+-- a header that claims 4 GB with nothing after it; megabytes after the end of a file
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 4, 1, 2), more_words => 2000000000), 'base64'))$$);
 SELECT * FROM error_of($$SELECT cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 4, 1, 2)) || zeros(10000000), 'base64'))$$);
 

@@ -9,7 +9,7 @@ SET search_path = test_sources, public;
 \set VERBOSITY terse
 SET client_min_messages = warning;
 
--- partitions: one for each slide, and one for the others
+-- partitions: one for each slide, and one for all other slides
 CREATE TABLE part (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);
 CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('A');
 CREATE TABLE part_b (phenotypes bigint, dropped text, y integer, sample text, x integer, cell_id bigint);
@@ -22,7 +22,7 @@ INSERT INTO part SELECT s, i, i, i, i FROM generate_series(1, 100) i, unnest('{A
 SELECT cell_register_study('part', 'part', phenotypes => 'phenotypes', features => '{a}');
 SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE 'cell_binary%' GROUP BY 1 ORDER BY 1;
 SELECT s, how, same FROM unnest('{A,B,C,D,A,B,C,D}'::text[]) s, served('part', 'part', s);
--- through the parent, and directly
+-- changes through the parent, and directly
 UPDATE part SET x = -1 WHERE sample = 'A' AND cell_id = 1;
 SELECT s, how, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
 UPDATE part_b SET x = -1 WHERE cell_id = 1;
@@ -32,7 +32,7 @@ SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s
 DELETE FROM ONLY part_rest_0 WHERE cell_id < 10;
 DELETE FROM ONLY part_rest_1 WHERE cell_id < 10;
 SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
--- from one partition to another
+-- a move from one partition to another
 UPDATE part SET sample = 'A', cell_id = 1000 + cell_id WHERE sample = 'B' AND cell_id < 5;
 SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
 TRUNCATE part_a;
@@ -40,19 +40,19 @@ SELECT state FROM error_of($$SELECT cell_data('part', 'A')$$);
 SELECT s, how, same FROM unnest('{B,C,D}'::text[]) s, served('part', 'part', s);
 INSERT INTO part_a SELECT 'A', i, i, i, i FROM generate_series(1, 100) i;
 SELECT s, how, same FROM unnest('{A,B,C,D}'::text[]) s, served('part', 'part', s);
--- a new partition has triggers from the start; others are not concerned
+-- a new partition has triggers from the start; payloads of other partitions stay ready
 CREATE TABLE part_e PARTITION OF part FOR VALUES IN ('E');
 INSERT INTO part_e SELECT 'E', i, i, i, i FROM generate_series(1, 100) i;
 SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
 UPDATE part_e SET x = 0 WHERE cell_id = 1;
 SELECT s, how, same FROM unnest('{A,B,E,E}'::text[]) s, served('part', 'part', s);
--- detached and attached again
+-- a partition that is detached and attached again
 ALTER TABLE part DETACH PARTITION part_b;
 SELECT state FROM error_of($$SELECT cell_data('part', 'B')$$);
 UPDATE part_b SET x = x + 1;
 ALTER TABLE part ATTACH PARTITION part_b FOR VALUES IN ('B');
 SELECT s, how, same FROM unnest('{A,B,B}'::text[]) s, served('part', 'part', s);
--- whatever plan the caller would make
+-- settings of the caller that would lead to another plan
 SET enable_partition_pruning = off;
 SET plan_cache_mode = force_generic_plan;
 SELECT s, how, same FROM unnest('{A,B,C}'::text[]) s, served('part', 'part', s);
@@ -93,7 +93,7 @@ SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s
 SELECT cell_track_study('parent');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
 
--- a part of another table changes through that one, too
+-- a source that is itself a child or partition changes through its parent
 SELECT cell_register_study('child', 'child', phenotypes => 'phenotypes', features => '{a}');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('child', 'child', s);
 UPDATE parent SET y = y + 1;
@@ -104,7 +104,7 @@ SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('leaf', 'part_a', s);
 UPDATE part SET y = y + 1 WHERE sample = 'A';
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('leaf', 'part_a', s);
 SELECT cell_drop_study('leaf');
--- the child of a child can come while somebody writes to it
+-- the child of a child can be added while a transaction writes to it
 CREATE TABLE grandchild () INHERITS (child);
 SELECT cell_track_study('parent');
 INSERT INTO grandchild VALUES ('A', 77, 1, 1, 1);
@@ -120,7 +120,7 @@ SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s
 UPDATE elsewhere SET note = '';
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
 DROP TABLE elsewhere CASCADE;
--- made the child of a table without columns for a while, and changed through that
+-- a source becomes the child of a table without columns, and is changed through it
 CREATE TABLE lone (sample text, cell_id bigint, x integer, y integer, phenotypes bigint);
 INSERT INTO lone SELECT 'A', i, i, i, i FROM generate_series(1, 10) i;
 SELECT cell_register_study('lone', 'lone', phenotypes => 'phenotypes', features => '{a}');
@@ -142,13 +142,13 @@ UPDATE above SET x = 2;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 ALTER TABLE grown NO INHERIT above;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
--- a child that was on its own for a while
+-- a child that is not inherited for a while
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
 ALTER TABLE child NO INHERIT parent;
 UPDATE child SET x = x + 100;
 ALTER TABLE child INHERIT parent;
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('parent', 'parent', s);
--- triggers that look like ours: for a column, under another condition, of another function
+-- triggers that resemble those of a study: for a column, with another condition or function
 CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 SELECT tgname AS ours, split_part(tgname, '_', 3) AS id FROM pg_trigger WHERE tgrelid = 'grown'::regclass AND tgname LIKE '%update' \gset
 DROP TRIGGER :ours ON grown;
@@ -184,7 +184,7 @@ SELECT * FROM error_of($$SELECT cell_make_ready('grown', 'A', 'compact', 'identi
 SELECT cell_track_study('grown');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('grown', 'grown', s);
 
--- views: packed at each call, unless their owner says otherwise
+-- views: payloads are packed at each call unless the owner registers store => true
 CREATE VIEW shifted AS SELECT sample, cell_id, x + 1 AS x, y, phenotypes FROM parent;
 SELECT cell_register_study('shifted', 'shifted', phenotypes => 'phenotypes', features => '{a}');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('shifted', 'shifted', s);
@@ -198,7 +198,7 @@ SELECT cell_invalidate('kept', 'A');
 SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
 SELECT cell_invalidate('kept');
 SELECT s, how, same FROM unnest('{A,A,B}'::text[]) s, served('kept', 'shifted', s);
--- not in a transaction that has written: what a view's functions read may be that
+-- nothing is stored in a transaction that has written: a view's functions may read its changes
 BEGIN;
 INSERT INTO parent VALUES ('Z', 1, 1, 1, 1);
 SELECT cell_invalidate('kept', 'A');
@@ -233,7 +233,7 @@ SELECT * FROM error_of($$SELECT cell_register_study('spread', 'spread', phenotyp
 DROP FOREIGN TABLE spread_far;
 DROP FOREIGN DATA WRAPPER elsewhere CASCADE;
 
--- so are tables that Citus distributes, which its catalog tells
+-- so are tables that Citus distributes, which are found in its catalog
 BEGIN;
 SELECT cell_register_study('stored', 'spread', phenotypes => 'phenotypes', features => '{a}');
 SET LOCAL allow_system_table_mods = on;
@@ -246,7 +246,7 @@ SELECT * FROM cell_samples('spread');
 SELECT * FROM error_of($$SELECT cell_make_ready('stored', 'A', 'compact', 'identity')$$);
 ROLLBACK;
 
--- a table that is not to be stored has no triggers
+-- a table whose payloads are not stored has no triggers
 CREATE TABLE plain AS TABLE parent;
 SELECT cell_register_study('plain', 'plain', phenotypes => 'phenotypes', features => '{a}', store => false);
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain'::regclass;
@@ -262,7 +262,7 @@ SELECT cell_drop_study('again');
 UPDATE parent SET y = 10 WHERE sample = 'A';
 SELECT s, how, same FROM unnest('{A,B}'::text[]) s, served('parent', 'parent', s);
 
--- dropped and registered again: nothing of the old one is used
+-- dropped and registered again: nothing of the old study is used
 BEGIN;
 SELECT cell_drop_study('parent');
 SELECT cell_register_study('parent', 'parent', x => 'y', y => 'x', phenotypes => 'phenotypes', features => '{a}');

@@ -1,4 +1,4 @@
--- No statement, on a source of no shape, leaves a payload of a changed sample in use
+-- No statement, on any shape of source, leaves a payload of a changed sample in use
 CREATE SCHEMA test_statements;
 SET search_path = test_statements, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -10,11 +10,11 @@ SET client_min_messages = warning;
 \i :shapes
 \set ECHO all
 
--- Statements, and the shapes that each is for. In them stand:
--- {t} the source, {own} what of it is in the table itself; {part} each of its partitions or children,
--- for which the statement is run, {parent} and {bound} what it is a part of, and how; {key} the column
--- that is written for a sample; {columns} the key, positions and a feature, {f} a value of that;
--- {1} to {4} samples and {k1} to {k4} keys for them; {slides} the table that samples refer to
+-- Statements, and the shapes of source that each runs on. Their placeholders:
+-- {t} the source, {own} the part of it that is in the table itself; {part} each partition or child,
+-- for which the statement is repeated, {parent} and {bound} the parent and the bounds; {key} the column
+-- that is written for a sample; {columns} the key, coordinates and a feature, {f} a value of the feature;
+-- {1} to {4} samples and {k1} to {k4} their keys; {slides} the table that samples refer to
 CREATE TABLE statement (number serial, name text, shapes text DEFAULT 'true', template text);
 CREATE FUNCTION statement_on(s shape, template text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,7 +49,7 @@ BEGIN
 	END LOOP;
 END $$;
 
--- Empty and fill a source, and make all of its payloads ready.
+-- Empty and refill a source, and make all of its payloads ready.
 CREATE FUNCTION begin_with(s shape) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('TRUNCATE %I', s.study);
@@ -62,7 +62,7 @@ END $$;
 CREATE FUNCTION make_ready(s shape) RETURNS void LANGUAGE sql AS
 'SELECT count(served(s.study, sample, ''compact'', ''identity'')) FROM unnest(s.samples) sample';
 
--- Run each statement on each of its shapes, and see which samples it changed, and which of all are not served right.
+-- Run each statement on each of its shapes, and list the samples it changed and the samples that are served wrong.
 CREATE TABLE result (number integer, name text, study text, changed bigint, stale text);
 CREATE PROCEDURE run_statements() LANGUAGE plpgsql AS $$
 DECLARE
@@ -116,7 +116,7 @@ INSERT INTO statement (name, shapes, template) VALUES
 ('UPDATE without triggers', 'true', 'ALTER TABLE {t} DISABLE TRIGGER USER; UPDATE {t} SET x = x + 1 WHERE sample = {1}; ALTER TABLE {t} ENABLE TRIGGER USER'),
 ('ALTER TYPE USING', $$study <> 'viewed'$$, 'ALTER TABLE {t} ALTER y TYPE integer USING y + 1');
 
--- MERGE: what is done with rows of two samples, and with some that are not there
+-- MERGE: actions on rows of two samples, and on rows that do not exist
 INSERT INTO statement (name, template)
 SELECT 'MERGE ' || name, 'MERGE INTO {t} t USING (
 	SELECT {key}, cell_id FROM {t} WHERE sample IN ({1}, {3}) UNION ALL VALUES ({k1}, 1001::bigint), ({k2}, 1002), ({k3}, 1003), ({k4}, 1004)
@@ -138,7 +138,7 @@ FROM (VALUES
 ) merge (name, clauses);
 
 INSERT INTO statement (name, shapes, template) VALUES
--- past the source: its parts, parents, foreign keys, views, rules, triggers, functions
+-- changes not through the source: its parts, parents, foreign keys, views, rules, triggers, functions
 ('INSERT into each part', $$places AND study <> 'two_levels' OR study = 'family'$$, 'INSERT INTO {part} ({columns}) SELECT {columns} FROM ONLY {part}'),
 ('UPDATE of each part', 'has_parts(study)', 'UPDATE {part} SET x = x + 1'),
 ('UPDATE of each part, moving', 'has_parts(study) AND NOT places', 'UPDATE {part} SET {key} = {k2} WHERE sample = {1}'),
@@ -194,7 +194,7 @@ SELECT name, count(*) AS shapes, sum(changed) AS changed, string_agg(stale, ', '
 FROM result WHERE study <> 'virtual' GROUP BY number, name ORDER BY number;
 SELECT name, stale FROM result WHERE study = 'virtual' AND stale IS NOT NULL;
 
--- what later versions have besides: nothing is stale, and each statement changes something
+-- statements of later versions: nothing is stale, and each statement changes something
 DELETE FROM statement;
 DELETE FROM result;
 INSERT INTO statement (name, shapes, template)
@@ -215,7 +215,7 @@ SELECT name, shapes, template FROM (VALUES
 CALL run_statements();
 SELECT * FROM result WHERE stale IS NOT NULL OR changed = 0;
 
--- Make all payloads ready, and list those that are not served right.
+-- Make all payloads ready, and list those that are served wrong.
 CREATE PROCEDURE make_all_ready() LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM begin_with(shape) FROM shape;
@@ -274,7 +274,7 @@ S3	1	2	3
 COMMIT;
 SELECT * FROM stale;
 
--- parts of transactions that are kept, and that are not
+-- parts of transactions that are committed, and that are rolled back
 CALL make_all_ready();
 BEGIN;
 SAVEPOINT undone;
@@ -296,7 +296,7 @@ INSERT INTO listed (sample, x, y, phenotypes) VALUES ('S1', 1, 1, 1);
 ROLLBACK;
 SELECT * FROM stale;
 
--- a parent without columns, for some transactions
+-- a parent without columns, during some transactions
 CALL make_all_ready();
 ALTER TABLE plain INHERIT parent_without_columns;
 DELETE FROM parent_without_columns WHERE ctid < '(0,5)';

@@ -1,4 +1,4 @@
--- The store of ready payloads: what is served from it, and what makes a
+-- The store of ready payloads: what it serves, and what makes a
 -- payload unusable
 CREATE SCHEMA test_store;
 SET search_path = test_store, public;
@@ -14,7 +14,7 @@ CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 1000) i, unnest('{A,B,C}'::text[]) s;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');
 
--- once packed, then ready; each layout and coding for itself
+-- packed once, then ready; each layout and coding separately
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'A', 'spt');
@@ -25,13 +25,13 @@ SELECT * FROM served('s', 'cell', 'A', 'dense', 'gzip');
 SELECT * FROM served('s', 'cell', 'B');
 SELECT * FROM served('s', 'cell', 'C');
 
--- the head: without packing what is ready, and the same ETag for the same bytes
+-- the head: does not pack a ready payload, and has the same ETag for the same bytes
 SELECT cells, bytes, etag = format('"%s"', encode(sha256(cell_data('s', 'A')), 'hex')) AS etag FROM cell_data_head('s', 'A');
 SELECT bytes = octet_length(payload) AS bytes, etag = format('"%s"', encode(sha256(payload), 'hex')) AS etag
 FROM cell_data_head('s', 'A', 'spt', 'br'), cell_data('s', 'A', 'spt', 'br') payload;
 SELECT count(DISTINCT etag) AS "A, B and C are alike" FROM unnest('{A,B,C}'::text[]) s, cell_data_head('s', s);
 
--- each kind of statement makes the payload of its sample unusable, and no other
+-- each kind of statement makes only the payload of its sample unusable
 INSERT INTO cell VALUES ('A', 1001, 1, 1, 1);
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'B');
@@ -53,30 +53,30 @@ SELECT * FROM served('s', 'cell', 'B');
 INSERT INTO cell VALUES ('A', 2000, 7, 7, 7), ('A', 2001, 7, 7, 7) ON CONFLICT (sample, cell_id) DO UPDATE SET x = excluded.x;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'B');
--- what it was and what it becomes
+-- an UPDATE of the sample: both the old and the new sample
 UPDATE cell SET sample = 'B' WHERE sample = 'A' AND cell_id = 2001;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'B');
 SELECT * FROM served('s', 'cell', 'C');
--- many at once
+-- many samples in one statement
 INSERT INTO cell SELECT 'sample ' || i % 300, i, i, i, i FROM generate_series(1, 3000) i;
 SELECT how, same, count(*) FROM generate_series(0, 299) i, served('s', 'cell', 'sample ' || i) GROUP BY 1, 2;
 SELECT how, same, count(*) FROM generate_series(0, 299) i, served('s', 'cell', 'sample ' || i) GROUP BY 1, 2;
 UPDATE cell SET x = x + 1 WHERE sample LIKE 'sample %7';
 SELECT how, same, count(*) FROM generate_series(0, 299) i, served('s', 'cell', 'sample ' || i) GROUP BY 1, 2 ORDER BY 1;
--- statements that touch nothing
+-- statements that change no row
 UPDATE cell SET x = 0 WHERE false;
 DELETE FROM cell WHERE sample = 'no such sample';
 INSERT INTO cell SELECT * FROM cell WHERE false;
 SELECT * FROM served('s', 'cell', 'A');
--- rows of no sample
+-- rows whose sample is NULL
 ALTER TABLE cell DROP CONSTRAINT cell_pkey, ALTER sample DROP NOT NULL;
 INSERT INTO cell VALUES (NULL, 1, 1, 1, 1);
 DELETE FROM cell WHERE sample IS NULL;
 ALTER TABLE cell ADD PRIMARY KEY (sample, cell_id);
 SELECT * FROM served('s', 'cell', 'A');
 
--- in the transaction itself; what is rolled back was no change
+-- within the changing transaction; a change that is rolled back does not count
 BEGIN;
 UPDATE cell SET x = 1 - x WHERE sample = 'A';
 SELECT * FROM served('s', 'cell', 'A');
@@ -96,7 +96,7 @@ SELECT * FROM served('s', 'cell', 'A');
 COMMIT;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'A');
--- stored, and then changed by the same transaction
+-- a transaction that stores a payload and then changes its sample
 BEGIN;
 SELECT cell_invalidate('s', 'B');
 COMMIT;
@@ -106,10 +106,10 @@ UPDATE cell SET x = 77 WHERE sample = 'B' AND cell_id = 1;
 SELECT * FROM served('s', 'cell', 'B');
 COMMIT;
 SELECT * FROM served('s', 'cell', 'B');
--- several times in one statement: packed once
+-- several calls in one statement: packed once
 SELECT cell_invalidate('s');
 SELECT how, count(*) FROM generate_series(1, 5) i, served('s', 'cell', left('B' || i, 1)) GROUP BY how ORDER BY how;
--- in the midst of a statement that changes the source
+-- a call within a statement that changes the source
 CREATE TABLE other (i integer);
 CREATE FUNCTION peek() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -118,7 +118,7 @@ BEGIN
 END $$;
 UPDATE cell SET x = x + 1 WHERE sample = 'B' AND cell_id <= 3 RETURNING peek();
 WITH changed AS (UPDATE cell SET x = x + 1 WHERE sample = 'B' AND cell_id <= 2 RETURNING 1) SELECT peek() FROM changed;
--- in a trigger on it
+-- a call in a trigger on the source
 CREATE FUNCTION seen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE WARNING '%: %', TG_WHEN || ' ' || TG_OP || ' ' || TG_LEVEL, (SELECT s FROM served('s', 'cell', 'B') s);
@@ -131,7 +131,7 @@ DROP TRIGGER a_row ON cell;
 DROP TRIGGER a_statement ON cell;
 SELECT * FROM served('s', 'cell', 'B');
 
--- a snapshot of the transaction's own
+-- a transaction with one snapshot
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT * FROM served('s', 'cell', 'B');
 SELECT * FROM served('s', 'cell', 'C');
@@ -141,7 +141,7 @@ SELECT * FROM served('s', 'cell', 'C');
 COMMIT;
 SELECT * FROM served('s', 'cell', 'C');
 
--- rows written by a foreign key's action
+-- rows changed by the action of a foreign key
 CREATE TABLE slide (sample text PRIMARY KEY);
 INSERT INTO slide SELECT DISTINCT sample FROM cell;
 ALTER TABLE cell ADD FOREIGN KEY (sample) REFERENCES slide ON UPDATE CASCADE ON DELETE CASCADE;
@@ -199,16 +199,16 @@ SELECT * FROM error_of($$SELECT cell_chunk_count(1::bigint << 40, 1)$$);
 SELECT * FROM error_of($$SELECT cell_chunk_count(-1, 1)$$);
 CREATE TABLE compressed AS SELECT decode(repeat('00', 100000), 'hex') AS payload;
 SELECT count(*), sum(octet_length(body)) FROM compressed, cell_chunks(payload, 4096);
--- a range reads its chunks only
+-- a range reads only its own chunks
 SELECT chunk, byte_offset, octet_length(body) FROM cell_data_chunks('s', 'A', chunk_bytes => 1000) WHERE chunk BETWEEN 15 AND 20;
 
--- all samples at once, past the store
+-- all samples in one call, without the store
 SELECT sample, cells, payload = (SELECT cell_pack(cell_id, x, y, phenotypes, 'dense') FROM cell WHERE cell.sample = d.sample) AS same
 FROM cell_data_samples('s', 'dense') d ORDER BY sample;
 SELECT sample, cells, cell_decode(payload, 'gzip') = cell_data('s', sample) AS same
 FROM cell_data_samples('s', coding => 'gzip') ORDER BY sample;
 
--- prepare: what is missing, one transaction for each sample
+-- cell_prepare: packs what is missing, in one transaction for each sample
 SET client_min_messages = notice;
 CALL cell_prepare('s');
 CALL cell_prepare('s', 'B', 'dense', 'zstd');
@@ -226,7 +226,7 @@ SET client_min_messages = warning;
 BEGIN READ ONLY;
 SELECT * FROM error_of($$SELECT cell_make_ready('s', 'A', 'compact', 'identity')$$);
 COMMIT;
--- a read-only transaction is served from the store, where it puts nothing
+-- a read-only transaction is served from the store, but stores nothing
 SELECT how FROM served('s', 'cell', 'A');
 UPDATE cell_payload SET payload = '\x01' WHERE sample = 'A' AND layout = 'compact' AND coding = 'identity';
 BEGIN READ ONLY;
@@ -235,7 +235,7 @@ COMMIT;
 BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ;
 SELECT cell_data('s', 'A') AS "from the store";
 COMMIT;
--- where conflicts are found as rows are read, they are read
+-- a serializable transaction reads the rows, by which conflicts are detected
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT * FROM served('s', 'cell', 'A');
 COMMIT;
@@ -246,7 +246,7 @@ SELECT * FROM served('s', 'cell', 'A', 'dense', 'gzip');
 COMMIT;
 SELECT count(*) AS stored FROM cell_payload WHERE sample = 'A';
 
--- a function that is stable writes nothing: no transaction gets an id for it
+-- stable functions write nothing: the transaction gets no id
 BEGIN;
 SELECT count(*) FROM cell_samples('s');
 SELECT count(*) FROM cell_feature_names('s');
@@ -257,24 +257,24 @@ SELECT pg_current_xact_id_if_assigned() IS NULL AS "nothing written";
 COMMIT;
 SELECT cell_invalidate('s', 'A');
 
--- a change with the id of another cluster's transaction says nothing
+-- a change with a transaction id of another cluster is ignored
 SELECT * FROM served('s', 'cell', 'A');
 INSERT INTO cell_change SELECT p.study, p.sample_hash, '4611686018427387904' FROM cell_payload p WHERE sample = 'A' LIMIT 1;
 SELECT * FROM served('s', 'cell', 'A');
 UPDATE cell SET x = 4 WHERE sample = 'A' AND cell_id = 1;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'A');
--- nor does a payload that claims to be packed by one
+-- so is a payload that claims to be packed by such a transaction
 UPDATE cell_payload SET packed_by = '4611686018427387904', payload = '\x02' WHERE sample = 'A';
 SELECT * FROM served('s', 'cell', 'A');
 
--- a record of changes that is emptied vouches for nothing
+-- truncating the record of changes makes all payloads unusable
 SELECT * FROM served('s', 'cell', 'A');
 UPDATE cell SET x = 5 WHERE sample = 'A' AND cell_id = 1;
 TRUNCATE cell_change;
 SELECT * FROM served('s', 'cell', 'A');
 SELECT * FROM served('s', 'cell', 'A');
--- rows of the registry that are restored without triggers and foreign keys are there
+-- rows of the registry that are restored without triggers and foreign keys
 BEGIN;
 SET LOCAL session_replication_role = replica;
 INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features)
@@ -285,7 +285,7 @@ ROLLBACK;
 SELECT cell_drop_study('s');
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 20000) i, unnest('{D,E,F,G}'::text[]) s;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}');
--- changes must outlive a crash, payloads must not
+-- recorded changes must survive a crash, stored payloads must not
 ALTER TABLE cell_payload SET LOGGED;
 SELECT * FROM error_of($$SELECT cell_data('s', 'D')$$);
 ALTER TABLE cell_payload SET UNLOGGED;
@@ -294,7 +294,7 @@ SELECT * FROM error_of($$SELECT cell_data('s', 'D')$$);
 ALTER TABLE cell_change SET LOGGED;
 SELECT how, same FROM served('s', 'cell', 'D');
 
--- forgotten in the statement that registered it
+-- a study that is dropped in the statement that registered it
 SELECT cell_register_study('brief', 'cell', phenotypes => 'phenotypes', features => '{a}'), cell_drop_study('brief');
 
 SELECT cell_drop_study('s');

@@ -1,5 +1,5 @@
--- What roles can do to each other: nobody waits for a stranger, runs his code,
--- or inherits what is another's
+-- What roles can do to each other: no role waits for another role, runs its code,
+-- or takes over its studies
 CREATE SCHEMA test_strangers;
 SET search_path = test_strangers, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -15,7 +15,7 @@ CREATE ROLE regress_cell_reader;
 CREATE ROLE regress_cell_stranger;
 GRANT USAGE ON SCHEMA test_strangers TO PUBLIC;
 GRANT CREATE ON SCHEMA test_strangers TO regress_cell_owner;
--- Locks of this session that keep others from reading or writing a relation
+-- Locks of this session that block other sessions from reading or writing a relation
 CREATE VIEW strong_locks AS SELECT relation::regclass, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND relation IS NOT NULL AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 ORDER BY 1, 2;
@@ -26,7 +26,7 @@ CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 1000) i, unnest('{A,B}'::text[]) s;
 GRANT SELECT ON cell TO regress_cell_reader;
 
--- to drop a study locks the tables that have its triggers, and no others
+-- dropping a study locks only the tables that have its triggers
 SET ROLE regress_cell_reader;
 BEGIN;
 SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
@@ -44,7 +44,7 @@ SELECT cell_register_study('m', 'pg_attribute', 'attnum', 'attnum', 'attnum', 'a
 SELECT cell_drop_study('m');
 SELECT * FROM strong_locks;
 COMMIT;
--- which the row of the registry does not decide
+-- the row of the registry does not decide which tables these are
 RESET ROLE;
 BEGIN;
 INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features)
@@ -60,7 +60,7 @@ BEGIN;
 SELECT cell_drop_study('m');
 SELECT * FROM strong_locks;
 COMMIT;
--- a role that is not their owner leaves the triggers, which do nothing then
+-- a role that does not own the table leaves the triggers, which then do nothing
 SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
 RESET ROLE;
 ALTER TABLE cell OWNER TO regress_cell_reader;
@@ -78,7 +78,7 @@ INSERT INTO cell VALUES ('C', 1, 1, 1, 1);
 DELETE FROM cell WHERE sample = 'C';
 RESET ROLE;
 SELECT count(*) AS changes FROM cell_change;
--- until the owner registers a study of the table
+-- they remain until the owner registers a study of the table
 SET ROLE regress_cell_reader;
 SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
 SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'cell'::regclass;
@@ -87,7 +87,7 @@ SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'cell'::regclass;
 RESET ROLE;
 ALTER TABLE cell OWNER TO regress_cell_owner;
 GRANT SELECT ON cell TO regress_cell_reader;
--- nor are those waited for who have put a trigger of the study on a table of their own
+-- a trigger that a role puts on its own table does not make the caller wait for that role
 SET ROLE regress_cell_owner;
 SELECT cell_register_study('m', 'cell', phenotypes => 'phenotypes', features => '{a}');
 RESET ROLE;
@@ -103,7 +103,7 @@ SELECT * FROM strong_locks;
 COMMIT;
 DROP TABLE lure;
 
--- who may make triggers on the source makes no change of each cell
+-- a role with the TRIGGER privilege on the source cannot make every row record a change
 SET ROLE regress_cell_owner;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}');
 GRANT TRIGGER ON cell TO regress_cell_stranger;
@@ -120,14 +120,14 @@ SELECT * FROM served('s', 'cell', 'A');
 RESET ROLE;
 SELECT count(*) AS changes FROM cell_change WHERE study = :id;
 DROP TRIGGER each_cell ON cell;
--- a call of the triggers' condition elsewhere hides nothing
+-- calling the triggers' condition elsewhere hides no change
 SET ROLE regress_cell_owner;
 SELECT bool_or(cell_first_touch('A'::text)) FROM generate_series(1, 10);
 UPDATE cell SET x = x + 1 WHERE cell_first_touch(sample) OR cell_first_touch(sample, sample) OR sample = 'A';
 SELECT * FROM served('s', 'cell', 'A');
 SELECT cell_drop_study('s');
 
--- triggers of a child that belongs to another role are that role's to make
+-- only the owner of a child table can create the triggers on it
 RESET ROLE;
 CREATE TABLE parent (LIKE cell);
 CREATE TABLE child () INHERITS (parent);
@@ -146,7 +146,7 @@ SELECT cell_track_study('p');
 SELECT s, how, same FROM unnest('{A,A}'::text[]) s, served('p', 'parent', s);
 SELECT cell_drop_study('p');
 
--- a study is the role's that registered it, not that of its name
+-- a study belongs to the role that registered it, not to a later role of the same name
 SET ROLE regress_cell_reader;
 SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}', store => false);
 RESET ROLE;
@@ -167,8 +167,8 @@ SELECT * FROM error_of($$SELECT cell_drop_study('s')$$);
 SET ROLE regress_cell_owner;
 SELECT cell_drop_study('s');
 
--- a row of the registry that a role inserts stores nothing of a source that is not the role's:
--- here each reader sees other rows
+-- payloads are not stored if the role that inserts a row of the registry does not own the source:
+-- here each reader sees different rows
 SET ROLE regress_cell_owner;
 CREATE VIEW mine AS SELECT sample, cell_id, x, y, length(current_user)::bigint AS phenotypes FROM cell WHERE cell_id = 1;
 GRANT SELECT ON mine TO regress_cell_reader, regress_cell_stranger;
@@ -184,7 +184,7 @@ RESET ROLE;
 REVOKE INSERT ON cell_study FROM regress_cell_stranger;
 SELECT cell_drop_study('v');
 
--- EXECUTE on a view's functions is needed for a payload that is ready, too
+-- EXECUTE on a view's functions is also needed for a payload that is ready
 RESET ROLE;
 CREATE FUNCTION secret(x integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
 REVOKE EXECUTE ON FUNCTION secret FROM PUBLIC;
@@ -198,7 +198,7 @@ SELECT * FROM error_of($$SELECT * FROM calling$$);
 SELECT s, error_of.* FROM unnest('{A,B}'::text[]) s, error_of(format($$SELECT cell_data('v', %L)$$, s));
 SELECT error_of.* FROM error_of($$SELECT cell_data_head('v', 'A')$$);
 RESET ROLE;
--- also where the executor looks at them row by row
+-- also if the executor checks the functions only when it evaluates a row
 CREATE VIEW listing AS SELECT v.* FROM (VALUES ('A', 1, secret(1), 1, 1::bigint), ('A', 2, secret(2), 2, 2)) v (sample, cell_id, x, y, phenotypes);
 GRANT SELECT ON listing TO regress_cell_reader;
 SELECT cell_register_study('l', 'listing', phenotypes => 'phenotypes', features => '{a}', store => true);
@@ -213,7 +213,7 @@ SELECT how FROM served('v', 'calling', 'A');
 RESET ROLE;
 SELECT cell_drop_study('v');
 
--- the names of features are told without planning a query, which runs code of the table's owner
+-- listing the features plans no query, because planning can run code of the table's owner
 SET ROLE regress_cell_owner;
 CREATE FUNCTION trap() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -237,7 +237,7 @@ SELECT current_setting('test.ran_as') = current_user AS "run by planning any que
 SET ROLE regress_cell_owner;
 DROP INDEX trap;
 
--- nothing that a query says on its way goes to a client, which might not take it
+-- messages of a query are not sent to the client, which might not read them
 RESET ROLE;
 CREATE FUNCTION chatter(x integer) RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Registering studies, and what can be wrong with one
+-- Registering studies, and every error in it
 CREATE SCHEMA test_study;
 SET search_path = test_study, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -12,7 +12,7 @@ CREATE TABLE cell (
 	PRIMARY KEY (sample, cell_id));
 INSERT INTO cell SELECT s, i, 10 * i, 20 * i, i % 2 = 0, i % 3 / 2, 1, 0.5 FROM generate_series(1, 5) i, unnest('{S1,S2}'::text[]) s;
 
--- features in columns
+-- features in one column each
 SELECT cell_register_study('columns', 'cell', feature_columns => '{cd3,"CD8 \"a\"",panck}');
 SELECT study, source, store, features FROM cell_studies;
 SELECT * FROM cell_feature_names('columns');
@@ -22,7 +22,7 @@ SELECT cell_data('columns', 'S1') = (
 	SELECT cell_pack(cell_id, x, y, cell_phenotypes(cd3, "CD8 ""a""" = 1, panck = 1)) FROM cell WHERE sample = 'S1') AS same;
 SELECT regexp_replace(tgname, '\d+', '#') AS tgname, tgenabled, tgtype, tgoldtable, tgnewtable FROM pg_trigger WHERE tgrelid = 'cell'::regclass ORDER BY tgname;
 
--- a mask, other names of columns, names of features that are not identifiers,
+-- a phenotypes column, other column names, names of features that are not identifiers,
 -- coordinates with fractions
 CREATE TABLE "odd.cell" ("the sample" varchar(20), "ID" integer, "x;" real, "y""" numeric, "--mask" bigint);
 INSERT INTO "odd.cell" VALUES ('S"1', 3, 1.75, -1.75, 5), ('S"1', 1, 2.5, 2.5, -1), (NULL, 1, 1, 1, 1);
@@ -32,7 +32,7 @@ SELECT * FROM cell_unpack(cell_data('mask', 'S"1', 'dense'), 'dense');
 SELECT feature FROM cell_feature_names('mask');
 SELECT * FROM cell_samples('mask');
 
--- samples that are not text: each has one name
+-- samples of other types than text: each has one name
 CREATE TABLE numbered (sample integer, cell_id bigint, x integer, y integer, phenotypes bigint);
 INSERT INTO numbered VALUES (7, 1, 1, 1, 1), (-10, 1, 1, 1, 1);
 CREATE DOMAIN slide_uuid AS uuid;
@@ -48,12 +48,12 @@ SELECT x FROM cell_unpack(cell_data('numbered', '007'));
 SELECT (cell_data_head('identified', '{00000000-0000-0000-0000-00000000000a}')).cells;
 SELECT * FROM error_of($$SELECT cell_data('numbered', 'seven')$$);
 
--- places only: a mask of which no bit has a name
+-- no features: a phenotypes column of which no bit has a name
 SELECT cell_register_study('places', 'numbered', phenotypes => 'phenotypes', features => '{}');
 SELECT cell_feature_names_json('places') AS names, (SELECT count(*) FROM cell_feature_names('places')) AS features, (SELECT cells FROM cell_data_head('places', '7'));
 SELECT cell_drop_study('places');
 
--- by an index that has the samples in order, and without
+-- listing samples with and without an index on the sample
 CREATE INDEX ON numbered (sample, cell_id);
 INSERT INTO numbered SELECT i % 5, i, i, i, i FROM generate_series(1, 100) i;
 INSERT INTO numbered VALUES (NULL, 1, 1, 1, 1);
@@ -74,7 +74,7 @@ SELECT cell_register_study('wide', 'wide', feature_columns => (SELECT array_agg(
 SELECT phenotypes = (1::bigint << 63 | 1) AS both FROM cell_unpack(cell_data('wide', 'S'));
 SELECT * FROM error_of($$SELECT cell_register_study('wider', 'wide', feature_columns => (SELECT array_agg('f' || i) FROM generate_series(0, 64) i)::name[])$$);
 
--- every error of registering
+-- every error of cell_register_study
 \pset expanded on
 \pset tuples_only on
 CREATE SEQUENCE not_a_source;
@@ -112,7 +112,7 @@ SELECT * FROM error_of($$SELECT cell_invalidate('columns')$$);
 COMMIT;
 SELECT count(*) FROM cell_studies WHERE study LIKE 'new%';
 
--- use of what is not there
+-- studies, samples, layouts and codings that do not exist; NULL
 SELECT * FROM error_of($$SELECT cell_data('no such study', 'S1')$$);
 SELECT * FROM error_of($$SELECT cell_feature_names('no such study')$$);
 SELECT * FROM error_of($$SELECT cell_drop_study('no such study')$$);
@@ -130,7 +130,7 @@ SELECT cell_data(NULL, 'S1'), cell_data('columns', NULL);
 SELECT * FROM error_of($$CALL cell_prepare(NULL)$$);
 SELECT * FROM error_of($$CALL cell_prepare('columns', layout => NULL)$$);
 
--- a value that is no feature, a null
+-- a value that is not 0 or 1, a NULL
 UPDATE cell SET panck = 2 WHERE sample = 'S2' AND cell_id = 4;
 SELECT state, message, detail, hint FROM error_of($$SELECT cell_data('columns', 'S2')$$);
 UPDATE cell SET panck = NULL WHERE sample = 'S2' AND cell_id = 4;
@@ -138,7 +138,7 @@ SELECT state, message, detail, hint FROM error_of($$SELECT cell_data('columns', 
 UPDATE cell SET panck = 0 WHERE sample = 'S2' AND cell_id = 4;
 SELECT (cell_info(cell_data('columns', 'S2'))).cells;
 
--- a source that is not what it was
+-- a source that has changed since it was registered
 ALTER TABLE cell RENAME x TO x_pixel;
 SELECT * FROM error_of($$SELECT cell_data('columns', 'S1')$$);
 SELECT * FROM error_of($$SELECT cell_samples('columns')$$);
@@ -149,19 +149,19 @@ ALTER TABLE cell ALTER cd3 TYPE text;
 SELECT * FROM error_of($$SELECT cell_data('columns', 'S1')$$);
 ALTER TABLE cell ALTER cd3 TYPE boolean USING cd3::boolean;
 SELECT (cell_info(cell_data('columns', 'S1'))).cells;
--- the sample's column under another name: the change is not lost
+-- a change while the sample column is renamed is not lost
 ALTER TABLE cell RENAME sample TO slide;
 UPDATE cell SET y = 0 WHERE slide = 'S1';
 ALTER TABLE cell RENAME slide TO sample;
 SELECT (cell_info(cell_data('columns', 'S1'))).max_y;
--- another name of the table is no matter
+-- renaming the table has no effect
 ALTER TABLE cell RENAME TO cells;
 SELECT (cell_info(cell_data('columns', 'S1'))).max_y;
 DROP TABLE cells;
 SELECT regexp_replace(detail, '\d+', '###') AS detail, state, message, hint FROM error_of($$SELECT cell_data('columns', 'S1')$$);
 SELECT state FROM error_of($$SELECT cell_feature_names('columns')$$);
 
--- drop: nothing stays behind
+-- dropping a study leaves nothing behind
 SELECT cell_drop_study(study) FROM (SELECT unnest('{columns,mask,numbered,identified,wide}'::text[]) AS study) s;
 SELECT count(*) FROM cell_study;
 SELECT count(*) FROM cell_payload;

@@ -1,4 +1,4 @@
--- Studies with intensities, and a part of their cells
+-- Studies with intensities, and subsamples of their cells
 CREATE SCHEMA test_subsample;
 SET search_path = test_subsample, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
@@ -6,7 +6,7 @@ SET search_path = test_subsample, public;
 \i :error_of
 \set VERBOSITY terse
 
--- Three samples of 10, 20 and 70 cells; the intensities of a cell are its own.
+-- Three samples of 10, 20 and 70 cells; each cell has different intensities.
 CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, cd3 boolean, cd8 smallint, intensities real[], PRIMARY KEY (sample, cell_id));
 INSERT INTO cell
 SELECT sample, i, i, i, i % 2 = 0, i % 3 / 2, ARRAY[i / 100.0, 1 - i / 200.0]
@@ -15,14 +15,14 @@ SELECT cell_register_study('s', 'cell', feature_columns => '{cd3,cd8}', features
 SELECT study, intensities FROM cell_studies;
 SELECT cell_data('s', 'S2') = (SELECT cell_pack(cell_id, x, y, cell_phenotypes(cd3, cd8 = 1)) FROM cell WHERE sample = 'S2') AS same;
 
--- all cells: in the order of samples and ids
+-- all cells, in the order of samples and ids
 SELECT cell_subsample('s', cells) = (
 		SELECT string_agg(set_byte(set_byte('\x0000', 0, cell_minifloat_encode(intensities[1])), 1, cell_minifloat_encode(intensities[2])), '' ORDER BY sample COLLATE "C", cell_id)
 		FROM cell) AS same
 FROM unnest('{100,101,9223372036854775807}'::bigint[]) cells;
 SELECT cell_subsample_metadata('s', 100);
 
--- a part: sizes in proportion, thresholds of all cells
+-- a subsample: sizes in proportion, thresholds from all cells
 SELECT sample ->> 'specimen' AS sample, cells, sample ->> 'count' AS count, octet_length(cell_subsample('s', cells)) AS bytes
 FROM unnest('{0,1,3,12,99}'::bigint[]) cells, json_array_elements(cell_subsample_metadata('s', cells) -> 'subsample_counts') sample ORDER BY cells, 1;
 SELECT sample.key, sample.value ->> 'thresholds' AS thresholds, expected
@@ -34,17 +34,17 @@ JOIN LATERAL (
 		WHERE c.sample = sample.value ->> 'specimen' GROUP BY feature) t) e ON true
 ORDER BY 1;
 
--- which cells: they are fixed by the seed, and more cells are these and others
+-- the seed decides which cells are taken; a larger subsample contains the smaller one
 SELECT cell_subsample('s', 12), cell_subsample('s', 12, 0) = cell_subsample('s', 12) AS "seed 0", cell_subsample('s', 12, -1);
 CREATE FUNCTION chosen(body bytea) RETURNS SETOF text LANGUAGE sql AS
 $$ SELECT encode(substring(body FROM i FOR 2), 'hex') FROM generate_series(1, octet_length(body), 2) i $$;
 SELECT count(*) FROM (SELECT chosen(cell_subsample('s', 10)) EXCEPT SELECT chosen(cell_subsample('s', 40))) missing;
--- whatever the order of the rows, of the table or the view, the type of the numbers
+-- the order of the rows, table or view, and the type of the numbers have no effect
 CREATE VIEW reversed AS SELECT sample, cell_id::integer, x, y, (cd3::integer + 2 * cd8)::bigint AS mask, intensities::double precision[] FROM cell ORDER BY cell_id DESC, sample;
 SELECT cell_register_study('v', 'reversed', phenotypes => 'mask', features => '{CD3,"C\"D8"}', intensities => 'intensities');
 SELECT bool_and(cell_subsample('v', cells, seed) = cell_subsample('s', cells, seed)) AS body, bool_and(cell_subsample_metadata('v', cells)::text = cell_subsample_metadata('s', cells)::text) AS metadata
 FROM unnest('{1,12,50,99}'::bigint[]) cells, unnest('{0,7}'::bigint[]) seed;
--- a domain, an integer for the sample, samples in the order of their text, rows without one
+-- a domain, an integer sample, samples in the order of their text, rows without a sample
 CREATE DOMAIN numbers AS double precision[];
 CREATE TABLE numbered (slide integer, cell_id bigint, x integer, y integer, mask bigint, i numbers);
 INSERT INTO numbered VALUES (9, 1, 1, 1, 1, '{0.1}'), (10, 4294967295, 1, 1, 0, '{0.2}'), (NULL, 1, 1, 1, 1, '{0.3}'), (10, 0, 1, 1, 0, '{0.4}'), (1, 0, 1, 1, 0, '{0.5}');
@@ -56,7 +56,7 @@ SELECT cell_register_study('e', 'empty', feature_columns => '{cd3,cd8}', intensi
 SELECT cell_subsample('e', 5), cell_subsample_metadata('e', 5);
 SELECT cell_subsample(NULL, 5), cell_subsample('s', NULL), cell_subsample('s', 5, NULL), cell_subsample_metadata(NULL, 5), cell_subsample_metadata('s', NULL);
 
--- one statement has one snapshot; its transaction's own changes
+-- one statement uses one snapshot; it sees the changes of its own transaction
 CREATE FUNCTION add_cell() RETURNS bigint LANGUAGE sql VOLATILE AS
 $$ INSERT INTO cell SELECT 'S10', max(cell_id) + 1, 1, 1, true, 1, '{1,1}' FROM cell WHERE sample = 'S10' RETURNING cell_id $$;
 BEGIN;
@@ -67,8 +67,8 @@ BEGIN READ ONLY;
 SELECT octet_length(cell_subsample('s', 5)) AS bytes, json_array_length(cell_subsample_metadata('s', 5) -> 'subsample_counts') AS samples;
 COMMIT;
 
--- memory is for the cells that are taken: 50,000 are read, of which number 25,000
--- and the last one look how much there is
+-- memory is used only for the cells that are taken: 50,000 are read; numbers 25,000
+-- and 50,000 measure the memory in use
 CREATE FUNCTION look() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	PERFORM set_config('test.bytes', concat_ws(',', nullif(current_setting('test.bytes', true), ''), sum(total_bytes)), true) FROM pg_backend_memory_contexts;
@@ -112,7 +112,7 @@ SELECT octet_length(cell_subsample('n', 1024));
 SELECT * FROM error_of($$SELECT cell_subsample('n', 1025)$$);
 RESET cell_binary.max_payload_size;
 
--- of cells, with the sample and the id; also of those that would not be taken
+-- errors of cells name the sample and the id, also for cells that would not be taken
 CREATE FUNCTION context_of(query text, OUT context text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE query;
@@ -143,7 +143,7 @@ SELECT * FROM error_with('CASE WHEN sample = ''S2'' AND cell_id = 7 THEN 4294967
 CREATE OR REPLACE VIEW reversed AS SELECT sample, cell_id::integer, x, y, nullif(cell_id, 7) AS mask, intensities::double precision[] FROM cell WHERE sample = 'S2';
 SELECT * FROM error_of($$SELECT cell_subsample('v', 1)$$);
 SELECT context_of($$SELECT cell_subsample('v', 1)$$);
--- a repeated id is found if a row of it is taken, but not the other one, or both
+-- a repeated id is found if one or both of its rows are taken
 CREATE VIEW twice AS SELECT sample, cell_id, x, y, 1::bigint AS mask, intensities FROM cell UNION ALL SELECT sample, cell_id, x, y, 1, intensities FROM cell WHERE sample = 'S10' AND cell_id = 8;
 SELECT cell_register_study('twice', 'twice', phenotypes => 'mask', features => '{a,b}', intensities => 'intensities');
 SELECT * FROM error_of($$SELECT cell_subsample('twice', 101)$$);
@@ -151,10 +151,10 @@ SELECT context_of($$SELECT cell_subsample('twice', 101)$$);
 \pset expanded off
 \pset tuples_only off
 SELECT state, min(cells), count(*) FROM generate_series(0, 101) cells, error_of(format('SELECT cell_subsample(''twice'', %s)', cells)) GROUP BY state ORDER BY min(cells);
--- a column that is renamed, a source that gives other rows each time
+-- a renamed column; a source that returns different rows each time
 ALTER TABLE cell RENAME intensities TO values;
 SELECT state, message FROM error_of($$SELECT cell_subsample('s', 5)$$);
--- what serves payloads does not miss it
+-- serving payloads does not need the column
 SELECT cells FROM cell_data_head('s', 'S2');
 ALTER TABLE cell RENAME "values" TO intensities;
 SELECT octet_length(cell_subsample('s', 5));
@@ -165,7 +165,7 @@ SELECT state, message, detail FROM error_of($$SELECT cell_subsample('unsteady', 
 ALTER SEQUENCE calls INCREMENT -1 MAXVALUE 3 START 3 RESTART 3;
 SELECT state, message, detail FROM error_of($$SELECT cell_subsample('unsteady', 5)$$);
 
--- rights: of the source's columns, and row level security
+-- privileges on the columns of the source, and row-level security
 CREATE ROLE regress_cell_reader;
 CREATE ROLE regress_cell_part_reader;
 GRANT USAGE ON SCHEMA test_subsample TO regress_cell_reader, regress_cell_part_reader;
@@ -178,7 +178,7 @@ SELECT state FROM error_of($$SELECT cell_subsample_metadata('s', 5)$$);
 SELECT state FROM error_of($$SELECT cell_register_study('mine', 'cell', feature_columns => '{cd3,cd8}', store => false, intensities => 'intensities')$$);
 SET ROLE regress_cell_reader;
 SELECT octet_length(cell_subsample('s', 5));
--- lookalikes in front of everything that the queries name
+-- search_path has lookalikes of everything that the queries name
 CREATE TEMP TABLE lure (x integer);
 CREATE FUNCTION pg_temp.count() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
 CREATE DOMAIN pg_temp._float4 AS integer;
