@@ -27,7 +27,7 @@ PG_CFLAGS = -fvisibility=hidden
 DATA = $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/sql/cell_binary--*--*.sql))
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
 DOCS = CHANGELOG.md $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/docs/*.md $(SRC)/docs/*.jpg))
-EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/core/build
+EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/unit/build
 
 REGRESS = $(patsubst $(SRC)/test/sql/%.sql,%,$(sort $(wildcard $(SRC)/test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(SRC)/test --load-extension=cell_binary

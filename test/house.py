@@ -182,7 +182,7 @@ def errors():
         for message in re.finditer(r"errmsg\(", report):
             found.setdefault((state, literal(report[message.end():])), place)
     script = (ROOT / "sql/cell_binary.sql").read_text()
-    for raise_ in re.finditer(r"RAISE (\w+) USING MESSAGE = (?:pg_catalog\.format\()?'((?:[^']|'')*)'", script):
+    for raise_ in re.finditer(r"RAISE (\w+) USING MESSAGE = (?:pg_catalog\.format\(\s*)?'((?:[^']|'')*)'", script):
         message = re.sub(r"%[sL%]", "…", raise_[2].replace("''", "'"))
         found.setdefault((by_condition[raise_[1]], message), "sql/cell_binary.sql")
     return found

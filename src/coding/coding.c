@@ -45,20 +45,6 @@ CodingNamed(const char *name, size_t length)
 	return NULL;
 }
 
-void *
-CodingAllocate(CodingStream *stream, size_t size)
-{
-	return MemoryContextAllocExtended(stream->memory, size,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-}
-
-void
-CodingFree(void *address)
-{
-	if (address != NULL)
-		pfree(address);
-}
-
 /*
  * Start a stream, with a memory context for the library.  On an error the
  * memory is released with the parent context.

@@ -12,6 +12,8 @@
 
 #include "compat.h"
 
+#include "utils/memutils.h"
+
 /* The outcome of one step of a stream. */
 typedef enum CodingStatus
 {
@@ -95,7 +97,18 @@ extern bytea *EncodePayload(const Coding *coding, const bytea *payload, int leve
  * For the adapters: allocate memory of a stream.  Returns NULL if there is
  * none.
  */
-extern void *CodingAllocate(CodingStream *stream, size_t size);
-extern void CodingFree(void *address);
+static inline void *
+CodingAllocate(CodingStream *stream, size_t size)
+{
+	return MemoryContextAllocExtended(stream->memory, size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static inline void
+CodingFree(void *address)
+{
+	if (address != NULL)
+		pfree(address);
+}
 
 #endif							/* CELL_BINARY_CODING_H */
