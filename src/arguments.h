@@ -2,7 +2,7 @@
  * arguments.h
  *		The SQL arguments that several functions share: the layout, the cell_id
  *		and lists of features; and the error for a NULL argument.  The argument
- *		"coding" is in coding/coding.h.
+ *		"coding" is in coding/codings.h.
  */
 #ifndef CELL_BINARY_ARGUMENTS_H
 #define CELL_BINARY_ARGUMENTS_H

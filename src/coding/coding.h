@@ -1,11 +1,10 @@
 /*
  * coding.h
- *		The codings of a payload for transport, which are HTTP's content
- *		codings.
+ *		What a coding of a payload is, for the adapters to the libraries.  The table
+ *		of codings, and what uses it, is in codings.h.
  *
- * A coding is one row of the table in coding.c and, except for "identity", an
- * adapter to a library in NAME.c.  An adapter only steps a stream.  Memory,
- * limits, interrupts and errors are decided in coding.c.
+ * An adapter, in NAME.c, only steps a stream.  Memory, limits, interrupts and
+ * errors are decided in codings.c.
  */
 #ifndef CELL_BINARY_CODING_H
 #define CELL_BINARY_CODING_H
@@ -71,30 +70,8 @@ typedef struct Coding
 	CodingStatus (*decode) (CodingStream *stream);
 } Coding;
 
-extern const Coding coding_gzip;
-extern const Coding coding_zstd;
-extern const Coding coding_br;
-
-/* Return the coding with this name (length bytes, not terminated), or NULL. */
-extern const Coding *CodingNamed(const char *name, size_t length);
-
-/* Return the coding at an index from 0, or NULL after the last one. */
-extern const Coding *CodingAt(size_t index);
-
 /*
- * Return the coding that a text argument names.  Errors: 22023 for an unknown
- * name.
- */
-extern const Coding *GetCodingArgument(FunctionCallInfo fcinfo, int arg);
-
-/*
- * Encode a payload in a coding other than "identity", at one of its levels.
- * The result is allocated in the current memory context.
- */
-extern bytea *EncodePayload(const Coding *coding, const bytea *payload, int level);
-
-/*
- * For the adapters: allocate memory of a stream.  Returns NULL if there is
+ * Allocate memory of a stream.  Returns NULL if there is
  * none.
  */
 static inline void *

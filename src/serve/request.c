@@ -312,7 +312,7 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	}
 	else
 	{
-		serve_from_store(request, CodingAt(0), true, result);
+		serve_from_store(request, &coding_identity, true, result);
 		request->stored = false;	/* the encoded payload is not stored yet */
 		encode(coding, result);
 	}

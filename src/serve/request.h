@@ -10,7 +10,7 @@
 #include "compat.h"
 
 #include "changes/source_state.h"
-#include "coding/coding.h"
+#include "coding/codings.h"
 #include "format/layouts.h"
 #include "serve/statistics.h"
 #include "serve/store.h"

@@ -1,5 +1,5 @@
 /*
- * coding.c
+ * codings.c
  *		cell_encode and cell_decode: payloads in an HTTP content coding.  The
  *		adapters to the libraries are in br.c, gzip.c and zstd.c.
  *
@@ -7,7 +7,7 @@
  * that grows by doubling and finally becomes the result.  So a call holds the
  * input, the output and the memory of the library, and nothing else.
  */
-#include "coding/coding.h"
+#include "coding/codings.h"
 
 #include "access/detoast.h"
 #include "miscadmin.h"
@@ -24,26 +24,11 @@
 #define SLICE (256 * 1024)
 #define SMALL_SLICE (32 * 1024)
 
-static const Coding coding_identity = {.name = "identity"};
+const Coding coding_identity = {.name = "identity"};
 
 static const Coding *const codings[] = {
 	&coding_identity, &coding_gzip, &coding_zstd, &coding_br
 };
-
-const Coding *
-CodingAt(size_t index)
-{
-	return index < lengthof(codings) ? codings[index] : NULL;
-}
-
-const Coding *
-CodingNamed(const char *name, size_t length)
-{
-	for (size_t i = 0; i < lengthof(codings); i++)
-		if (strlen(codings[i]->name) == length && memcmp(codings[i]->name, name, length) == 0)
-			return codings[i];
-	return NULL;
-}
 
 /*
  * Start a stream, with a memory context for the library.  On an error the
@@ -209,14 +194,16 @@ const Coding *
 GetCodingArgument(FunctionCallInfo fcinfo, int arg)
 {
 	text	   *name = PG_GETARG_TEXT_PP(arg);
-	const Coding *coding = CodingNamed(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	size_t		length = VARSIZE_ANY_EXHDR(name);
 
-	if (coding == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown coding \"%s\"", text_to_cstring(name)),
-				 errhint("The codings are %s.", coding_names())));
-	return coding;
+	for (size_t i = 0; i < lengthof(codings); i++)
+		if (strlen(codings[i]->name) == length &&
+			memcmp(codings[i]->name, VARDATA_ANY(name), length) == 0)
+			return codings[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown coding \"%s\"", text_to_cstring(name)),
+			 errhint("The codings are %s.", coding_names())));
 }
 
 bytea *
