@@ -17,7 +17,7 @@ FROM unnest('{1,8,11,4294967303,-1,-9223372036854775808,9223372036854775807}'::b
 -- no rows: NULL, and NULL again
 SELECT cell_collect_phenotypes(cell, feature, positive, '{a}') IS NULL AS masks, cell_collect_intensities(cell, feature, intensity, '{a}') IS NULL AS intensities FROM few WHERE false;
 SELECT cell_collected_phenotypes(NULL, 1) IS NULL AS mask, cell_collected_intensities(NULL, 1) IS NULL AS intensities;
--- the longest ids, an empty name, a byte order that differs from the collation, lower bounds other than 1
+-- the longest ids, an empty name, a byte order unlike the collation, lower bounds other than 1
 SELECT id, cell_collected_phenotypes(collected, id) FROM (SELECT cell_collect_phenotypes(cell, feature, feature = '', '[0:2]={"",ä,Z}') FROM unnest('{4294967295,999999999,1}'::text[]) cell, unnest('{ä,"",Z}'::text[]) feature) f (collected), unnest('{1,999999999,4294967295}'::bigint[]) id;
 
 -- Tables with 1 to 64 features, with the rows of the cells in every order; the

@@ -12,9 +12,9 @@ SET client_min_messages = warning;
 
 -- Statements, and the shapes of source that each runs on. Their placeholders:
 -- {t} the source, {own} the part of it that is in the table itself; {part} each partition or child,
--- for which the statement is repeated, {parent} and {bound} the parent and the bounds; {key} the column
--- that is written for a sample; {columns} the key, coordinates and a feature, {f} a value of the feature;
--- {1} to {4} samples and {k1} to {k4} their keys; {slides} the table that samples refer to
+-- for which the statement is repeated, {parent} and {bound} its parent and bounds; {key} the
+-- column that is written for a sample; {columns} the key, coordinates and a feature, {f} a value of
+-- the feature; {1} to {4} samples and {k1} to {k4} their keys; {slides} the table of the samples
 CREATE TABLE statement (number serial, name text, shapes text DEFAULT 'true', template text);
 CREATE FUNCTION statement_on(s shape, template text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -62,7 +62,7 @@ END $$;
 CREATE FUNCTION make_ready(s shape) RETURNS void LANGUAGE sql AS
 'SELECT count(served(s.study, sample, ''compact'', ''identity'')) FROM unnest(s.samples) sample';
 
--- Run each statement on each of its shapes, and list the samples it changed and the samples that are served wrong.
+-- Run each statement on each of its shapes; list the samples that change and those served wrong.
 CREATE TABLE result (number integer, name text, study text, changed bigint, stale text);
 CREATE PROCEDURE run_statements() LANGUAGE plpgsql AS $$
 DECLARE
@@ -138,7 +138,7 @@ FROM (VALUES
 ) merge (name, clauses);
 
 INSERT INTO statement (name, shapes, template) VALUES
--- changes not through the source: its parts, parents, foreign keys, views, rules, triggers, functions
+-- changes by way of parts, parents, foreign keys, views, rules, triggers and functions
 ('INSERT into each part', $$places AND study <> 'two_levels' OR study = 'family'$$, 'INSERT INTO {part} ({columns}) SELECT {columns} FROM ONLY {part}'),
 ('UPDATE of each part', 'has_parts(study)', 'UPDATE {part} SET x = x + 1'),
 ('UPDATE of each part, moving', 'has_parts(study) AND NOT places', 'UPDATE {part} SET {key} = {k2} WHERE sample = {1}'),
