@@ -21,7 +21,7 @@ cell_phenotypes(PG_FUNCTION_ARGS)
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	const bool *positives = (const bool *) ARR_DATA_PTR(array);
 	int			features = CountFeatures(array);
-	uint64		mask = 0;
+	uint64		phenotypes = 0;
 
 	if (array_contains_nulls(array))
 	{
@@ -37,23 +37,23 @@ cell_phenotypes(PG_FUNCTION_ARGS)
 	}
 
 	for (int i = 0; i < features; i++)
-		mask |= (uint64) positives[i] << i;
-	PG_RETURN_INT64((int64) mask);
+		phenotypes |= (uint64) positives[i] << i;
+	PG_RETURN_INT64((int64) phenotypes);
 }
 
 /*
- * cell_phenotypes_transfn(mask bigint, feature integer, positive boolean)
+ * cell_phenotypes_transfn(phenotypes bigint, feature integer, positive boolean)
  *		-> bigint
  *
  * Sets bit feature if positive.  Not strict, so that a NULL feature or
- * positive is an error; the mask is NULL before the first row.  Errors: 22004
+ * positive is an error; phenotypes are NULL before the first row.  Errors: 22004
  * for a NULL, 22023 for a feature index out of range.
  */
 PG_FUNCTION_INFO_V1(cell_phenotypes_transfn);
 Datum
 cell_phenotypes_transfn(PG_FUNCTION_ARGS)
 {
-	uint64		mask = PG_ARGISNULL(0) ? 0 : (uint64) PG_GETARG_INT64(0);
+	uint64		phenotypes = PG_ARGISNULL(0) ? 0 : (uint64) PG_GETARG_INT64(0);
 	int32		feature;
 
 	if (PG_ARGISNULL(1))
@@ -67,8 +67,8 @@ cell_phenotypes_transfn(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(2))
 		RaiseNullInRow("positive", psprintf("feature %d", feature));
 
-	mask |= (uint64) PG_GETARG_BOOL(2) << feature;
-	PG_RETURN_INT64((int64) mask);
+	phenotypes |= (uint64) PG_GETARG_BOOL(2) << feature;
+	PG_RETURN_INT64((int64) phenotypes);
 }
 
 /*
