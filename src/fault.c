@@ -31,7 +31,7 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 		case CB_WRONG_BYTE:
 			return psprintf("Byte %lld is %lld instead of %lld.", cell, found, expected);
 		case CB_WRONG_FIELD:
-			return psprintf("The header has an invalid %s: %lld.", field, found);
+			return psprintf("The header has an invalid value for the %s: %lld.", field, found);
 		case CB_WRONG_PARENT:
 			return psprintf("The parent of feature %lld is %lld, which is not a lower feature "
 							"with a plane.", cell, found);
@@ -45,7 +45,7 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 		case CB_BITS_BEHIND_LAST:
 			return "A plane has bits set after the last cell.";
 		case CB_NOT_NEEDED:
-			return psprintf("The %s in the header does not match the cells.", field);
+			return psprintf("The value in the header for the %s does not match the cells.", field);
 		default:
 			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
 	}
