@@ -81,32 +81,26 @@ RaiseRepeatedFeature(const char *feature)
 			 errmsg("feature \"%s\" is named twice", feature)));
 }
 
-int64
-CheckPositive(int64 value)
+void
+RaiseNotPositive(int64 value)
 {
-	if (value != 0 && value != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("value " INT64_FORMAT " of a feature is neither 0 nor 1", value)));
-	return value;
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("value " INT64_FORMAT " of a feature is neither 0 nor 1", value)));
 }
 
-int
-CountFeatures(const ArrayType *array)
+void
+RaiseFeatureArray(const ArrayType *array, int features)
 {
-	int			features = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of features must have one dimension"),
 				 errdetail("The array has %d dimensions.", ARR_NDIM(array))));
-	if (features > CB_FEATURES)
-		ereport(ERROR,
-				(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
-				 errmsg("cannot have more than %d features", CB_FEATURES),
-				 errdetail("The array has %d elements.", features)));
-	return features;
+	ereport(ERROR,
+			(errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+			 errmsg("cannot have more than %d features", CB_FEATURES),
+			 errdetail("The array has %d elements.", features)));
 }
 
 int

@@ -44,17 +44,11 @@ pg_noreturn extern void RaiseNullInRow(const char *argument, const char *row);
 /* Raise 22023: a list names the same feature twice. */
 pg_noreturn extern void RaiseRepeatedFeature(const char *feature);
 
-/*
- * Check a feature value from an integer column.  Errors: 22003 unless it is 0
- * or 1.
- */
-extern int64 CheckPositive(int64 value);
+/* Raise 22003: a feature value from an integer column is neither 0 nor 1. */
+pg_noreturn extern void RaiseNotPositive(int64 value);
 
-/*
- * Return the number of elements of an array of features.  Errors: 2202E for
- * more than one dimension, 54023 for more than CB_FEATURES elements.
- */
-extern int	CountFeatures(const ArrayType *array);
+/* Raise 2202E or 54023: an array of features has several dimensions, or is too long. */
+pg_noreturn extern void RaiseFeatureArray(const ArrayType *array, int features);
 
 /*
  * Convert the elements of a name[] or text[] to C strings and return their
@@ -96,6 +90,32 @@ static inline uint32
 GetCellId(FunctionCallInfo fcinfo, int arg)
 {
 	return CheckCellId(PG_GETARG_INT64(arg));
+}
+
+/*
+ * Check a feature value from an integer column.  Errors: 22003 unless it is 0
+ * or 1.
+ */
+static inline int64
+CheckPositive(int64 value)
+{
+	if (unlikely(value != 0 && value != 1))
+		RaiseNotPositive(value);
+	return value;
+}
+
+/*
+ * Return the number of elements of an array of features.  Errors: 2202E for
+ * more than one dimension, 54023 for more than CB_FEATURES elements.
+ */
+static inline int
+CountFeatures(const ArrayType *array)
+{
+	int			features = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+	if (unlikely(ARR_NDIM(array) > 1 || features > CB_FEATURES))
+		RaiseFeatureArray(array, features);
+	return features;
 }
 
 #endif							/* CELL_BINARY_ARGUMENTS_H */
