@@ -10,6 +10,7 @@
 #include "common/hashfn.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 const char *
 UntrackedDetail(Untracked untracked, Oid table)
@@ -43,8 +44,9 @@ CatalogStateAdd(CatalogState *state, const void *bytes, Size size)
 										 DatumGetUInt64(hash_any_extended(bytes, size, 0)));
 }
 
-void
-CatalogStateNoteAge(CatalogState *state, HeapTuple row)
+/* Set state->newer if a row of a catalog is newer than the active snapshot. */
+static void
+note_age(CatalogState *state, HeapTuple row)
 {
 	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
 
@@ -55,12 +57,26 @@ CatalogStateNoteAge(CatalogState *state, HeapTuple row)
 }
 
 void
+CatalogStateAddRelation(CatalogState *state, Relation relation)
+{
+	Oid			oid = RelationGetRelid(relation);
+	HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(oid));
+
+	if (!HeapTupleIsValid(row))
+		elog(ERROR, "cache lookup failed for relation %u", oid);
+	CatalogStateAdd(state, &oid, sizeof(oid));
+	CatalogStateAdd(state, &relation->rd_rel->relfilenode, sizeof(relation->rd_rel->relfilenode));
+	note_age(state, row);
+	ReleaseSysCache(row);
+}
+
+void
 CatalogStateAddRow(CatalogState *state, HeapTuple row)
 {
 	TransactionId made_by = HeapTupleHeaderGetRawXmin(row->t_data);
 
 	CatalogStateAdd(state, &made_by, sizeof(made_by));
-	CatalogStateNoteAge(state, row);
+	note_age(state, row);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "compat.h"
 
 #include "access/htup.h"
+#include "utils/rel.h"
 
 /* Why a change of a source could go unrecorded. */
 typedef enum Untracked
@@ -50,14 +51,18 @@ typedef struct CatalogState
 extern void CatalogStateAdd(CatalogState *state, const void *bytes, Size size);
 
 /*
- * Add a row of a catalog, by the id of the transaction that wrote it, and call
- * CatalogStateNoteAge.  With that id, the hash also changes when a row is
- * changed and changed back.
+ * Add a relation, by its OID and its file, and note whether its row of pg_class
+ * is newer than the snapshot.  An ALTER TABLE that rewrites the table, such as
+ * SET UNLOGGED, writes rows that the snapshot does not see.
+ */
+extern void CatalogStateAddRelation(CatalogState *state, Relation relation);
+
+/*
+ * Add a row of a catalog, by the id of the transaction that wrote it, and note
+ * whether it is newer than the snapshot.  With that id, the hash also changes
+ * when a row is changed and changed back.
  */
 extern void CatalogStateAddRow(CatalogState *state, HeapTuple row);
-
-/* Set state->newer if a row of a catalog is newer than the active snapshot. */
-extern void CatalogStateNoteAge(CatalogState *state, HeapTuple row);
 
 /* Note why changes of a table could go unrecorded; the first reason is kept. */
 extern void CatalogStateNoteUntracked(CatalogState *state, Untracked untracked, Oid table);

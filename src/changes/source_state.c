@@ -18,23 +18,6 @@
 #include "study/study.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
-
-/*
- * Note whether a relation was altered after the active snapshot was taken.  An
- * ALTER TABLE that rewrites the table, such as SET UNLOGGED, writes rows that
- * the snapshot does not see.
- */
-static void
-inspect_age(SourceState *state, Oid oid)
-{
-	HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(oid));
-
-	if (!HeapTupleIsValid(row))
-		elog(ERROR, "cache lookup failed for relation %u", oid);
-	CatalogStateNoteAge(&state->catalogs, row);
-	ReleaseSysCache(row);
-}
 
 /* Scan the rows of a catalog that have a relation's OID in an indexed column. */
 static SysScanDesc
@@ -110,10 +93,7 @@ inspect_relation(SourceState *state, const Study *study, TriggerFunctions *funct
 	char		kind = relation->rd_rel->relkind;
 
 	state->written |= CheckRelationLockedByMe(relation, RowExclusiveLock, true);
-	CatalogStateAdd(&state->catalogs, &oid, sizeof(oid));
-	CatalogStateAdd(&state->catalogs, &relation->rd_rel->relfilenode,
-					sizeof(relation->rd_rel->relfilenode));
-	inspect_age(state, oid);
+	CatalogStateAddRelation(&state->catalogs, relation);
 	inspect_columns(state, oid);
 
 	/* A view has no triggers; its owner calls cell_invalidate() instead. */

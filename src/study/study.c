@@ -230,13 +230,6 @@ StudyResolveIntensities(Study *study)
 	resolve_column(study, &study->intensities, &intensities_rule);
 }
 
-bool
-StudyHasTriggers(const Study *study)
-{
-	return study->source_kind == RELKIND_RELATION ||
-		study->source_kind == RELKIND_PARTITIONED_TABLE;
-}
-
 void
 StudyCheckOwner(const Study *study)
 {

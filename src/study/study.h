@@ -8,6 +8,7 @@
 
 #include "compat.h"
 
+#include "catalog/pg_class.h"
 #include "study/registry.h"
 
 /*
@@ -55,7 +56,12 @@ extern void StudyCheckReadable(const Study *study);
 extern void StudyCheckOwner(const Study *study);
 
 /* Whether the source can have triggers that record its changes. */
-extern bool StudyHasTriggers(const Study *study);
+static inline bool
+StudyHasTriggers(const Study *study)
+{
+	return study->source_kind == RELKIND_RELATION ||
+		study->source_kind == RELKIND_PARTITIONED_TABLE;
+}
 
 /* Raise 42P01: the source was dropped. */
 pg_noreturn extern void RaiseSourceDropped(const Study *study);
