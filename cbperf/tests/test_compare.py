@@ -125,7 +125,7 @@ def test_a_version_that_can_not_be_built(tmp_path):
         return {path for path in Path(tempfile.gettempdir()).glob("cbperf.*") if path.owner() == Path(tmp_path).owner()}
     before = scratch()
     patch = tmp_path / "wrong.patch"
-    patch.write_text("--- a/src/pack.c\n+++ b/src/pack.c\n@@ -1,1 +1,1 @@\n-nothing of that\n+nor that\n")
+    patch.write_text("--- a/src/pack/pack.c\n+++ b/src/pack/pack.c\n@@ -1,1 +1,1 @@\n-nothing of that\n+nor that\n")
     with pytest.raises(arms.Unbuildable, match="does not apply"), arms.arm(str(ROOT), None, patch):
         pass
     patch.write_text((PATCHES / "slower.patch").read_text().replace("volatile int", "undeclared"))
