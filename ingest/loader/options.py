@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
     what = made.add_argument_group("map").add_mutually_exclusive_group()
     what.add_argument("--preset", metavar="NAME", help="use this preset")
-    what.add_argument("--map", metavar="FILE", help="use your own map, for example an edited preset")
+    what.add_argument("--map", metavar="FILE", help="use your own map, such as an edited preset")
     what.add_argument("--presets", action="store_true", help="list the presets")
     what.add_argument("--show-preset", metavar="NAME", help="print a preset")
 
