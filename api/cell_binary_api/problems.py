@@ -28,7 +28,7 @@ OF_SAMPLE = {
 }
 OF_CELLS = {
     "42501": 403,   # a view calls a function that the role cannot call
-    "54000": 413,   # the payload exceeds cell_binary.max_payload_size or the size of a bytea
+    "54000": 413,   # the payload is larger than cell_binary.max_payload_size or a bytea
 }
 
 # Transient errors, by SQLSTATE or its class.
