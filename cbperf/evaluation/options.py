@@ -159,7 +159,7 @@ def parser(do: dict[str, Callable]) -> argparse.ArgumentParser:
     export = command("export", "print records as JSON lines")
     export.add_argument("--tag", help="only runs and comparisons with this tag")
     export.add_argument("--process", metavar="NAME", help="only runs of this workload or command")
-    load = command("import", "put records from JSON lines into the store")
+    load = command("import", "store the records in files of JSON lines")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file of JSON lines, from cbperf export or from the folder --spool")
     watch = command("watch", "show what backends do now, with pg_activity")
     watch.add_argument("--server", default="", metavar="CONNINFO", help="the server to watch (default: libpq's variables)")
