@@ -298,7 +298,7 @@ CREATE AGGREGATE cell_collect_phenotypes(
 );
 COMMENT ON AGGREGATE cell_collect_phenotypes(
 	pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
-'collects phenotypes from a row for each cell and feature; cell_collected_phenotypes reads them';
+'collects the phenotypes of a long table, for lookups with cell_collected_phenotypes';
 
 CREATE AGGREGATE cell_collect_intensities(
 	cell pg_catalog.text, feature pg_catalog.text, intensity double precision,
@@ -313,7 +313,7 @@ CREATE AGGREGATE cell_collect_intensities(
 );
 COMMENT ON AGGREGATE cell_collect_intensities(
 	pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
-'collects intensities from a row for each cell and feature; cell_collected_intensities reads them';
+'collects the intensities of a long table, for lookups with cell_collected_intensities';
 
 CREATE FUNCTION cell_collected_phenotypes(collected pg_catalog.bytea, cell_id bigint)
 RETURNS bigint AS 'MODULE_PATHNAME'
@@ -428,7 +428,7 @@ BEGIN ATOMIC
 			OPERATOR(pg_catalog.-) 1) n (chunk);
 END;
 COMMENT ON FUNCTION cell_chunks(pg_catalog.bytea, integer) IS
-'splits a payload into chunks of chunk_bytes bytes; the last chunk can be smaller';
+'splits a payload into chunks of chunk_bytes bytes; the last chunk may be smaller';
 
 -- ---------------------------------------------------------------------------
 -- Studies: the registry of the relations and columns that hold cells
@@ -782,7 +782,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cell_data_chunks(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer) IS
-'payload that cell_data returns, in chunks of chunk_bytes bytes; the last chunk can be smaller';
+'payload that cell_data returns, in chunks of chunk_bytes bytes; the last chunk may be smaller';
 
 CREATE FUNCTION cell_data_samples(
 	study pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
@@ -797,7 +797,7 @@ CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint 
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample(pg_catalog.text, bigint, bigint) IS
-'intensities of a subsample of a study''s cells, from each sample in proportion to its cells';
+'intensities of a subsample of a study; each sample contributes in proportion to its cells';
 
 CREATE FUNCTION cell_subsample_metadata(study pg_catalog.text, cells bigint)
 RETURNS pg_catalog.json AS 'MODULE_PATHNAME'
