@@ -31,7 +31,7 @@ SELECT coalesce(cell_pack(cell_id, x, y, phenotypes), cell_empty()) AS payload F
 \echo
 \echo '== cell_pack, and json_agg for the same rows'
 SELECT way AS expression, :cells AS cells, bytes,
-	round(bytes::numeric / nullif(:cells, 0), 1) AS "bytes a cell", milliseconds AS "time in ms"
+	round(bytes::numeric / nullif(:cells, 0), 1) AS "bytes per cell", milliseconds AS "time in ms"
 FROM (
 	SELECT 1 AS row, 'cell_pack' AS way, t.*
 	FROM pg_temp.timed('SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells') t

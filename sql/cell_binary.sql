@@ -144,14 +144,14 @@ COMMENT ON AGGREGATE cell_pack(integer, integer, bigint) IS
 COMMENT ON AGGREGATE cell_pack(double precision, double precision, bigint) IS
 'packs cells into a payload of layout compact, in the order of the rows; truncates coordinates';
 COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint) IS
-'packs cells into a payload of layout compact, ascending by cell_id';
+'packs cells into a payload of layout compact, sorted by cell_id';
 COMMENT ON AGGREGATE cell_pack(bigint, double precision, double precision, bigint) IS
-'packs cells into a payload of layout compact, ascending by cell_id; truncates coordinates';
+'packs cells into a payload of layout compact, sorted by cell_id; truncates coordinates';
 COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, pg_catalog.text) IS
-'packs cells into a payload of the given layout, ascending by cell_id';
+'packs cells into a payload of the given layout, sorted by cell_id';
 COMMENT ON AGGREGATE cell_pack(
 	bigint, double precision, double precision, bigint, pg_catalog.text) IS
-'packs cells into a payload of the given layout, ascending by cell_id; truncates coordinates';
+'packs cells into a payload of the given layout, sorted by cell_id; truncates coordinates';
 
 CREATE FUNCTION cell_empty(layout pg_catalog.text DEFAULT 'compact')
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
@@ -201,13 +201,13 @@ CREATE FUNCTION cell_encode(
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION cell_encode(pg_catalog.bytea, pg_catalog.text, integer) IS
-'payload in an HTTP content coding: identity, gzip, zstd or br';
+'encodes a payload in an HTTP content coding: identity, gzip, zstd or br';
 
 CREATE FUNCTION cell_decode(encoded pg_catalog.bytea, coding pg_catalog.text)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30000;
 COMMENT ON FUNCTION cell_decode(pg_catalog.bytea, pg_catalog.text) IS
-'payload from an HTTP content coding: identity, gzip, zstd or br';
+'decodes a payload from an HTTP content coding: identity, gzip, zstd or br';
 
 -- ---------------------------------------------------------------------------
 -- Phenotypes: making the 64-bit mask of a cell from its features
@@ -298,7 +298,7 @@ CREATE AGGREGATE cell_collect_phenotypes(
 );
 COMMENT ON AGGREGATE cell_collect_phenotypes(
 	pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
-'collects phenotypes from one row for each cell and feature, for cell_collected_phenotypes';
+'collects the phenotypes of a long table, for lookups with cell_collected_phenotypes';
 
 CREATE AGGREGATE cell_collect_intensities(
 	cell pg_catalog.text, feature pg_catalog.text, intensity double precision,
@@ -313,7 +313,7 @@ CREATE AGGREGATE cell_collect_intensities(
 );
 COMMENT ON AGGREGATE cell_collect_intensities(
 	pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
-'collects intensities from one row for each cell and feature, for cell_collected_intensities';
+'collects the intensities of a long table, for lookups with cell_collected_intensities';
 
 CREATE FUNCTION cell_collected_phenotypes(collected pg_catalog.bytea, cell_id bigint)
 RETURNS bigint AS 'MODULE_PATHNAME'
@@ -359,7 +359,7 @@ CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[]) IS
-'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
+'packs the intensities of cells into a payload, one byte each, sorted by cell_id';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precision[]) (
 	SFUNC = @extschema@.cell_pack_intensities_transfn,
@@ -370,19 +370,19 @@ CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precis
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[]) IS
-'packs the intensities of cells into a payload, one byte each, ascending by cell_id';
+'packs the intensities of cells into a payload, one byte each, sorted by cell_id';
 
 CREATE FUNCTION cell_minifloat_encode(value double precision)
 RETURNS smallint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_minifloat_encode(double precision) IS
-'code (0 to 255) of a number from 0 to 1, in the 8-bit floating-point format of SMProfiler';
+'encodes a number from 0 to 1 in the 8-bit floating-point format of SMProfiler (0 to 255)';
 
 CREATE FUNCTION cell_minifloat_decode(code smallint)
 RETURNS double precision AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_minifloat_decode(smallint) IS
-'number from 0 to 1 of a code (0 to 255), in the 8-bit floating-point format of SMProfiler';
+'decodes a number from 0 to 1 from the 8-bit floating-point format of SMProfiler (0 to 255)';
 
 -- ---------------------------------------------------------------------------
 -- Shapes: the position of a cell from its outline
@@ -393,7 +393,7 @@ CREATE FUNCTION cell_shape_centroid(
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text) IS
-'mean of a polygon''s vertices, from an ESRI shapefile in base64 as SMProfiler stores outlines';
+'mean of the vertices of a cell''s outline, which SMProfiler stores as an ESRI shapefile in base64';
 
 -- ---------------------------------------------------------------------------
 -- Chunks: a payload in pieces of a fixed size
@@ -428,7 +428,7 @@ BEGIN ATOMIC
 			OPERATOR(pg_catalog.-) 1) n (chunk);
 END;
 COMMENT ON FUNCTION cell_chunks(pg_catalog.bytea, integer) IS
-'bytes of a payload in rows of a fixed size; the last row can be smaller';
+'splits a payload into chunks of chunk_bytes bytes; the last chunk may be smaller';
 
 -- ---------------------------------------------------------------------------
 -- Studies: the registry of the relations and columns that hold cells
@@ -478,7 +478,7 @@ CREATE TABLE cell_study (
 COMMENT ON TABLE cell_study IS
 'registered studies, with the relation and the columns that hold their cells';
 COMMENT ON COLUMN cell_study.registered_by IS
-'role that registered the study, also after the role was renamed';
+'role that registered the study; a renamed role appears under its new name';
 
 SELECT pg_catalog.pg_extension_config_dump('cell_study', '');
 SELECT pg_catalog.pg_extension_config_dump('cell_study_id', '');
@@ -520,7 +520,7 @@ CREATE FUNCTION cell_track_study(study pg_catalog.text)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_track_study(pg_catalog.text) IS
-'creates the triggers that tables of a study''s source lack, for example new children';
+'creates the triggers that a study''s source lacks, for example on new partitions and children';
 
 CREATE FUNCTION cell_feature_names(
 	study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text)
@@ -546,13 +546,13 @@ CREATE FUNCTION cell_samples(study pg_catalog.text)
 RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
 COMMENT ON FUNCTION cell_samples(pg_catalog.text) IS
-'samples of a study, in order';
+'samples of a study, in ascending order';
 
 CREATE FUNCTION cell_samples_now(study pg_catalog.text)
 RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
 COMMENT ON FUNCTION cell_samples_now(pg_catalog.text) IS
-'support function of cell_prepare: samples that are committed once the source is locked';
+'support function of cell_prepare: samples of a study, read after the source has been locked';
 
 CREATE FUNCTION cell_positive(value bigint)
 RETURNS boolean AS 'MODULE_PATHNAME'
@@ -570,7 +570,7 @@ COMMENT ON FUNCTION cell_positive(bigint) IS
 -- right. It is logged, because the recorded change of a prepared transaction must
 -- still be there when the transaction commits after a crash.
 --
--- Only C functions read and write these tables. They check what their caller may do.
+-- Only C functions read and write these tables. The functions check the caller's privileges.
 -- ---------------------------------------------------------------------------
 
 CREATE UNLOGGED TABLE cell_payload (
@@ -597,7 +597,7 @@ ALTER TABLE cell_payload ALTER payload SET STORAGE EXTERNAL,
 	ALTER sample SET STORAGE MAIN, ALTER as_of SET STORAGE MAIN;
 CREATE INDEX cell_payload_sample ON cell_payload (study, sample_hash);
 COMMENT ON TABLE cell_payload IS
-'ready payloads, each with the snapshot that it was packed with';
+'ready payloads, each with the snapshot with which it was packed';
 
 CREATE TABLE cell_change (
 	study integer NOT NULL,
@@ -623,7 +623,7 @@ CREATE UNLOGGED TABLE cell_store_count (
 ) USING heap;
 CREATE INDEX cell_store_count_study ON cell_store_count (study);
 COMMENT ON TABLE cell_store_count IS
-'statistics of the store; rows are changed in place, like the row of a sequence';
+'statistics of the store; rows are updated in place, like the row of a sequence';
 
 REVOKE ALL ON cell_payload, cell_change, cell_store_count FROM PUBLIC;
 
@@ -652,7 +652,7 @@ LEFT JOIN (
 	FROM @extschema@.cell_payload GROUP BY study
 ) p ON p.study OPERATOR(pg_catalog.=) s.id;
 COMMENT ON VIEW cell_store_stats IS
-'statistics of the store by study, since it was registered or since the last crash';
+'statistics of the store for each study, since its registration or the last crash';
 REVOKE ALL ON cell_store_stats FROM PUBLIC;
 GRANT SELECT ON cell_store_stats TO pg_monitor;
 GRANT SELECT ON cell_store_stats TO @extowner@;
@@ -661,13 +661,13 @@ CREATE FUNCTION cell_source_changed()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_source_changed() IS
-'trigger, created by cell_register_study, that records which samples are changed';
+'trigger function that records which samples change; cell_register_study creates the triggers';
 
 CREATE FUNCTION cell_keep_local()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_keep_local() IS
-'trigger that skips rows that logical replication brings from another cluster';
+'trigger function that skips rows that logical replication brings from another cluster';
 
 -- A publication FOR ALL TABLES can bring rows of another cluster. The OIDs and
 -- transaction ids in them mean nothing in this cluster.
@@ -678,7 +678,7 @@ CREATE FUNCTION cell_check_store()
 RETURNS pg_catalog.trigger AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_check_store() IS
-'trigger that turns off storing if the role that inserts a study does not own its source';
+'trigger function that turns off storing if a role inserts a study whose source it does not own';
 CREATE TRIGGER cell_study_store BEFORE INSERT ON @extschema@.cell_study
 FOR EACH ROW EXECUTE FUNCTION @extschema@.cell_check_store();
 
@@ -766,7 +766,7 @@ RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_data_head(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'number of cells, length and strong ETag of what cell_data returns';
+'number of cells, length and strong ETag of the payload that cell_data returns';
 
 CREATE FUNCTION cell_data_chunks(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
@@ -782,7 +782,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION cell_data_chunks(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer) IS
-'what cell_data returns, in rows of a fixed size; the last row can be smaller';
+'payload that cell_data returns, in chunks of chunk_bytes bytes; the last chunk may be smaller';
 
 CREATE FUNCTION cell_data_samples(
 	study pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
@@ -791,19 +791,19 @@ CREATE FUNCTION cell_data_samples(
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'every sample of a study, packed in one pass over its source';
+'payloads of all samples of a study, packed in one pass over its source';
 
 CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample(pg_catalog.text, bigint, bigint) IS
-'intensities of some cells of a study, from each sample in proportion to its size';
+'intensities of a subsample of a study; each sample contributes in proportion to its cells';
 
 CREATE FUNCTION cell_subsample_metadata(study pg_catalog.text, cells bigint)
 RETURNS pg_catalog.json AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
-'number of cells and thresholds of each sample in cell_subsample, and the order of channels';
+'number of cells and thresholds of each sample in a subsample, and the order of the features';
 
 CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
@@ -812,7 +812,7 @@ RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_make_ready(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'support function of cell_prepare: packs a payload unless it is ready, and says what it did';
+'support function of cell_prepare: packs a payload unless it is ready, and returns the outcome';
 
 CREATE PROCEDURE cell_prepare(
 	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,

@@ -74,8 +74,9 @@ RaiseFault(const CbLayout *layout, const CbFault *fault)
 					 errmsg("%s coordinate %lld of cell_id %llu is out of range for layout \"%s\"",
 							fault->field, (long long) fault->found,
 							(unsigned long long) fault->cell, layout->name),
-					 errdetail("The layout shifts coordinates so that they start at 1, and stores "
-							   "at most %lld.", (long long) fault->expected)));
+					 errdetail("The layout shifts coordinates so that they start at 1, and the "
+							   "largest coordinate that it can store is %lld.",
+							   (long long) fault->expected)));
 			break;
 		default:
 			ereport(ERROR,

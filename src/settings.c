@@ -71,8 +71,8 @@ DefineSettings(void)
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("cell_binary.store_size",
 							"Sets the maximum total size of the stored payloads of a database.",
-							"The payloads that were not used for the longest time are removed "
-							"first; 0 stores no payloads, and -1 sets no limit.",
+							"The least recently used payloads are removed first; 0 stores no "
+							"payloads, and -1 sets no limit.",
 							&cell_binary_store_size,
 							8 * 1024, -1, MAX_KILOBYTES,
 							PGC_SIGHUP, GUC_UNIT_MB,
@@ -88,6 +88,6 @@ RaiseTooLarge(const char *what, const char *fact, const char *hint)
 			 errmsg("%s would exceed %d bytes", what, MaxPayloadSize()),
 			 MaxPayloadSize() < LARGEST_BYTEA ?
 			 errdetail("%s; the limit is \"cell_binary.max_payload_size\".", fact) :
-			 errdetail("%s; the limit is the size of a bytea.", fact),
+			 errdetail("%s; the limit is the maximum size of a bytea.", fact),
 			 hint ? errhint("%s", hint) : 0));
 }

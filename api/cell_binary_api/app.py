@@ -118,7 +118,7 @@ async def cell_data_binary(
         request: Request, study: Study, sample: Sample, layout: Layout = "spt") -> Response:
     """The cells of a sample as a payload, in the format that docs/format.md of cell_binary
     specifies. The answer has the coding that Accept-Encoding prefers, and a strong ETag. Byte
-    ranges are of the coding identity."""
+    ranges apply to the coding identity only."""
     coding = negotiation.coding(request.headers)
     if coding is None:
         return problems.problem(

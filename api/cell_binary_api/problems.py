@@ -17,22 +17,22 @@ RETRY_AFTER = {"Retry-After": "1"}
 # Errors of the request, by SQLSTATE. The client gets PostgreSQL's message.
 OF_STUDY = {
     "42704": 404,   # the study does not exist
-    "22P05": 404,   # and cannot exist: the database's encoding lacks a character of the name
+    "22P05": 404,   # no study can have this name: the database's encoding lacks a character of it
     "42501": 403,   # the service's role cannot read the cells
 }
 OF_SAMPLE = {
     "P0002": 404,   # the sample has no cells
-    "22P02": 404,   # and cannot have any: the samples are numbers or UUIDs,
-    "22003": 404,   # or smaller numbers
+    "22P02": 404,   # no sample can have this name: the samples are numbers or UUIDs
+    "22003": 404,   # no sample can have this name: the number is too large for the column
     "22023": 400,   # the layout is unknown
 }
 OF_CELLS = {
     "42501": 403,   # a view calls a function that the role cannot call
-    "54000": 413,   # the payload exceeds cell_binary.max_payload_size or the size of a bytea
+    "54000": 413,   # the payload is larger than cell_binary.max_payload_size or a bytea
 }
 
 # Transient errors, by SQLSTATE or its class.
-PASSES = {
+TRANSIENT = {
     "08",      # a connection is lost, perhaps that of a foreign table
     "40",      # deadlock, serialization failure
     "53",      # out of memory, disk or connections
@@ -46,14 +46,14 @@ def status_of(request: Request, error: psycopg.Error) -> int:
     if state is None:   # not from the server: the connection is lost, or there was none
         return 503 if isinstance(error, psycopg.OperationalError) else 500
     if request.scope["route"].path != "/cell-data-binary/":
-        mended = OF_STUDY
+        statuses = OF_STUDY
     elif 'sample "' in (error.diag.context or ""):
         # cell_data names the sample in the context if the cells raise the error. The SQLSTATE
         # alone does not distinguish: a NaN coordinate is a 22003, too.
-        mended = OF_CELLS
+        statuses = OF_CELLS
     else:
-        mended = OF_STUDY | OF_SAMPLE | OF_CELLS
-    return mended.get(state) or (503 if PASSES & {state, state[:2]} else 500)
+        statuses = OF_STUDY | OF_SAMPLE | OF_CELLS
+    return statuses.get(state) or (503 if TRANSIENT & {state, state[:2]} else 500)
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None,

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from .settings import STALL
 
 REQUEST_SECONDS = 10   # from the connection, or a request's first byte, to the request's end
-UNSENT = 256 * 1024   # unsent bytes in the kernel's buffer below which it takes more
+UNSENT = 256 * 1024   # with fewer unsent bytes in its buffer, the kernel takes more
 CONNECTIONS = 900   # at once; a process can open 1024 files by default, and the database needs some
 
 
@@ -103,8 +103,8 @@ def run(**options) -> None:
 
 main = click.Command(
     "cell-binary-api", callback=run,
-    help="Serve the studies of cell_binary over HTTP. libpq's environment variables name the "
-         "database.",
+    help="Serve the payloads of the PostgreSQL extension cell_binary over HTTP. libpq's "
+         "environment variables (PGHOST, PGDATABASE and so on) select the database.",
     params=[parameter for parameter in uvicorn.main.params
             if parameter.name not in ("app", "http")],
     # A slow machine needs more than uvicorn's 5 seconds to start a worker.

@@ -67,7 +67,7 @@ def test_difference_of_equal_trees_is_nothing():
     ["malloc"], ["palloc", "[postgres]", "malloc", "_int_malloc"], ["repalloc_extended", "realloc", "mremap_[k]"], ["__memcpy_avx_unaligned_erms"],
     ["enlargeStringInfo", "repalloc", "AllocSetRealloc"], ["MemoryContextAllocExtended"], ["asm_exc_page_fault_[k]", "clear_page_erms_[k]"],
     ["memset@plt", "__memset_avx2"], ["GenerationAlloc"], ["[libz.so.1]"]])
-def test_helpers_are_not_guilty_but_who_called_them(helpers):
+def test_the_caller_of_a_helper_is_guilty_and_the_helper_is_not(helpers):
     base = flame.from_stacks([(["main", "ExecAgg", "add_row"], 10), (["main", "scan", *helpers], 10)])
     new = flame.from_stacks([(["main", "ExecAgg", "add_row"], 10), (["main", "ExecAgg", "add_row", *helpers], 7), (["main", "scan", *helpers], 10)])
     assert flame.guilty(flame.difference(base, new)) == [{"frame": "add_row", "delta": 7}]

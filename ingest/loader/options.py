@@ -9,11 +9,13 @@ from output import harmless
 EPILOG = """\
 A source is an SQLite database; a CSV (also .gz) or Parquet file; a folder with one file for each
 table; the address (https://, s3://, gs:// ...) of a file, or of such a folder with / at the end;
-or - for CSV or Parquet on standard input. cbload loads each source in one transaction: either the
-whole source is in the table, or nothing of it.
+or - for CSV or Parquet on standard input. A map is a file of SQL that says how the tables of a
+source become cells; a preset is a map that comes with cbload. cbload loads each source in one
+transaction: it loads either the whole source or nothing.
 
 Exit status: 0 all sources are in the table (with --check: all sources can be loaded); 1 at least
-one source is not; 2 wrong usage; 130 interrupted, by whatever signal."""
+one source is not in the table (with --check: cannot be loaded); 2 wrong usage; 130 interrupted by
+a signal."""
 
 
 def bytes_of(text: str) -> int:
@@ -41,10 +43,11 @@ def parser() -> argparse.ArgumentParser:
         prog="cbload", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Load cells into PostgreSQL from the tables of CellProfiler or other programs.",
     )
-    made.add_argument("sources", nargs="*", metavar="SOURCE", help="what to load, see below")
+    made.add_argument("sources", nargs="*", metavar="SOURCE",
+                      help="a database, file, folder or address to load cells from, see below")
 
     what = made.add_argument_group("map").add_mutually_exclusive_group()
-    what.add_argument("--preset", metavar="NAME", help="use a map that comes with cbload")
+    what.add_argument("--preset", metavar="NAME", help="use this preset")
     what.add_argument("--map", metavar="FILE", help="use your own map, such as an edited preset")
     what.add_argument("--presets", action="store_true", help="list the presets")
     what.add_argument("--show-preset", metavar="NAME", help="print a preset")
@@ -74,25 +77,27 @@ def parser() -> argparse.ArgumentParser:
         help="keep the cells of a source that is already loaded (default: error)")
     policy.add_argument(
         "--skip-invalid", action="store_true",
-        help="leave out and count cells whose centroid, id or feature is missing (default: error)")
+        help="leave out cells without a centroid, an id or a feature, and report their number "
+             "(default: error)")
     policy.add_argument(
         "--merge-samples", action="store_true",
-        help="if a sample has cells of another source, give the new cells other ids "
-             "(default: error)")
+        help="if a sample already has cells of another source, give the new cells ids after "
+             "those in use (default: error)")
     policy.add_argument(
         "--null", metavar="TEXT", action="append", default=[],
         help="text in CSV that means NULL, in addition to the empty field, nan and NaN "
              "(repeatable)")
     policy.add_argument(
         "--quotes", choices=["fields", "text"],
-        help="quotation marks in CSV enclose fields, which may span lines, or are plain text "
-             "(default: they enclose fields, but a field that contains whole rows is an error)")
+        help="fields: quotation marks in CSV enclose fields, which can span lines; text: quotation "
+             "marks are plain text (default: as fields, but a field that contains whole rows is an "
+             "error)")
     policy.add_argument(
         "--encoding", default="utf-8", choices=["utf-8", "utf-16", "latin-1"],
         help="encoding of CSV (default: utf-8)")
     policy.add_argument(
         "--name",
-        help="name of the source, if there is only one (default: from its file or folder)")
+        help="name of the source, only with a single SOURCE (default: from its file or folder)")
 
     how = made.add_argument_group("resources and output")
     how.add_argument(
@@ -100,10 +105,11 @@ def parser() -> argparse.ArgumentParser:
         help="number of sources to load at a time (default: 1)")
     how.add_argument(
         "--memory", metavar="SIZE", type=bytes_of, default=bytes_of("1GB"),
-        help="memory for reading and joining, for all jobs together; the rest goes to TMPDIR "
-             "(default: 1GB)")
+        help="memory for reading and joining, for all jobs together; data that do not fit go to "
+             "files in TMPDIR (default: 1GB)")
     how.add_argument(
-        "--quiet", action="store_true", help="no progress bars, and no reports of loaded sources")
+        "--quiet", action="store_true",
+        help="print neither progress bars nor reports of loaded sources")
     return made
 
 

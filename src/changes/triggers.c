@@ -311,8 +311,8 @@ lock_tables(const Study *study, List *tables)
 			ereport(NOTICE,
 					(errmsg("triggers of study \"%s\" were not dropped on table \"%s\"",
 							study->name, get_rel_name(table)),
-					 errdetail("Without the study they record nothing, but they keep the type of "
-							   "the sample column from being altered."),
+					 errdetail("They no longer record changes, but the type of the sample column "
+							   "cannot be altered until they are dropped."),
 					 errhint("The owner of the table can drop them with DROP TRIGGER, or by "
 							 "registering a study of the table.")));
 			continue;

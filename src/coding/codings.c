@@ -71,7 +71,7 @@ raise_too_large(const Coding *coding, bool encoding, int limit)
 					limit),
 			 limit < LARGEST_BYTEA ?
 			 errdetail("The limit is \"cell_binary.max_payload_size\".") :
-			 errdetail("The limit is the size of a bytea.")));
+			 errdetail("The limit is the maximum size of a bytea.")));
 }
 
 /* Raise the error for a status that keeps the stream from continuing. */
@@ -90,8 +90,8 @@ check_status(const Coding *coding, CodingStatus status, const CodingStream *stre
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("window for coding \"%s\" is too large", coding->name),
-					 errdetail("The bytes cannot be decoded with a window of %d bytes, the most "
-							   "that RFC 9659 allows.",
+					 errdetail("The bytes need a window of more than %d bytes, which RFC 9659 does "
+							   "not allow.",
 							   coding->max_window),
 					 errhint("Encode the payload with a smaller window, for example with \"zstd "
 							 "--zstd=wlog=%d\".",

@@ -33,8 +33,8 @@ raise_invalid(const char *detail)
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("invalid collection of the features of cells"),
 			 errdetail_internal("%s", detail),
-			 errhint("cell_collected_phenotypes takes the value of cell_collect_phenotypes, and "
-					 "cell_collected_intensities that of cell_collect_intensities.")));
+			 errhint("Pass the result of cell_collect_phenotypes to cell_collected_phenotypes, or "
+					 "the result of cell_collect_intensities to cell_collected_intensities.")));
 }
 
 /*

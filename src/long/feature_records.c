@@ -128,7 +128,7 @@ max_cells(const FeatureRecords *records)
 pg_noreturn static void
 raise_too_large(uint64 max_count)
 {
-	RaiseTooLarge("value with the features of cells",
+	RaiseTooLarge("collection of the features of cells",
 				  psprintf("At most " UINT64_FORMAT " cells fit", max_count),
 				  "Group the rows by sample, or collect a sample in parts.");
 }

@@ -228,7 +228,8 @@ RaiseMixedChannels(uint32 first, uint32 other)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("all rows of a payload must have the same number of intensities"),
-			 errdetail("There are rows with %u and rows with %u.", first, other)));
+			 errdetail("The number of intensities is %u in one row and %u in another.",
+					   first, other)));
 }
 
 /* Return the id of the last record; -1 if there is none. */

@@ -82,7 +82,7 @@ refuse_coordinate(FunctionCallInfo fcinfo, const char *axis, double value)
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("%s coordinate %s of %s is out of range", axis, text, row_name(fcinfo)),
-			 errdetail("Once truncated, a coordinate must be a number from %d to %d.",
+			 errdetail("After truncation, a coordinate must be a number from %d to %d.",
 					   PG_INT32_MIN, PG_INT32_MAX)));
 }
 

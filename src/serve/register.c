@@ -101,8 +101,8 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("phenotypes and feature_columns cannot both be specified"),
-					 errdetail("The features are in one phenotypes column or in one column "
-							   "each.")));
+					 errdetail("A source has either one phenotypes column or one column for each "
+							   "feature.")));
 		study->phenotypes.name = name_argument(fcinfo, ARG_PHENOTYPES, "phenotypes");
 	}
 	else if (study->feature_columns == 0)
@@ -163,7 +163,7 @@ raise_not_source_owner(const Study *study)
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("must be owner of \"%s\" to store payloads of study \"%s\"",
 					get_rel_name(study->source), study->name),
-			 errhint("A role that can read the source can register it with store => false.  "
+			 errhint("A role that can read the source can register the study with store => false.  "
 					 "Payloads are then packed at each call.")));
 }
 
@@ -363,8 +363,9 @@ cell_track_study(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("study \"%s\" has no triggers", study->name),
-				 errdetail("Only a study of a table whose payloads are stored has triggers."),
-				 errhint("Use cell_invalidate() to make the stored payloads of other sources "
+				 errdetail("A study has triggers if its source is a table and its payloads are "
+						   "stored."),
+				 errhint("For any other study, use cell_invalidate() to make the stored payloads "
 						 "unusable.")));
 	if (!OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);

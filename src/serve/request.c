@@ -361,7 +361,7 @@ RequestDetourDetail(const Request *request)
 	switch (request->detour)
 	{
 		case DETOUR_NOT_STORED:
-			return "The study was registered without storing its payloads.";
+			return "The study is registered with \"store\" set to false.";
 		case DETOUR_STORE_OFF:
 			return "The setting cell_binary.store_size is 0.";
 		case DETOUR_STANDBY:
@@ -374,7 +374,7 @@ RequestDetourDetail(const Request *request)
 			return UntrackedDetail(request->state.catalogs.untracked,
 								   request->state.catalogs.untracked_table);
 		case DETOUR_WRITTEN:
-			return "The transaction itself has changed the source.";
+			return "The current transaction has changed the source.";
 		default:
 			return NULL;
 	}

@@ -90,7 +90,7 @@ is_for(Relation table, HeapTuple row, const PayloadKey *key)
 
 /*
  * Set the time of a row's last use.  A resolution of a second is enough to
- * find the payloads that were not used for the longest time.
+ * find the least recently used payloads.
  */
 static void
 touch(SysScanDesc scan, HeapTuple row)
@@ -221,9 +221,9 @@ compare_use(const void *a, const void *b)
 
 /*
  * Make room for a payload: delete older payloads of the same key, then evict
- * those that were not used for the longest time until the new payload fits
- * into limit (-1 for no limit).  Rows that another transaction has written or
- * locked are skipped, so no session waits.
+ * the least recently used ones until the new payload fits into limit (-1 for
+ * no limit).  Rows that another transaction has written or locked are skipped,
+ * so no session waits.
  */
 static void
 make_room(Relation table, const PayloadKey *key, int64 bytes, int64 limit)

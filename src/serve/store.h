@@ -81,9 +81,9 @@ typedef enum StoreOutcome
 
 /*
  * Store a payload in place of older ones of the same key, and evict the
- * payloads that were not used for the longest time until all fit into
- * cell_binary.store_size.  If the server lacks the resources, nothing is
- * stored or evicted, the result is STORE_FAILED and *error is the error.
+ * least recently used payloads until all fit into cell_binary.store_size.  If
+ * the server lacks the resources, nothing is stored or evicted, the result is
+ * STORE_FAILED and *error is the error.
  */
 extern StoreOutcome StorePut(const PayloadKey *key, const PayloadHead *head, bytea *payload,
 							 ErrorData **error);

@@ -51,8 +51,8 @@ raise_fault(const CbShapeFault *fault)
 	switch (fault->code)
 	{
 		case CB_SHAPE_CUT:
-			detail = psprintf("A file with a polygon has at least %lld bytes, but there are %lld.",
-							  expected, found);
+			detail = psprintf("A file with a polygon has at least %lld bytes, but this file has "
+							  "%lld.", expected, found);
 			break;
 		case CB_SHAPE_WRONG_FIELD:
 			detail = psprintf("The %s is %lld, but it must be %lld.", field, found, expected);
@@ -63,9 +63,9 @@ raise_fault(const CbShapeFault *fault)
 			break;
 		case CB_SHAPE_WRONG_LENGTH:
 			detail = found > expected ?
-				psprintf("The header gives %lld bytes for the file, but there are more.",
+				psprintf("The header gives %lld bytes for the file, but the file has more.",
 						 expected) :
-				psprintf("The header gives %lld bytes for the file, but there are %lld.",
+				psprintf("The header gives %lld bytes for the file, but the file has %lld.",
 						 expected, found);
 			break;
 		case CB_SHAPE_WRONG_RECORD:

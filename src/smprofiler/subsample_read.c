@@ -137,8 +137,8 @@ raise_null(const Study *study, const char *column)
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("column \"%s\" of source \"%s\" of study \"%s\" must not be null",
 					column, get_rel_name(study->source), study->name),
-			 errhint("As the source, use a view that leaves such cells out or replaces the null "
-					 "with coalesce().")));
+			 errhint("Register a view that leaves such cells out, or that replaces the null with "
+					 "coalesce().")));
 }
 
 /*

@@ -163,7 +163,8 @@ read_features(RegistryRow *row)
 		study->feature[i].name = columns[i];
 
 	if ((study->phenotypes.name != NULL) == (study->feature_columns > 0))
-		note_fault(row, "Features must be in one phenotypes column or in one column each.");
+		note_fault(row, "The source must have either one phenotypes column or one column for each "
+				   "feature.");
 	if (study->feature_columns > 0 && study->features != study->feature_columns)
 		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features,
 								 study->feature_columns));

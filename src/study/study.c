@@ -137,7 +137,7 @@ static const ColumnRule coordinate_rule =
 	{"a coordinate", "smallint, integer, bigint, real, double precision or numeric", is_coordinate};
 static const ColumnRule phenotypes_rule = {"a phenotypes", "bigint", is_phenotypes};
 static const ColumnRule feature_rule =
-	{"a feature", "boolean, or smallint, integer or bigint with 0 and 1", is_feature};
+	{"a feature", "boolean, or smallint, integer or bigint with the values 0 and 1", is_feature};
 static const ColumnRule intensities_rule = {"an intensities", "real[] or double precision[]",
 											is_intensities};
 

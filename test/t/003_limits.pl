@@ -110,7 +110,7 @@ foreach my $limit (
 	my ($layout, $max_cells, $pack) = @$limit;
 	my (undef, $errors, $peak) = at_the_limit($max_cells + 1, $pack);
 	like($errors, qr/ERROR:  payload in layout "$layout" would exceed 1073741819 bytes
-DETAIL:  At most $max_cells cells fit; the limit is the size of a bytea.
+DETAIL:  At most $max_cells cells fit; the limit is the maximum size of a bytea.
 HINT:  Pack the sample in parts/, "$pack: one cell too many is refused");
 	cmp_ok($peak, '<', 2048 * $megabyte, "$pack: before it takes 2 GB");
 }

@@ -40,7 +40,7 @@ is(served(qw(D E F)), 'made made made', 'three fit');
 $node->safe_psql('postgres', 'SELECT pg_sleep(1.1)');
 is(served('D'), 'ready', 'the first one is used again');
 is(served('G'), 'made', 'the fourth does not fit');
-is(served(qw(D F E)), 'ready ready made', 'the one that was not used for the longest time made room');
+is(served(qw(D F E)), 'ready ready made', 'the least recently used one made room');
 is($node->safe_psql('postgres', 'SELECT evictions, stored_payloads, stored_bytes FROM cell_store_stats'), '2|3|960012', 'evicted');
 is($node->safe_psql('postgres', qq{
 	SELECT cell_invalidate('s');

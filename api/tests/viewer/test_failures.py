@@ -94,7 +94,7 @@ def test_sample_is_deleted_before_its_cells_are_requested(viewer, connection):
     b"\x01\0\0\0" + 17 * b"\0"], ids=["empty", "short", "truncated", "html", "long"])
 def test_invalid_payload(viewer, body):
     said = viewer.broken(PAYLOAD, body=body)
-    assert "The answer for the cells of corners is not a complete payload." in said
+    assert "The answer to the request for the cells of corners is not a complete payload." in said
     viewer.expect_recovery()
 
 
@@ -115,7 +115,7 @@ def test_truncated_transfer(viewer, service):
     ids=["html", "object", "number", "duplicate"])
 def test_unexpected_json(viewer, url, body):
     said = viewer.broken(re.compile(url), body=body, content_type="application/json")
-    assert re.search("The answer for the .* (has an unexpected form|is not JSON)", said)
+    assert re.search("The answer to the request for the .* (has an unexpected form|is not JSON)", said)
     viewer.expect_recovery()
 
 

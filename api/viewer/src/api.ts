@@ -35,7 +35,7 @@ async function json<T>(what: string, endpoint: string, parameters: Parameters, s
   try {
     return read(document);
   } catch (error) {
-    throw new Problem(`The answer for ${what} has an unexpected form.`,
+    throw new Problem(`The answer to the request for ${what} has an unexpected form.`,
                       (error as Error).message, true);
   }
 }
@@ -99,10 +99,10 @@ function inWords(what: string, error: unknown): unknown {
     return ofStatus(what, error.status, error);
   }
   if (error instanceof PayloadError) {
-    return new Problem(`The answer for ${what} is not a complete payload.`, error.message, true);
+    return new Problem(`The answer to the request for ${what} is not a complete payload.`, error.message, true);
   }
   if (error instanceof SyntaxError) {
-    return new Problem(`The answer for ${what} is not JSON.`, error.message, true);
+    return new Problem(`The answer to the request for ${what} is not JSON.`, error.message, true);
   }
   if (error instanceof TypeError) {   // thrown by fetch if there is no connection, or it breaks
     return new Problem(`The connection failed before ${what} arrived.`,

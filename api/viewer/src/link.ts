@@ -82,7 +82,7 @@ function read(link: Link, key: string, value: string): void {
       const numbers = decodeURIComponent(value).split(",")
         .map((number) => number === "" ? NaN : Number(number));
       if (numbers.length !== 3 || !numbers.every(Number.isFinite)) {
-        throw new Error("a view has three numbers, x,y,zoom");
+        throw new Error("its value must be three numbers, x,y,zoom");
       }
       link.view = { x: numbers[0]!, y: numbers[1]!, zoom: numbers[2]! };
       return;
@@ -93,14 +93,14 @@ function read(link: Link, key: string, value: string): void {
         return;
       }
       if (link.rules.length === MAX_RULES) {
-        throw new Error(`a link has at most ${MAX_RULES} rules`);
+        throw new Error(`a link can have at most ${MAX_RULES} rules`);
       }
       const [colour, positive = "", negative = "", ...rest] = value.split(":");
       if (rest.length) {
-        throw new Error("a rule has the form COLOUR:positive features:negative features");
+        throw new Error("its value must have the form COLOUR:positive features:negative features");
       }
       if (colour && !/^[0-9a-f]{6}$/i.test(colour)) {
-        throw new Error("a colour has six hexadecimal digits");
+        throw new Error("its colour must have six hexadecimal digits");
       }
       const list = (names: string) =>
         [...new Set(names.split(",").filter(Boolean).map(decodeURIComponent))];
@@ -120,7 +120,7 @@ function read(link: Link, key: string, value: string): void {
     case "size": {
       const size = Number(value);
       if (!(size >= 0.5 && size <= 3)) {
-        throw new Error("the size is a number from 0.5 to 3");
+        throw new Error("its value must be a number from 0.5 to 3");
       }
       link.size = size;
       return;

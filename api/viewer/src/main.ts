@@ -94,7 +94,7 @@ async function open(next: Link, faults: string[]): Promise<void> {
     if (studies.length === 0) {
       throw new Problem("There are no studies.",
                         "The database has no study that the service can read.", true,
-                        "The function cell_register_study() registers a study.");
+                        "Register a study with the SQL function cell_register_study().");
     }
     link.study ??= studies[0]!;
     if (!studies.includes(link.study)) {
@@ -106,7 +106,7 @@ async function open(next: Link, faults: string[]): Promise<void> {
     panel.showSamples(samples, link.sample ?? samples[0] ?? "");
     if (samples.length === 0) {
       throw new Problem(`The study “${link.study}” has no samples.`,
-                        "Its source has no cells that the service can read.", true);
+                        "Its table or view has no cells that the service can read.", true);
     }
     link.sample ??= samples[0]!;
     if (!samples.includes(link.sample)) {
@@ -267,7 +267,7 @@ try {
       progress();
       pointer.set(null);
       const problem = new Problem("The graphics card stopped drawing.",
-                                  "It was reset, or another program needs its memory.", true);
+                                  "The card was reset, or another program took its memory.", true);
       messages.failure(problem, () => {
         const shown = current();
         slide.restart();

@@ -135,7 +135,7 @@ export class Panel {
 
     const count = make("span", {
       className: "count",
-      title: "Cells that this rule colours, without those that an earlier rule matches",
+      title: "Cells that match this rule and no earlier rule",
     }, "–");
     const item = make("li", {}, make("div", { className: "line" }, colour, title, count));
     if (open) {

@@ -62,7 +62,7 @@ def run(argv: list[str], errors: Path, user: User | None = None, text: bytes = b
     try:
         process.communicate(text, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"it took more than {seconds:.0f} s under {Path(argv[4]).name}; use a smaller workload") from None
+        raise Unavailable(f"the workload took more than {seconds:.0f} s under {Path(argv[4]).name}; use a smaller workload") from None
     finally:
         end(process)
     return process.returncode
