@@ -22,8 +22,8 @@ $node->safe_psql('postgres', qq{
 	INSERT INTO cell SELECT s, i, i, i, i FROM unnest('{A,B,C,D}'::text[]) s, generate_series(1, 200000) i;
 	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}')});
 
-# The samples whose payload differs from their cells, in the first or in a second call. Nobody may
-# write meanwhile, because each query has a snapshot of its own.
+# The samples whose payload differs from their cells, in the first or in the second call. No session
+# may write meanwhile, because each query has its own snapshot.
 sub differences
 {
 	my ($server) = @_;
@@ -58,7 +58,7 @@ foreach my $round (1 .. $ENV{CRASHES} // 8)
 	{
 		# Kill one backend. The postmaster then restarts all processes.
 		my $busy = q{FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%cell_data%' AND pid <> pg_backend_pid()};
-		$node->poll_query_until('postgres', "SELECT count(*) > 0 $busy") or die 'nobody packs';
+		$node->poll_query_until('postgres', "SELECT count(*) > 0 $busy") or die 'no session packs';
 		my $backend;
 		$backend = $node->safe_psql('postgres', "SELECT pid $busy LIMIT 1") until $backend;
 		kill 'KILL', $backend;

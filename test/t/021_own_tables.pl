@@ -1,5 +1,5 @@
-# Foreign rows in the extension's own tables cause at most an error, never a crash, and give no role
-# a privilege.
+# Arbitrary rows in the extension's own tables cause at most an error, never a crash, and give no
+# role a privilege.
 #
 # pg_restore and the owner of the extension can write such rows. SEED chooses the random rows, and
 # BATCHES is their number.
