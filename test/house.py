@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The rules of the sources that no compiler checks, as TAP: what may include and call what, the
-size of files and folders, what is exported, and the errors against their table in the manual.
+"""Check the rules of src/ that no compiler checks, and print TAP.
 
-Builds the tree outside of it, with VPATH as pg_buildext does, to see the calls and the exports.
+The rules concern the directions of includes and calls, the sizes of files and folders, the exported
+symbols, and the errors, which are compared with their table in docs/reference.md. To find the calls
+and the exports, build the tree in another folder with VPATH, as pg_buildext does.
 """
 import os
 import re
@@ -14,12 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
-# From the top floor down: a file includes and calls its own floor and those below it.
+# From the top floor down. A file can include and call files of its own floor and of lower floors.
 FLOORS = ["serve", "smprofiler", "changes", "scan", "study", "long", "read", "pack", "coding", "format"]
-BASE = "src"                      # arguments, fault, limit, settings, compat: between coding and format
+BASE = "src"                      # the files of src itself, between coding and format
 
-MOST_FILES = 12                   # .c files of a folder
-MOST_BASE_FILES = 4               # of src itself
+MOST_FILES = 12                   # .c files in a folder
+MOST_BASE_FILES = 4               # .c files in src itself
 MOST_LINES = 500
 MOST_COLUMNS = 100
 
@@ -33,12 +34,12 @@ def name(path):
 
 
 def unit(path):
-    """A .c and its .h are one: "pack/cell_set"."""
+    """Return the name that a .c file and its .h file share, such as "pack/cell_set"."""
     return str(Path(path).with_suffix(""))
 
 
 def floor(of):
-    """The height of a unit; module.c, which starts all, is on top, the other files of src below coding."""
+    """Return the height of a unit: module.c is at the top, other files of src are below coding."""
     if of == "module":
         return len(FLOORS) + 1
     folder = of.split("/")[0] if "/" in of else BASE
@@ -48,7 +49,7 @@ def floor(of):
 
 
 def includes():
-    """Pairs of units, the first of which includes the second."""
+    """Yield pairs of units of which the first includes the second."""
     for path in sources():
         for target in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
             if (SRC / target).exists() and unit(target) != unit(name(path)):
@@ -56,7 +57,7 @@ def includes():
 
 
 def build(folder):
-    """Build the tree in another folder; the object files by unit, and the library."""
+    """Build the tree in another folder. Return the object files by unit, and the library."""
     environment = {**os.environ, "PATH": "/usr/lib/ccache:" + os.environ["PATH"]}
     environment.pop("MAKEFLAGS", None)
     subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-f", f"{ROOT}/Makefile", f"VPATH={ROOT}", "with_llvm=no",
@@ -67,13 +68,13 @@ def build(folder):
 
 
 def symbols(path, *options):
-    """Lines of nm: (kind, name)."""
+    """Return the symbols that nm lists, as pairs (kind, name)."""
     output = subprocess.run(["nm", *options, path], capture_output=True, text=True, check=True).stdout
     return [tuple(line.split()[-2:]) for line in output.splitlines() if len(line.split()) >= 2]
 
 
 def calls(objects):
-    """Pairs of units, the first of which uses a symbol of the second."""
+    """Yield pairs of units of which the first uses a symbol of the second."""
     home = {symbol: of for of, path in objects.items() for kind, symbol in symbols(path) if kind in "TDBRVWG"}
     for of, path in objects.items():
         for kind, symbol in symbols(path):
@@ -82,7 +83,7 @@ def calls(objects):
 
 
 def circles(arrows):
-    """A circle of units, as text; empty if there is none."""
+    """Return a circle of units as text, or an empty text if there is none."""
     below = {}
     for upper, lower in arrows:
         below.setdefault(upper, set()).add(lower)
@@ -120,7 +121,7 @@ def too_large():
 
 
 def without_opening():
-    """Files whose first comment does not give the file's name, and a sentence about it."""
+    """Yield the files whose first comment does not have the file's name and a sentence about it."""
     for path in sources():
         opening = re.match(r"/\*\n \* (\S+)\n \*\t\t(.*?)\n \*[/\n]", path.read_text(), re.DOTALL)
         if not opening or opening[1] != path.name:
@@ -130,7 +131,7 @@ def without_opening():
 
 
 def second_limits():
-    """Other places than format/cell.h that say how many features there are at most."""
+    """Yield the lines outside format/cell.h that contain the maximum number of features."""
     for path in sources():
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"FEATURES?\w*\s*=?\s*64\b|\b[jk] < 64\b|\b(parents|used|common)\[64\]", line) and \
@@ -139,16 +140,15 @@ def second_limits():
 
 
 def literal(text):
-    """The first C string of a text, its pieces joined and each placeholder a "…"."""
+    """Return the first C string of a text, with its pieces joined and each placeholder as "…"."""
     text = re.sub(r'"\s*U?INT64_FORMAT\s*"?', "%d", text)
     pieces = re.match(r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', text)
     joined = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', pieces[1])).replace('\\"', '"')
     return re.sub(r"%(?:\d+\$)?(?:\.\*)?(?:[-0-9]*)(?:ll|z|l)?[sdux]", "…", joined)
 
 
-
 def states():
-    """SQLSTATEs by the names of their macros, and by PL/pgSQL's names for them."""
+    """Return the SQLSTATEs by their macros in C, and by their condition names in PL/pgSQL."""
     by_macro, by_condition = {}, {}
     folder = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"],
                             capture_output=True, text=True, check=True).stdout.strip()
@@ -160,19 +160,19 @@ def states():
 
 
 def reports():
-    """Every report of the sources: its place, macro of the SQLSTATE or None, and its text."""
+    """Yield each call of ereport in the sources: its place, and the text of its arguments."""
     for path in sources():
         text = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), path.read_text(), flags=re.DOTALL)
         for start in re.finditer(r"\bereport\(", text):
             depth, end = 1, start.end()
-            while depth:                                   # a parenthesis in a string is balanced, too
+            while depth:                 # Parentheses in strings are balanced, too.
                 depth += {"(": 1, ")": -1}.get(text[end], 0)
                 end += 1
             yield f"{name(path)}:{text.count(chr(10), 0, start.start()) + 1}", text[start.end():end]
 
 
 def errors():
-    """(SQLSTATE, message) of everything that C and SQL raise, with the first place of each."""
+    """Return (SQLSTATE, message) of all reports in C and SQL, with the first place of each."""
     by_macro, by_condition = states()
     found = {}
     for place, report in reports():
@@ -189,14 +189,14 @@ def errors():
 
 
 def manual():
-    """The rows of the tables in the section "Errors" of the manual."""
+    """Return the rows of the tables in section "Errors" of docs/reference.md."""
     section = re.search(r"^## Errors\n(.*?)(?=^## |\Z)", (ROOT / "docs/reference.md").read_text(),
                         re.MULTILINE | re.DOTALL)[1]
     return {(row[0], row[1]) for row in re.findall(r"^\| `(.{5}|53…)` \| `(.+?)` \|", section, re.MULTILINE)}
 
 
 def bad_style():
-    """Messages, details and hints that break PostgreSQL's style guide."""
+    """Yield the messages, details and hints that break PostgreSQL's style guide."""
     for place, report in reports():
         for kind, start in [(match[1], match.end()) for match in
                             re.finditer(r"\berr(msg|detail|hint)(?:_internal)?\((?=\s*\")", report)]:
@@ -223,28 +223,29 @@ def main():
         sys.stdout.flush()
 
     include_arrows = list(includes())
-    test("an include goes down", rising(include_arrows))
-    test("no circle of includes", filter(None, [circles(include_arrows)]))
+    test("no file includes a file of a higher floor", rising(include_arrows))
+    test("no files include each other in a circle", filter(None, [circles(include_arrows)]))
     with tempfile.TemporaryDirectory() as folder:
         objects, library = build(Path(folder))
-        test("a build outside the tree makes all objects and installs",
+        test("a build outside the tree makes all objects and installs them",
              {unit(name(path)) for path in SRC.rglob("*.c")} ^ objects.keys())
         call_arrows = list(calls(objects))
-        test("a call goes down", rising(call_arrows))
-        test("no circle of calls and includes", filter(None, [circles(include_arrows + call_arrows)]))
-        test("exported is what PostgreSQL looks up by name, and nothing else",
+        test("no file calls a file of a higher floor", rising(call_arrows))
+        test("no files include or call each other in a circle",
+             filter(None, [circles(include_arrows + call_arrows)]))
+        test("the library exports only the symbols that PostgreSQL looks up by name",
              [symbol for _, symbol in symbols(library, "--dynamic", "--defined-only")
               if not re.fullmatch(r"(pg_finfo_)?cell_\w+|_PG_init|Pg_magic_func", symbol)])
-    test(f"at most {MOST_LINES} lines of {MOST_COLUMNS} columns, {MOST_BASE_FILES} .c files in src, "
-         f"{MOST_FILES} in a folder", too_large())
-    test("each file says what is in it", without_opening())
-    test("the number of features is one constant", second_limits())
+    test(f"files have at most {MOST_LINES} lines of {MOST_COLUMNS} columns, src at most "
+         f"{MOST_BASE_FILES} .c files, other folders at most {MOST_FILES}", too_large())
+    test("each file begins with a comment that describes it", without_opening())
+    test("only format/cell.h contains the maximum number of features", second_limits())
     raised, listed = errors(), manual()
     test("each error is in docs/reference.md",
          [f"{state} | {message} ({raised[state, message]})" for state, message in sorted(raised.keys() - listed)])
-    test("docs/reference.md has no error that is not raised",
+    test("the sources raise each error in docs/reference.md",
          [f"{state} | {message}" for state, message in sorted(listed - raised.keys())])
-    test("messages, details and hints are in PostgreSQL's style", bad_style())
+    test("messages, details and hints follow PostgreSQL's style guide", bad_style())
     print(f"1..{number}")
     sys.exit(failed > 0)
 

@@ -1,4 +1,4 @@
--- The error that a query gives: SQLSTATE, message, detail and hint
+-- The error that a query raises: SQLSTATE, message, detail and hint
 CREATE FUNCTION error_of(query text, OUT state text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql AS $$
 BEGIN

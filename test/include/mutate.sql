@@ -1,10 +1,12 @@
--- Random edits of bytes, the same ones for the same seed
+-- Random edits of bytes. The seed determines the edits.
+
+-- A pseudorandom number from 0 to below - 1
 CREATE FUNCTION draw(a bigint, b integer, below bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN (hashint8extended(a, b) & 9223372036854775807) % below;
 
--- Change bytes, cut the end, append, cut out of the middle, repeat a part: one
--- to four edits. Of a header of so many bytes one gets a value below the last
--- argument.
+-- Make one to four edits: change a byte, cut the end, cut bytes out of the middle, repeat a part,
+-- or overwrite bytes. One kind of edit sets a byte in the first "header" bytes to a value below
+-- header_values.
 CREATE FUNCTION mutate(payload bytea, seed bigint, header integer, header_values integer) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
 	at integer;
@@ -18,7 +20,7 @@ BEGIN
 				IF at < octet_length(payload) THEN
 					payload := set_byte(payload, at, draw(seed, 10 * edit + 3, 256)::integer);
 				END IF;
-			WHEN 3 THEN   -- in the header, where it matters most
+			WHEN 3 THEN   -- in the header, where an edit matters most
 				IF octet_length(payload) >= header THEN
 					payload := set_byte(payload, at % header, draw(seed, 10 * edit + 3, header_values)::integer);
 				END IF;

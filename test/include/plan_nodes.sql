@@ -1,4 +1,5 @@
--- The plan's nodes, without what differs between versions
+-- The Aggregate, Gather, Append and Scan nodes of a query's plan. Versions of PostgreSQL differ in
+-- other nodes.
 CREATE FUNCTION plan_nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;

@@ -1,19 +1,20 @@
--- Random rows for the extension's own tables, the same ones for the same seed, and calls
--- of all that reads them. A row is one of those that the extension wrote itself, which
--- are kept in the schema genuine, with other values in some columns. Needs mutate.sql,
--- the table tissue.cell, and the table relation with the OIDs of sources to choose from.
+-- Random rows for the extension's own tables, and calls of all functions that read these tables.
+-- A random row is a row that the extension wrote, with other values in some columns. The schema
+-- "genuine" holds the rows that the extension wrote. The seed determines rows and calls. This file
+-- needs mutate.sql, the table tissue.cell, and the table relation with OIDs of possible sources.
 
+-- One of several texts
 CREATE FUNCTION choose(seed bigint, VARIADIC choices text[]) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN choices[1 + draw(seed, cardinality(choices), cardinality(choices))];
 
--- A name: most often that of a column of the source, a system column too
+-- A name: in three of four cases the name of a column of the source, which may be a system column
 CREATE FUNCTION random_name(seed bigint) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN draw(seed, 1, 4) > 0 THEN
 			(SELECT attname FROM pg_attribute WHERE attrelid = 'tissue.cell'::regclass ORDER BY hashint8extended(attnum, seed) LIMIT 1)
 		ELSE choose(seed, '', 'missing', 'S1', 'compact', 'gzip', repeat('n', 63), repeat('é', 31), 'a "b" ''c''; \', '........pg.dropped.1........') END
 $$;
 
--- An array of names in some shape
+-- An array of names, which may be empty, contain NULL or repeated names, or be large
 CREATE FUNCTION random_array(type regtype, seed bigint) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('(%s)::%s', CASE draw(seed, 1, 10)
 		WHEN 0 THEN '''{}'''
@@ -29,7 +30,7 @@ CREATE FUNCTION random_array(type regtype, seed bigint) RETURNS text LANGUAGE sq
 	) list (names)
 $$;
 
--- An expression for a value of a column: what may be wrong with one of its type
+-- An expression for a column's value, which may be NULL, an extreme value of the type, or invalid
 CREATE FUNCTION random_value(name text, type regtype, seed bigint) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE
 		WHEN draw(seed, 3, 12) = 0 THEN format('NULL::%s', type)
@@ -51,8 +52,8 @@ CREATE FUNCTION random_value(name text, type regtype, seed bigint) RETURNS text 
 	END
 $$;
 
--- Insert a random row into a table, in the place of a genuine one, or with new values of
--- what is unique. Returns what became of it: a constraint may refuse it.
+-- Insert a random row into a table: in place of a genuine row, or with new values in the unique
+-- columns. Returns "inserted", or the SQLSTATE if a constraint refuses the row.
 CREATE FUNCTION insert_random(own_table regclass, seed bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	name text := (SELECT relname FROM pg_class WHERE oid = own_table);
@@ -80,7 +81,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- Put the genuine rows back in the tables, and no others.
+-- Replace the rows of all tables by the genuine rows.
 CREATE PROCEDURE reset_tables() LANGUAGE plpgsql AS $$
 DECLARE
 	name text;
@@ -91,7 +92,7 @@ BEGIN
 END
 $$;
 
--- A call of a function with the arguments that were given by their names, and random ones
+-- A call of a function with the given arguments by name, and random values for all others
 CREATE FUNCTION random_call(function pg_proc, given jsonb, seed bigint) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('%s imaging.%I(%s)', CASE function.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT * FROM' END, function.proname,
 		string_agg(coalesce(quote_literal(given ->> name), CASE format('%s %s', name, type)
@@ -103,12 +104,12 @@ CREATE FUNCTION random_call(function pg_proc, given jsonb, seed bigint) RETURNS 
 	WHERE n <= function.pronargs
 $$;
 
--- The functions that take a study
+-- The functions whose first argument is a study
 CREATE VIEW study_function AS
 SELECT p AS function, proname FROM pg_proc p WHERE pronamespace = 'imaging'::regnamespace AND proargnames[1] = 'study';
 
--- Calls of all of them for each study there is, and between them changes of cells, of
--- the role and the size of the store. What drops studies comes last.
+-- Calls of all these functions for each study, mixed with changes of cells, of the role and of the
+-- store's size. The calls that drop studies come last.
 CREATE FUNCTION random_calls(seed bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	SELECT statement FROM (
 		SELECT proname = 'cell_drop_study', draw, random_call(function, jsonb_build_object('study', study), draw)

@@ -1,15 +1,15 @@
--- Rivals of functions and operators: others of the same name, which PostgreSQL
--- prefers where the arguments of a call fit them better, and in a schema that
--- comes first in search_path also where they fit as well.
+-- Rivals of functions and operators: objects of the same name. PostgreSQL calls a rival if the
+-- arguments of a call fit the rival better. If they fit both equally well, PostgreSQL calls the one
+-- whose schema comes first in search_path.
 
--- What belongs to the extension
+-- The objects that belong to the extension
 CREATE VIEW member AS
 SELECT classid, objid FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary');
 
--- The types of arguments that are to be expected: those that the extension has, and
--- what is implicitly cast to them; the most used ones first
+-- The types that arguments are likely to have: those in the extension's functions and tables, and
+-- the types with an implicit cast to one of them. The types that are used most come first.
 CREATE MATERIALIZED VIEW usual_type AS
 WITH used AS (
 	SELECT type, count(*) AS times
@@ -25,7 +25,7 @@ FROM pg_type LEFT JOIN used ON used.type = oid
 WHERE typtype = 'b' AND typcategory <> 'Z'
 	AND (times > 0 OR oid IN (SELECT castsource FROM pg_cast JOIN used ON castcontext = 'i' AND casttarget = type));
 
--- The types of arguments that a parameter takes, its own first
+-- The types of arguments that a parameter accepts, with the parameter's own type first
 CREATE MATERIALIZED VIEW taken AS
 SELECT p.oid AS parameter, array_agg(type ORDER BY type <> p.oid, place) AS types
 FROM pg_type p, LATERAL (
@@ -38,8 +38,8 @@ FROM pg_type p, LATERAL (
 ) t
 GROUP BY p.oid;
 
--- The lists of types that a list of parameters takes. Of long ones there are too
--- many: they get the first few types of each parameter.
+-- The lists of types that a list of parameters accepts, but not more than about at_most. For that,
+-- a long list of parameters combines only the first few types of each parameter.
 CREATE FUNCTION lists_taken_by(parameters regtype[], at_most integer) RETURNS SETOF regtype[] LANGUAGE sql STABLE AS $$
 	WITH RECURSIVE list (types, length) AS (
 		SELECT '{}'::regtype[], 0
@@ -51,8 +51,8 @@ CREATE FUNCTION lists_taken_by(parameters regtype[], at_most integer) RETURNS SE
 	SELECT types FROM list WHERE length = cardinality(parameters)
 $$;
 
--- The lists of parameters with which a function can be called: without those that
--- have a default, with one of them by its name, and with one to four for a VARIADIC
+-- The lists of parameters with which a function can be called: without the last parameters that
+-- have defaults, with one such parameter by name, and with one to four arguments for a VARIADIC one
 CREATE FUNCTION parameters_of(function pg_proc, OUT parameters regtype[], OUT names text[]) RETURNS SETOF record LANGUAGE sql STABLE AS $$
 	WITH f AS (
 		SELECT ARRAY(SELECT unnest(function.proargtypes)::regtype) AS types, function.proargnames AS names, function.pronargs::integer AS n,
@@ -66,22 +66,22 @@ CREATE FUNCTION parameters_of(function pg_proc, OUT parameters regtype[], OUT na
 	FROM f, generate_series(1, 4) k WHERE function.provariadic <> 0
 $$;
 
--- The type of a rival's result: that of the real one, or for a polymorphic one an array
--- if there is one among its types
+-- The type of a rival's result: the result type of the real function. If that is polymorphic: an
+-- array type if the arguments include one, otherwise the type of the first argument.
 CREATE FUNCTION rival_result(result regtype, types regtype[]) RETURNS regtype LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN result::text LIKE 'any%' THEN
 		coalesce((SELECT min(type) FROM usual_type WHERE is_array AND type = ANY (types)), types[1]) ELSE result END
 $$;
 
--- What a rival does: tell that it was called
+-- The body of a rival: a warning that the rival was called
 CREATE FUNCTION rival_body(name text, types regtype[], result text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('LANGUAGE plpgsql AS $rival$BEGIN RAISE WARNING ''planted %%'', %L; RETURN %s; END$rival$',
 		format('%s(%s)', name, array_to_string(types, ', ')), result)
 $$;
 
--- Statements that create the rivals of functions in a schema: with the same names of
--- parameters, and a result of the same type. What an extension would not be
--- installed beside, functions of its own signatures, is left out.
+-- Statements that create the rivals of functions in a schema, with the same parameter names and
+-- result type. Functions with exactly a signature of the extension are left out, because
+-- CREATE EXTENSION would fail beside them.
 CREATE FUNCTION rival_functions(schema text, functions oid[], at_most integer) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	WITH rival AS (
 		SELECT DISTINCT ON (proname, types) proname, types, names, prokind, proretset,
@@ -110,7 +110,7 @@ CREATE FUNCTION rival_functions(schema text, functions oid[], at_most integer) R
 	FROM rival, format('%s.%I', schema, proname) created, format('%s.%I', schema, proname || '_step') step
 $$;
 
--- The same for operators; an operator is also meant by IN, BETWEEN, LIKE and others
+-- The same for operators, including those that IN, BETWEEN and LIKE stand for
 CREATE FUNCTION rival_operators(schema text, operators oid[], at_most integer) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	WITH rival AS (
 		SELECT DISTINCT ON (oprname, oprleft = 0, types) oprname, oprleft = 0 AS is_prefix, types, rival_result(oprresult, types) AS result
@@ -125,7 +125,7 @@ CREATE FUNCTION rival_operators(schema text, operators oid[], at_most integer) R
 	FROM rival, format('%s.%I', schema, 'operator ' || oprname) function
 $$;
 
--- The same for types; their names mean the rivals from then on
+-- The same for types. Once they exist, an unqualified type name means the rival.
 CREATE FUNCTION rival_types(schema text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	SELECT format('CREATE TYPE %s.%I AS ENUM ()', schema, typname) FROM pg_type JOIN usual_type ON type = oid WHERE NOT is_array
 $$;

@@ -1,6 +1,6 @@
--- How a payload was served, by the counters of its study, and whether it is
--- what cell_pack gives of the same rows. The source has the columns sample,
--- cell_id, x, y and phenotypes.
+-- How a payload was served, as the counters of its study show, and whether it equals the result of
+-- cell_pack for the same rows. The source must have the columns sample, cell_id, x, y and
+-- phenotypes.
 CREATE FUNCTION store_stats(study text) RETURNS cell_store_stats
 LANGUAGE sql SECURITY DEFINER AS 'SELECT s FROM cell_store_stats s WHERE s.study = $1';
 

@@ -1,6 +1,6 @@
--- The tables of one study of SMProfiler (formerly SPT) that hold cells, in the
--- current schema: the tables of its data model (package adiscstudies 1.0) with
--- SMProfiler's additions, all with their original names, types and keys.
+-- The tables in which SMProfiler (formerly SPT) stores the cells of one study, in the current
+-- schema: the tables of its data model (package adiscstudies 1.0) with SMProfiler's additions, all
+-- with their original names, types and keys.
 CREATE TABLE study (study_specifier varchar(512) PRIMARY KEY, institution varchar(512));
 CREATE TABLE study_component (primary_study varchar(512), component_study varchar(512));
 CREATE TABLE specimen_collection_study (

@@ -1,26 +1,28 @@
--- Sources of every shape, each one registered as a study of the same name, and in
--- the table shape what a test must know of them. Variable samples: how many each has.
+-- Sources of every shape, each registered as a study of the same name. The table shape describes
+-- them for the tests. The psql variable samples is the number of samples in each source.
 --
--- Ids come from a sequence, so that a cell finds its own free in every sample.
+-- One sequence makes all cell ids, so that the id of a cell is free in every sample.
 CREATE SEQUENCE cell_ids;
 CREATE TABLE cell (sample text, cell_id bigint DEFAULT nextval('cell_ids'), x integer, y integer, phenotypes bigint);
 
 CREATE TABLE shape (
-	study text PRIMARY KEY,			-- the name of its source, too
+	study text PRIMARY KEY,			-- also the name of the source
 	sample_type regtype DEFAULT 'text',
-	key text DEFAULT 'sample',		-- the column that is written: sample is this, or is generated from it
-	places boolean DEFAULT false,	-- whether the key decides in which partition a cell is
+	key text DEFAULT 'sample',		-- the column that statements write: sample, or the column that
+									-- sample is generated from
+	places boolean DEFAULT false,	-- whether the key determines the partition of a cell
 	feature text DEFAULT 'phenotypes',
 	feature_type regtype DEFAULT 'bigint',
 	mask text DEFAULT 'phenotypes',
-	slides text						-- a table that the samples refer to
+	slides text						-- a table that the samples reference
 );
 
 CREATE FUNCTION sample_name(type regtype, number bigint) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE type WHEN 'integer'::regtype THEN number::text
 	WHEN 'uuid'::regtype THEN '00000000-0000-0000-0000-' || lpad(number::text, 12, '0') ELSE 'S' || number END;
 
--- The columns of a partition or child in another order, and one among them that is dropped.
+-- The columns of a partition or child in another order than the parent's, with one that is dropped
+-- later
 \set shuffled 'phenotypes bigint, dropped text, y integer, cell_id bigint DEFAULT nextval(\'cell_ids\'), x integer'
 
 CREATE TABLE plain (LIKE cell INCLUDING DEFAULTS, UNIQUE (sample, cell_id));
@@ -55,7 +57,7 @@ CREATE TABLE two_levels_rest_0 PARTITION OF two_levels_rest FOR VALUES WITH (MOD
 CREATE TABLE two_levels_rest_1 PARTITION OF two_levels_rest FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO shape (study, places) VALUES ('two_levels', true);
 
--- a sample is in all partitions
+-- each sample is spread over all partitions
 CREATE TABLE tiled (sample uuid, cell_id bigint DEFAULT nextval('cell_ids'), x integer, y integer, phenotypes bigint, UNIQUE (sample, cell_id))
 	PARTITION BY HASH (cell_id);
 CREATE TABLE tiled_0 PARTITION OF tiled FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -92,7 +94,7 @@ ALTER TABLE family_child INHERIT family;
 CREATE TABLE family_grandchild (UNIQUE (sample, cell_id)) INHERITS (family_child);
 INSERT INTO shape (study) VALUES ('family');
 
--- features that are columns
+-- features in columns of their own
 CREATE TABLE flags (b boolean DEFAULT false, a boolean, sample integer, cell_id bigint DEFAULT nextval('cell_ids'), x integer, y integer,
 	UNIQUE (sample, cell_id));
 INSERT INTO shape (study, sample_type, feature, feature_type, mask) VALUES ('flags', 'integer', 'a', 'boolean', 'cell_phenotypes(a, b)');
@@ -115,7 +117,7 @@ CREATE TABLE loosened (
 	cell_id bigint DEFAULT nextval('cell_ids'), x integer, y integer, phenotypes bigint, UNIQUE (sample, cell_id));
 INSERT INTO shape (study, sample_type, slides) VALUES ('loosened', 'integer', 'loosened_slide');
 
--- written through views and rules
+-- a table that is written through views and rules
 CREATE TABLE viewed (LIKE cell INCLUDING DEFAULTS, UNIQUE (sample, cell_id)) PARTITION BY LIST (sample);
 CREATE TABLE viewed_1 PARTITION OF viewed FOR VALUES IN ('S1', 'S2');
 CREATE TABLE viewed_2 (:shuffled, sample text);
@@ -144,7 +146,8 @@ CREATE RULE also_insert AS ON INSERT TO viewed_ruled DO ALSO INSERT INTO viewed 
 CREATE RULE instead_update AS ON UPDATE TO viewed_ruled DO INSTEAD UPDATE viewed SET sample = new.sample, x = new.x WHERE viewed.sample = old.sample;
 CREATE RULE also_delete AS ON DELETE TO viewed_ruled DO ALSO DELETE FROM viewed WHERE viewed.sample = old.sample;
 
--- with triggers that write, too: other rows, another sample, at the end of the transaction; and one that reads payloads
+-- A table with triggers that write: other rows, another sample, and at the end of the transaction.
+-- One more trigger reads payloads.
 CREATE TABLE triggered (LIKE cell INCLUDING DEFAULTS, UNIQUE (sample, cell_id)) PARTITION BY HASH (cell_id);
 CREATE TABLE triggered_0 PARTITION OF triggered FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE triggered_1 (:shuffled, sample text);
@@ -187,14 +190,14 @@ END $$;
 CREATE CONSTRAINT TRIGGER change_at_commit AFTER INSERT ON triggered_event DEFERRABLE INITIALLY DEFERRED
 	FOR EACH ROW EXECUTE FUNCTION change_at_commit();
 
--- values that are made when they are read
+-- a virtual generated column
 SELECT current_setting('server_version_num')::integer >= 180000 AS has_virtual_columns \gset
 \if :has_virtual_columns
 CREATE TABLE virtual (LIKE cell INCLUDING DEFAULTS, shifted integer GENERATED ALWAYS AS (x + 1) VIRTUAL, UNIQUE (sample, cell_id));
 INSERT INTO shape (study) VALUES ('virtual');
 \endif
 
--- for a while the parents of sources that are no partitioned tables
+-- parents that statements give to sources that are not partitioned, and take away again
 CREATE TABLE parent_without_columns ();
 CREATE TABLE parent_of_positions (x integer, y integer);
 
@@ -217,7 +220,7 @@ END $$;
 
 CREATE FUNCTION is_partitioned(source text) RETURNS boolean LANGUAGE sql AS
 'SELECT relkind = ''p'' FROM pg_class WHERE oid = source::regclass';
--- The partitions or children of a source, and theirs
+-- All partitions or children of a source, at every level
 CREATE FUNCTION parts_of(source text) RETURNS TABLE (part text, parent text, bound text) LANGUAGE sql AS $$
 	WITH RECURSIVE below AS (
 		SELECT inhrelid, inhparent FROM pg_inherits WHERE inhparent = source::regclass
@@ -226,7 +229,7 @@ CREATE FUNCTION parts_of(source text) RETURNS TABLE (part text, parent text, bou
 	SELECT inhrelid::regclass::text, inhparent::regclass::text, pg_get_expr(relpartbound, oid) FROM below JOIN pg_class ON oid = inhrelid ORDER BY 1
 $$;
 
--- Cells for each sample of a source; a family has some in the child, too.
+-- Insert cells for each sample of a source. The source "family" also gets cells in its child.
 CREATE FUNCTION fill(study text, cells integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	s shape := (SELECT shape FROM shape WHERE shape.study = fill.study);
@@ -238,7 +241,8 @@ BEGIN
 	END LOOP;
 END $$;
 
--- The payload that is served, and the one of the rows: NULL if there are none, empty if an id occurs twice.
+-- The payload that cell_data serves, and the payload that cell_pack makes from the rows: NULL if
+-- the sample has no rows, empty if two rows have the same id
 CREATE FUNCTION served(study text, sample text, layout text, coding text) RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN cell_decode(cell_data(study, sample, layout, coding), coding);
@@ -259,8 +263,9 @@ EXCEPTION
 	WHEN cardinality_violation THEN RETURN '';
 END $$;
 
--- Samples as they are served, and as their rows are. Both have one snapshot if the transaction has
--- only one, or if no other transaction ended between them: then they are comparable.
+-- Compare the served payloads of samples with the rows. The two are comparable if both were read
+-- with the same snapshot. That is so if the transaction has only one snapshot, or if no other
+-- transaction ended between the two reads.
 CREATE FUNCTION compared(study text, samples text[], layout text DEFAULT 'compact', coding text DEFAULT 'identity', served_first boolean DEFAULT true,
 	OUT sample text, OUT comparable boolean, OUT same boolean, OUT served_cells bigint, OUT right_cells bigint)
 RETURNS SETOF record LANGUAGE plpgsql AS $$

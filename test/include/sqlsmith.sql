@@ -1,6 +1,6 @@
--- A database for sqlsmith, which connects as role smith: studies whose cells are
--- in a table, a partitioned one, views and a long table; arguments for our
--- functions; and a catalogue that has little else. Run it as a superuser.
+-- A database for sqlsmith, which connects as role smith. It has studies whose cells are in a table,
+-- a partitioned table, views and a long table; arguments for the extension's functions; and a
+-- catalog that shows sqlsmith little else. Only a superuser can run this file.
 CREATE ROLE smith LOGIN;
 CREATE SCHEMA smith AUTHORIZATION smith;
 SET ROLE smith;
@@ -35,8 +35,8 @@ SELECT cell_register_study('table', 'tissue', phenotypes => 'phenotypes', featur
 	cell_register_study('stored view', 'tissue_view', phenotypes => 'phenotypes', features => '{CD3,CD8}', store => true),
 	cell_register_study('long', 'tissue_of_long', phenotypes => 'phenotypes', features => '{CD3,CD8}', intensities => 'intensities');
 
--- sqlsmith chooses an argument by its type alone. So the arguments of our
--- functions that are text or bytes have types of their own, with their names.
+-- sqlsmith chooses an argument by its type alone. Therefore each text or bytea argument of the
+-- extension's functions has a domain of its own, which is named like the argument.
 CREATE DOMAIN study AS text;
 CREATE DOMAIN sample AS text;
 CREATE DOMAIN layout AS text;
@@ -49,7 +49,7 @@ CREATE DOMAIN payload AS bytea;
 CREATE DOMAIN encoded AS bytea;
 CREATE DOMAIN collected AS bytea;
 
--- Arguments. Those of the last third are damaged, or fit nothing.
+-- Arguments. In the last third of the rows they are damaged or invalid.
 \ir mutate.sql
 CREATE TABLE argument AS
 SELECT n, n < 20 AS fits,
@@ -78,7 +78,7 @@ AAC6tEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAGMA=', 'base64') shape;
 DROP FUNCTION mutate, draw;
 SELECT count(cell_data(study, sample, layout, coding)) FROM argument WHERE fits;
 
--- Functions where sqlsmith looks for columns
+-- Views that call set-returning functions, because sqlsmith finds columns only in relations
 CREATE VIEW argument_head AS SELECT a.*, cells, bytes, etag FROM argument a, cell_data_head(study, sample, layout, coding) WHERE fits;
 CREATE VIEW argument_info AS SELECT a.*, cells, bytes, max_x, max_y FROM argument a, cell_info(payload, layout) WHERE fits;
 CREATE VIEW argument_cell AS SELECT a.*, x, y, phenotypes FROM argument a, cell_unpack(payload, layout) c (id) WHERE fits;
@@ -94,11 +94,11 @@ SELECT sample, cell_collect_phenotypes(cell, feature, positive, '{CD3,CD8}') AS 
 	cell_phenotypes_agg(CASE feature WHEN 'CD3' THEN 0 ELSE 1 END, positive) AS phenotypes
 FROM tissue_long GROUP BY sample;
 
--- Functions where it looks for functions. It leaves out those that give rows or
--- nothing, and aggregates of several arguments; and two of three times it wants
--- one without arguments. So each of ours is called by two others, which make one
--- value of what it gives: with the arguments that sqlsmith chooses, and with the
--- columns that fit best of the next row, or, for an aggregate, of some rows.
+-- sqlsmith leaves out functions that return rows or nothing, and aggregates of several arguments.
+-- In two of three cases it chooses a function without arguments. Therefore two functions call each
+-- function of the extension and turn its result into one value: one with the arguments that
+-- sqlsmith chooses, the other with the best fitting columns of the next row of argument (for an
+-- aggregate: of several rows).
 CREATE SEQUENCE turn;
 CREATE FUNCTION register() RETURNS text LANGUAGE sql
 AS $$SELECT public.cell_register_study('new', 'smith.tissue', phenotypes => 'phenotypes', features => '{CD3,CD8}')::text$$;
@@ -138,9 +138,10 @@ BEGIN
 	END LOOP;
 END $$;
 
--- The catalogue, as sqlsmith finds it by its search_path: these functions, once
--- with their arguments and once with the domains of the same names, and some that
--- make text or bytes of others. In the schema whose tables it leaves out.
+-- The catalog that sqlsmith finds through its search_path: these functions, once with their own
+-- argument types and once with the domains of the same names, and some functions of PostgreSQL that
+-- return text or bytea. The views are in information_schema because sqlsmith leaves out the tables
+-- of that schema.
 CREATE VIEW information_schema.pg_proc AS
 SELECT oid::text, pronamespace, proname, prorettype, prokind, proretset, proargtypes::oid[]
 FROM pg_catalog.pg_proc
@@ -155,8 +156,8 @@ SELECT oid || ' by name', pronamespace, proname, prorettype, prokind, proretset,
 	ORDER BY i)
 FROM pg_catalog.pg_proc
 WHERE pronamespace = 'smith'::regnamespace AND proargtypes <> '';
--- Operators of ranges or enums of any kind pass for those of one kind: sqlsmith
--- would compare nothing with nothing, an error in every second query.
+-- The polymorphic types of ranges, enums and elements are shown as one concrete type each.
+-- Otherwise sqlsmith would compare NULL with NULL, which is an error in every second query.
 CREATE VIEW information_schema.pg_type AS
 SELECT oid, typnamespace, typdelim, typrelid, typelem, typarray, coalesce(one, typname) AS typname, CASE WHEN one IS NULL THEN typtype ELSE 'b' END AS typtype
 FROM pg_catalog.pg_type LEFT JOIN (

@@ -1,28 +1,33 @@
-# What the Perl tests have in common.
+# Helpers of the tests in test/t.
 package CellBinary;
 
 use strict;
 use warnings;
+use Cwd ();
 use Exporter 'import';
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
-our @EXPORT = qw(start_node shared_data scalar_of create_run blocks_of use_packages);
+our @EXPORT = qw(start_node shared_data load_csv smprofiler_dump scalar_of create_run run_benchmark
+	blocks_of use_packages);
 
-# A running server with the extension in database postgres.
+# Start a server, with more settings if any are given, and install the extension in its database
+# postgres.
 sub start_node
 {
-	my ($name) = @_;
+	my ($name, $settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init;
-	$node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\n");
+	$node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\n" . ($settings // ''));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION cell_binary');
 	return $node;
 }
 
-# Create the SQL function run(query), which tells whether statement_timeout
-# stopped a query, and the milliseconds that it took, or outlasted the timeout.
+# Create the SQL function run(query). It returns whether statement_timeout stopped the query, and
+# the milliseconds that the query took or, if it was stopped, outlasted the timeout.
 sub create_run
 {
 	my ($node) = @_;
@@ -43,13 +48,36 @@ sub create_run
 	return;
 }
 
-# The folder with the real input data, or undef where there is none.
+# The folder with the real input data, or undef if it does not exist
 sub shared_data
 {
 	return -d '../shared/data' ? '../shared/data' : undef;
 }
 
-# The output of a command, or an exception.
+# Load a CSV file into the table csv of a database, as the demo does. Return its header line.
+sub load_csv
+{
+	my ($node, $database, $path) = @_;
+	my ($header) = split /\n/, slurp_file($path);
+	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1',
+		'-v', "header=$header", '-v', 'path=' . Cwd::abs_path($path), '-f', 'demo/csv_load.sql');
+	return $header;
+}
+
+# The cells in the dump of SMProfiler's fixture, in hexadecimal
+sub smprofiler_dump
+{
+	my ($fixture) = @_;
+	my $dump = '';
+	foreach my $line (split /\n/, slurp_file("$fixture/celldata.dump"))
+	{
+		my ($octets) = $line =~ /^[0-9a-f]+: ((?:[01]{8} ){1,20})/ or die "unexpected line $line";
+		$dump .= join('', map { sprintf '%02x', oct("0b$_") } split ' ', $octets);
+	}
+	return $dump;
+}
+
+# The output of a command. A failure is an exception.
 sub scalar_of
 {
 	my @command = @_;
@@ -60,9 +88,25 @@ sub scalar_of
 	return $output;
 }
 
-# The blocks of a document, in their order: where they are (section of ##, heading
-# of any level), language, code, and the output that a "text" block after them
-# gives. A block of Python continues the first one of its section, or the one before all sections.
+# Run a benchmark with some environment variables. A folder gets its report and its temporary files,
+# of which none may be left. Return whether it succeeded, its output and its errors.
+sub run_benchmark
+{
+	my ($folder, $program, %variables) = @_;
+	mkdir "$folder/tmp";
+	local %ENV = (%ENV, TMPDIR => "$folder/tmp", OUT => "$folder/results/bench", %variables);
+	my ($output, $errors);
+	my $ok = IPC::Run::run([$program], '>', \$output, '2>', \$errors);
+	is(join(' ', glob "$folder/tmp/*"), '', 'no temporary files are left');
+	my @processes = grep { -r $_ && (eval { slurp_file($_) } // '') =~ /TMPDIR=\Q$folder\E/ }
+		glob '/proc/[0-9]*/environ';
+	is("@processes", '', 'no processes are left');
+	return ($ok, $output, $errors);
+}
+
+# The blocks of a document in their order. Each has its section (##), its heading of any level, its
+# language, its code, and the output in a "text" block after it. A block of Python continues the
+# first one of its section or, if a Python block precedes all sections, that block.
 sub blocks_of
 {
 	my ($document) = @_;
@@ -92,8 +136,8 @@ sub blocks_of
 	return @blocks;
 }
 
-# Let Python and Node find the packages of these sets that scripts/install-dependencies
-# brought. Returns one that is not there, so that tests can be skipped; CI must have them.
+# Let Python and Node find these sets of packages, which scripts/install-dependencies installs.
+# Return a set that is missing, so that the test can be skipped. CI must have all of them.
 sub use_packages
 {
 	my @folders = map { "/var/cache/cell_binary/$_" } @_;

@@ -2,12 +2,8 @@
 CREATE SCHEMA test_sources;
 SET search_path = test_sources, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
-\set served :abs_srcdir '/include/served.sql'
-\set error_of :abs_srcdir '/include/error_of.sql'
-\i :served
-\i :error_of
-\set VERBOSITY terse
-SET client_min_messages = warning;
+\set preamble :abs_srcdir '/include/store_preamble.sql'
+\i :preamble
 
 -- partitions: one for each slide, and one for all other slides
 CREATE TABLE part (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);

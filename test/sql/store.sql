@@ -3,12 +3,8 @@
 CREATE SCHEMA test_store;
 SET search_path = test_store, public;
 \getenv abs_srcdir PG_ABS_SRCDIR
-\set served :abs_srcdir '/include/served.sql'
-\set error_of :abs_srcdir '/include/error_of.sql'
-\i :served
-\i :error_of
-\set VERBOSITY terse
-SET client_min_messages = warning;
+\set preamble :abs_srcdir '/include/store_preamble.sql'
+\i :preamble
 
 CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, note text, PRIMARY KEY (sample, cell_id));
 INSERT INTO cell SELECT s, i, i, i, i FROM generate_series(1, 1000) i, unnest('{A,B,C}'::text[]) s;

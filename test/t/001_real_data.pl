@@ -1,10 +1,9 @@
-# Real slides: the payload that SPT serves, and the bytes of an independent
-# packer.
+# Real slides: payloads equal those that SMProfiler (formerly SPT) serves and those of an
+# independent packer.
 use strict;
 use warnings;
 use lib 'test/perl';
 use CellBinary;
-use Cwd ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -13,32 +12,21 @@ plan skip_all => 'no ../shared/data' if !defined $data;
 
 my $node = start_node('real_data');
 
-# Load a CSV into the table csv, as the demo does.
-sub load_csv
-{
-	my ($database, $path) = @_;
-	open(my $file, '<', $path) or die "$path: $!";
-	chomp(my $header = <$file>);
-	close($file);
-	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1',
-		'-v', "header=$header", '-v', 'path=' . Cwd::abs_path($path), '-f', 'demo/csv_load.sql');
-	return;
-}
 
-# The fixture of SPT
+# The fixture of SMProfiler
 {
 	my $fixture = "$data/spt";
-	load_csv('postgres', "$fixture/0.csv");
+	load_csv($node, 'postgres', "$fixture/0.csv");
 
-	# Channels are named "0", "1", ... in the order of their file, and the bits
-	# are in the text order of these names.
+	# The channels are named "0", "1", ... in the order of their file. The bits follow the order of
+	# these names as text.
 	open(my $file, '<', "$fixture/elementary_phenotypes.csv") or die $!;
 	my (undef, @channels) = map { [ split /,/ ] } <$file>;
 	close($file);
 	my @bits = sort { "$a" cmp "$b" } 0 .. $#channels;
 	my $positives = join(', ', map { "\"$channels[$_][1]_Positive\" = '1'" } @bits);
 
-	# Cell ids count the rows from 0, without the repeated ones.
+	# Cell ids number the rows from 0, without repeated rows.
 	my $columns = join(', ', map { "\"$_\"" } qw(XMin XMax YMin YMax), map { "$channels[$_][1]_Positive" } @bits);
 	$node->safe_psql('postgres', qq{
 		CREATE TABLE slide AS
@@ -51,22 +39,15 @@ sub load_csv
 			FROM csv GROUP BY to_jsonb(csv) - 'csv_row', $columns
 		) cell});
 
-	my $dump = '';
-	open($file, '<', "$fixture/celldata.dump") or die $!;
-	while (<$file>)
-	{
-		my ($address, $octets) = /^([0-9a-f]+): ((?:[01]{8} ){1,20})/ or die "unexpected line $_";
-		$dump .= join('', map { sprintf '%02x', oct("0b$_") } split ' ', $octets);
-	}
-	close($file);
+	my $dump = smprofiler_dump($fixture);
 	is(length $dump, 2 * 100 * 20, 'the dump has 100 cells');
 	is($node->safe_psql('postgres', q{SELECT encode(substring(payload FROM 21), 'hex') FROM slide}),
-		$dump, 'layout spt: the body equals what SPT serves');
+		$dump, 'layout spt: the body equals the body that SMProfiler serves');
 	is( $node->safe_psql('postgres', q{SELECT encode(sha256(payload), 'hex') FROM slide}),
 		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'spt', "$fixture/0.csv", "$fixture/elementary_phenotypes.csv") =~ s/\n//r,
-		'and with its header what SPT\'s rule gives');
+		'layout spt: the header follows SMProfiler\'s rule');
 
-	# The same as a study: the channels in columns, which the registry names.
+	# The same cells as a study, with a column for each channel
 	my $table = join(', ', map { "\"$channels[$_][1]_Positive\"::integer AS channel_$_" } @bits);
 	my $quote = sub { join(', ', map { "'$_'" } @_) };
 	my $register = 'SELECT cell_register_study(\'il2\', \'cell\', feature_columns => ARRAY[' . $quote->(map { "channel_$_" } @bits) .
@@ -77,15 +58,15 @@ sub load_csv
 			("XMin"::float8 + "XMax"::float8) / 2 AS x, ("YMin"::float8 + "YMax"::float8) / 2 AS y, $table
 		FROM csv GROUP BY to_jsonb(csv) - 'csv_row', $columns;
 		$register});
-	is($node->safe_psql('postgres', q{SELECT cell_data('il2', 'lesion 0_1', 'spt') = payload FROM slide}), 't', 'cell_data serves the same');
+	is($node->safe_psql('postgres', q{SELECT cell_data('il2', 'lesion 0_1', 'spt') = payload FROM slide}), 't', 'cell_data serves the same payload');
 	my $expected = slurp_file("$fixture/expected_bitmask_feature_names.json");
 	is($node->safe_psql('postgres', qq{SELECT cell_feature_names_json('il2')::jsonb = \$json\$$expected\$json\$::jsonb}),
-		't', 'and cell_feature_names_json the names, in the order of SPT');
+		't', 'cell_feature_names_json returns the names in the order of SMProfiler');
 }
 
 # Slides of melanoma
 my @slides = glob("$data/moldoveanu/[0-9]*.csv");
-cmp_ok(scalar @slides, '>=', 8, 'slides');
+cmp_ok(scalar @slides, '>=', 8, 'there are slides');
 my @bytes;
 foreach my $slide (@slides)
 {
@@ -94,20 +75,20 @@ foreach my $slide (@slides)
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->safe_psql($database, 'CREATE EXTENSION cell_binary');
-	load_csv($database, $slide);
+	load_csv($node, $database, $slide);
 	system_or_bail('psql', '-X', '-q', '-d', $node->connstr($database), '-v', 'ON_ERROR_STOP=1', '-f', 'demo/csv_cells.sql');
 	foreach my $layout (qw(compact spt dense))
 	{
 		is( $node->safe_psql($database, qq{
 				SELECT encode(sha256(cell_pack(cell_id, x, y, phenotypes, '$layout' ORDER BY hashint8(cell_id))), 'hex') FROM cells}),
 			scalar_of('/usr/bin/python3', 'test/t/packer.py', 'csv', $slide, $layout) =~ s/\n//r,
-			"slide $name, layout $layout: the bytes of an independent packer");
+			"slide $name, layout $layout: the payload equals that of an independent packer");
 	}
 	is( $node->safe_psql($database, q{
 			SELECT row_number() OVER () - 1 || ' ' || x || ' ' || y || ' ' || phenotypes
 			FROM cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells))}) . "\n",
 		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'cells', $slide),
-		"slide $name: what went in unpacks");
+		"slide $name, layout compact: unpacking returns the packed cells");
 	is( $node->safe_psql($database, q{
 			SELECT count(*) FROM cells c
 			JOIN cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes, 'spt') FROM cells), 'spt') u USING (cell_id, phenotypes)
@@ -115,12 +96,12 @@ foreach my $slide (@slides)
 			WHERE u.x = trunc(CASE WHEN shift THEN c.x - min_x + 1 ELSE c.x END)
 				AND u.y = trunc(CASE WHEN shift THEN c.y - min_y + 1 ELSE c.y END)}),
 		$node->safe_psql($database, 'SELECT count(*) FROM cells'),
-		"slide $name, layout spt: what went in unpacks");
+		"slide $name, layout spt: unpacking returns the packed cells");
 	is( $node->safe_psql($database, q{
 			SELECT string_agg(cell_id || ' ' || x || ' ' || y || ' ' || phenotypes, E'\n')
 			FROM cell_unpack((SELECT cell_pack(cell_id, x, y, phenotypes, 'dense') FROM cells), 'dense')}) . "\n",
 		scalar_of('/usr/bin/python3', 'test/t/packer.py', 'cells', $slide),
-		"slide $name, layout dense: what went in unpacks");
+		"slide $name, layout dense: unpacking returns the packed cells");
 	push @bytes, $node->safe_psql($database, q{
 		SELECT length(cell_pack(cell_id, x, y, phenotypes, 'dense'))::float8 / count(*) FROM cells});
 }

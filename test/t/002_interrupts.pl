@@ -1,8 +1,8 @@
-# Packing 5,000,000 cells: the right bytes, stopped soon by a timeout, a
-# cancel, a termination or a kill, and nothing left behind.
+# Packing 5,000,000 cells returns the right bytes, stops soon after a timeout, a cancel, a
+# termination or a kill, and leaves nothing behind.
 #
-# Times are only compared with each other: how long a cancel takes must be a
-# small part of what the whole would have taken.
+# The test compares times only with each other: the delay of a cancel must be a small part of the
+# time of the whole query.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -18,7 +18,7 @@ $node->safe_psql('postgres', q{
 	SELECT (i * 2654435761) % 4294967296 AS cell_id, (i % 20000)::integer AS x, (i / 250)::integer AS y, i * 1234567891 AS phenotypes
 	FROM generate_series(0::bigint, 4999999) i;
 	VACUUM ANALYZE cell;
-	ALTER SYSTEM SET autovacuum = off;   -- its locks are not ours
+	ALTER SYSTEM SET autovacuum = off;   -- its locks would count as left behind
 	ALTER SYSTEM SET restart_after_crash = on;
 	SELECT pg_reload_conf()});
 
@@ -34,11 +34,11 @@ $node->safe_psql('postgres', q{
 			SET max_parallel_workers_per_gather = $workers;
 			SELECT octet_length(payload), encode(sha256(payload), 'hex')
 			FROM (SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell) packed}),
-			"80000004|$expected", "5,000,000 cells with up to $workers workers: the bytes of an independent packer");
+			"80000004|$expected", "5,000,000 cells, up to $workers workers: the payload equals that of an independent packer");
 	}
 }
 
-# The largest but one: one may be the machine's fault.
+# The second largest number, because the machine may cause one outlier.
 sub nearly_largest
 {
 	my @sorted = sort { $a <=> $b } @_;
@@ -56,7 +56,7 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE slide ALTER payload SET STORAGE EXTERNAL;
 	INSERT INTO slide SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell});
 
-# statement_timeout at twelve moments of each query: how late it stops
+# The delay of statement_timeout at twelve moments of each query
 create_run($node);
 
 sub run_query
@@ -81,11 +81,10 @@ foreach my $name (sort keys %query)
 	note(sprintf '%s takes %d ms; stopped at %d moments it was late by %s ms',
 		$name, $whole, scalar @late, join(', ', map { sprintf '%.0f', $_ } @late));
 	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
-	cmp_ok(nearly_largest(@late), '<', $whole / 3, "$name: soon");
+	cmp_ok(nearly_largest(@late), '<', $whole / 3, "$name: the delay is short");
 }
 
-# A query in a session of its own, and the process that serves it once the
-# query is busy.
+# Start a query in its own session, and find its server process once the query runs.
 sub start_query
 {
 	my ($query) = @_;
@@ -106,7 +105,7 @@ sub start_query
 	return { session => $session, pid => $pid, errors => \$errors };
 }
 
-# Wait until it is over, and give its error message.
+# Wait until the query has ended, and return its error message.
 sub finish_query
 {
 	my ($running) = @_;
@@ -119,35 +118,35 @@ sub nothing_left
 	my ($when) = @_;
 	ok($node->poll_query_until('postgres', q{
 		SELECT count(*) = 0 FROM pg_stat_activity
-		WHERE pid <> pg_backend_pid() AND (backend_type = 'parallel worker' OR query LIKE '%watched%')}), "$when: no process");
-	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir()}), '0', "$when: no temporary file");
-	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid()}), '0', "$when: no lock");
+		WHERE pid <> pg_backend_pid() AND (backend_type = 'parallel worker' OR query LIKE '%watched%')}), "$when: no process is left");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir()}), '0', "$when: no temporary file is left");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid()}), '0', "$when: no lock is left");
 	is($node->safe_psql('postgres', 'SELECT octet_length(cell_pack(cell_id, x, y, phenotypes)) FROM cell'), '80000004', "$when: packing works");
 	return;
 }
 
 foreach my $workers (0, 2)
 {
-	# Each cell counts for 1000 samples: a minute of work.
+	# Each cell is in 1000 samples, which makes a minute of work.
 	my $long = qq{SET max_parallel_workers_per_gather = $workers; SET enable_sort = off; /* watched */
 		SELECT sum(octet_length(payload)) FROM (
 			SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM cell, generate_series(1, 1000) sample GROUP BY sample) packed};
 	my $running = start_query($long);
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'}),
-		$workers, "$workers workers");
-	is($node->safe_psql('postgres', "SELECT pg_cancel_backend($running->{pid})"), 't', 'cancel');
-	like(finish_query($running), qr/canceling statement due to user request/, 'stops the query');
+		$workers, "the query has $workers workers");
+	is($node->safe_psql('postgres', "SELECT pg_cancel_backend($running->{pid})"), 't', 'pg_cancel_backend signals the process');
+	like(finish_query($running), qr/canceling statement due to user request/, 'a cancel stops the query');
 	nothing_left("cancelled, $workers workers");
 
 	$running = start_query($long);
-	is($node->safe_psql('postgres', "SELECT pg_terminate_backend($running->{pid})"), 't', 'termination');
-	like(finish_query($running), qr/terminating connection due to administrator command/, 'ends the session');
+	is($node->safe_psql('postgres', "SELECT pg_terminate_backend($running->{pid})"), 't', 'pg_terminate_backend signals the process');
+	like(finish_query($running), qr/terminating connection due to administrator command/, 'a termination ends the session');
 	nothing_left("terminated, $workers workers");
 
-	# A kill makes the server restart, as always.
+	# As for any backend, a kill makes the server restart.
 	$running = start_query($long);
-	is(kill('KILL', $running->{pid}), 1, 'kill');
-	like(finish_query($running), qr/server closed the connection|terminating connection because of crash/, 'ends the session');
+	is(kill('KILL', $running->{pid}), 1, 'the process gets SIGKILL');
+	like(finish_query($running), qr/server closed the connection|terminating connection because of crash/, 'SIGKILL ends the session');
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 	nothing_left("killed, $workers workers");
 }

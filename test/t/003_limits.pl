@@ -1,4 +1,4 @@
-# Memory: many small samples, and one sample that is too large.
+# Memory and limits: many small samples, long tables, and samples around the largest payload.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -9,13 +9,12 @@ use Test::More;
 my $node = start_node('limits');
 my $megabyte = 1024 * 1024;
 
-# 10,000 samples at once. The scalar subquery is run for the first result row,
-# when all states are there.
+# 10,000 samples at once. The scalar subqueries run for the first result row, when all states exist.
 foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id, x, y, phenotypes' ])
 {
 	my ($name, $arguments) = @$form;
 	my ($samples, $cells, $contexts, $bytes) = split /\|/, $node->safe_psql('postgres', qq{
-		SET work_mem = '20GB';   -- 10,000 times what the planner takes for the size of a sample
+		SET work_mem = '20GB';   -- 10,000 times the planner's estimate for a sample
 		SET enable_sort = off;
 		SELECT count(*), sum(cells), max(contexts), max(bytes)
 		FROM (
@@ -26,14 +25,14 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 			GROUP BY sample
 		) packed});
 	is($samples, 10_000, "$name: 10,000 samples");
-	is($cells, 1_000_000, "$name: with 1,000,000 cells in all");
-	is($contexts, 1, "$name: one memory context for all");
-	cmp_ok($bytes, '>', 16_000_000, "$name: which holds the cells");
-	cmp_ok($bytes, '<', 64 * $megabyte, "$name: in less than 64 MB");
+	is($cells, 1_000_000, "$name: they have 1,000,000 cells in all");
+	is($contexts, 1, "$name: they share one memory context");
+	cmp_ok($bytes, '>', 16_000_000, "$name: the memory context holds the cells");
+	cmp_ok($bytes, '<', 64 * $megabyte, "$name: the memory context has less than 64 MB");
 	note("$name: $bytes bytes");
 }
 
-# Sorted groups are packed one after the other, each gone before the next.
+# Sorted groups are packed one after the other. Each frees its memory before the next begins.
 {
 	my ($cells, $contexts, $bytes) = split /\|/, $node->safe_psql('postgres', q{
 		SET enable_hashagg = off;
@@ -45,13 +44,13 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 			FROM (SELECT i % 1000 AS sample, i AS x, i AS y, i::bigint AS phenotypes FROM generate_series(1, 100000) i) cell
 			GROUP BY sample
 		) packed});
-	is($cells, 100_000, 'sorted groups: all cells');
-	is($contexts, 1, 'sorted groups: one memory context');
-	cmp_ok($bytes, '<', $megabyte, 'sorted groups: for one sample');
+	is($cells, 100_000, 'sorted groups: all cells are packed');
+	is($contexts, 1, 'sorted groups: there is one memory context');
+	cmp_ok($bytes, '<', $megabyte, 'sorted groups: memory is that of one sample');
 }
 
-# Samples that together don't fit into work_mem: the planner and the hash
-# aggregate know their size, and take them a few at a time.
+# Samples that together exceed work_mem. The planner and the hash aggregate know the size of the
+# states, and process a few samples at a time.
 {
 	my $plan = $node->safe_psql('postgres', q{
 		SET work_mem = '4MB';
@@ -64,12 +63,12 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 			SELECT sample, cell_pack(cell_id, x, y, phenotypes) FROM interleaved GROUP BY sample});
 	my ($kilobytes) = $plan =~ /HashAggregate.*Memory Usage: (\d+)kB/s;
 	cmp_ok($kilobytes // 0, '>', 1000, 'large samples are hashed');
-	cmp_ok($kilobytes // 0, '<', 20_000, 'a few at a time: 80 MB of cells in less than 20 MB');
+	cmp_ok($kilobytes // 0, '<', 20_000, 'a few samples at a time: 80 MB of cells need less than 20 MB');
 	note("$kilobytes kB");
 }
 
-# A long table with 3,000,000 rows of 100,000 cells: memory is that of the
-# cells, also if their rows come in the worst order, feature by feature.
+# A long table with 3,000,000 rows of 100,000 cells. Memory depends on the cells and not on the
+# rows, even if the rows come in the worst order, which is feature by feature.
 foreach my $case ([ 'in the order of the cells', 'n / 30 AS cell, n % 30 AS feature', 20 ], [ 'feature by feature', 'n % 100000 AS cell, n / 100000 AS feature', 80 ])
 {
 	my ($name, $columns, $bytes) = @$case;
@@ -80,13 +79,14 @@ foreach my $case ([ 'in the order of the cells', 'n / 30 AS cell, n % 30 AS feat
 		SELECT octet_length(cell_collect_phenotypes(cell::text, feature::text, feature < 5, '{$features}'))
 		FROM (SELECT $columns FROM (SELECT generate_series(0, 2999999) AS n) rows) long;
 		SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\\s+(\\d+)')});
-	is($length, 4 + 12 * 100_000, "long table, $name: all cells");
-	cmp_ok(1024 * ($after - $before), '<', $bytes * 100_000 + 2 * $megabyte, "long table, $name: memory for the cells, and not for the rows");
+	is($length, 4 + 12 * 100_000, "long table, $name: all cells are collected");
+	cmp_ok(1024 * ($after - $before), '<', $bytes * 100_000 + 2 * $megabyte,
+		"long table, $name: memory is that of the cells, not of the rows");
 	note("$name: " . ($after - $before) . ' kB');
 }
 
-# One payload at the limit of a bytea. VmHWM is the most memory that the
-# backend ever had; each session is a backend of its own.
+# One payload at the size limit of bytea. VmHWM is the peak memory of a backend, and each session
+# has its own backend.
 sub at_the_limit
 {
 	my ($cells, $pack) = @_;
@@ -112,14 +112,14 @@ foreach my $limit (
 	like($errors, qr/ERROR:  payload in layout "$layout" would exceed 1073741819 bytes
 DETAIL:  At most $max_cells cells fit; the limit is the maximum size of a bytea.
 HINT:  Pack the sample in parts/, "$pack: one cell too many is refused");
-	cmp_ok($peak, '<', 2048 * $megabyte, "$pack: before it takes 2 GB");
+	cmp_ok($peak, '<', 2048 * $megabyte, "$pack: the refusal comes before the backend has 2 GB");
 }
 my ($bytes, undef, $peak) = at_the_limit(67_108_863, 'cell_pack(i, i, i)');
-is($bytes, 4 + 16 * 67_108_863, 'as many cells as fit are packed');
-cmp_ok($peak, '<', 1150 * $megabyte, 'and the payload is never there twice');
+is($bytes, 4 + 16 * 67_108_863, 'the largest number of cells is packed');
+cmp_ok($peak, '<', 1150 * $megabyte, 'the payload is never in memory twice');
 
-# Memory of the backend at its peak, over what it had before: the payload, and
-# what keeping ids in another order takes. Rows come from a function that keeps none.
+# The peak memory of the backend, minus its memory before the query: the payload, and the memory for
+# ids that come in another order. The rows come from a function that keeps none of them.
 foreach my $case (
 	[ 'compact',                          'cell_pack(i, i, 0)',                                    16, 1.15 ],
 	[ 'compact, ids in sequence',         'cell_pack(i, i, i, 0)',                                 16, 1.15 ],

@@ -1,4 +1,4 @@
-# pg_dump and restore of a database that uses the extension.
+# pg_dump and restore keep the contents of a database whose objects use the extension.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -55,15 +55,15 @@ foreach my $format (qw(custom plain))
 			? [ 'pg_restore', '--exit-on-error', '-d', $target->connstr($database), $file ]
 			: [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $target->connstr($database), '-f', $file ],
 			"restore, $format, into cluster " . $target->name);
-		is($target->safe_psql($database, $contents), $expected, 'the same contents');
+		is($target->safe_psql($database, $contents), $expected, 'the contents are the same');
 	}
 	unlink $file;
 }
 
-# The functions of the extension itself are not in the dump.
+# The dump must not contain the functions of the extension.
 my ($plain) = run_command([ 'pg_dump', '-d', $node->connstr('lab'), '--schema-only' ]);
-like($plain, qr/CREATE EXTENSION IF NOT EXISTS cell_binary WITH SCHEMA imaging/, 'the dump has the extension');
-unlike($plain, qr/CREATE FUNCTION imaging\./, 'and not its functions');
+like($plain, qr/CREATE EXTENSION IF NOT EXISTS cell_binary WITH SCHEMA imaging/, 'the dump contains CREATE EXTENSION');
+unlike($plain, qr/CREATE FUNCTION imaging\./, 'the dump does not contain the functions of the extension');
 
 $node->stop;
 $other->stop;

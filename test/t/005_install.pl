@@ -1,4 +1,4 @@
-# CREATE EXTENSION: by whom, in which schema, which version; upgrade and drop.
+# CREATE EXTENSION: the roles, schemas and versions for which it works; upgrade and drop.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -10,17 +10,17 @@ my $node = PostgreSQL::Test::Cluster->new('install');
 $node->init;
 $node->start;
 
-# The version stands in the control file only.
+# Of the sources, only the control file contains the version.
 my ($version) = slurp_file('cell_binary.control') =~ /^default_version = '([^']+)'/m;
 ok(defined $version, "version $version");
 command_ok([ 'make', '-s', 'META.json' ], 'make META.json');
 my @versions = slurp_file('META.json') =~ /^ *"version": "([^"]+)"/mg;
-is_deeply(\@versions, [ $version, $version, '1.0.0' ], 'META.json has it');
-like(slurp_file('CHANGELOG.md'), qr/^## \[\Q$version\E\]/m, 'CHANGELOG.md has it');
+is_deeply(\@versions, [ $version, $version, '1.0.0' ], 'META.json gets the version');
+like(slurp_file('CHANGELOG.md'), qr/^## \[\Q$version\E\]/m, 'CHANGELOG.md has the version');
 is(scalar_of('bash', '-c', q{grep -rlF "$0" --include='*.sql' --include='*.c' --include='*.h' --include='*.control' --include='Makefile' --include='*.in' . | grep -v '/sql/cell_binary--' | sort}, "'$version'"),
-	"./cell_binary.control\n", 'no other file repeats it');
+	"./cell_binary.control\n", 'no other file repeats the version');
 
-# A user who may create in a database installs it: the extension is trusted.
+# The extension is trusted: any role with CREATE on the database can install it.
 $node->safe_psql('postgres', q{
 	CREATE ROLE owner LOGIN;
 	CREATE ROLE reader LOGIN;
@@ -28,16 +28,16 @@ $node->safe_psql('postgres', q{
 my @as_owner = (extra_params => [ '-U', 'owner' ]);
 $node->safe_psql('lab', 'CREATE SCHEMA imaging; CREATE EXTENSION cell_binary SCHEMA imaging', @as_owner);
 is($node->safe_psql('lab', q{SELECT extversion, extnamespace::regnamespace FROM pg_extension WHERE extname = 'cell_binary'}),
-	"$version|imaging", 'installed by the owner of a database, in a schema of choice');
+	"$version|imaging", 'the owner of a database installs the extension in a schema of choice');
 is($node->safe_psql('lab', q{
 	SELECT count(*) FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 	WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary')
-		AND pronamespace <> 'imaging'::regnamespace}), '0', 'all functions are there');
+		AND pronamespace <> 'imaging'::regnamespace}), '0', 'all functions are in that schema');
 my ($status, undef, $errors) = $node->psql('lab', 'CREATE EXTENSION cell_binary SCHEMA public', extra_params => [ '-U', 'reader' ]);
-like($errors, qr/ERROR:/, 'not by anyone else');
+like($errors, qr/ERROR:/, 'a role without CREATE cannot install the extension');
 
-# Other roles use it, from any search_path and with lookalikes in front.
+# Other roles use the extension under any search_path, even behind functions of the same name.
 $node->safe_psql('lab', 'GRANT USAGE ON SCHEMA imaging TO reader; GRANT CREATE ON DATABASE lab TO reader', @as_owner);
 is($node->safe_psql('lab', q{
 	CREATE SCHEMA trick;
@@ -46,18 +46,17 @@ is($node->safe_psql('lab', q{
 	SET search_path = trick, pg_catalog;
 	SELECT imaging.cell_pack(i, i, i), imaging.cell_phenotypes_agg(i, true), (imaging.cell_info(imaging.cell_empty())).cells
 	FROM generate_series(1, 2) i}, extra_params => [ '-U', 'reader' ]),
-	'\x0200000001000000010000000100000000000000' . '02000000020000000200000000000000|6|0', 'used under another search_path');
+	'\x0200000001000000010000000100000000000000' . '02000000020000000200000000000000|6|0', 'the extension works under another search_path');
 
-# Drop and create again; nothing stays behind.
+# Drop and create again. Nothing must stay behind.
 my $objects = q{SELECT count(*) FROM pg_proc WHERE proname LIKE 'cell\_%'};
-cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'functions before the drop');
+cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'there are functions before the drop');
 $node->safe_psql('lab', 'DROP EXTENSION cell_binary', @as_owner);
-is($node->safe_psql('lab', $objects), '1', 'only the user\'s own after it');
+is($node->safe_psql('lab', $objects), '1', 'only the user\'s own function is left after the drop');
 $node->safe_psql('lab', 'CREATE EXTENSION cell_binary SCHEMA imaging', @as_owner);
-cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'functions again');
+cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'the functions are there again');
 
-# A release that came from another one by upgrade scripts has what a fresh
-# installation has: definitions, comments and privileges.
+# An upgraded extension must equal a fresh installation in definitions, comments and privileges.
 my $definitions = q{
 	SELECT format('%s %s | %s | %s | %s', p.oid::regprocedure, CASE prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END,
 		(SELECT a FROM pg_aggregate a WHERE aggfnoid = p.oid), obj_description(p.oid, 'pg_proc'), proacl)
@@ -79,11 +78,11 @@ foreach my $older (@older)
 	$node->safe_psql('postgres', 'CREATE DATABASE upgraded; CREATE DATABASE fresh');
 	$node->safe_psql('upgraded', "CREATE EXTENSION cell_binary VERSION '$older'; ALTER EXTENSION cell_binary UPDATE");
 	$node->safe_psql('fresh', 'CREATE EXTENSION cell_binary');
-	is($node->safe_psql('upgraded', $definitions), $node->safe_psql('fresh', $definitions), "upgraded from $older");
+	is($node->safe_psql('upgraded', $definitions), $node->safe_psql('fresh', $definitions), "an upgrade from $older equals a fresh installation");
 	$node->safe_psql('postgres', 'DROP DATABASE upgraded; DROP DATABASE fresh');
 }
 
-# A sandbox on a machine where the extension is installed, by another user, has nothing of that.
+# Another user has installed the extension on the machine. A sandbox must not contain any of it.
 my $machine = PostgreSQL::Test::Utils::tempdir_short() . '/machine';
 my ($bindir, $sharedir, $pkglibdir) = map { my $path = scalar_of($ENV{PG_CONFIG}, $_); chomp $path; "$machine$path" } qw(--bindir --sharedir --pkglibdir);
 system_or_bail('cp', '-a', "$ENV{SANDBOX}/install", $machine);
@@ -95,7 +94,7 @@ append_to_file("$sharedir/extension/cell_binary--0.0.1.sql", 'of the machine');
 	local $ENV{PG_CONFIG} = "$bindir/pg_config";
 	my $look = 'find -L "$SANDBOX/install" -path "*bitcode/cell_binary*" -o -name cell_binary--0.0.1.sql;'
 		. ' psql -XAqtc "CREATE EXTENSION cell_binary; SELECT cell_chunk_count(1, 1)"';
-	is(scalar_of('scripts/sandbox', 'bash', '-c', $look), "1\n", 'nothing of an installed extension is in a sandbox');
+	is(scalar_of('scripts/sandbox', 'bash', '-c', $look), "1\n", 'a sandbox contains nothing of an installed extension');
 }
 
 $node->stop;

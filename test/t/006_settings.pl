@@ -1,4 +1,4 @@
-# cell_binary.max_payload_size on roles, and its guard against the role itself.
+# cell_binary.max_payload_size: a role cannot lift the limit that an administrator set for it.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -15,7 +15,7 @@ $node->safe_psql('postgres', qq{
 	ALTER ROLE api SET $limit = '16kB';
 	GRANT SET ON PARAMETER $limit TO dba});
 
-# The output, or the SQLSTATE, as a role.
+# Run statements as a role. Return their output, or the SQLSTATE of the error.
 sub as
 {
 	my ($role, $sql, %environment) = @_;
@@ -24,34 +24,33 @@ sub as
 	return $status == 0 ? $output : ($errors =~ /ERROR:  (\w{5})/)[0];
 }
 
-is(as('api', $pack_2000), '54000', 'a limit that the DBA put on a role holds');
-is(as('api', $pack_2000 =~ s/2000/1023/r), '16372', 'and what is within it is packed');
+is(as('api', $pack_2000), '54000', 'ALTER ROLE ... SET limits the role');
+is(as('api', $pack_2000 =~ s/2000/1023/r), '16372', 'a payload within the limit is packed');
 is(as('dba', $pack_2000), '32004', 'other roles have the default');
 
-# The role can't lift it: once the library is loaded, before it is, or with
-# the connection.
-is(as('api', "SELECT cell_empty(); SET $limit = '1GB'") =~ s/^.*\n//r, '42501', 'SET');
-is(as('api', "$pack_2000; SET $limit = '1GB'"), '54000', 'SET after use');
-is(as('api', "SET $limit = '1GB'; $pack_2000"), '54000', 'SET before the first use');
-is(as('api', "SELECT set_config('$limit', '1GB', false); $pack_2000") =~ s/^.*\n//r, '54000', 'set_config before the first use');
-is(as('api', "ALTER ROLE api SET $limit = '1GB'"), '42501', 'ALTER ROLE');
-is(as('api', "SELECT cell_empty(); RESET $limit") =~ s/^.*\n//r, '42501', 'RESET');
+# The role cannot lift the limit, whether the library is loaded or not.
+is(as('api', "SELECT cell_empty(); SET $limit = '1GB'") =~ s/^.*\n//r, '42501', 'SET is refused once the library is loaded');
+is(as('api', "$pack_2000; SET $limit = '1GB'"), '54000', 'SET after a call does not lift the limit for that call');
+is(as('api', "SET $limit = '1GB'; $pack_2000"), '54000', 'SET before the first call is discarded');
+is(as('api', "SELECT set_config('$limit', '1GB', false); $pack_2000") =~ s/^.*\n//r, '54000', 'set_config before the first call is discarded');
+is(as('api', "ALTER ROLE api SET $limit = '1GB'"), '42501', 'ALTER ROLE is refused');
+is(as('api', "SELECT cell_empty(); RESET $limit") =~ s/^.*\n//r, '42501', 'RESET is refused');
 
-# A role that was granted SET can, for itself.
-is(as('dba', "SET $limit = '16kB'; $pack_2000"), '54000', 'granted SET');
-is(as('dba', "SET $limit = '16kB'; SET $limit = '1GB'; $pack_2000"), '32004', 'granted SET, and back');
+# A role that was granted SET on the parameter can set its own limit.
+is(as('dba', "SET $limit = '16kB'; $pack_2000"), '54000', 'a role with the privilege SET lowers its limit');
+is(as('dba', "SET $limit = '16kB'; SET $limit = '1GB'; $pack_2000"), '32004', 'a role with the privilege SET raises it again');
 
-# In a transaction that is rolled back
-is(as('postgres', "LOAD 'cell_binary'; BEGIN; SET LOCAL $limit = '16kB'; ROLLBACK; $pack_2000"), '32004', 'SET LOCAL');
+# SET LOCAL in a transaction that is rolled back
+is(as('postgres', "LOAD 'cell_binary'; BEGIN; SET LOCAL $limit = '16kB'; ROLLBACK; $pack_2000"), '32004', 'SET LOCAL ends with the transaction');
 
-# On a function
+# SET in CREATE FUNCTION
 $node->safe_psql('postgres', qq{
 	LOAD 'cell_binary';
 	CREATE FUNCTION small() RETURNS integer LANGUAGE sql SET $limit = '16kB' AS '$pack_2000'});
-is(as('postgres', 'SELECT small()'), '54000', 'on a function');
+is(as('postgres', 'SELECT small()'), '54000', 'SET in CREATE FUNCTION limits the function');
 
-# With a connection option, a role can push its own limit aside before the
-# library is loaded; not if the server loads it at its start.
+# With a connection option, a role can lift its own limit before the library is loaded. It cannot if
+# the server preloads the library.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cell_binary'");
 $node->restart;
 my ($status, $output, $errors);
@@ -59,8 +58,8 @@ my ($status, $output, $errors);
 	local $ENV{PGOPTIONS} = "-c $limit=1GB";
 	($status, $output, $errors) = $node->psql('postgres', $pack_2000, extra_params => [ '-U', 'api' ]);
 }
-like($errors, qr/FATAL:  permission denied to set parameter "\Q$limit\E"/, 'preloaded: connection option');
-is(as('api', $pack_2000), '54000', 'preloaded: the limit on a role holds');
+like($errors, qr/FATAL:  permission denied to set parameter "\Q$limit\E"/, 'preloaded: a connection option is refused');
+is(as('api', $pack_2000), '54000', 'preloaded: the limit of a role is effective');
 is(as('dba', $pack_2000), '32004', 'preloaded: other roles have the default');
 
 $node->stop;

@@ -1,5 +1,5 @@
-# The commands of README.md, CONTRIBUTING.md and docs/*.md run, and print what the "text" block after
-# them says. The links of all documents lead to files and headings.
+# The commands of README.md, CONTRIBUTING.md and docs/*.md run and print the text in the "text"
+# block that follows them; the links of all documents lead to files and headings.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -10,8 +10,8 @@ use Test::More;
 
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 
-# make install goes to the sandbox, sudo is not needed there; make test, api,
-# load and perf would take too long.
+# make install writes into the sandbox, where sudo is not necessary. make test, api, load and perf
+# are not run, because they take too long or do not end.
 my $programs = "$folder/programs";
 mkdir $programs;
 append_to_file("$programs/sudo", "#!/bin/sh\nexec \"\$\@\"\n");
@@ -22,7 +22,7 @@ local $ENV{TMPDIR} = $folder;
 
 use_packages('test', 'api', 'out');
 
-# The sandbox's server, which the test modules hide.
+# The test modules of PostgreSQL hide the sandbox's server.
 local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');
 
 sub run_shell
@@ -42,7 +42,7 @@ sub run_shell
 	return;
 }
 
-# The output of a block of SQL, or of a Python program, which may leave files
+# Run a block of SQL or a Python program in a folder where it can write files.
 sub output_of
 {
 	my ($language, $code) = @_;
@@ -54,10 +54,10 @@ sub output_of
 	return ($ok, $output, $errors);
 }
 
-# The example slide of the README
+# The example slide of README.md
 append_to_file('slide.csv', "x,y,CD3 Positive\n1,2,1\n3,4,0\n");
 
-# What leads nowhere, of the links of a document to other files and to headings
+# The links of a document to files and headings that do not exist
 sub broken_links
 {
 	my ($document) = @_;
@@ -97,7 +97,7 @@ foreach my $document ('README.md', 'CONTRIBUTING.md', sort glob 'docs/*.md')
 		}
 		elsif ($language eq 'sql' || $language eq 'python')
 		{
-			# Each block is a session of its own; what it sets, the next ones have.
+			# Each block is its own session. A setting of search_path stays for later blocks.
 			system('psql', '-X', '-q', '-c', "ALTER DATABASE $database $1") if $code =~ /^(SET search_path.*);$/m;
 			my ($title) = $code =~ /^(?:(?:import|from) .*\n)*\n*(.*)$/m;
 			if (my $first = $block->{first})

@@ -1,4 +1,4 @@
-# Layout arrow: readers of Arrow find the cells that were packed.
+# Layout arrow: pyarrow, DuckDB, Polars and apache-arrow read the cells that were packed.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -12,8 +12,8 @@ plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 my $node = start_node('arrow');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 
-# Cells of many kinds. The rows are not in the order of the ids, which an odd
-# factor keeps distinct.
+# Cells of many kinds. The rows are not in the order of the ids. An odd factor keeps the ids
+# distinct.
 $node->safe_psql('postgres', q{
 	CREATE TABLE cells (sample text, cell_id bigint, x double precision, y double precision, phenotypes bigint);
 	INSERT INTO cells VALUES

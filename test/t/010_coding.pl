@@ -1,5 +1,5 @@
-# cell_encode and cell_decode against independent coders; bombs, memory,
-# cancels.
+# cell_encode and cell_decode agree with independent coders, and bound memory and the delay of
+# cancels, also for decompression bombs.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -8,16 +8,13 @@ use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('coding');
+# Shared buffers that the backend has touched count as its memory, and so does the JIT compiler.
+my $node = start_node('coding', "autovacuum = off\nshared_buffers = '1MB'\njit = off");
 my $megabyte = 1024 * 1024;
 my $folder = PostgreSQL::Test::Utils::tempdir();
 chmod 0755, $folder;
-# What the backend has seen of the shared buffers would count as its memory,
-# and what it loads for JIT compilation.
-$node->append_conf('postgresql.conf', "autovacuum = off\nshared_buffers = '1MB'\njit = off\n");
-$node->restart;
 
-# What the independent coder prints for some input.
+# Run the independent coder with an input, and return its output.
 sub coder
 {
 	my ($input, @command) = @_;
@@ -27,7 +24,7 @@ sub coder
 	return $output;
 }
 
-# Both ways: they read what we write, at every level, and we what they write.
+# Each side decodes the output of the other, at every level.
 {
 	my $lines = $node->safe_psql('postgres', q{
 		SELECT format('%s %s %s', coding, encode(cell_encode(payload, coding, level), 'hex'), encode(payload, 'hex'))
@@ -36,7 +33,7 @@ sub coder
 			(SELECT cell_pack(i, i % 77 * 13, hashint8(i)::bigint & 255) AS payload FROM generate_series(1, 20000) i
 			UNION ALL SELECT '' UNION ALL SELECT '\x00'
 			UNION ALL SELECT string_agg(sha512(int4send(i)), '') FROM generate_series(1, 3000) i) p});
-	is(coder("$lines\n", 'check'), 4 * (1 + 10 + 20 + 13) . ' 0', 'independent decoders read every level of every coding');
+	is(coder("$lines\n", 'check'), 4 * (1 + 10 + 20 + 13) . ' 0', 'independent decoders decode every level of every coding');
 
 	my $theirs = coder('', 'encode');
 	append_to_file("$folder/theirs", "$theirs\n");
@@ -44,27 +41,27 @@ sub coder
 		CREATE TABLE theirs (coding text, encoded text, payload text);
 		COPY theirs FROM '$folder/theirs' (DELIMITER ' ');
 		SELECT count(*), count(*) FILTER (WHERE cell_decode(decode(encoded, 'hex'), coding) = decode(payload, 'hex')) FROM theirs}),
-		'295|295', 'what independent coders wrote is decoded, also in several streams');
+		'295|295', 'cell_decode decodes the output of independent coders, also in several streams');
 }
 
-# RFC 9659: a window of at most 8 MB, here of 9 MB of content.
+# RFC 9659 allows a window of at most 8 MB. The content has 9 MB.
 {
 	my $frames = $node->safe_psql('postgres', q{
 		SELECT level || ' ' || encode(substring(cell_encode(payload, 'zstd', level) FOR 100), 'hex')
 		FROM generate_series(1, 19) level, (SELECT cell_pack(i, i, 0) AS payload FROM generate_series(1, 600000) i) p});
 	my @frames = split /\n/, coder("$frames\n", 'frames');
-	is(scalar @frames, 19, 'zstd frames of every level');
-	is_deeply([ grep { (split / /)[1] > 8 * $megabyte } @frames ], [], 'none has a window over 8 MB');
-	is_deeply([ grep { !/ 9600004 1$/ } @frames ], [], 'all have the size of their content and a checksum');
+	is(scalar @frames, 19, 'zstd: there is a frame of every level');
+	is_deeply([ grep { (split / /)[1] > 8 * $megabyte } @frames ], [], 'zstd: no frame has a window over 8 MB');
+	is_deeply([ grep { !/ 9600004 1$/ } @frames ], [], 'zstd: each frame has a content size and a checksum');
 }
 
-# Memory, by the kernel's count. VmHWM, the most since the last reset, and
-# VmRSS, what is there now, are those of the backend that runs the query.
+# Memory as the kernel counts it: VmRSS is the memory of the backend, VmHWM its peak since the last
+# reset.
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION kilobytes(what text) RETURNS bigint LANGUAGE sql
 	RETURN substring(pg_read_file('/proc/self/status') FROM what || ':\s+(\d+)')::bigint;
 
-	-- Megabytes that a query takes on top of what is there; and its result
+	-- The megabytes that a query adds to the backend's memory, and its result
 	CREATE PROCEDURE measure(query text, INOUT megabytes integer, INOUT result text) LANGUAGE plpgsql AS $$
 	DECLARE
 		before bigint;
@@ -91,7 +88,7 @@ sub measure
 	return ($megabytes, $result);
 }
 
-# Bombs: 10 GB of zeros
+# Decompression bombs: 10 GB of zeros
 foreach my $coding (qw(gzip zstd br))
 {
 	my $file = "$folder/bomb.$coding";
@@ -100,26 +97,26 @@ foreach my $coding (qw(gzip zstd br))
 	my $bomb = "SELECT octet_length(cell_decode(pg_read_binary_file('$file'), '$coding'))";
 
 	my ($megabytes, $result) = measure($bomb, q{SET cell_binary.max_payload_size = '32MB'});
-	is($result, qq{54000 payload decoded from coding "$coding" would exceed 33554432 bytes}, "bomb, $coding: refused");
-	cmp_ok($megabytes, '>', 16, "bomb, $coding: once there is too much of it");
-	cmp_ok($megabytes, '<', 2 * $size + 32 + 20, "bomb, $coding: which takes little memory");
+	is($result, qq{54000 payload decoded from coding "$coding" would exceed 33554432 bytes}, "bomb, $coding: cell_decode refuses it");
+	cmp_ok($megabytes, '>', 16, "bomb, $coding: the refusal comes at the limit, not before");
+	cmp_ok($megabytes, '<', 2 * $size + 32 + 20, "bomb, $coding: it takes little memory");
 	unlink $file if $coding ne 'zstd';
 }
 {
 	my ($megabytes, $result) = measure("SELECT octet_length(cell_decode(pg_read_binary_file('$folder/bomb.zstd'), 'zstd'))");
-	is($result, '54000 payload decoded from coding "zstd" would exceed 1073741819 bytes', 'a bytea ends at 1 GB: decoding');
-	cmp_ok($megabytes, '<', 1024 + 20, 'a bytea ends at 1 GB: no more is decoded');
+	is($result, '54000 payload decoded from coding "zstd" would exceed 1073741819 bytes', 'cell_decode refuses a payload over the 1 GB of a bytea');
+	cmp_ok($megabytes, '<', 1024 + 20, 'cell_decode decodes no more than 1 GB');
 
-	# What repeats after 16 MB is too far apart for the coder to see.
+	# The content repeats every 16 MB, which is outside the window of the coder.
 	system_or_bail('bash', '-c', "head -c 16777216 /dev/urandom >$folder/part; for i in {1..64}; do cat $folder/part; done | head -c 1073741819 >$folder/large");
 	($megabytes, $result) = measure("SELECT octet_length(cell_encode(pg_read_binary_file('$folder/large', 0, 1073741819), 'zstd', 1))");
-	is($result, '54000 payload encoded in coding "zstd" would exceed 1073741819 bytes', 'a bytea ends at 1 GB: encoding');
-	cmp_ok($megabytes, '<', 2048 + 20, 'a bytea ends at 1 GB: no more is encoded');
+	is($result, '54000 payload encoded in coding "zstd" would exceed 1073741819 bytes', 'cell_encode refuses a payload over the 1 GB of a bytea');
+	cmp_ok($megabytes, '<', 2048 + 20, 'cell_encode encodes no more than 1 GB');
 	unlink "$folder/large", "$folder/bomb.zstd";
 }
 
-# Not more than the input, the output and what docs/reference.md says that the
-# library takes, and a little.
+# Memory is at most that of the input, the output, the library as docs/reference.md specifies it,
+# and 8 MB.
 $node->safe_psql('postgres', q{
 	CREATE TABLE slide (cells integer, payload bytea);
 	ALTER TABLE slide ALTER payload SET STORAGE EXTERNAL;
@@ -133,15 +130,15 @@ foreach my $case ([ 'gzip', 'NULL', 6000000, 1, 1 ], [ 'zstd', 'NULL', 6000000, 
 	my $input = (4 + 16 * $cells) / $megabyte;
 	my ($megabytes, $output) = measure("SELECT octet_length(cell_encode(payload, '$coding', $level)) FROM slide WHERE cells = $cells");
 	$output /= $megabyte;
-	cmp_ok($megabytes, '<', $input + $output + $encoder + 8, sprintf '%s, level %s: %.0f to %.0f MB: memory to encode', $coding, $level, $input, $output);
+	cmp_ok($megabytes, '<', $input + $output + $encoder + 8, sprintf '%s, level %s, %.0f to %.0f MB: memory to encode is bounded', $coding, $level, $input, $output);
 	$node->safe_psql('postgres', "CREATE TABLE encoded AS SELECT cell_encode(payload, '$coding', $level) AS encoded FROM slide WHERE cells = $cells; ALTER TABLE encoded ALTER encoded SET STORAGE EXTERNAL");
 	($megabytes, my $length) = measure("SELECT octet_length(cell_decode(encoded, '$coding')) FROM encoded");
-	is($length, 4 + 16 * $cells, "$coding, level $level: decoded");
-	cmp_ok($megabytes, '<', $input + $output + $decoder + 8, "$coding, level $level: memory to decode");
+	is($length, 4 + 16 * $cells, "$coding, level $level: the payload is decoded");
+	cmp_ok($megabytes, '<', $input + $output + $decoder + 8, "$coding, level $level: memory to decode is bounded");
 	$node->safe_psql('postgres', 'DROP TABLE encoded');
 }
 
-# Errors leave no memory behind, whoever it was allocated by.
+# An error frees all memory, that of the extension and that of the libraries.
 foreach my $coding (qw(gzip zstd br))
 {
 	my ($failures, $megabytes) = split /\|/, $node->safe_psql('postgres', qq{
@@ -166,12 +163,12 @@ foreach my $coding (qw(gzip zstd br))
 			INSERT INTO result SELECT failures, kilobytes('VmRSS') - before;
 		END \$\$;
 		SELECT failures, kilobytes / 1024 FROM result});
-	is($failures, 60, "$coding: cut payloads are refused");
-	cmp_ok($megabytes, '<', 10, "$coding: and leave no memory behind");
+	is($failures, 60, "$coding: a cut payload is refused");
+	cmp_ok($megabytes, '<', 10, "$coding: an error frees its memory");
 }
 
-# statement_timeout at ten moments: how late it stops, in one session, whose
-# memory shows what cancels leave behind.
+# The delay of statement_timeout at ten moments, in one session, so that the session's memory shows
+# whether cancels free it
 create_run($node);
 foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 6000000, 90 ],
 	[ 'zstd, encoding', 19, q{cell_encode(payload, 'zstd', 19)}, 6000000, 90 ],
@@ -193,12 +190,14 @@ foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 600
 	my @late = sort { $a <=> $b } map { /^t\|(.*)/ ? $1 : () } @outcomes;
 	note(sprintf '%s was late by %s ms; memory %d kB more', $name, join(', ', map { sprintf '%.0f', $_ } @late), $after - $before);
 	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
-	cmp_ok($late[-2], '<', 200, "$name: within 200 ms, but once at most");   # that one may be the machine's fault
-	cmp_ok($after - $before, '<', 80 * 1024, "$name: which leaves no memory behind");   # malloc keeps up to 64 MB
+	# The machine may cause one outlier.
+	cmp_ok($late[-2], '<', 200, "$name: the delay is below 200 ms, with at most one exception");
+	# malloc keeps up to 64 MB.
+	cmp_ok($after - $before, '<', 80 * 1024, "$name: a cancel frees its memory");
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS encoded');
 }
 
-# No memory is an error like any other: brotli's encoder would end the process.
+# Out of memory is an ordinary error. By itself, brotli's encoder would end the process.
 foreach my $case ([ 'zstd', 19, 'The library zstd, which implements coding "zstd", could not allocate memory.' ], [ 'br', 11, 'in memory context "cell_binary coding"' ], [ 'br', 4, 'in memory context "cell_binary coding"' ])
 {
 	my ($coding, $level, $detail) = @$case;
@@ -209,8 +208,8 @@ foreach my $case ([ 'zstd', 19, 'The library zstd, which implements coding "zstd
 		COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; size=\$(sed -n "s/VmSize:[^0-9]*\\([0-9]*\\).*/\\1/p" /proc/\$PPID/status); prlimit --pid \$PPID --as=\$(((size + 8192) * 1024))';
 		SELECT octet_length(cell_encode(payload, '$coding', $level)) FROM p;
 		SELECT 'the session goes on';}, on_error_stop => 0);
-	like($errors, qr/ERROR:  53200: out of memory\nDETAIL:  .*\Q$detail\E/, "$coding, level $level: out of memory");
-	is($output, 'the session goes on', "$coding, level $level: the session goes on");
+	like($errors, qr/ERROR:  53200: out of memory\nDETAIL:  .*\Q$detail\E/, "$coding, level $level: out of memory is an error");
+	is($output, 'the session goes on', "$coding, level $level: the session goes on after it");
 }
 
 $node->stop;

@@ -1,9 +1,8 @@
-# The examples of docs/export.md: what they make of layout arrow has the sums that plain SQL returns.
+# The examples of docs/export.md: their results have the sums that plain SQL returns.
 use strict;
 use warnings;
 use lib 'test/perl';
 use CellBinary;
-use Cwd ();
 use IPC::Run ();
 use JSON::PP ();
 use PostgreSQL::Test::Utils;
@@ -15,7 +14,7 @@ plan skip_all => "no $missing: scripts/install-dependencies tools" if $missing;
 my $node = start_node('out');
 local @ENV{qw(PGHOST PGPORT PGUSER)} = ($node->host, $node->port, scalar getpwuid $<);
 
-# What the examples make; out_sums.py adds it up.
+# The results of each example, of which out_sums.py prints the sums
 my %things = (
 	'Export' => ['slide'],
 	'Parquet with pyarrow' => [ 'read by pyarrow', 'read by duckdb' ],
@@ -29,7 +28,7 @@ my %things = (
 my @examples = grep { $_->{language} eq 'python' } blocks_of('docs/export.md');
 is_deeply([ sort map { $_->{heading} } @examples ], [ sort keys %things ], 'every example is checked');
 
-# The code of the examples, each after the one that it continues
+# The code of each example, behind that of the example that it continues
 my %code = map { $_->{heading} => ($_->{first} ? "$_->{first}{code}\n" : '') . $_->{code} } @examples;
 
 sub run_python
@@ -40,8 +39,8 @@ sub run_python
 	return $output;
 }
 
-# Make the study of the examples, in a database of its own: the columns of a
-# feature are the expressions given. Returns the sums.
+# Create the study of the examples, with one feature column for each of the given expressions, in a
+# database of its own. Return the sums.
 sub create_study
 {
 	my ($database, $cells, $features, @positives) = @_;
@@ -83,11 +82,8 @@ my %sums = (limits => create_study('limits', 'cells',
 # A real slide
 if (my $data = shared_data())
 {
-	my $slide = "$data/moldoveanu/5.csv";
-	my ($header) = split /\n/, slurp_file($slide);
 	create_database('real');
-	system_or_bail('psql', '-X', '-q', '-d', $node->connstr('real'), '-v', 'ON_ERROR_STOP=1',
-		'-v', "header=$header", '-v', 'path=' . Cwd::abs_path($slide), '-f', 'demo/csv_load.sql');
+	my $header = load_csv($node, 'real', "$data/moldoveanu/5.csv");
 	my @features = map { /^(.*) Positive$/ } split /,/, $header;
 	$sums{real} = create_study('real', q{(SELECT *, csv_row - 1 AS cell_id, "XMin"::float8 AS x, "YMin"::float8 AS y FROM csv) cell},
 		'ARRAY[' . join(', ', map { "'$_'" } @features) . ']', map { "\"$_ Positive\"::boolean" } @features);
@@ -100,7 +96,7 @@ foreach my $database (sort keys %sums)
 	{
 		is( join('', $output =~ /^\Q$database: $heading: \E.*\n/mg),
 			join('', map { "$database: $heading: $_: $sums{$database}\n" } @{ $things{$heading} }),
-			"$database: $heading: sums are those of plain SQL") if @{ $things{$heading} };
+			"$database: $heading: the sums equal those of plain SQL") if @{ $things{$heading} };
 	}
 }
 
@@ -115,11 +111,11 @@ foreach my $example (grep { $_->{heading} =~ /^(Export|ADBC|Large samples)$/ } @
 {
 	my $heading = $example->{heading};
 	(my $found, $peak{$heading}) = split ' ', run_python($example->{code}, 'test/t/out_peak.py');
-	is($found, $etag, "$heading: the payload of a large sample");
+	is($found, $etag, "$heading: the example reads the payload of a large sample");
 	note("$peak{$heading} times the payload in memory at the peak");
 }
-cmp_ok($peak{'Large samples'}, '<', 2, 'a large sample is not in memory twice');
-cmp_ok($peak{'Large samples'}, '<', $peak{$_}, "and less than $_") foreach 'Export', 'ADBC';
+cmp_ok($peak{'Large samples'}, '<', 2, 'Large samples: the payload is not in memory twice');
+cmp_ok($peak{'Large samples'}, '<', $peak{$_}, "Large samples: the peak is below that of $_") foreach 'Export', 'ADBC';
 
 $node->stop;
 done_testing();

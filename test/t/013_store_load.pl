@@ -1,5 +1,5 @@
-# Many sessions at once: one packs, all get the same; and while a writer changes
-# the cells, everybody gets those of his snapshot.
+# Many sessions at once: one session packs and all get the same payload; while a writer changes the
+# cells, each session gets the cells of its own snapshot.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -23,30 +23,30 @@ sub load
 	return decode_json(scalar_of('/usr/bin/python3', 'test/t/store_load.py', @_));
 }
 
-# The one who packs is stopped until the other 63 wait; then something happens.
+# The session that packs is stopped until the other 63 wait. Then the fault happens to it.
 foreach my $fault (qw(none client terminate cancel))
 {
 	$node->safe_psql('postgres', q{SELECT cell_invalidate('s', 'large')});
 	my $result = load('sessions', 64, $fault);
-	my $what = "64 sessions, to the first: $fault";
-	is_deeply($result->{errors}, [], "$what: no errors");
-	is($result->{results}, $fault eq 'none' ? 64 : 63, "$what: results");
-	is($result->{distinct}, 1, "$what: all the same");
-	ok($result->{right}, "$what: and right");
-	is($result->{packings}, 1, "$what: packed once");
-	is($result->{most_at_once}, 1, "$what: by one session at a time");
+	my $what = "64 sessions, fault of the first: $fault";
+	is_deeply($result->{errors}, [], "$what: the others have no errors");
+	is($result->{results}, $fault eq 'none' ? 64 : 63, "$what: all others have a result");
+	is($result->{distinct}, 1, "$what: all results are the same");
+	ok($result->{right}, "$what: the result is right");
+	is($result->{packings}, 1, "$what: the sample is packed once");
+	is($result->{most_at_once}, 1, "$what: one session at a time packs");
 }
 
 my $result = load('writers', 30);
 note(join ', ', map { "$_ $result->{$_}" } qw(compared hits misses waits direct packings commits));
-is_deeply($result->{errors}, [], 'a writer and 8 readers: no errors');
+is_deeply($result->{errors}, [], 'a writer and 8 readers: there are no errors');
 foreach my $name (qw(stale torn uncommitted deadlocks))
 {
 	is($result->{$name}, 0, "a writer and 8 readers: 0 $name");
 }
 foreach my $name (qw(compared hits misses commits))
 {
-	cmp_ok($result->{$name}, '>', 20, "a writer and 8 readers: enough $name");
+	cmp_ok($result->{$name}, '>', 20, "a writer and 8 readers: over 20 $name");
 }
 
 $node->stop;

@@ -1,5 +1,5 @@
-# Studies survive pg_dump and pg_restore, by superusers and by the owner of a
-# database, and pg_upgrade: the same bytes and ETags.
+# Studies survive pg_upgrade, and pg_dump and pg_restore by superusers and by the database's owner,
+# with the same bytes and ETags.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -18,8 +18,8 @@ foreach my $server ($node, $other)
 }
 my @as_owner = (extra_params => [ '-U', 'owner' ]);
 
-# A table and a partitioned one, a view that is stored, and a study whose source
-# is gone. Names that need quotes, in a schema of the extension's own.
+# A table, a partitioned table, a stored view, and a study whose source was dropped. Some names need
+# quotes. The extension has its own schema.
 $node->safe_psql('lab', q{
 	CREATE SCHEMA "the imaging";
 	CREATE EXTENSION cell_binary SCHEMA "the imaging";
@@ -53,11 +53,11 @@ my $contents = q{
 my $expected = $node->safe_psql('lab', $contents);
 cmp_ok(scalar(split /\n/, $expected), '>', 60, 'there is something to restore');
 
-# What must still work there.
+# Check that a database has the contents, notices changes, and can drop and register studies.
 sub is_alive
 {
 	my ($server, $database, $how) = @_;
-	is($server->safe_psql($database, $contents), $expected, "$how: the same bytes, ETags, studies and triggers");
+	is($server->safe_psql($database, $contents), $expected, "$how: bytes, ETags, studies and triggers are the same");
 	is($server->safe_psql($database, q{
 		SET search_path = public, "the imaging";
 		UPDATE part SET x = -x WHERE sample = 1;
@@ -92,27 +92,27 @@ foreach my $format (qw(custom plain))
 	}
 }
 
-# Loaded with the triggers disabled, a table is not tracked until it is told so.
+# A table that is loaded with disabled triggers is not tracked until cell_track_study is called.
 {
 	my $database = 'restored_custom_owner';
 	my $file = "$ENV{TESTDIR}/store_dump.data";
 	$other->safe_psql($database, q{SELECT "the imaging".cell_data('part', '1')});
-	command_ok([ 'pg_dump', '-d', $node->connstr('lab'), '--data-only', '--table=part*', '--format=custom', '-f', $file ], 'pg_dump of data');
+	command_ok([ 'pg_dump', '-d', $node->connstr('lab'), '--data-only', '--table=part*', '--format=custom', '-f', $file ], 'pg_dump, data only');
 	$other->safe_psql($database, 'DELETE FROM part');
-	command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-d', $other->connstr($database), $file ], 'restored with triggers disabled');
+	command_ok([ 'pg_restore', '--data-only', '--disable-triggers', '-d', $other->connstr($database), $file ], 'pg_restore with disabled triggers');
 	unlink $file;
 	my $same = q{SET search_path = public, "the imaging"; UPDATE part SET y = y + 1;
 		SELECT cell_data('part', '1') = (SELECT cell_pack(cell_id, x, y, phenotypes) FROM part WHERE sample = 1)};
-	is($other->safe_psql($database, $same), 't', 'the bytes are right');
-	is($other->safe_psql($database, $same), 't', 'and after a change');
+	is($other->safe_psql($database, $same), 't', 'disabled triggers: the payload is right after a change');
+	is($other->safe_psql($database, $same), 't', 'disabled triggers: the payload is right after another change');
 	my $ready = q{SELECT (outcome).outcome FROM (SELECT "the imaging".cell_make_ready('part', '1', 'compact', 'identity') outcome) made};
 	my (undef, undef, $errors) = $other->psql($database, $ready);
-	like($errors, qr/cannot be stored.*cell_track_study/s, 'but not stored');
+	like($errors, qr/cannot be stored.*cell_track_study/s, 'disabled triggers: payloads cannot be stored');
 	$other->safe_psql($database, q{SELECT "the imaging".cell_track_study('part')});
-	is($other->safe_psql($database, $ready), 'packed', 'and are again after cell_track_study');
+	is($other->safe_psql($database, $ready), 'packed', 'payloads are stored again after cell_track_study');
 }
 
-# pg_upgrade, to the same version: catalogs are restored, files are kept.
+# pg_upgrade to the same version restores the catalogs and keeps the files.
 {
 	my $new = PostgreSQL::Test::Cluster->new('upgraded');
 	$new->init;
@@ -127,7 +127,7 @@ foreach my $format (qw(custom plain))
 	command_ok([ 'pg_upgrade', '--no-sync', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $bindir,
 		'-s', $new->host, '-p', $node->port, '-P', $new->port ], 'pg_upgrade');
 	$new->start;
-	is($new->safe_psql('lab', $contents), $expected, 'upgraded: the same bytes and ETags');
+	is($new->safe_psql('lab', $contents), $expected, 'upgraded: bytes and ETags are the same');
 	$new->safe_psql('lab', q{UPDATE part SET x = 5 WHERE sample = 1});
 	is($new->safe_psql('lab', q{
 		SET search_path = public, "the imaging";

@@ -1,10 +1,9 @@
-# The benchmark of cbload, with few cells, without CytoTable, and with one
-# measurement of each other kind.
+# The benchmark of cbload runs with few cells, without CytoTable, and with one measurement of each
+# other kind, and reports all of them.
 use strict;
 use warnings;
 use lib 'test/perl';
 use CellBinary;
-use IPC::Run ();
 use JSON::PP 'decode_json';
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -15,17 +14,10 @@ if (!-d '/var/cache/cell_binary/ingest' && ($ENV{CI} // '') ne 'true')
 }
 
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
-local $ENV{TMPDIR} = "$folder/tmp";
-mkdir $ENV{TMPDIR};
 
 sub bench
 {
-	local %ENV = (%ENV, CYTOTABLE => 'no', OUT => "$folder/results/bench", @_);
-	my ($output, $errors);
-	my $ok = IPC::Run::run([ 'ingest/bench' ], '>', \$output, '2>', \$errors);
-	is(join(' ', glob "$folder/tmp/*"), '', 'no temporary files are left');
-	is(join(' ', grep { -r $_ && (eval { slurp_file($_) } // '') =~ /TMPDIR=\Q$folder\E/ } glob '/proc/[0-9]*/environ'), '', 'no processes are left');
-	return ($ok, $output, $errors);
+	return run_benchmark($folder, 'ingest/bench', CYTOTABLE => 'no', @_);
 }
 
 {

@@ -89,15 +89,8 @@ like(error_of(q{SELECT imaging.cell_data('Melanoma intralesional IL2', 'a specim
 
 if (defined $fixture)
 {
-	my $dump = '';
-	open(my $file, '<', "$fixture/celldata.dump") or die $!;
-	while (<$file>)
-	{
-		my ($octets) = /^[0-9a-f]+: ((?:[01]{8} ){1,20})/ or die "unexpected line $_";
-		$dump .= join('', map { sprintf '%02x', oct("0b$_") } split ' ', $octets);
-	}
-	close($file);
-	is(sql(q{SELECT encode(substring(imaging.cell_data('Melanoma intralesional IL2', 'lesion 0_1', 'spt') FROM 21), 'hex')}), $dump, 'the payload equals the dump of SMProfiler');
+	is(sql(q{SELECT encode(substring(imaging.cell_data('Melanoma intralesional IL2', 'lesion 0_1', 'spt') FROM 21), 'hex')}),
+		smprofiler_dump($fixture), 'the payload equals the dump of SMProfiler');
 	my $expected = slurp_file("$fixture/expected_bitmask_feature_names.json");
 	is(sql(qq{SELECT imaging.cell_feature_names_json('Melanoma intralesional IL2')::jsonb = \$json\$$expected\$json\$::jsonb}), 't', 'the names equal those of SMProfiler');
 }

@@ -1,5 +1,5 @@
-# Random statements of every kind on sources of every shape, by several writers at once:
-# no reader is ever served a payload that differs from the rows that he sees.
+# No reader gets a payload that differs from the rows that it sees, while several writers run random
+# statements of every kind on sources of every shape.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -8,12 +8,8 @@ use JSON::PP 'decode_json';
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('statements');
-$node->init;
-$node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\nmax_prepared_transactions = 20\nautovacuum_naptime = 1s\n");
-$node->start;
+my $node = start_node('statements', "max_prepared_transactions = 20\nautovacuum_naptime = 1s");
 $node->safe_psql('postgres', qq{
-	CREATE EXTENSION cell_binary;
 	\\set samples 8
 	\\i test/include/source_shapes.sql
 });
@@ -24,13 +20,13 @@ diag("STATEMENTS_SEED=$result->{seed}: ", join ', ', map { "$result->{$_} $_" } 
 note(join ', ', map { "$_: $result->{done}{$_}" } sort keys %{ $result->{done} });
 note('failures of writers: ', join ', ', map { "$_: $result->{failures}{$_}" } sort keys %{ $result->{failures} });
 
-is($result->{stale}, 0, 'nobody is served what is stale') or diag(join "\n", @{ $result->{wrong} });
-is_deeply($result->{reader_errors}, [], 'readers: no errors');
-is_deeply($result->{writer_errors}, [], 'writers: no errors but those of several writers');
-is_deeply($result->{never_done}, [], 'each kind of statement and transaction was done');
-cmp_ok($result->{statements}, '>', 200, 'enough statements');
-cmp_ok($result->{compared}, '>', 1000, 'enough comparisons');
-cmp_ok($result->{hits}, '>=', 0.2 * ($result->{hits} + $result->{misses} + $result->{direct}), 'many payloads came from the store');
+is($result->{stale}, 0, 'no reader gets a stale payload') or diag(join "\n", @{ $result->{wrong} });
+is_deeply($result->{reader_errors}, [], 'readers have no errors');
+is_deeply($result->{writer_errors}, [], 'writers have only the errors that concurrent writers must expect');
+is_deeply($result->{never_done}, [], 'each kind of statement and transaction succeeded at least once');
+cmp_ok($result->{statements}, '>', 200, 'there were over 200 statements');
+cmp_ok($result->{compared}, '>', 1000, 'there were over 1000 comparisons');
+cmp_ok($result->{hits}, '>=', 0.2 * ($result->{hits} + $result->{misses} + $result->{direct}), 'at least a fifth of the payloads came from the store');
 
 $node->stop;
 done_testing();

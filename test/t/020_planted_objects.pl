@@ -1,7 +1,8 @@
-# Somebody who may create objects in the extension's schema plants functions and
-# operators that fit the calls which the extension makes better than what it means:
-# before it is installed, and after. None of them is ever called, whoever uses the
-# extension, and all results are those of a database without them.
+# The extension never calls functions or operators that a hostile role planted in its schema, and
+# all results equal those of a database without them.
+#
+# The planted objects fit the calls that the extension makes better than the intended objects do.
+# They are planted before the extension is installed, or after it.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -11,17 +12,17 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('planted');
 $node->init;
-# A session's end drops its temporary functions, and locks each.
+# The end of a session locks and drops each of its temporary functions.
 $node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\nmax_locks_per_transaction = 1000\njit = off\n");
 $node->start;
 $node->safe_psql('postgres', q{
-	CREATE ROLE owner LOGIN;      -- of the database and the extension
+	CREATE ROLE owner LOGIN;      -- owns the database and the extension
 	CREATE ROLE planter LOGIN;
-	CREATE ROLE lab LOGIN;        -- of the cells
+	CREATE ROLE lab LOGIN;        -- owns the cells
 	CREATE ROLE reader LOGIN;
 	CREATE ROLE monitor LOGIN IN ROLE pg_monitor});
 
-# Cells in tables and a view, of all the types that the queries of a source cast.
+# Cells in tables and a view. Their columns have all types that the queries of a source cast.
 my $cells = q{
 	CREATE SCHEMA tissue AUTHORIZATION lab;
 	SET SESSION AUTHORIZATION lab;
@@ -45,12 +46,12 @@ my $cells = q{
 	INSERT INTO bad VALUES ('good', 1, 1, 1, 1), ('wrong', 1, 'NaN', 1, 1);
 	CREATE TABLE long (cell text, feature text, positive boolean, intensity double precision);
 	INSERT INTO long SELECT i, f, i % 2 = 0, i / 8.0 FROM generate_series(1, 8) i, unnest('{a,b}'::text[]) f;
-	-- as it is, and compressed
+	-- uncompressed and compressed values
 	CREATE TABLE payload (name text, body bytea);
 	INSERT INTO payload VALUES ('short', '\x0102030405'), ('long', decode(repeat('00ff', 20000), 'hex')), ('none', NULL)};
 
-# What is done. The statements themselves leave nothing to be looked up, and give each
-# argument its very type: it is the extension that is tested.
+# The workload. Its statements qualify all names and cast all arguments to the exact type, so that
+# only the extension itself can call a planted object.
 my $registering = q{
 	SELECT imaging.cell_register_study('flags'::text, 'tissue.flags'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
 		NULL::name, '{cd3,cd8}'::name[], NULL::text[], NULL::boolean, NULL::name);
@@ -142,8 +143,8 @@ my @workload = (
 	[ 'monitoring',          'monitor',  $monitoring ],
 	[ 'dropping',            'lab',      $dropping ]);
 
-# A database with cells, in which the owner makes a schema for the extension where
-# somebody else may create objects, too.
+# Create a database with cells, in which the owner creates a schema for the extension. The role
+# planter can create objects in that schema.
 sub create_database
 {
 	my ($database) = @_;
@@ -154,8 +155,8 @@ sub create_database
 	return;
 }
 
-# Install the extension. Beside what somebody planted it may be refused, and then leaves
-# nothing. True if it is there.
+# Install the extension, and return whether that succeeded. Beside planted objects it may fail, but
+# must then leave nothing behind.
 sub install
 {
 	my ($database, $beside) = @_;
@@ -164,12 +165,12 @@ sub install
 	my $left = $node->safe_psql($database, q{
 		SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'cell_binary') +
 			(SELECT count(*) FROM pg_proc WHERE probin LIKE '%cell_binary')});
-	ok($status == 0 || ($beside && $left == 0), "$database: " . ($status == 0 ? 'installed' : 'refused, and nothing is left'));
+	ok($status == 0 || ($beside && $left == 0), "$database: " . ($status == 0 ? 'the extension is installed' : 'CREATE EXTENSION fails and leaves nothing'));
 	return $status == 0;
 }
 
-# What sessions say in steps of the workload, by lines, without the warnings of planted
-# objects. In search_path the schema comes before pg_catalog, which is the worst.
+# The lines that sessions print in steps of the workload, without the warnings of planted objects.
+# The schema comes before pg_catalog in search_path, which is the worst case.
 sub results_of
 {
 	my ($database, $before, @steps) = @_;
@@ -187,8 +188,8 @@ sub results_of
 
 my @expected;
 
-# Run the first steps of the workload, and compare what comes out and which planted objects
-# were called since the log had that size.
+# Run the first steps of the workload, and compare the results. The server's log shows from the
+# offset on whether planted objects were called.
 sub check_results
 {
 	my ($name, $database, $offset, $before, @steps) = @_;
@@ -199,7 +200,8 @@ sub check_results
 	return;
 }
 
-# What the extension is bound to, in the catalogue, is its own or PostgreSQL's.
+# Check that the catalog entries of the extension refer only to objects of the extension and of
+# PostgreSQL.
 sub check_references
 {
 	my ($name, $database) = @_;
@@ -219,11 +221,11 @@ sub check_references
 		)
 		SELECT pg_describe_object(classid, objid, 0) FROM reference
 		WHERE objid NOT IN (SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace UNION SELECT oid FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace)
-			AND (classid, objid) NOT IN (SELECT classid, objid FROM member) AND objid <> 0}), '', "$name: what it refers to");
+			AND (classid, objid) NOT IN (SELECT classid, objid FROM member) AND objid <> 0}), '', "$name: the extension refers only to its own and PostgreSQL's objects");
 	return;
 }
 
-# What is to come out.
+# The expected results
 create_database('clean');
 $node->safe_psql('postgres', 'ALTER DATABASE clean SET debug_print_parse = on; ALTER DATABASE clean SET debug_pretty_print = off');
 my $offset = -s $node->logfile;
@@ -231,16 +233,16 @@ install('clean');
 @expected = results_of('clean', '', @workload);
 check_references('alone', 'clean');
 
-# A list of numbers, each of them once
+# A list of numbers without duplicates
 sub each_of
 {
 	my %each = map { $_ => 1 } @_;
 	return join(',', sort keys %each);
 }
 
-# Rivals of all functions and operators of the extension, and of all that it refers to:
-# its functions and views as trees in the catalogue, and as trees in the log the
-# statements that were run, its own among them.
+# Rivals of all functions and operators of the extension, and of all those that it refers to. The
+# catalog has the parse trees of its functions and views. The log has the parse trees of the
+# statements that ran, including those that the extension ran.
 my $trees = slurp_file($node->logfile, $offset);
 $node->safe_psql('postgres', 'ALTER DATABASE clean RESET debug_print_parse');
 $node->safe_psql('clean', slurp_file('test/include/rivals.sql'));
@@ -252,7 +254,7 @@ my $functions = each_of($trees =~ /:(?:funcid|aggfnoid|winfnoid) (\d+)/g,
 	split(/\n/, $node->safe_psql('clean', q{SELECT objid FROM member WHERE classid = 'pg_proc'::regclass})));
 my $operators = each_of($trees =~ /:opno (\d+)/g);
 
-# Statements that create them in a schema: see test/include/rivals.sql
+# Statements that create the rivals in a schema; test/include/rivals.sql describes them.
 sub rivals
 {
 	my ($schema, $at_most) = @_;
@@ -273,7 +275,7 @@ my @uncalled = grep { my $name = $_; !grep { $_->[2] =~ /imaging\.$name\(/ } @wo
 	WHERE prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') NOT LIKE 'support function of %'});
 is("@uncalled", '', 'the workload calls all functions');
 
-# Planted before the extension comes, and after it.
+# Rivals that are planted before the extension is installed, and after it
 foreach my $database ('before', 'after')
 {
 	my $name = "planted $database";
@@ -288,7 +290,8 @@ foreach my $database ('before', 'after')
 	}
 }
 
-# Temporary ones are their caller's own, as are tables with the names of the extension's.
+# Temporary rivals, which belong to the caller, and temporary tables with the names of the
+# extension's relations
 my $temporary = rivals('pg_temp', 10) . join('', map { "CREATE TEMP TABLE $_ ();" } split /\n/, $node->safe_psql('clean', q{
 	SELECT quote_ident(relname) FROM pg_class JOIN member ON classid = 'pg_class'::regclass AND objid = oid}));
 create_database('temporary');
@@ -296,8 +299,8 @@ install('temporary');
 $offset = -s $node->logfile;
 check_results('temporary', 'temporary', $offset, $temporary, @workload[ 0 .. 2 ]);
 
-# Functions with the signatures of the extension's own, tables and indexes with the names
-# of its relations: it is refused, or works as ever.
+# Functions with the signatures of the extension's functions, and tables and indexes with the names
+# of its relations: CREATE EXTENSION fails beside them, or the extension works as without them.
 my @taken = split /\n/, $node->safe_psql('clean', q{
 	SELECT format('CREATE FUNCTION imaging.%I(%s) RETURNS integer LANGUAGE sql AS $$SELECT 1$$', proname, array_to_string(proargtypes::oid[]::regtype[], ', '))
 	FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE 'internal'::regtype <> ALL (proargtypes::oid[])
@@ -321,14 +324,14 @@ my (undef, undef, $notices) = $node->psql('taken', 'DO $do$
 				is_there := true;
 				SET LOCAL ROLE owner;
 				CREATE EXTENSION cell_binary SCHEMA imaging;
-				RAISE assert_failure;   -- which undoes it
+				RAISE assert_failure;   -- undoes everything
 			EXCEPTION
 				WHEN assert_failure THEN RAISE NOTICE \'installed beside %\', planted;
 				WHEN OTHERS THEN ASSERT is_there, SQLERRM;
 			END;
 		END LOOP;
 	END $do$');
-unlike($notices, qr/ERROR/, 'names that are taken');
+unlike($notices, qr/ERROR/, 'objects whose names are taken can be planted');
 my @beside = $notices =~ /NOTICE:  installed beside (.*)/g;
 note(@taken - @beside . ' of ' . @taken . ' are refused');
 foreach my $n (0 .. $#beside)

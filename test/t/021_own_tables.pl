@@ -1,6 +1,8 @@
-# Rows of the extension's own tables come from outside, too: pg_restore writes them, and
-# who owns the extension. Random ones give an error at most, and never a crash; and what
-# somebody wrote there gives nobody a right.
+# Arbitrary rows in the extension's own tables cause at most an error, never a crash, and give no
+# role a privilege.
+#
+# pg_restore and the owner of the extension can write such rows. SEED chooses the random rows, and
+# BATCHES is their number.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -10,14 +12,14 @@ use Test::More;
 
 my $seed = $ENV{SEED} // 1;
 my $batches = $ENV{BATCHES} // 12;
-note("SEED=$seed BATCHES=$batches");   # for other rows, and more of them
+note("SEED=$seed BATCHES=$batches");
 
 my $node = PostgreSQL::Test::Cluster->new('own_tables');
 $node->init;
 $node->append_conf('postgresql.conf', q{
 	fsync = off
 	jit = off
-	restart_after_crash = on      # so that one crash does not hide others
+	restart_after_crash = on      # so that one crash does not hide another
 	log_statement = none
 	log_line_prefix = '%e '
 	statement_timeout = 60s});
@@ -26,7 +28,7 @@ $node->safe_psql('postgres', 'CREATE ROLE owner LOGIN; CREATE ROLE lab LOGIN; CR
 $node->safe_psql('lab', 'CREATE SCHEMA imaging; GRANT USAGE ON SCHEMA imaging TO PUBLIC; CREATE EXTENSION cell_binary SCHEMA imaging',
 	extra_params => [ '-U', 'owner' ]);
 
-# Relations of all kinds, and columns of many types.
+# Relations of all kinds, with columns of many types
 $node->safe_psql('lab', q{
 	CREATE SCHEMA tissue AUTHORIZATION lab;
 	CREATE FOREIGN DATA WRAPPER none;
@@ -79,8 +81,8 @@ my $started = $node->safe_psql('lab', 'SELECT pg_postmaster_start_time()');
 my (%fate, @faults);
 my $crashes = 0;
 
-# Put random rows into the tables, and call all that reads them. Notes what became of the
-# rows; and crashes, and errors that nobody should see.
+# Put random rows into the tables, and call all functions that read them. Count the rows by outcome,
+# and collect crashes and internal errors.
 sub run_batch
 {
 	my ($number) = @_;
@@ -117,8 +119,8 @@ sub run_batch
 	return;
 }
 
-# Rows as they are let in; and those that constraints keep out, which are not what
-# keeps the C from harm.
+# The first half of the batches has the tables' constraints. The second half drops them, because the
+# C code must be safe without them.
 foreach my $number (1 .. $batches)
 {
 	last if $crashes == 5;
@@ -134,14 +136,14 @@ foreach my $number (1 .. $batches)
 	run_batch($number);
 }
 note("$_: $fate{$_}") foreach sort keys %fate;
-cmp_ok($fate{"$_: inserted"} // 0, '>', 10 * $batches, "random rows in $_") foreach $crashes ? () : @tables;
-is($crashes, 0, 'no crash');
-is(join("\n", @faults), '', 'no error that nobody should see');
-is($node->safe_psql('lab', 'SELECT pg_postmaster_start_time()'), $started, 'the server went on');
+cmp_ok($fate{"$_: inserted"} // 0, '>', 10 * $batches, "$_ got random rows") foreach $crashes ? () : @tables;
+is($crashes, 0, 'the server does not crash');
+is(join("\n", @faults), '', 'there are no internal errors');
+is($node->safe_psql('lab', 'SELECT pg_postmaster_start_time()'), $started, 'the server was not restarted');
 
-# The owner of the extension may insert studies, as pg_restore does, and call anything
-# a source, and anybody its registrar. Nobody gets at it that way who could not read it
-# before; and who drops such a study does not lock what is not his.
+# The owner of the extension can insert studies, as pg_restore does, with any relation as source and
+# any role as registrar. Such a study must not let a role read a relation that it could not read
+# before. A role that drops such a study must not lock a relation of another role.
 $node->safe_psql('lab', q{
 	CALL reset_tables();
 	CREATE TABLE tissue.private AS TABLE tissue.cell});
@@ -151,7 +153,7 @@ my %inserted = (
 my %reading = map { split /\|/ } split /\n/, $node->safe_psql('lab', q{
 	SELECT proname, random_call(function, '{"study": "inserted", "sample": "S1", "layout": "compact", "coding": "gzip", "cells": 9, "seed": 1, "chunk_bytes": 9}', 0)
 	FROM study_function WHERE proname NOT IN ('cell_register_study', 'cell_invalidate', 'cell_drop_study')});
-cmp_ok(scalar(keys %reading), '>=', 12, 'functions that read a source');
+cmp_ok(scalar(keys %reading), '>=', 12, 'there are functions that read a source');
 foreach my $source (sort keys %inserted)
 {
 	foreach my $registrar ('owner', 'reader', 'postgres')
@@ -168,7 +170,7 @@ foreach my $source (sort keys %inserted)
 		{
 			my (undef, $states) = $node->psql('lab', join("\n", map { "$reading{$_};\n\\echo $_ :SQLSTATE" } sort keys %reading),
 				on_error_stop => 0, extra_params => [ '-U', $role ]);
-			is($states, join("\n", map { "$_ 42501" } sort keys %reading), "$name: $role reads nothing");
+			is($states, join("\n", map { "$_ 42501" } sort keys %reading), "$name: $role cannot read it");
 			my (undef, $locks) = $node->psql('lab', qq{
 				\\o /dev/null
 				BEGIN;
@@ -176,7 +178,7 @@ foreach my $source (sort keys %inserted)
 				\\o
 				SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = '$source'::regclass AND mode <> 'AccessShareLock'},
 				on_error_stop => 0, extra_params => [ '-U', $role ]);
-			is($locks, '', "$name: $role drops it and locks nothing");
+			is($locks, '', "$name: $role drops the study and locks nothing");
 		}
 		$node->safe_psql('lab', q{DELETE FROM imaging.cell_study WHERE study = 'inserted'});
 	}

@@ -1,9 +1,8 @@
-# Random queries by sqlsmith, with our functions in every place where a function
-# can be: the server stays up, no error is an internal one, and afterwards
-# everything is served as before.
+# Random queries by sqlsmith, which call the extension's functions in every place where a function
+# is allowed, cause no crash and no internal error, and leave all payloads as they were.
 #
-# Each run makes other queries. SQLSMITH_SEED makes those of an earlier one again;
-# SQLSMITH_QUERIES is how many there are.
+# Each run makes other queries. SQLSMITH_SEED repeats those of an earlier run. SQLSMITH_QUERIES is
+# the number of queries.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -17,15 +16,18 @@ my $queries = $ENV{SQLSMITH_QUERIES} // 800;
 my $seed = $ENV{SQLSMITH_SEED} // int(rand(2**31));
 note("SQLSMITH_SEED=$seed SQLSMITH_QUERIES=$queries");
 
-my $node = start_node('sqlsmith');
-# sqlsmith goes on after a crash, to be told at the end.
-$node->append_conf('postgresql.conf', "log_statement = none\nlog_error_verbosity = verbose\nlog_min_messages = error\ntrack_functions = all\nrestart_after_crash = on\n");
-$node->restart;
+# After a crash the server restarts and sqlsmith continues. The test reports the crash at the end.
+my $node = start_node('sqlsmith', q{
+	log_statement = none
+	log_error_verbosity = verbose
+	log_min_messages = error
+	track_functions = all
+	restart_after_crash = on});
 $node->safe_psql('postgres', '\i test/include/sqlsmith.sql');
 my $served = q{SELECT string_agg(etag, ' ' ORDER BY n) FROM smith.argument, cell_data_head(study, sample, layout, coding) WHERE fits};
 my $before = $node->safe_psql('postgres', $served);
 
-# Run sqlsmith with some settings of the server; count the calls in its queries, by function.
+# Run sqlsmith with settings of the server, and count the calls in its queries by function.
 my %calls;
 sub run_sqlsmith
 {
@@ -38,20 +40,21 @@ sub run_sqlsmith
 	{
 		$calls{$1}++ while $line =~ /\bsmith\.(\w+)\(/g;
 	}
-	ok(close($output), "$number queries");
+	ok(close($output), "sqlsmith runs $number queries");
 	my ($report) = slurp_file($messages) =~ /.*^(queries: \d+\n.*?)^impedance report/ms;
 	note($report // slurp_file($messages));
 	return;
 }
 run_sqlsmith($queries);
-# Plans with workers take several times as long.
+# Queries with parallel workers take several times as long, so there are fewer of them.
 my @workers = ('parallel_setup_cost=0', 'parallel_tuple_cost=0', 'min_parallel_table_scan_size=0');
 run_sqlsmith(int($queries / 5), @workers);
 like($node->safe_psql('postgres', join('', map { "SET $_;" } @workers) . 'EXPLAIN SELECT * FROM smith.tissue_packed'),
-	qr/Partial/, 'aggregates by workers');
+	qr/Partial/, 'workers run aggregates');
 
-# Whether every function was there. A query that has it need not come to it. Those with
-# arguments of type internal are called by the aggregates; cell_prepare no query can call.
+# Check that queries contained every function. A query may end before it calls the function.
+# Functions with arguments of type internal are called only by the aggregates, and no query can call
+# the procedure cell_prepare.
 my $rare = '';
 foreach my $function (split /\n/, $node->safe_psql('postgres', q{
 	SELECT caller, signature, calls FROM information_schema.our_functions LEFT JOIN pg_stat_user_functions ON funcid = oid ORDER BY oid}))
@@ -61,17 +64,17 @@ foreach my $function (split /\n/, $node->safe_psql('postgres', q{
 	note("in queries $times times: $signature" . ($ended ne '' ? ", returned $ended times" : ''));
 	$rare .= "$signature: $times\n" if $times < $queries / 100;
 }
-is($rare, '', 'each function is called');
+is($rare, '', 'the queries call each function at least once per hundred queries');
 
-# Messages of the server's log that match, with the lines that belong to them
+# The messages in the server's log that match a pattern, with the lines that belong to them
 sub messages
 {
 	my ($pattern) = @_;
 	return join '', slurp_file($node->logfile) =~ /^.*(?:$pattern).*\n(?:\t.*\n|.* (?:DETAIL|HINT|CONTEXT|LOCATION|STATEMENT):  .*\n)*/mg;
 }
-is(messages('(?:ERROR|FATAL):  XX'), '', 'no internal error');
-is(messages('terminated by signal|TRAP:|PANIC:'), '', 'no crash');
-is($node->safe_psql('postgres', $served), $before, 'all is served as before');
+is(messages('(?:ERROR|FATAL):  XX'), '', 'there are no internal errors');
+is(messages('terminated by signal|TRAP:|PANIC:'), '', 'the server does not crash');
+is($node->safe_psql('postgres', $served), $before, 'all payloads are as before');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# The disk that the store is on is full: payloads are served all the same, with a
-# warning; nothing is half stored; and when there is room again they are stored.
+# When the disk of the store is full, payloads are still served, with a warning, and none is stored
+# in part; once there is room again, they are stored.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -9,7 +9,7 @@ use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# The store gets a tablespace, which a preloaded library keeps from growing.
+# The store is in a tablespace whose files a preloaded library keeps from growing.
 my $disk = realpath(PostgreSQL::Test::Utils::tempdir()) . '/disk';
 mkdir $disk or die "cannot make $disk: $!";
 scalar_of('gcc', '-O', '-Wall', '-shared', '-fPIC', '-o', "$disk.so", 'test/t/full_disk.c', '-ldl');
@@ -24,12 +24,12 @@ $node->safe_psql('postgres', q{
 	ALTER INDEX cell_payload_sample SET TABLESPACE disk;
 	CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, PRIMARY KEY (sample, cell_id));
 	INSERT INTO cell SELECT sample, i, hashint4(i) % 50000, hashint4(-i) % 40000, hashint4(i) & 1023 FROM unnest('{A,B,C,D,E}'::text[]) sample, generate_series(1, 30000) i;
-	-- their payloads are in rows of the table itself
+	-- payloads that are small enough for the table itself, without TOAST
 	INSERT INTO cell SELECT 'small ' || n, i, i, i, 1 FROM generate_series(1, 20) n, generate_series(1, 100) i;
 	CREATE TABLE note (text text);
 	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a}')});
 
-# Files may have so many bytes, or, without a number, any.
+# Limit files on the disk to a number of bytes. Without a number there is no limit.
 sub fill_disk
 {
 	my ($bytes) = @_;
@@ -40,7 +40,7 @@ sub fill_disk
 	return;
 }
 
-# The rows that statements give, and the SQLSTATE of each warning and error.
+# The rows that statements return, and the SQLSTATE of each warning and error
 sub run_statements
 {
 	my ($statements) = @_;
@@ -48,7 +48,7 @@ sub run_statements
 	return ($output, join ' ', $errors =~ /((?:WARNING|ERROR|FATAL|PANIC):  \w{5})/g);
 }
 
-# Samples that are served with other bytes than their cells have
+# The samples whose served payload differs from their cells
 sub differing
 {
 	my ($samples) = run_statements(q{
@@ -57,8 +57,8 @@ sub differing
 	return $samples;
 }
 
-# What is in the store: payloads, those that are not what their row says, and values
-# in its TOAST table that belong to none
+# The contents of the store: the number of payloads, of payloads that contradict their row, and of
+# values in the TOAST table that belong to no payload
 my $toast = $node->safe_psql('postgres', q{SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'cell_payload'::regclass});
 sub stored
 {
@@ -71,9 +71,9 @@ sub stored
 sub stats { return $node->safe_psql('postgres', "SELECT $_[0] FROM cell_store_stats"); }
 
 is_deeply([ run_statements(q{SELECT length(cell_data('s', sample)) FROM unnest('{A,E}'::text[]) sample}) ], [ "480004\n480004", '' ], 'with room: payloads are stored');
-is(stored(), '2|0|0', 'and nothing else');
+is(stored(), '2|0|0', 'with room: the store is consistent');
 
-# Full at once, and after a part of a payload
+# The disk is full at once, or after a part of a payload.
 my $size = $node->safe_psql('postgres', "SELECT pg_relation_size('$toast')");
 foreach my $case ([ 'no room', 0 ], [ 'room for a part', $size + 200_000 ])
 {
@@ -91,16 +91,16 @@ foreach my $case ([ 'no room', 0 ], [ 'room for a part', $size + 200_000 ])
 		like($messages, qr/^(WARNING:  53100 ?)+$/, "$when: $name warns");
 	}
 	my $before = stats('hits');
-	is_deeply([ run_statements(q{SELECT length(cell_data('s', 'A'))}) ], [ 480_004, '' ], "$when: a payload that is ready");
-	is(stats('hits') - $before, 1, "$when: is served from the store");
+	is_deeply([ run_statements(q{SELECT length(cell_data('s', 'A'))}) ], [ 480_004, '' ], "$when: a ready payload is served without a warning");
+	is(stats('hits') - $before, 1, "$when: a ready payload comes from the store");
 
 	my ($output, $messages) = run_statements(q{SELECT outcome FROM cell_make_ready('s', 'C', 'compact', 'identity')});
-	unlike($output, qr/^(packed|was ready)$|too large|changed/, "$when: cell_make_ready does not claim to have stored it, nor tells another reason");
-	like($messages, qr/53100/, "$when: and says why");
+	unlike($output, qr/^(packed|was ready)$|too large|changed/, "$when: cell_make_ready reports neither success nor another reason");
+	like($messages, qr/53100/, "$when: cell_make_ready says why");
 	(undef, $messages) = run_statements(q{CALL cell_prepare('s')});
-	like($messages, qr/53100/, "$when: so does cell_prepare");
+	like($messages, qr/53100/, "$when: cell_prepare says why");
 
-	# In a transaction, which goes on, with its changes and without the payload's lock
+	# A transaction goes on, with its changes and without the payload's lock.
 	($output, $messages) = run_statements(q{
 		BEGIN;
 		INSERT INTO note VALUES ('one');
@@ -116,9 +116,9 @@ foreach my $case ([ 'no room', 0 ], [ 'room for a part', $size + 200_000 ])
 		SELECT string_agg(text, ', ') FROM note;
 		TRUNCATE note});
 	is($output, "480004\n480004\n480004\n0\none, three", "$when: a transaction goes on");
-	like($messages, qr/^(WARNING:  53100 ?)+$/, "$when: with warnings");
+	like($messages, qr/^(WARNING:  53100 ?)+$/, "$when: the transaction has only warnings");
 
-	# At once: each of those who wait goes on
+	# Several sessions at once: each session that waits goes on.
 	my @sessions = map
 	{
 		my $session = { output => '', errors => '' };
@@ -127,23 +127,23 @@ foreach my $case ([ 'no room', 0 ], [ 'room for a part', $size + 200_000 ])
 		$session;
 	} 1 .. 4;
 	$_->{run}->finish foreach @sessions;
-	is(join('', map { $_->{output} } @sessions), "480004\n" x 4, "$when: four sessions at once");
+	is(join('', map { $_->{output} } @sessions), "480004\n" x 4, "$when: four sessions at once are served");
 
 	run_statements(q{UPDATE cell SET x = x + 1 WHERE sample IN ('D', 'E') AND cell_id <= 10});
-	is(differing(), 'none', "$when: all samples are served as their cells are by now");
-	is(stored() =~ s/^\d+//r, '|0|0', "$when: nothing is half stored");
+	is(differing(), 'none', "$when: all payloads are right after a change");
+	is(stored() =~ s/^\d+//r, '|0|0', "$when: no payload is stored in part");
 }
 
 # There is room again.
 fill_disk();
 my $samples = $node->safe_psql('postgres', 'SELECT count(DISTINCT sample) FROM cell');
 my (undef, $messages) = run_statements(q{CALL cell_prepare('s')});
-is($messages, '', 'with room again: all samples are stored');
-is($node->safe_psql('postgres', q{SELECT count(DISTINCT sample) FROM cell_payload WHERE layout = 'compact' AND coding = 'identity'}), $samples, 'each one');
-is(stored() =~ s/^\d+//r, '|0|0', 'and nothing else');
+is($messages, '', 'with room again: cell_prepare has no warnings');
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT sample) FROM cell_payload WHERE layout = 'compact' AND coding = 'identity'}), $samples, 'with room again: all samples are stored');
+is(stored() =~ s/^\d+//r, '|0|0', 'with room again: the store is consistent');
 my $packings = stats('packings');
-is(differing(), 'none', 'and served as their cells are');
-is(stats('packings'), $packings, 'without packing any');
+is(differing(), 'none', 'with room again: all payloads are right');
+is(stats('packings'), $packings, 'with room again: no sample is packed once more');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# A partition that is a foreign table: other servers change it unnoticed, so it is
-# not stored, and writes through its parent go on as they did.
+# Payloads from a partition that is a foreign table are not stored, because another server can
+# change it unnoticed; writes through its parent work as before.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -26,7 +26,7 @@ $node->safe_psql('postgres', qq{
 	CREATE FOREIGN TABLE cell_far (sample text, cell_id bigint, x integer, y integer, phenotypes bigint) SERVER far;
 	ALTER TABLE cell ATTACH PARTITION cell_far FOR VALUES IN ('far')});
 
-# The samples whose payload is not what cell_pack makes of them.
+# The samples whose payload differs from the result of cell_pack
 sub differences
 {
 	return $node->safe_psql('postgres', q{
@@ -34,7 +34,7 @@ sub differences
 		WHERE cell_data('s', sample) <> (SELECT cell_pack(cell_id, x, y, phenotypes) FROM cell WHERE cell.sample = s.sample)});
 }
 
-is(differences(), 'none', 'a foreign partition attached later');
+is(differences(), 'none', 'payloads are right after a foreign partition is attached');
 foreach my $statement (
 	q{INSERT INTO cell VALUES ('near', 101, 1, 1, 1), ('far', 101, 1, 1, 1)},
 	q{UPDATE cell SET x = x + 1 WHERE cell_id < 10},
@@ -46,27 +46,27 @@ foreach my $statement (
 {
 	my ($status, undef, $errors) = $node->psql('postgres', $statement);
 	is("$status $errors", '0 ', "through the parent: $statement");
-	is(differences(), 'none', 'and what is served is right');
+	is(differences(), 'none', 'payloads are right after the statement');
 }
 $node->safe_psql('far', 'UPDATE cell_far SET y = -1');
-is(differences(), 'none', 'changed by the other server');
-is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT sample, ' ') FROM cell_payload}), 'near next', 'other partitions are stored');
+is(differences(), 'none', 'payloads are right after a change by the other server');
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT sample, ' ') FROM cell_payload}), 'near next', 'payloads from other partitions are stored');
 
 my (undef, undef, $errors) = $node->psql('postgres', q{CALL cell_prepare('s', 'far')});
 like($errors, qr/payloads of study "s" cannot be stored\nDETAIL:  Table "cell_far" is a foreign table/, 'cell_prepare names the partition');
-unlike($errors, qr/cell_track_study/, 'and has no hint that would not help');
-is(($node->psql('postgres', q{SELECT cell_track_study('s')}))[0], 0, 'cell_track_study passes it over');
-is(differences(), 'none', 'and it is served as before');
+unlike($errors, qr/cell_track_study/, 'cell_prepare gives no hint, because cell_track_study would not help');
+is(($node->psql('postgres', q{SELECT cell_track_study('s')}))[0], 0, 'cell_track_study ignores the foreign partition');
+is(differences(), 'none', 'payloads are right after cell_track_study');
 
 (undef, undef, $errors) = $node->psql('postgres', q{SELECT cell_register_study('stored', 'cell', phenotypes => 'phenotypes', features => '{a}', store => true)});
 like($errors, qr/payloads of "cell" cannot be stored\nDETAIL:  Table "cell_far" is a foreign table/, 'store => true is refused');
 is($node->safe_psql('postgres', q{
 	SELECT cell_register_study('default', 'cell', phenotypes => 'phenotypes', features => '{a}');
-	SELECT store FROM cell_studies WHERE study = 'default'}), "\nf", 'and is not the default');
+	SELECT store FROM cell_studies WHERE study = 'default'}), "\nf", 'store is false by default');
 is($node->safe_psql('postgres', q{
 	ALTER TABLE cell DETACH PARTITION cell_far;
 	INSERT INTO cell_far VALUES ('far', 7000, 1, 1, 1);
-	SELECT count(*) FROM pg_trigger WHERE tgrelid = 'cell_far'::regclass}), '0', 'detached, it has no triggers');
+	SELECT count(*) FROM pg_trigger WHERE tgrelid = 'cell_far'::regclass}), '0', 'a detached foreign table has no triggers');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,7 @@
-# Every function is cancelled at random moments: the session goes on, and no lock,
-# no memory and no half payload is left behind. CANCELS is how often each one is.
+# After a cancel of any function at a random moment the session goes on, and no lock, memory or
+# partial payload is left behind.
+#
+# CANCELS is the number of runs of each statement.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -33,12 +35,12 @@ $node->safe_psql('postgres', q{
 	ANALYZE;
 	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities')});
 
-# Triggers and their conditions are in the statement that writes.
+# The statement that writes covers the trigger functions and their conditions.
 my $statements = slurp_file('test/t/cancels.py');
 is(join(' ', grep { $statements !~ /\b\Q$_\E\(/ } split /\n/, $node->safe_psql('postgres', q{
 	SELECT DISTINCT proname FROM pg_proc JOIN pg_depend ON classid = 'pg_proc'::regclass AND objid = oid AND deptype = 'e'
 	WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cell_binary')
-		AND prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') !~ '^(support function|condition) of'})), '', 'every function is in a statement');
+		AND prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') !~ '^(support function|condition) of'})), '', 'the statements call every function');
 
 local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres', PGUSER => 'postgres');
 my $result = decode_json(scalar_of('/usr/bin/python3', 'test/t/cancels.py', $rounds));
@@ -49,14 +51,14 @@ foreach my $statement (sort keys %{ $result->{cancelled} })
 	$number += $result->{cancelled}{$statement};
 }
 note("memory of the session: $result->{memory_before}, and at most $result->{memory}");
-cmp_ok($number, '>', $rounds * keys(%{ $result->{cancelled} }) / 2, "$number cancels");
-is_deeply($result->{wrong}, [], 'results: those without a cancel');
+cmp_ok($number, '>', $rounds * keys(%{ $result->{cancelled} }) / 2, "over half of the runs are cancelled ($number)");
+is_deeply($result->{wrong}, [], 'other runs return the results of runs without a cancel');
 is($result->{locks}, 0, 'no lock is held');
-cmp_ok($result->{memory}, '<', $result->{memory_before} + 256 * 1024, 'memory: what the session had before');
+cmp_ok($result->{memory}, '<', $result->{memory_before} + 256 * 1024, 'the session has at most 256 kB more memory');
 is($node->safe_psql('postgres', q{
 	SELECT count(*) FILTER (WHERE length(payload) <> bytes OR etag <> format('"%s"', encode(sha256(payload), 'hex'))),
 		(SELECT count(*) FROM pg_ls_tmpdir()), (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'), (SELECT count(*) FROM cell_studies)
-	FROM cell_payload}), '0|0|0|1', 'no half payload, temporary file, worker or study');
+	FROM cell_payload}), '0|0|0|1', 'no partial payload, temporary file, worker or study is left');
 
 $node->stop;
 done_testing();

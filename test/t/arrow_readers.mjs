@@ -1,11 +1,12 @@
-// The same as arrow_readers.py, with apache-arrow.
+// Read payloads of layout arrow with apache-arrow, and compare them with the expected cells, like
+// arrow_readers.py.
 //
 //     arrow_readers.mjs FOLDER
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-// Unlike import, this looks in NODE_PATH.
+// Unlike import, require searches NODE_PATH.
 const { tableFromIPC } = createRequire(import.meta.url)('apache-arrow');
 
 const [folder] = process.argv.slice(2);
@@ -18,7 +19,8 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.arrows')
 }
 
 function compare(name) {
-	const payload = Uint8Array.from(readFileSync(`${folder}/${name}.arrows`));    // with an ArrayBuffer of its own
+	// A copy has its own ArrayBuffer.
+	const payload = Uint8Array.from(readFileSync(`${folder}/${name}.arrows`));
 	const expected = readFileSync(`${folder}/${name}.csv`, 'utf8').split('\n').filter((line) => line !== '');
 
 	const table = tableFromIPC(payload);

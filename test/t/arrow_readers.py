@@ -1,9 +1,10 @@
-"""Read payloads of layout arrow with one reader, and compare them with cells given as lines "cell_id,x,y,phenotypes".
+"""Read payloads of layout arrow with one library, and compare them with the expected cells.
 
     arrow_readers.py pyarrow|duckdb|polars FOLDER
 
-FOLDER has NAME.arrows and NAME.csv; masks are signed, as SQL shows them. Prints "NAME: number of cells" of those that
-are equal, and what is wrong with others.
+FOLDER contains a payload NAME.arrows and its cells NAME.csv for each sample. The lines of a CSV
+file are "cell_id,x,y,phenotypes", with phenotypes as a signed integer as in SQL. For each sample
+whose payload is right, print "NAME: number of cells". For every other one, print the error.
 """
 import pathlib
 import sys
@@ -20,7 +21,7 @@ SCHEMA = pyarrow.schema([
 
 
 def read_pyarrow(payload):
-    """The only one that looks at how the columns lie in the payload."""
+    """Read the columns, and check their places in the payload, which the other readers do not."""
     source = pyarrow.allocate_buffer(len(payload))    # at a multiple of 64
     numpy.frombuffer(source, numpy.uint8)[:] = numpy.frombuffer(payload, numpy.uint8)
     reader = pyarrow.ipc.open_stream(source)
@@ -40,7 +41,7 @@ def read_pyarrow(payload):
 
 
 def check_frame(payload, batch):
-    """Messages, padding and end: what readers skip."""
+    """Check the messages, the padding and the end of the stream, which readers skip."""
     messages = list(pyarrow.ipc.MessageReader.open_stream(payload))
     assert [message.type for message in messages] == ['schema', 'record batch']
     assert all(message.metadata_version == pyarrow.ipc.MetadataVersion.V5 for message in messages)

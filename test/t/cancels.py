@@ -1,9 +1,10 @@
-"""Cancels each function at random moments; prints what came of it as JSON.
+"""Cancel each function at random moments, and print the outcome as JSON.
 
-    cancels.py ROUNDS     each statement so many times, every other time in a transaction
-                          that goes on after a savepoint, with parallel workers
+    cancels.py ROUNDS
 
-The server is found by PGHOST and the like. test/t/026_cancels.pl makes the tables.
+Each round runs every statement once. Every other round runs them with parallel workers in
+transactions that go on after a savepoint. The environment (PGHOST etc.) names the server.
+test/t/026_cancels.pl creates the tables.
 """
 import json
 import random
@@ -13,12 +14,12 @@ import time
 
 import psycopg
 
-PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"      # PAYLOAD_LOCK_KIND of src/store.c
+PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"   # PAYLOAD_LOCK_KIND in payload_lock.c
 MEMORY = 'SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts'
 LAYOUTS = ('compact', 'spt', 'dense', 'arrow')
 CODINGS = ('gzip', 'zstd', 'br')
 
-# Each takes some milliseconds at least.
+# Each statement takes at least some milliseconds.
 STATEMENTS = [
     *(f"SELECT sha256(cell_pack({arguments})) FROM cell WHERE sample = 'large'" for arguments in (
         'x, y, phenotypes ORDER BY cell_id', 'x::float8, y::float8, phenotypes ORDER BY cell_id',
@@ -54,8 +55,8 @@ STATEMENTS = [
     "SELECT cell_subsample_metadata('s', 5000)",
 ]
 
-connection = psycopg.connect('', autocommit=True, prepare_threshold=None)    # whose statements are cancelled
-other = psycopg.connect('', autocommit=True)
+connection = psycopg.connect('', autocommit=True, prepare_threshold=None)   # runs the statements
+other = psycopg.connect('', autocommit=True)                                # cancels them
 
 
 def one(connection, query, parameters=()):
@@ -63,7 +64,7 @@ def one(connection, query, parameters=()):
 
 
 def prepare(statement):
-    """Gives it something to do: no payload is ready."""
+    """Invalidate the payloads, so that the statement has to pack."""
     if any(name in statement for name in ('cell_data', 'cell_make_ready', 'cell_prepare')):
         other.execute("SELECT cell_invalidate('s')")
 
@@ -79,7 +80,7 @@ def cancel_after(seconds):
 
 
 def attempt(statement, seconds, in_transaction):
-    """Returns its rows, or None if it was cancelled."""
+    """Run a statement and cancel it after some seconds. Return its rows, or None if cancelled."""
     prepare(statement)
     if in_transaction:
         connection.execute('BEGIN; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SAVEPOINT before')
@@ -102,7 +103,7 @@ def attempt(statement, seconds, in_transaction):
 
 report = {'cancelled': dict.fromkeys(STATEMENTS, 0), 'wrong': [], 'locks': 0, 'memory': 0}
 right, seconds = {}, {}
-for statement in 2 * STATEMENTS:    # the first time takes longer
+for statement in 2 * STATEMENTS:    # The first run takes longer. The second one counts.
     prepare(statement)
     start = time.monotonic()
     right[statement] = run(statement)

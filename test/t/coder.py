@@ -1,10 +1,13 @@
-"""Independent coders, from Python's libraries: no code in common with the extension.
+"""Encode and decode the codings with Python's libraries, which share no code with the extension.
 
-    coder.py check          read lines "coding encoded payload" (hexadecimal) that the extension encoded,
-                            print "lines wrong" and what is wrong
+    coder.py check          read lines "coding encoded payload" that the extension encoded; print
+                            the number of lines, the number of wrong lines, and their codings
     coder.py encode         print lines "coding encoded payload" for the extension to decode
-    coder.py frames         read lines "level frame" (hexadecimal), print "level window content_size has_checksum"
+    coder.py frames         read lines "level frame" of zstd frames; print for each "level window
+                            content_size has_checksum"
     coder.py bomb CODING    write 10 GB of zeros in that coding
+
+In lines, bytes are hexadecimal.
 """
 import gzip
 import random
@@ -28,7 +31,7 @@ def br_of(payload, level):
 
 
 def payloads():
-    """Bytes of every kind, with the same draws every time."""
+    """Payloads of several sizes: zeros, random bytes, and digits. They are the same in each run."""
     draw = random.Random(1)
     for size in (0, 1, 100, 32768, 262144, 262145, 1000000):
         yield bytes(size)
@@ -63,7 +66,7 @@ def encode():
         half = len(payload) // 2
         line('gzip', b''.join(gzip_of(part, 6) for part in (payload[:half], b'', payload[half:])), payload)
         line('zstd', b''.join(zstd_of(part, 3) for part in (payload[:half], b'', payload[half:])), payload)
-    # a gzip header with all that it may have: extra field, name, comment, checksum
+    # a gzip header with all optional parts: extra field, name, comment and checksum
     header = b'\x1f\x8b\x08\x1e\x01\x02\x03\x04\x02\x03' + b'\x04\x00abcd' + b'name\x00' + b'comment\x00'
     header += (zlib.crc32(header) & 0xffff).to_bytes(2, 'little')
     line('gzip', header + gzip_of(b'cells', 6)[10:], b'cells')

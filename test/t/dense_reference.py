@@ -1,9 +1,10 @@
-"""Layout dense from docs/format.md: an independent encoder and decoder.
+"""An independent encoder and decoder of layout dense, written from docs/format.md.
 
-    dense_reference.py encode FILE    the payload of the cells in FILE, to standard output
-    dense_reference.py decode FILE    the cells of the payload in FILE, to standard output
+    dense_reference.py encode FILE    write the payload of the cells in FILE to standard output
+    dense_reference.py decode FILE    write the cells of the payload in FILE to standard output
 
-Cells in a file are records of 20 bytes, little-endian, ascending by id: uint32 id, int32 x, int32 y, uint64 mask.
+Cells are records of 20 bytes, little-endian, in ascending order of their ids: uint32 id, int32 x,
+int32 y, uint64 mask (the phenotypes).
 """
 import struct
 import sys
@@ -28,7 +29,7 @@ def require(condition, rule):
 # Encoding
 
 def zigzag(values):
-    """Differences, wrapped to int32, as 0, -1, 1, -2 ... -> 0, 1, 2, 3 ..."""
+    """Code the differences, wrapped to int32: 0, -1, 1, -2 ... become 0, 1, 2, 3 ..."""
     d = np.diff(values, prepend=values[0])
     d = (d + 2**31) % 2**32 - 2**31
     return np.where(d >= 0, 2 * d, -2 * d - 1)
@@ -43,13 +44,13 @@ def lengths(values):
 
 
 def planes_of(values, width):
-    """One row of n bits for each of the lowest width bits."""
+    """Return one row of n bits for each of the lowest "width" bits."""
     return np.array([(values.astype(np.uint64) >> np.uint64(k)) & np.uint64(1) for k in range(width)],
                     np.uint8).reshape(width, len(values))
 
 
 def axis_planes(values, least):
-    """Header byte, header base and planes of a coordinate."""
+    """Return a coordinate's byte and base in the header, and its planes."""
     n = len(values)
     offsets, deltas = values - values.min(), zigzag(values)
     wide, narrow = length(offsets.max()), length(deltas.max())
@@ -101,7 +102,7 @@ def encode(cells):
     return header + bytes(parents) + np.packbits(rows, axis=1, bitorder='little').tobytes()
 
 
-# Decoding; the numbers are those of the rules in docs/format.md
+# Decoding. The numbers are those of the rules in docs/format.md.
 
 def decode(payload):
     require(len(payload) >= 40, 1)

@@ -1,11 +1,11 @@
 /*
  * full_disk.c
- *		A disk that is full, for a server that is started with this preloaded:
- *		below the directory FULL_DISK no file can become larger than the file
- *		FULL_DISK.full, as long as there is one.
+ *		Simulates a full disk for a server that preloads this library.
  *
- * What a file has can be overwritten, as on most real disks.  PostgreSQL makes
- * files larger by the functions below.
+ * The environment variable FULL_DISK names a directory.  While the file
+ * FULL_DISK.full exists, no file below the directory can become larger than
+ * that file.  Existing bytes can be overwritten, as on most real disks.  The
+ * functions below are those with which PostgreSQL extends files.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Whether the disk has room for a file up to this end. */
+/* Whether the disk has room for a file that ends at this offset. */
 static bool
 has_room(int fd, off_t end)
 {
@@ -29,7 +29,7 @@ has_room(int fd, off_t end)
 	struct stat file;
 	struct stat largest;
 
-	/* Where there is no such disk, or the file is on another one */
+	/* There is no simulated disk, or the file is not on it. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (disk == NULL || readlink(name, path, sizeof(path) - 1) < 0 ||
 		strncmp(path, disk, strlen(disk)) != 0 || path[strlen(disk)] != '/')
@@ -73,7 +73,7 @@ posix_fallocate(int fd, off_t offset, off_t size)
 	return has_room(fd, offset + size) ? next(fd, offset, size) : ENOSPC;
 }
 
-/* What a program calls that was built for large files.  off_t has 64 bits. */
+/* The names in a program that was built for large files.  off_t has 64 bits. */
 ssize_t		pwrite64(int fd, const void *buffer, size_t size, off_t offset) __attribute__((alias("pwrite")));
 ssize_t		pwritev64(int fd, const struct iovec *parts, int count, off_t offset) __attribute__((alias("pwritev")));
 int			posix_fallocate64(int fd, off_t offset, off_t size) __attribute__((alias("posix_fallocate")));

@@ -1,7 +1,8 @@
-"""Run an example of docs/export.md. Print the ETag of the payload that it reads and its peak memory, as a multiple of
-the payload.
+"""Run an example of docs/export.md, and print the ETag of its payload and its peak memory.
 
     out_peak.py <EXAMPLE
+
+The peak is a multiple of the payload's size.
 """
 import hashlib
 import sys
@@ -19,7 +20,7 @@ def memory(field):
 example = sys.stdin.read()
 made = {'print': lambda *values: None}
 with open('/proc/self/clear_refs', 'w') as file:
-    file.write('5')    # the peak up to here is forgotten
+    file.write('5')    # resets VmHWM
 before = memory('VmRSS')
 exec(example, made)
 peak = memory('VmHWM') - before

@@ -1,11 +1,11 @@
-"""Run the examples of docs/export.md, and print the sums of everything that they make.
+"""Run the examples of docs/export.md, and print sums of the tables, frames and files they make.
 
     out_sums.py DATABASE... <EXAMPLES
 
-EXAMPLES is JSON, {heading: code}. Each example runs in a process and a folder of its own. Prints lines
-"DATABASE: HEADING: THING: SUMS": the number of cells, the sums of x and of y, "or" and "exclusive or" of the masks,
-signed as in SQL, and for each feature how many cells are positive and the sum of their x. Fails if columns are
-copied that need not be.
+EXAMPLES is JSON, {heading: code}. Each example runs in its own process and folder. The output lines
+are "DATABASE: HEADING: THING: SUMS". SUMS are the number of cells, the sum of x, the sum of y, "or"
+and "exclusive or" of the phenotypes (signed as in SQL), and for each feature the number of positive
+cells and the sum of their x. The command fails if an example copies a column without need.
 """
 import functools
 import json
@@ -29,7 +29,7 @@ NUMBERS = ['x', 'y', 'phenotypes']
 
 
 def sums(columns, features):
-    """Of lists of integers and booleans of Python, so that no library adds up"""
+    """Add up lists of Python integers and booleans, so that no library can compute wrong sums."""
     x, y, masks = (columns[name] for name in NUMBERS)
     assert {type(value) for value in (*x, *y, *masks)} == {int}, 'integers are still integers'
     positives = [columns[feature] for feature in features]
@@ -58,7 +58,10 @@ def of_anndata(adata, features):
 
 
 def of_parquet(path, features):
-    """As two libraries read it. Conditions on masks go by statistics of the file, which must be unsigned too."""
+    """Yield the sums of a file as two libraries read it.
+
+    Filters on the masks use the statistics in the file, which must be unsigned, too.
+    """
     table = pyarrow.parquet.read_table(path)
     yield 'read by pyarrow', of_table(table, features)
     rows = duckdb.sql(f"SELECT * FROM '{path + '/*.parquet' if os.path.isdir(path) else path}'")
@@ -70,7 +73,7 @@ def of_parquet(path, features):
 
 
 def assert_views(made, columns):
-    """The numbers in columns, a table or frame, are parts of the payload."""
+    """Check that the numbers in a table or frame are views into the payload."""
     payload = numpy.frombuffer(made['payload'], numpy.uint8)
     for name in NUMBERS:
         assert numpy.shares_memory(payload, columns[name].to_numpy()), f'{name} is copied'
@@ -84,7 +87,7 @@ def check_slide(made):
 
 
 def check_cells(made):
-    """Examples that end with the cells"""
+    """Check an example whose result is the cells."""
     cells = made['cells']
     assert_views(made, cells)
     masks = cells['phenotypes'].to_pylist()
@@ -125,7 +128,7 @@ def check_spatialdata(made):
 
 
 def check_masks(made):
-    """What the document says besides"""
+    """Check the statements of the document about phenotypes with bit 63."""
     mask = made['mask']
     one = numpy.array([1])
     assert fails(TypeError, lambda: mask & one) and (mask + one).dtype == float
@@ -170,7 +173,10 @@ def print_sums(heading, code):
 
 
 def in_process(function, *arguments):
-    """Libraries are loaded once, before. They have no threads until they are used."""
+    """Call a function in a forked process and a temporary folder. Return whether it succeeded.
+
+    A fork is safe, because the loaded libraries start no threads before they are used.
+    """
     process = os.fork()
     if process == 0:
         try:

@@ -1,11 +1,12 @@
-"""An independent packer, from docs/format.md and SPT's source: no code in common with the extension.
+"""An independent packer, written from docs/format.md and the source of SMProfiler (formerly SPT).
 
-    packer.py csv FILE LAYOUT     the payload of a CSV such as moldoveanu/0.csv
-    packer.py cells FILE          the cells of such a CSV, as lines "cell_id x y phenotypes"
-    packer.py spt FILE CHANNELS   what SPT serves for FILE with the channels of elementary_phenotypes.csv
-    packer.py rows LAYOUT         the payload of lines "cell_id x y phenotypes" of standard input
+    packer.py csv FILE LAYOUT     pack a CSV file such as moldoveanu/0.csv
+    packer.py cells FILE          print the cells of such a file as lines "cell_id x y phenotypes"
+    packer.py spt FILE CHANNELS   pack FILE as SMProfiler does, with its elementary_phenotypes.csv
+    packer.py rows LAYOUT         pack lines "cell_id x y phenotypes" from standard input
 
-Payloads go to standard output as their SHA-256 in hexadecimal.
+Of a payload, only the SHA-256 is printed, in hexadecimal. The packer shares no code with the
+extension.
 """
 import csv
 import hashlib
@@ -34,7 +35,11 @@ def cells_of_csv(path):
 
 
 def cells_of_spt(path, channels):
-    """SPT drops duplicate rows, names channels by their number and orders bits by these names as text."""
+    """Return the cells as SMProfiler reads them.
+
+    It drops duplicate rows, names channels by their numbers, and orders the bits by these names as
+    text.
+    """
     unique = list({tuple(row.items()): row for row in read_csv(path)}.values())
     prefixes = [channel['Column header fragment prefix'] for channel in read_csv(channels)]
     columns = [prefixes[int(name)] + '_Positive' for name in sorted(str(i) for i in range(len(prefixes)))]

@@ -1,4 +1,4 @@
-"""The statements that statements_fuzz.py draws from, and what is drawn to make one."""
+"""The kinds of statements that statements_fuzz.py runs, and the random values in them."""
 import dataclasses
 import re
 from typing import Callable
@@ -6,7 +6,7 @@ from typing import Callable
 
 @dataclasses.dataclass
 class Shape:
-    """A source, as the table shape and the catalogue describe it."""
+    """A source, as the table shape and the catalogs describe it."""
     study: str
     sample_type: str
     key: str
@@ -27,7 +27,11 @@ def read_shapes(connection):
 
 
 class Draw:
-    """What the names in braces of a statement stand for: drawn anew at each place, or once for the statement."""
+    """Random values for the names in braces in a statement.
+
+    Each method is such a name. Samples (s1, s2, s3) and the part are drawn once for a statement,
+    all other values at each place.
+    """
 
     def __init__(self, shape, random):
         self.shape, self.random = shape, random
@@ -84,8 +88,8 @@ class Kind:
     steps: list[str]
     when: Callable[[Shape], bool] = lambda shape: True
     weight: int = 3
-    since: int = 0                         # the version of PostgreSQL
-    idle: bool = False                     # changes nothing
+    since: int = 0                         # the first version of PostgreSQL that has it
+    idle: bool = False                     # whether it changes no row
 
 
 def merges():
@@ -167,7 +171,7 @@ def all_kinds():
     yield Kind('COPY', ['COPY {table} ({columns}) FROM STDIN\n{lines}'])
     yield Kind('WHERE CURRENT OF', ['DECLARE cells CURSOR FOR SELECT FROM {root} WHERE {scattered} FOR UPDATE', 'MOVE 2 cells',
                                     'UPDATE {root} SET {change} WHERE CURRENT OF cells', 'MOVE cells', 'DELETE FROM {root} WHERE CURRENT OF cells', 'CLOSE cells'],
-               lambda shape: shape.study != 'virtual')     # refused there by PostgreSQL 18
+               lambda shape: shape.study != 'virtual')     # PostgreSQL 18 refuses it there
     yield Kind('after an exception', ['''DO $$ BEGIN UPDATE {table} SET {change} WHERE {some}; RAISE division_by_zero;
         EXCEPTION WHEN division_by_zero THEN UPDATE {table} SET {change} WHERE {some}; END $$'''])
     yield Kind('TRUNCATE', ['TRUNCATE {root}', "SELECT fill('{root}', 5)"], weight=1)

@@ -1,16 +1,15 @@
-"""Random statements of every kind against readers; prints what came of it as JSON.
+"""Run random statements of every kind beside readers, and print the outcome as JSON.
 
-Some writers run transactions of random statements on the sources of test/include/source_shapes.sql.
-Meanwhile readers compare what they are served with what the rows give by the same snapshot; after
-each round, when nobody writes, all samples are compared. Set by the environment:
+Writers run transactions of random statements on the sources of test/include/source_shapes.sql.
+Meanwhile readers compare payloads with the rows that the same snapshot sees. After each round, when
+nobody writes, all samples are compared. The environment names the server (PGHOST etc.), and sets:
 
-    STATEMENTS_SEED          of what is drawn; which statements meet is for the server to say
-    STATEMENTS_SECONDS       how long it goes on
-    STATEMENTS_COMPARISONS   and until so many comparisons have been made
-    STATEMENTS_ONLY          a regular expression: the kinds of statements that writers use
-    STATEMENTS_SHAPES        a regular expression: the sources
-
-The server is found by PGHOST and the like.
+    STATEMENTS_SEED          the seed of the random values; it does not determine which statements
+                             run at the same time
+    STATEMENTS_SECONDS       the minimum duration
+    STATEMENTS_COMPARISONS   the minimum number of comparisons
+    STATEMENTS_ONLY          a regular expression that selects kinds of statements
+    STATEMENTS_SHAPES        a regular expression that selects sources
 """
 import collections
 import json
@@ -29,23 +28,24 @@ WAYS = ['directly in a part', 'RELEASE a savepoint', 'ROLLBACK TO a savepoint', 
         'in the role of a replica', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']
 LAYOUTS = [('compact', 'identity')] * 8 + [('spt', 'identity'), ('dense', 'zstd')]
 
-# What befalls one of several writers: serialization failures, locks not had in time, violations of unique and foreign
-# keys and of partitions' bounds, also by a trigger, a cursor without a row, rows that would be changed twice.
+# Errors that several writers cause each other: serialization failures, lock timeouts, violations of
+# unique and foreign keys and of partition bounds (also by a trigger), a cursor without a row, and
+# rows that one statement would change twice
 EXPECTED_ERRORS = {'40001', '40P01', '55P03', '23505', '23503', '23514', '0A000', '24000', '21000', '27000'}
 
 
 def connect():
-    # Nobody waits for ever: that is an error, too.
+    # A statement that waits forever is an error, too.
     return psycopg.connect('', autocommit=True, options='-c statement_timeout=60s')
 
 
 def transcript(steps, shape=None):
-    """What a transaction did, on one shape or on all, in one line."""
+    """Return the statements of a transaction, on one shape or on all, as one line."""
     return '; '.join(re.sub(r'\s+', ' ', text) for study, text in steps if shape is None or study in (None, shape.study))
 
 
 class Run:
-    """What all threads share: kinds and shapes, counts, errors and what was served wrong."""
+    """The state that all threads share: kinds, shapes, counters, errors and wrong payloads."""
 
     def __init__(self, connection, seed):
         only, shapes = os.environ.get('STATEMENTS_ONLY', ''), os.environ.get('STATEMENTS_SHAPES', '')
@@ -78,7 +78,7 @@ class Run:
                     self.note_stale(shape, f'sample {sample}, {layout}, {how}: {served_cells} cells served, {right_cells} in the rows')
 
     def note_stale(self, shape, what):
-        """The first time that a shape is served wrong is told with what was written to it last."""
+        """Record the first wrong payload of a shape, with the last transactions on that shape."""
         if shape.study in self.stale:
             return
         transactions = [f'  writer {writer.number}: {transcript(steps, shape)}' for writer in self.writers for steps in list(writer.last[shape.study])]
@@ -88,15 +88,19 @@ class Run:
 class Writer:
     def __init__(self, run, number):
         self.shared, self.number, self.random = run, number, random.Random(f'{run.seed} writer {number}')
-        self.last = collections.defaultdict(lambda: collections.deque(maxlen=3))   # transactions on each shape: (shape or None, statement)
-        self.kinds, self.shapes = [], collections.defaultdict(list)                # to be dealt
+        # the last transactions on each shape, as lists of (shape or None, statement)
+        self.last = collections.defaultdict(lambda: collections.deque(maxlen=3))
+        self.kinds, self.shapes = [], collections.defaultdict(list)    # the cards of deal()
         self.steps, self.transactions = [], 0
 
     def shuffled(self, things):
         return self.random.sample(things, len(things))
 
     def deal(self):
-        """A kind and a shape. All kinds have their turn before one comes again, and each on all shapes."""
+        """Return a kind of statement and a shape, like a card from a shuffled deck.
+
+        A kind comes again only after all other kinds, and on a shape only after all other shapes.
+        """
         if not self.kinds:
             self.kinds = self.shuffled([kind for kind in self.shared.kinds for _ in range(kind.weight)])
         kind = self.kinds.pop()
@@ -160,7 +164,7 @@ class Writer:
         return []
 
     def finish_prepared(self, name, steps, done):
-        """End a transaction that some writer has prepared."""
+        """Commit or roll back a transaction that any writer has prepared."""
         end = self.random.choice(['COMMIT', 'COMMIT', 'COMMIT', 'ROLLBACK'])
         steps.append((None, f'{end} PREPARED'))
         self.connection.execute(f"{end} PREPARED '{name}'")
@@ -174,7 +178,7 @@ class Writer:
                 done = self.transaction()
             with self.shared.lock:
                 self.shared.done.update(done)
-        except IndexError:                 # another writer was faster
+        except IndexError:    # Another writer has finished the last prepared transaction.
             pass
         except psycopg.Error as error:
             self.steps.append((None, f'-- {error.sqlstate}'))
@@ -186,7 +190,8 @@ class Writer:
 
     def run(self, stop):
         with connect() as self.connection:
-            # Who waits for a lock gives up before anybody looks for deadlocks: no reader is made the victim of one.
+            # A writer stops waiting before PostgreSQL looks for deadlocks, so that PostgreSQL never
+            # chooses a reader as the victim.
             self.connection.execute("SET lock_timeout = '100ms'")
             while not stop.is_set():
                 self.take_turn()
@@ -204,7 +209,7 @@ class Reader:
 
     def compare_by_one_snapshot(self):
         self.connection.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
-        if self.random.random() < 0.3:     # of an age
+        if self.random.random() < 0.3:     # an older snapshot
             self.connection.execute('SELECT 1 FROM cell')
             time.sleep(self.random.random() * 0.05)
         for _ in range(self.random.choice([1, 1, 2])):
@@ -225,7 +230,10 @@ class Reader:
 
 
 def play_round(run, connection, seconds):
-    """Writers and readers for some seconds; then nobody writes, and all samples are compared, twice: ready or not."""
+    """Run writers and readers for some seconds. Then compare all samples while nobody writes.
+
+    Samples are compared twice, because the second call serves payloads that the first one stored.
+    """
     for shape in run.shapes:
         connection.execute('SELECT cell_track_study(%s), fill(%s, 2)', [shape.study, shape.study])
     stop = threading.Event()
@@ -236,7 +244,7 @@ def play_round(run, connection, seconds):
     stop.set()
     for writer in writers:
         writer.join()
-    for name, steps, _ in run.prepared:    # which readers may wait for
+    for name, steps, _ in run.prepared:    # Readers may wait for these transactions.
         connection.execute(f"COMMIT PREPARED '{name}'")
         steps.append((None, 'COMMIT PREPARED'))
     run.prepared.clear()
@@ -253,7 +261,7 @@ def main():
     connection = connect()
     run = Run(connection, seed)
     threading.excepthook = lambda failure: run.reader_errors.append(f'a thread ended: {failure.exc_value!r}')
-    # On a busy machine longer: until all has been done.
+    # A busy machine needs more rounds until each kind of statement has succeeded.
     while run.seconds() < seconds or run.counts['compared'] < comparisons or run.never_done() and run.seconds() < 10 * seconds:
         play_round(run, connection, max(1, min(ROUND_SECONDS, seconds - run.seconds())))
     store = connection.execute('SELECT sum(hits)::integer, sum(misses)::integer, sum(direct)::integer, sum(waits)::integer FROM cell_store_stats').fetchone()

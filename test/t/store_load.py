@@ -1,10 +1,12 @@
-"""Many sessions that use cell_data at once; prints what came of it as JSON.
+"""Call cell_data in many sessions at once, and print the outcome as JSON.
 
-    store_load.py sessions NUMBER FAULT   NUMBER sessions ask for one sample that is not ready, one of them first;
-                                          FAULT befalls the first while it packs: none, cancel, terminate, client
-    store_load.py writers SECONDS         one writer changes samples, 8 readers compare what they are served
+    store_load.py sessions NUMBER FAULT   NUMBER sessions request one sample that is not ready. One
+                                          of them comes first. FAULT happens to it while it packs:
+                                          none, cancel, terminate or client (its client is killed).
+    store_load.py writers SECONDS         One writer changes samples. 8 readers compare payloads
+                                          with the rows.
 
-The server is found by PGHOST and the like. The table cell is registered as study "s".
+The environment (PGHOST etc.) names the server. The table cell is registered as study "s".
 """
 import collections
 import hashlib
@@ -19,7 +21,7 @@ import time
 
 import psycopg
 
-PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"      # PAYLOAD_LOCK_KIND of src/store.c
+PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"   # PAYLOAD_LOCK_KIND in payload_lock.c
 PACK = 'SELECT cell_pack(cell_id, x, y, phenotypes, %s) FROM cell WHERE sample = %s'
 
 
@@ -40,7 +42,7 @@ def wait_until(condition, seconds=60):
 
 
 def sessions(number, fault):
-    """The first session is stopped while it packs, so that all others find it at that; then comes the fault."""
+    """Run the sessions. The first one is stopped while it packs, until all others wait for it."""
     number = int(number)
     watcher = connect()
     before = one(watcher, "SELECT packings FROM cell_store_stats WHERE study = 's'")
@@ -89,7 +91,7 @@ def sessions(number, fault):
 
 
 class Writer(threading.Thread):
-    """Sets x of all cells of a sample to a new version, in all sorts of ways; now and then it takes that back."""
+    """Sets x of all cells of a sample to a new version, in several ways. Some changes roll back."""
 
     def __init__(self, samples, stop):
         super().__init__()
@@ -132,7 +134,7 @@ class Writer(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Asks for samples, and compares: with cell_pack by the same snapshot, or with the versions of the writer."""
+    """Compares payloads with cell_pack in the same snapshot, or with the versions of the writer."""
 
     def __init__(self, number, writer, stop):
         super().__init__()

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS TARGET...: runs each fuzz target for SECONDS seconds, starting from
-# the payloads or files that the unit tests write, and prints one TAP line per target.
-# An input that crashes a target is kept as build/crash-*.
+# fuzz.sh SECONDS TARGET...: run each fuzz target for SECONDS seconds, starting from the payloads or
+# files that the unit tests write, and print one TAP line for each target. An input that crashes a
+# target is kept as build/crash-*.
 set -eu
 seconds=$1
 shift
 
 echo "1..$#"
 
-# Runs one target and keeps its log. Prints nothing on success, and the failure otherwise.
+# Run one target and keep its log. Print nothing on success, otherwise the failure.
 fuzz() {
 	local target=$1 runs
 	mkdir -p "build/corpus_$target" "build/seeds_$target"
@@ -24,7 +24,7 @@ fuzz() {
 	return 1
 }
 
-# At most one target per processor core at a time
+# Run at most one target for each processor core at a time.
 cores=$(nproc)
 for target in "$@"; do
 	while [ "$(jobs -rp | wc -l)" -ge "$cores" ]; do wait -n || true; done

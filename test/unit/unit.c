@@ -1253,5 +1253,5 @@ main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
 		return write_seeds(argv[2], argv[3]);
-	return cmocka_run_group_tests_name("core", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("plain C", tests, NULL, NULL);
 }

@@ -4,15 +4,17 @@
  *		them.
  *
  * Prints one JSON object a line: a payload in hexadecimal, and either the
- * cells that the core's reader finds in it (id, x, y, phenotypes; no id in
- * layout compact) or, if the reader refuses it, the fault.  The output does
+ * cells that the reader of src/format finds in it (id, x, y, phenotypes; no id
+ * in layout compact) or, if the reader refuses it, the fault.  The output does
  * not depend on the machine.  clients/vectors/README.md describes the lines.
  *
- * Payloads of layout dense that the core's writer would not choose are written
- * here, bit by bit as docs/format.md specifies.  A reader must accept whatever
- * another writer may choose, and refuse what no writer may choose.
+ * The writer of src/format makes only one of the payloads that layout dense
+ * allows for some cells.  This file writes others, bit by bit as
+ * docs/format.md specifies.  A reader must accept each payload that the
+ * specification allows, and refuse every other one.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "format/byteorder.h"
@@ -83,53 +85,39 @@ print_cells(const CbLayout *layout, Cells cells)
 	}
 }
 
+/* What a line says of each fault: $ stands for its field, # for its cell. */
+static const char *const fault_texts[] = {
+	[CB_HEADER_CUT] = "header cut",
+	[CB_WRONG_LENGTH] = "wrong length",
+	[CB_ID_NOT_ASCENDING] = "cell_id not ascending at #",
+	[CB_WRONG_EXTENT] = "wrong extent: $",
+	[CB_WRONG_BYTE] = "wrong byte #",
+	[CB_WRONG_FIELD] = "impossible $",
+	[CB_WRONG_PARENT] = "wrong parent of feature #",
+	[CB_FIRST_NOT_ZERO] = "first cell has a $",
+	[CB_ID_TOO_LARGE] = "cell_id too large",
+	[CB_COORDINATE_OUTSIDE] = "$ outside int32 at #",
+	[CB_BITS_BEHIND_LAST] = "bits behind the last cell",
+	[CB_NOT_NEEDED] = "not needed: $",
+};
+
 static void
 print_fault(const CbFault *fault)
 {
-	switch (fault->code)
+	/* The array has no text for the faults of an encoder. */
+	CHECK(fault->code < COUNT_OF(fault_texts) && fault_texts[fault->code] != NULL);
+	for (const char *next = fault_texts[fault->code]; *next != '\0'; next++)
 	{
-		case CB_HEADER_CUT:
-			printf("header cut");
-			break;
-		case CB_WRONG_LENGTH:
-			printf("wrong length");
-			break;
-		case CB_ID_NOT_ASCENDING:
-			printf("cell_id not ascending at %" PRIu64, fault->cell);
-			break;
-		case CB_WRONG_EXTENT:
-			printf("wrong extent: %s", fault->field);
-			break;
-		case CB_WRONG_BYTE:
-			printf("wrong byte %" PRIu64, fault->cell);
-			break;
-		case CB_WRONG_FIELD:
-			printf("impossible %s", fault->field);
-			break;
-		case CB_WRONG_PARENT:
-			printf("wrong parent of feature %" PRIu64, fault->cell);
-			break;
-		case CB_FIRST_NOT_ZERO:
-			printf("first cell has a %s", fault->field);
-			break;
-		case CB_ID_TOO_LARGE:
-			printf("cell_id too large");
-			break;
-		case CB_COORDINATE_OUTSIDE:
-			printf("%s outside int32 at %" PRIu64, fault->field, fault->cell);
-			break;
-		case CB_BITS_BEHIND_LAST:
-			printf("bits behind the last cell");
-			break;
-		case CB_NOT_NEEDED:
-			printf("not needed: %s", fault->field);
-			break;
-		default:
-			CHECK(!"a fault of decoding");
+		if (*next == '$')
+			printf("%s", fault->field);
+		else if (*next == '#')
+			printf("%" PRIu64, fault->cell);
+		else
+			putchar(*next);
 	}
 }
 
-/* Print the line of a payload with what the core's reader returns for it. */
+/* Print the line of a payload with what the reader of src/format returns for it. */
 static CbFaultCode
 print_line(const CbLayout *layout, const char *name, Payload payload)
 {
@@ -155,10 +143,20 @@ print_line(const CbLayout *layout, const char *name, Payload payload)
 	return fault.code;
 }
 
-/* Print a payload that the reader must refuse with this fault, and free it. */
+/*
+ * Print a payload that the reader must refuse with this fault, and free it.
+ * The name is a format as of printf.
+ */
+__attribute__((format(printf, 4, 5)))
 static void
-refuse(const CbLayout *layout, CbFaultCode code, Payload payload, const char *name)
+refuse(const CbLayout *layout, CbFaultCode code, Payload payload, const char *format, ...)
 {
+	char		name[64];
+	va_list		arguments;
+
+	va_start(arguments, format);
+	vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
 	CHECK(print_line(layout, name, payload) == code);
 	free(payload.bytes);
 }
@@ -476,8 +474,8 @@ accept_by_hand(Cells cells, Choices choices, const char *name)
 }
 
 /*
- * Check what the core's writer chooses for a slide, so that the lines cover
- * every choice.
+ * Check what the writer of src/format chooses for a slide, so that the lines
+ * cover every choice.
  */
 static void
 check_choices_of_writer(void)
@@ -496,7 +494,7 @@ check_choices_of_writer(void)
 	free(cells.cells);
 }
 
-/* Valid payloads that the core's writer would not write. */
+/* Valid payloads that the writer of src/format would not write. */
 static void
 choices_of_others(void)
 {
@@ -544,6 +542,16 @@ choices_of_others(void)
 
 /* ---- malformed payloads ---- */
 
+/* Return a valid payload that is cut, or extended with zeros, to another size. */
+static Payload
+with_size(Payload valid, size_t size)
+{
+	Payload		edit = payload_of(valid.bytes, valid.size);
+
+	resize(&edit, size);
+	return edit;
+}
+
 static void
 malformed_compact(void)
 {
@@ -555,14 +563,10 @@ malformed_compact(void)
 	refuse(layout, CB_HEADER_CUT, payload_of("", 0), "no bytes");
 	refuse(layout, CB_HEADER_CUT, payload_of("\0\0", 3), "header cut");
 	refuse(layout, CB_WRONG_LENGTH, payload_of("\0\0\0\0", 5), "no cells, a byte too many");
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, valid.size - 1), "a byte too few");
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, valid.size - 16), "a cell too few");
-	edit = payload_of(valid.bytes, valid.size);
-	resize(&edit, valid.size + 1);
-	refuse(layout, CB_WRONG_LENGTH, edit, "a byte too many");
-	edit = payload_of(valid.bytes, valid.size);
-	resize(&edit, valid.size + 16);
-	refuse(layout, CB_WRONG_LENGTH, edit, "a cell too many");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size - 1), "a byte too few");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size - 16), "a cell too few");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size + 1), "a byte too many");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size + 16), "a cell too many");
 	refuse(layout, CB_WRONG_LENGTH, payload_of("\xff\xff\xff\xff", 4), "2^32-1 cells of no bytes");
 	refuse(layout, CB_WRONG_LENGTH, payload_of("\0\0\0\x10", 4), "2^28 cells, 2^32 bytes");
 	edit = payload_of("\x01\0\0\x10", 4);
@@ -594,15 +598,11 @@ malformed_spt(void)
 	Payload		edit;
 
 	refuse(layout, CB_HEADER_CUT, payload_of("", 0), "no bytes");
-	refuse(layout, CB_HEADER_CUT, payload_of(empty.bytes, 19), "header cut");
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, valid.size - 1), "a byte too few");
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, valid.size - 20), "a cell too few");
-	edit = payload_of(valid.bytes, valid.size);
-	resize(&edit, valid.size + 1);
-	refuse(layout, CB_WRONG_LENGTH, edit, "a byte too many");
-	edit = payload_of(empty.bytes, empty.size);
-	resize(&edit, 40);
-	refuse(layout, CB_WRONG_LENGTH, edit, "no cells, a cell too many");
+	refuse(layout, CB_HEADER_CUT, with_size(empty, 19), "header cut");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size - 1), "a byte too few");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size - 20), "a cell too few");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size + 1), "a byte too many");
+	refuse(layout, CB_WRONG_LENGTH, with_size(empty, 40), "no cells, a cell too many");
 	refuse(layout, CB_WRONG_LENGTH, with_byte(empty, 0, 0xff), "2^32-2^24 cells of no bytes");
 	edit = payload_of("\x33\x33\x33\x34", 4);
 	resize(&edit, 36);
@@ -613,22 +613,17 @@ malformed_spt(void)
 
 	for (int side = 0; side < 4; side++)
 	{
-		char		name[64];
 		size_t		at = 7 + 4 * (size_t) side;
 
-		snprintf(name, sizeof(name), "%s too large", sides[side]);
-		refuse(layout, CB_WRONG_EXTENT, with_byte(valid, at, (uint8_t) (valid.bytes[at] + 1)), name);
-		snprintf(name, sizeof(name), "%s of no cells", sides[side]);
-		refuse(layout, CB_WRONG_EXTENT, with_byte(empty, at, 1), name);
+		refuse(layout, CB_WRONG_EXTENT, with_byte(valid, at, (uint8_t) (valid.bytes[at] + 1)),
+			   "%s too large", sides[side]);
+		refuse(layout, CB_WRONG_EXTENT, with_byte(empty, at, 1), "%s of no cells", sides[side]);
 	}
 	for (size_t i = 1; i < 4; i++)
 	{
-		char		name[64];
-
-		snprintf(name, sizeof(name), "cell %zu has the id of the one before", i);
 		edit = payload_of(valid.bytes, valid.size);
 		memcpy(edit.bytes + 20 + 20 * i, edit.bytes + 20 * i, 4);
-		refuse(layout, CB_ID_NOT_ASCENDING, edit, name);
+		refuse(layout, CB_ID_NOT_ASCENDING, edit, "cell %zu has the id of the one before", i);
 	}
 	edit = payload_of(valid.bytes, valid.size);
 	memcpy(edit.bytes + 20, valid.bytes + 60, 20);
@@ -668,7 +663,7 @@ malformed_dense(void)
 
 	/* 1 to 3: length, magic, number of cells */
 	refuse(layout, CB_HEADER_CUT, payload_of("", 0), "no bytes");
-	refuse(layout, CB_HEADER_CUT, payload_of(empty.bytes, 39), "header cut");
+	refuse(layout, CB_HEADER_CUT, with_size(empty, 39), "header cut");
 	refuse(layout, CB_WRONG_BYTE, with_byte(valid, 0, 'c'), "magic");
 	refuse(layout, CB_WRONG_BYTE, with_byte(valid, 2, 'E'), "last letter of the magic");
 	refuse(layout, CB_WRONG_BYTE, with_byte(valid, 3, 2), "version 2");
@@ -677,15 +672,8 @@ malformed_dense(void)
 	memset(edit.bytes + 4, 0xff, 4);
 	refuse(layout, CB_WRONG_FIELD, edit, "2^32-1 cells");
 	for (size_t at = 8; at < 40; at += 3)
-	{
-		char		name[64];
-
-		snprintf(name, sizeof(name), "no cells, but byte %zu", at);
-		refuse(layout, CB_WRONG_BYTE, with_byte(empty, at, 1), name);
-	}
-	edit = payload_of(empty.bytes, empty.size);
-	resize(&edit, 41);
-	refuse(layout, CB_WRONG_LENGTH, edit, "no cells, a byte too many");
+		refuse(layout, CB_WRONG_BYTE, with_byte(empty, at, 1), "no cells, but byte %zu", at);
+	refuse(layout, CB_WRONG_LENGTH, with_size(empty, 41), "no cells, a byte too many");
 
 	/* 4 to 6: planes of ids, x, y; the zero */
 	refuse(layout, CB_WRONG_FIELD, with_byte(valid, 20, 33), "33 planes of ids");
@@ -704,7 +692,6 @@ malformed_dense(void)
 		int			needed[3] = {1, 3, 4};
 		int			last = 0;
 		Choices		choices = {0};
-		char		name[64];
 
 		choices.spare_planes[i] = 33 - needed[i];
 		needed[i] = 33;
@@ -713,16 +700,13 @@ malformed_dense(void)
 		edit = dense_by_hand(cells, choices);
 		CHECK(edit.bytes[20 + i] == 33);
 		edit.bytes[42 + 2 * (last - 1)] = 2;
-		snprintf(name, sizeof(name), "33 planes of %s", names[i]);
-		refuse(layout, CB_WRONG_FIELD, edit, name);
+		refuse(layout, CB_WRONG_FIELD, edit, "33 planes of %s", names[i]);
 	}
 
 	/* 7: the length */
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, valid.size - 1), "a byte too few");
-	edit = payload_of(valid.bytes, valid.size);
-	resize(&edit, valid.size + 1);
-	refuse(layout, CB_WRONG_LENGTH, edit, "a byte too many");
-	refuse(layout, CB_WRONG_LENGTH, payload_of(valid.bytes, 40), "the header alone");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size - 1), "a byte too few");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, valid.size + 1), "a byte too many");
+	refuse(layout, CB_WRONG_LENGTH, with_size(valid, 40), "the header alone");
 	refuse(layout, CB_WRONG_LENGTH, with_byte(valid, 4, 17), "cells of another byte");
 	edit = with_byte(valid, 7, 3);
 	memset(edit.bytes + 4, 0xff, 3);
@@ -785,7 +769,7 @@ malformed_dense(void)
 	{
 		edit = dense_by_hand(cells, (Choices) {0});
 		memcpy(edit.bytes + 12 + 4 * axis, "\xfe\xff\xff\x7f", 4);
-		refuse(layout, CB_COORDINATE_OUTSIDE, edit, axis == 0 ? "x over int32" : "y over int32");
+		refuse(layout, CB_COORDINATE_OUTSIDE, edit, "%c over int32", axis == 0 ? 'x' : 'y');
 	}
 
 	/* 15: features */
@@ -843,8 +827,8 @@ mutate(const CbLayout *layout, Payload *payload, size_t cells, uint64_t *seed)
 }
 
 /*
- * Random edits of small payloads, with what the core's reader returns for
- * each.
+ * Random edits of small payloads, with what the reader of src/format returns
+ * for each.
  */
 static void
 mutations(const CbLayout *layout)
