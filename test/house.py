@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 # From the top floor down: a file includes and calls its own floor and those below it.
-FLOORS = ["serve", "smprofiler", "changes", "scan", "study", "long", "read", "pack", "coding", "format"]
-BASE = "src"                      # arguments, fault, limit, settings, compat: between coding and format
+FLOORS = ["serve", "smprofiler", "changes", "study", "long", "read", "pack", "coding", "format"]
+BASE = "src"                      # arguments, fault, settings, compat: between coding and format
 
 MOST_FILES = 12                   # .c files of a folder
 MOST_BASE_FILES = 4               # of src itself
