@@ -4,7 +4,7 @@
  *		payload.
  *
  * docs/format.md is the byte-exact specification.  Each layout is one file
- * that defines a CbLayout, and one row of the table in layout.c.
+ * that defines a CbLayout, and one row of the table in layouts.c.
  *
  * Writing and reading work on batches of cells, so that the caller can check
  * for interrupts between batches and never holds all cells twice:
