@@ -1,5 +1,5 @@
-# The commands of README.md, CONTRIBUTING.md and docs/*.md run and print the text in the "text"
-# block that follows them; the links of all documents lead to files and headings.
+# The commands of README.md, CONTRIBUTING.md and docs/*.md run, and print what the "text" block after
+# them says. The links of all documents lead to files and headings.
 use strict;
 use warnings;
 use lib 'test/perl';
@@ -10,8 +10,8 @@ use Test::More;
 
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 
-# make install writes into the sandbox, where sudo is not necessary. make test, api, load and perf
-# are not run, because they take too long or do not end.
+# make install goes to the sandbox, sudo is not needed there; make test, api,
+# load and perf would take too long.
 my $programs = "$folder/programs";
 mkdir $programs;
 append_to_file("$programs/sudo", "#!/bin/sh\nexec \"\$\@\"\n");
@@ -22,7 +22,7 @@ local $ENV{TMPDIR} = $folder;
 
 use_packages('test', 'api', 'out');
 
-# The test modules of PostgreSQL hide the sandbox's server.
+# The sandbox's server, which the test modules hide.
 local @ENV{qw(PGHOST PGPORT PGUSER)} = ($ENV{SANDBOX}, 5432, 'postgres');
 
 sub run_shell
@@ -31,7 +31,8 @@ sub run_shell
 	my %endless = (test => 'scripts/sandbox --with-shared-data test/run', api => 'api/demo', load => 'api/load/load', perf => 'cbperf/demo');
 	if ($command =~ /^make (\w+)$/ && $endless{$1})
 	{
-		delete local $ENV{DESTDIR};    # with it, "make test" takes this for a package build
+		# With DESTDIR, make test takes the run for a package build.
+		delete local $ENV{DESTDIR};
 		my ($plan) = run_command([ 'make', '-n', $1 ]);
 		like($plan, qr{^$endless{$1}$}m, "$document: $command");
 		return;
@@ -43,7 +44,7 @@ sub run_shell
 	return;
 }
 
-# Run a block of SQL or a Python program in a folder where it can write files.
+# The output of a block of SQL, or of a Python program, which may leave files
 sub output_of
 {
 	my ($language, $code) = @_;
@@ -55,10 +56,10 @@ sub output_of
 	return ($ok, $output, $errors);
 }
 
-# The example slide of README.md
+# The example slide of the README
 append_to_file('slide.csv', "x,y,CD3 Positive\n1,2,1\n3,4,0\n");
 
-# The links of a document to files and headings that do not exist
+# What leads nowhere, of the links of a document to other files and to headings
 sub broken_links
 {
 	my ($document) = @_;
@@ -98,7 +99,7 @@ foreach my $document ('README.md', 'CONTRIBUTING.md', sort glob 'docs/*.md')
 		}
 		elsif ($language eq 'sql' || $language eq 'python')
 		{
-			# Each block is its own session. A setting of search_path stays for later blocks.
+			# Each block is a session of its own; what it sets, the next ones have.
 			system('psql', '-X', '-q', '-c', "ALTER DATABASE $database $1") if $code =~ /^(SET search_path.*);$/m;
 			my ($title) = $code =~ /^(?:(?:import|from) .*\n)*\n*(.*)$/m;
 			if (my $first = $block->{first})
