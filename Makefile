@@ -14,9 +14,9 @@ EXTENSION = cell_binary
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(or $(VPATH),.)/cell_binary.control)
 
 # The sources are in VPATH where that is set, to build outside the tree; the objects here.
-SRC = $(or $(VPATH),.)
-C_SOURCES = $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
-C_HEADERS = $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
+SRC := $(or $(VPATH),.)
+C_SOURCES := $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
+C_HEADERS := $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
 
 MODULE_big = cell_binary
 OBJS = $(patsubst $(SRC)/%.c,%.o,$(C_SOURCES))
