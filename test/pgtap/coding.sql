@@ -3,7 +3,7 @@
 -- MUTANTS is the number of edited values made from each original.
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
-\set mutants 800
+\set mutants 400
 \getenv mutants MUTANTS
 SELECT plan(10);
 

@@ -183,6 +183,7 @@ foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 600
 	my $from = $name =~ /decoding/ ? 'encoded' : "slide WHERE cells = $cells";
 	my $query = "SELECT octet_length($call) FROM $from";
 	my $memory = q{SET statement_timeout = 0; SELECT kilobytes('VmRSS');};
+	my $whole = $node->safe_psql('postgres', "SET statement_timeout = 2000; SELECT CASE WHEN stopped THEN 2000 ELSE milliseconds END FROM run(\$\$$query\$\$)");
 	my ($first, $before, @outcomes) = split /\n/, $node->safe_psql('postgres', join("\n",
 		"SET statement_timeout = 60; SELECT * FROM run(\$\$$query\$\$);", $memory,
 		(map { "SET statement_timeout = " . (30 + $_ * $step) . "; SELECT * FROM run(\$\$$query\$\$);" } 1 .. 10), $memory));
@@ -190,8 +191,8 @@ foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 600
 	my @late = sort { $a <=> $b } map { /^t\|(.*)/ ? $1 : () } @outcomes;
 	note(sprintf '%s was late by %s ms; memory %d kB more', $name, join(', ', map { sprintf '%.0f', $_ } @late), $after - $before);
 	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
-	# The machine may cause one outlier.
-	cmp_ok($late[-2], '<', 200, "$name: the delay is below 200 ms, with at most one exception");
+	# A busy machine delays some of the stops, but not most of them by a quarter of the whole query.
+	cmp_ok($late[$#late / 2], '<', $whole / 4, "$name: the delay is short");
 	# malloc keeps up to 64 MB.
 	cmp_ok($after - $before, '<', 80 * 1024, "$name: a cancel frees its memory");
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS encoded');

@@ -48,7 +48,7 @@ sub start_sessions
 		q{UPDATE cell SET x = x + 1 WHERE sample = (ARRAY['A', 'B', 'C', 'D'])[1 + floor(4 * random())] AND cell_id < 1 + 1000 * random();});
 }
 
-foreach my $round (1 .. $ENV{CRASHES} // 8)
+foreach my $round (1 .. $ENV{CRASHES} // 5)
 {
 	my @sessions = start_sessions();
 	sleep 0.3 + rand;

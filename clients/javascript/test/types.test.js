@@ -15,7 +15,7 @@ const uses = {
     "without the types of a browser": ["node.ts", "--module", "NodeNext", "--lib", "ES2022", "--types", "node"],
 };
 const strictest = [
-    "--noEmit", "--target", "ES2022", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
+    "--noEmit", "--skipDefaultLibCheck", "--target", "ES2022", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
     "--noPropertyAccessFromIndexSignature", "--noImplicitOverride", "--verbatimModuleSyntax", "--isolatedModules",
     "--declaration", "--isolatedDeclarations",
 ];
