@@ -20,14 +20,16 @@ int			cell_binary_store_size;
  * is not allowed to set.  Until this library is loaded, PostgreSQL accepts any
  * name that contains a period from any role.  Such a value replaces the one
  * from the server's configuration, the database or the role, so that only the
- * built-in default would be left to fall back to.
+ * built-in default would be left to fall back to.  It is the value that RESET
+ * restores; a SET after it hides it only.
  */
 static void
 refuse_option(const char *name, GucContext context)
 {
 	struct config_generic *setting = FindSetting(name);
 
-	if (setting == NULL || setting->source <= PGC_S_ARGV || setting->source >= PGC_S_OVERRIDE)
+	if (setting == NULL ||
+		setting->reset_source <= PGC_S_ARGV || setting->reset_source >= PGC_S_OVERRIDE)
 		return;
 	if (context == PGC_SIGHUP)
 		ereport(ERROR,
@@ -37,7 +39,7 @@ refuse_option(const char *name, GucContext context)
 				 errhint("Remove it with ALTER DATABASE ... RESET or ALTER ROLE ... RESET, or from "
 						 "the connection options, and set it in the configuration of the "
 						 "server.")));
-	if (setting->source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
+	if (setting->reset_source == PGC_S_CLIENT && !superuser_arg(GetSessionUserId()) &&
 		pg_parameter_aclcheck(name, GetSessionUserId(), ACL_SET) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

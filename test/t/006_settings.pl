@@ -40,6 +40,11 @@ is(as('api', "SELECT cell_empty(); RESET $limit") =~ s/^.*\n//r, '42501', 'RESET
 is(as('dba', "SET $limit = '16kB'; $pack_2000"), '54000', 'a role with the privilege SET lowers its limit');
 is(as('dba', "SET $limit = '16kB'; SET $limit = '1GB'; $pack_2000"), '32004', 'a role with the privilege SET raises it again');
 
+# A connection option is an error at the first call, also behind a SET
+is(as('api', $pack_2000, PGOPTIONS => "-c $limit=1GB"), '42501', 'a connection option is refused');
+is(as('api', "SET $limit = '1GB'; $pack_2000", PGOPTIONS => "-c $limit=1GB"), '42501', 'a connection option is refused after SET');
+is(as('dba', "SET $limit = '1GB'; $pack_2000", PGOPTIONS => "-c $limit=16kB"), '32004', 'a role with the privilege SET can use one');
+
 # SET LOCAL in a transaction that is rolled back
 is(as('postgres', "LOAD 'cell_binary'; BEGIN; SET LOCAL $limit = '16kB'; ROLLBACK; $pack_2000"), '32004', 'SET LOCAL ends with the transaction');
 
@@ -49,8 +54,7 @@ $node->safe_psql('postgres', qq{
 	CREATE FUNCTION small() RETURNS integer LANGUAGE sql SET $limit = '16kB' AS '$pack_2000'});
 is(as('postgres', 'SELECT small()'), '54000', 'SET in CREATE FUNCTION limits the function');
 
-# With a connection option, a role can lift its own limit before the library is loaded. It cannot if
-# the server preloads the library.
+# If the server preloads the library, a connection option is refused at the start of the session.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cell_binary'");
 $node->restart;
 my ($status, $output, $errors);

@@ -100,6 +100,7 @@ my $data = q{SELECT length(cell_data('s', 'D'))};
 is(fails("LOAD 'cell_binary'; SET cell_binary.store_size = '1GB'", 'postgres'), '55P02', 'SET is refused');
 is(fails("LOAD 'cell_binary'; ALTER ROLE reader SET cell_binary.store_size = '1GB'", 'postgres'), '55P02', 'ALTER ROLE is refused');
 is(fails($data, $_, '-c cell_binary.store_size=1MB'), '55P02', "a connection option of $_ is refused") foreach qw(reader postgres);
+is(fails("SET cell_binary.store_size = '1MB'; $data", 'postgres', '-c cell_binary.store_size=1MB'), '55P02', 'a connection option is refused after SET');
 is($node->safe_psql('postgres', "SET cell_binary.store_size = '1MB'; $data; SHOW cell_binary.store_size"), "320004\n-1", 'SET before the first call is discarded');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres SET cell_binary.store_size = 1');
 is(fails($data, 'reader'), '55P02', 'a setting on a database from before the library was loaded is refused');
