@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import humanfriendly
+
 # Exit statuses
 DONE, ALARM, WRONG_USE, INCOMPLETE, NOT_STORED, BUSY = range(6)
 STATUSES = """exit status: 0 done; 1 an alarm; 2 wrong usage; 3 the run or comparison is incomplete (the finished measurements are kept);
@@ -17,11 +19,10 @@ def spool_folder() -> Path:
 
 
 def bytes_of(text: str) -> int:
-    """A number of bytes such as 200MB. The units are PostgreSQL's kB, MB and GB, based on 1024."""
-    units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    """A number of bytes such as 200MB. The units are PostgreSQL's, based on 1024."""
     try:
-        return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
-    except ValueError:
+        return humanfriendly.parse_size(text, binary=True)
+    except humanfriendly.InvalidSize:
         raise argparse.ArgumentTypeError(f"must be a number of bytes such as 200MB, not {text}") from None
 
 

@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import NoReturn
 
+import humanfriendly
 from output import harmless
 
 EPILOG = """\
@@ -19,11 +20,10 @@ a signal."""
 
 
 def bytes_of(text: str) -> int:
-    """Parse a number of bytes such as 200MB, with PostgreSQL's units: kB, MB, GB of 1024."""
-    units = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    """Parse a number of bytes such as 200MB, with units of 1024 as PostgreSQL has them."""
     try:
-        return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
-    except ValueError:
+        return humanfriendly.parse_size(text, binary=True)
+    except humanfriendly.InvalidSize:
         raise argparse.ArgumentTypeError(f"not a number of bytes such as 200MB: {text}") from None
 
 

@@ -13,7 +13,7 @@ enum
 {
 	DENSE_HEADER = 40,			/* without the parents */
 	DENSE_VERSION = 1,
-	DENSE_MAX_CELLS = (1 << 26) - 1,	/* as many as compact holds in 1 GB */
+	DENSE_MAX_CELLS = (1 << 26) - 1,	/* the most that compact holds in 1 GB */
 	DENSE_DIFFERENCES = 0x80,	/* flag in the byte of an axis' number of
 								 * planes */
 	DENSE_NO_PARENT = 255,
