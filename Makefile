@@ -11,23 +11,26 @@
 #	make dist   the release archive for PGXN
 
 EXTENSION = cell_binary
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(or $(VPATH),.)/cell_binary.control)
 
-# The sources are in VPATH where that is set, to build outside the tree; the objects here.
-SRC := $(or $(VPATH),.)
+# The sources are beside this Makefile, or in VPATH; the objects are in the current folder.
+SRC := $(patsubst %/,%,$(or $(VPATH),$(dir $(firstword $(MAKEFILE_LIST)))))
 C_SOURCES := $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
 C_HEADERS := $(wildcard $(SRC)/src/*.h $(SRC)/src/*/*.h)
+
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(SRC)/cell_binary.control)
 
 MODULE_big = cell_binary
 OBJS = $(patsubst $(SRC)/%.c,%.o,$(C_SOURCES))
 SHLIB_LINK = -lz -lzstd -lbrotlienc -lbrotlidec -lm
 PG_CPPFLAGS = -I$(SRC)/src -DCELL_BINARY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -fvisibility=hidden
+# No bitcode: a function that JIT copies out of the library could not call the hidden ones.
+override with_llvm = no
 
 DATA = $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/sql/cell_binary--*--*.sql))
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
 DOCS = CHANGELOG.md $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/docs/*.md $(SRC)/docs/*.jpg))
-EXTRA_CLEAN = META.json cell_binary-$(EXTVERSION).zip test/unit/build
+EXTRA_CLEAN = $(if $(wildcard META.json.in),META.json) cell_binary-$(EXTVERSION).zip test/unit/build
 
 REGRESS = $(patsubst $(SRC)/test/sql/%.sql,%,$(sort $(wildcard $(SRC)/test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(SRC)/test --load-extension=cell_binary
@@ -44,11 +47,17 @@ include $(PGXS)
 # In a folder of the extension's own: other extensions have a CHANGELOG.md, too.
 docmoduledir := extension/cell_binary
 
-$(OBJS) $(OBJS:.o=.bc): $(C_HEADERS) cell_binary.control
+$(OBJS): $(C_HEADERS) cell_binary.control
 
-ifdef VPATH
+ifneq ($(SRC),.)
+$(if $(wildcard $(SRC)/src/*.o),$(error $(SRC) was built in: run make clean there, or make takes its objects))
 $(shell mkdir -p sql $(dir $(OBJS)))
 endif
+
+# PGXS looks for documents where they are in the tree, and not where it has put them.
+uninstall: uninstall-docs
+uninstall-docs:
+	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/, $(notdir $(DOCS)))
 else
 .DEFAULT all install installcheck clean:
 	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev-15) or set PG_CONFIG)
@@ -57,7 +66,7 @@ endif
 sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql cell_binary.control
 	cp $< $@
 
-# The archive says who released it, and where it is at home: make dist MAINTAINER="Name <address>"
+# The archive names who released it, and its repository: make dist MAINTAINER="Name <address>"
 # REPOSITORY=https://..., by default what git knows.
 MAINTAINER ?= $(shell git config user.name) <$(shell git config user.email)>
 REPOSITORY ?= $(shell git config remote.origin.url)
@@ -66,8 +75,8 @@ META.json: META.json.in cell_binary.control
 
 # What builds, tests and describes the extension; .gitattributes leaves out what has a package of its own.
 dist: META.json
-	@grep -q '"maintainer": ".* <.*@.*>"' META.json && grep -q '"web": "https\?://' META.json || \
-		{ echo 'make dist: give MAINTAINER="Name <address>" and REPOSITORY=https://... (META.json needs both)' >&2; exit 1; }
+	@grep -q '"maintainer": "[^"|&]* <[^"]*@[^"]*>"' META.json && grep -q '"homepage": "https\?://[^"@]*"' META.json || \
+		{ echo 'make dist: give MAINTAINER="Name <address>" and REPOSITORY=https://..., without a password' >&2; exit 1; }
 	git archive --format=zip --prefix=cell_binary-$(EXTVERSION)/ --add-file=META.json \
 		--output=cell_binary-$(EXTVERSION).zip HEAD
 
@@ -93,10 +102,11 @@ $(JS_MODULES): clients/javascript/package-lock.json
 
 # A package build (dh_auto_test calls "make test") neither installs packages nor fetches any: there
 # the regression tests run, if the server's programs are there.
-PACKAGE_BUILD = $(DESTDIR)$(DEB_BUILD_ARCH)$(DEB_BUILD_OPTIONS)$(DH_INTERNAL_OPTIONS)
+PACKAGE_BUILD = $(DESTDIR)$(DEB_BUILD_ARCH)$(DH_INTERNAL_OPTIONS)
 test:
 ifneq ($(PACKAGE_BUILD),)
 	@if [ -x "$(bindir)/initdb" ]; then \
+		echo "make test: a package build: only the regression tests run, and nothing is installed"; \
 		env -u DESTDIR scripts/sandbox test/run regress; \
 	else \
 		echo "make test: skipped, a package build without the programs of a PostgreSQL server"; \
@@ -120,4 +130,4 @@ perf:
 	scripts/install-dependencies perf
 	cbperf/demo
 
-.PHONY: META.json demo api viewer test load bench perf dist
+.PHONY: uninstall-docs META.json demo api viewer test load bench perf dist

@@ -570,7 +570,8 @@ COMMENT ON FUNCTION cell_positive(bigint) IS
 -- right. It is logged, because the recorded change of a prepared transaction must
 -- still be there when the transaction commits after a crash.
 --
--- Only C functions read and write these tables. The functions check the caller's privileges.
+-- Only C functions write these tables, and check the caller's privileges. Apart from them, only
+-- the view cell_store_stats reads the tables.
 -- ---------------------------------------------------------------------------
 
 CREATE UNLOGGED TABLE cell_payload (
@@ -871,7 +872,7 @@ BEGIN
 		RAISE data_exception USING MESSAGE = pg_catalog.format(
 			'%s of %s samples of study "%s" could not be made ready',
 			pg_catalog.cardinality(failed), pg_catalog.cardinality(samples), study),
-			DETAIL = 'The warnings give the reasons.  All other samples are ready.';
+			DETAIL = 'The warnings give the reasons.  The notices say what became of the other samples.';
 	END IF;
 END
 $$;

@@ -12,7 +12,7 @@
  * by name.  PostgreSQL 16 marks these itself.  In 15, PGDLLEXPORT is empty on
  * Unix, and PG_FUNCTION_INFO_V1 declares functions without it.
  */
-#if PG_VERSION_NUM < 160000
+#if PG_VERSION_NUM < 160000 && !defined(WIN32)
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif

@@ -1,6 +1,6 @@
 /*
  * fault.c
- *		Raising the faults that src/format finds as errors.  The texts for all
+ *		Raising, as errors, the faults that src/format finds.  The texts for all
  *		fault codes are here.
  */
 #include "fault.h"
@@ -40,7 +40,8 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 		case CB_ID_TOO_LARGE:
 			return psprintf("A cell_id would be above the maximum of %u.", PG_UINT32_MAX);
 		case CB_COORDINATE_OUTSIDE:
-			return psprintf("%s of the cell at position %lld would be %lld, above the maximum of "
+			return psprintf("The %s coordinate of the cell at position %lld would be %lld, above "
+							"the maximum of "
 							"%d.", field, cell, found, PG_INT32_MAX);
 		case CB_BITS_BEHIND_LAST:
 			return "A plane has bits set after the last cell.";

@@ -1,6 +1,6 @@
 /*
  * fault.h
- *		Raising the faults that src/format finds as errors.  The faults of a
+ *		Raising, as errors, the faults that src/format finds.  The faults of a
  *		shapefile are raised in smprofiler/outline.c.
  */
 #ifndef CELL_BINARY_FAULT_H

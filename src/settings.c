@@ -21,7 +21,7 @@ int			cell_binary_store_size;
  * name that contains a period from any role.  Such a value replaces the one
  * from the server's configuration, the database or the role, so that only the
  * built-in default would be left to fall back to.  It is the value that RESET
- * restores; a SET after it hides it only.
+ * restores; a SET after it only hides it.
  */
 static void
 refuse_option(const char *name, GucContext context)

@@ -19,7 +19,7 @@ extern bool cell_binary_huge_pages;
 /* cell_binary.store_size, in MB; -1 means no limit. */
 extern int	cell_binary_store_size;
 
-/* Define the settings.  Errors: 42501 and 55P02 if the session set one that it cannot set. */
+/* Define the settings.  Errors: 42501 and 55P02 if the session was started with one. */
 extern void DefineSettings(void);
 
 /*

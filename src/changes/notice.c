@@ -203,8 +203,8 @@ sample_column(Oid schema, int32 study, Relation table)
  * samples of the old and of the new row, which makes their payloads unusable
  * for every snapshot that sees the change.
  *
- * Errors: 39P01 if the function is not called as such a trigger, or has not
- * exactly one argument.
+ * Errors: 39P01 if the function is not called as such a trigger, or does not
+ * have exactly one argument.
  */
 PG_FUNCTION_INFO_V1(cell_source_changed);
 Datum

@@ -164,7 +164,7 @@ IsLeftOverTrigger(Relation triggers, HeapTuple tuple, const TriggerFunctions *fu
 
 int
 KindOfTrigger(Relation triggers, HeapTuple tuple, TriggerFunctions *functions,
-				const Study *study, AttrNumber sample)
+			  const Study *study, AttrNumber sample)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 

@@ -70,9 +70,13 @@ typedef struct Coding
 	CodingStatus (*decode) (CodingStream *stream);
 } Coding;
 
+/* The codings of the libraries, each defined in its own file. */
+extern const Coding coding_gzip;
+extern const Coding coding_zstd;
+extern const Coding coding_br;
+
 /*
- * Allocate memory of a stream.  Returns NULL if there is
- * none.
+ * Allocate memory of a stream.  Returns NULL if there is none.
  */
 static inline void *
 CodingAllocate(CodingStream *stream, size_t size)

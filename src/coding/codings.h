@@ -10,11 +10,6 @@
 
 #include "coding/coding.h"
 
-/* Each is defined in its own file, which includes coding.h only. */
-extern const Coding coding_gzip;
-extern const Coding coding_zstd;
-extern const Coding coding_br;
-
 /* The coding that changes nothing; it has no functions. */
 extern const Coding coding_identity;
 

@@ -163,6 +163,12 @@ struct CbLayout
 						  uint64_t tested, uint64_t all_of);
 };
 
+/* The layouts, each defined in its own file. */
+extern const CbLayout cb_compact;
+extern const CbLayout cb_spt;
+extern const CbLayout cb_dense;
+extern const CbLayout cb_arrow;
+
 /*
  * Return an upper limit on the cells that a payload of at most max_bytes can
  * hold.

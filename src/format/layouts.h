@@ -8,12 +8,6 @@
 
 #include "format/layout.h"
 
-/* Each is defined in its own file, which includes layout.h only. */
-extern const CbLayout cb_compact;
-extern const CbLayout cb_spt;
-extern const CbLayout cb_dense;
-extern const CbLayout cb_arrow;
-
 /* Return the layout with this name (length bytes, not terminated), or NULL. */
 extern const CbLayout *cb_layout_named(const char *name, size_t length);
 

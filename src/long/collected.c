@@ -52,7 +52,8 @@ open_collected(FunctionCallInfo fcinfo, const bool with_values)
 	collected.values = likely(size >= FEATURE_RESULT_HEADER) ? cb_get_le32(start) : 0;
 	if (unlikely(collected.values > CB_FEATURES || (collected.values > 0) != with_values))
 		raise_invalid(psprintf("The number of values for a cell is %u, but it must be %s.",
-							   collected.values, with_values ? "from 1 to 64" : "0"));
+							   collected.values, with_values ?
+								   psprintf("from 1 to %d", CB_FEATURES) : "0"));
 	collected.width = FEATURE_RESULT_CELL(collected.values);
 	if (unlikely(size < FEATURE_RESULT_HEADER ||
 				 (size - FEATURE_RESULT_HEADER) % collected.width != 0))

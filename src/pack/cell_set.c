@@ -165,7 +165,7 @@ CellSetGrow(CellSet *set, uint64 more)
 	{
 		if (set->layout == NULL)
 			RaiseTooLarge("payload of intensities",
-						  psprintf("At most " UINT64_FORMAT " cells with %d intensities fit",
+						  psprintf("At most " UINT64_FORMAT " cells with %u intensities fit",
 								   set->max_count, set->body),
 						  "Pack the sample in parts, for example by ranges of cell_id.");
 		raise_layout_too_large(set->layout,

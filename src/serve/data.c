@@ -9,7 +9,6 @@
 #include "access/htup_details.h"
 #include "arguments.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "read/payload.h"
 #include "study/own_table.h"
 #include "study/study.h"

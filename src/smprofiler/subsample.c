@@ -105,10 +105,11 @@ note_size(TupleTableSlot *row, void *argument)
 {
 	Subsample  *subsample = argument;
 	MemoryContext caller = MemoryContextSwitchTo(subsample->per_row);
+	Sample	   *sample;
 
 	slot_getallattrs(row);
-	SubsampleSample(subsample,
-				 DatumGetTextPP(row->tts_values[0]))->cells = DatumGetInt64(row->tts_values[1]);
+	sample = SubsampleSample(subsample, DatumGetTextPP(row->tts_values[0]));
+	sample->cells = DatumGetInt64(row->tts_values[1]);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(subsample->per_row);
 }

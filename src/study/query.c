@@ -124,7 +124,7 @@ has_sample_index(const Study *study)
 
 		found |= index->rd_index->indisvalid && index->rd_index->indkey.values[0] == column &&
 			index->rd_rel->relam == BTREE_AM_OID &&
-				heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 		index_close(index, NoLock);
 	}
 	table_close(source, NoLock);

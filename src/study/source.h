@@ -33,7 +33,7 @@ typedef struct Source
 	ParamListInfo parameters;
 	int			settings;		/* GUC nesting level of the changed settings */
 	List	   *relations;		/* OIDs of the relations that the query reads;
-								 * set by SourceCheck */
+								 * set by SourceCheck, gone at SourceClose */
 	bool		restricted;		/* row-level security applies to the caller */
 } Source;
 

@@ -48,6 +48,15 @@ is($node->safe_psql('lab', q{
 	FROM generate_series(1, 2) i}, extra_params => [ '-U', 'reader' ]),
 	'\x0200000001000000010000000100000000000000' . '02000000020000000200000000000000|6|0', 'the extension works under another search_path');
 
+# JIT compiles and inlines the functions of the server. It must not copy functions of the library,
+# which call others that only the library sees.
+is($node->safe_psql('lab', q{
+	SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;
+	SET search_path = imaging, pg_catalog;
+	SELECT sum(cell_positive(i % 2)::integer), sum(cell_phenotypes(i % 2 = 0, true)), (cell_info(cell_pack(i, i, i))).cells
+	FROM generate_series(1, 10) i}), '5|25|10', 'queries work with JIT and inlining');
+is(scalar_of('find', "$ENV{SANDBOX}/install", '-path', '*bitcode*cell_binary*'), '', 'no bitcode is installed');
+
 # Drop and create again. Nothing must stay behind.
 my $objects = q{SELECT count(*) FROM pg_proc WHERE proname LIKE 'cell\_%'};
 cmp_ok($node->safe_psql('lab', $objects), '>=', 23, 'there are functions before the drop');
