@@ -24,7 +24,7 @@ my %things = (
 	'SpatialData' => [ 'spatial', 'zarr', 'read by pyarrow', 'read by duckdb' ],
 	'Large samples' => ['cells'],
 	'ADBC' => ['cells'],
-	'Masks with bit 63' => []);
+	'Phenotypes with bit 63' => []);
 my @examples = grep { $_->{language} eq 'python' } blocks_of('docs/export.md');
 is_deeply([ sort map { $_->{heading} } @examples ], [ sort keys %things ], 'every example is checked');
 

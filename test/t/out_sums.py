@@ -161,7 +161,7 @@ CHECKS = {
     'SpatialData': check_spatialdata,
     'Large samples': check_cells,
     'ADBC': check_cells,
-    'Masks with bit 63': check_masks,
+    'Phenotypes with bit 63': check_masks,
 }
 
 
