@@ -144,7 +144,7 @@ def test_spans(session):
     assert memory["real"] < busy["real"] and memory["minor_faults"] > 5
     # The clock is read more than once between two spans.
     parts = {figure: asleep[figure] + busy[figure] for figure in ("real", "cpu")}
-    assert whole["real"] >= 0.99 * parts["real"] and whole["cpu"] >= 0.99 * parts["cpu"]
+    assert whole["real"] >= parts["real"] - 0.001 and whole["cpu"] >= parts["cpu"] - 0.001
     assert sample["real"] >= whole["real"] - 0.01
 
 

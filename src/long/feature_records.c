@@ -163,11 +163,13 @@ FeatureRecordsJoin(FeatureRecords *records)
 }
 
 /*
+ * Make room for this many more records.
+ *
  * The buffer is not enlarged if joining has halved the records.  So it has
  * room for at most four times as many records as there are cells.
  */
-void
-FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more)
+static void
+make_room(FeatureRecords *records, uint64 more)
 {
 	uint64		size;
 
@@ -192,7 +194,7 @@ add_record(FeatureRecords *records, uint32 cell_id)
 {
 	FeatureRecord *record;
 
-	FeatureRecordsMakeRoom(records, 1);
+	make_room(records, 1);
 	record = FeatureRecordAt(records, records->count);
 	record->cell_id = cell_id;
 	if (records->count > 0)
@@ -241,7 +243,7 @@ FeatureRecordsStart(FeatureRecords *records, const char *cell, int length)
 void
 FeatureRecordsMerge(FeatureRecords *records, const FeatureRecords *other)
 {
-	FeatureRecordsMakeRoom(records, other->count);
+	make_room(records, other->count);
 	for (uint64 i = 0; i < other->count; i++)
 	{
 		const FeatureRecord *from = FeatureRecordAt(other, i);

@@ -79,9 +79,6 @@ typedef struct FeatureRecords
 extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const struct varlena *features,
 											bool with_values);
 
-/* Make room for this many more records.  This may join records. */
-extern void FeatureRecordsMakeRoom(FeatureRecords *records, uint64 more);
-
 /*
  * Join the records of each cell into one.  Errors: 21000 and 54000 as in
  * FeatureRecordsFinish.

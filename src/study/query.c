@@ -71,6 +71,15 @@ append_source(StringInfo query, const Study *study)
 	appendStringInfo(query, "t.%s", quote_identifier(study->sample.name));
 }
 
+/* Begin a query whose first column is the name of the sample. */
+static void
+begin_by_sample(StringInfo query, const Study *study)
+{
+	initStringInfo(query);
+	appendStringInfoString(query, "SELECT ");
+	append_column(query, &study->sample, "text");
+}
+
 char *
 PackQuery(const Study *study)
 {
@@ -89,9 +98,7 @@ PackAllQuery(const Study *study)
 {
 	StringInfoData query;
 
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_column(&query, &study->sample, "text");
+	begin_by_sample(&query, study);
 	appendStringInfoString(&query, ", ");
 	append_cell_pack(&query, study, 1);
 	append_source(&query, study);
@@ -161,9 +168,7 @@ SamplesQuery(const Study *study)
 	if (has_sample_index(study))
 		return samples_by_index(study);
 
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_column(&query, &study->sample, "text");
+	begin_by_sample(&query, study);
 	append_source(&query, study);
 	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s ORDER BY t.%s",
 					 quote_identifier(study->sample.name), quote_identifier(study->sample.name));
@@ -175,9 +180,7 @@ SizesQuery(const Study *study)
 {
 	StringInfoData query;
 
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_column(&query, &study->sample, "text");
+	begin_by_sample(&query, study);
 	appendStringInfoString(&query, ", pg_catalog.count(*)");
 	append_source(&query, study);
 	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
@@ -193,9 +196,7 @@ IntensitiesQuery(const Study *study)
 {
 	StringInfoData query;
 
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_column(&query, &study->sample, "text");
+	begin_by_sample(&query, study);
 	appendStringInfoString(&query, ", ");
 	append_column(&query, &study->cell_id, "int8");
 	appendStringInfoString(&query, ", ");

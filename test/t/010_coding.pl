@@ -191,8 +191,8 @@ foreach my $case ([ 'gzip, encoding', 9, q{cell_encode(payload, 'gzip', 9)}, 600
 	my @late = sort { $a <=> $b } map { /^t\|(.*)/ ? $1 : () } @outcomes;
 	note(sprintf '%s was late by %s ms; memory %d kB more', $name, join(', ', map { sprintf '%.0f', $_ } @late), $after - $before);
 	cmp_ok(scalar @late, '>=', 6, "$name: statement_timeout stops it");
-	# A busy machine delays some of the stops, but not most of them by a quarter of the whole query.
-	cmp_ok($late[$#late / 2], '<', $whole / 4, "$name: the delay is short");
+	# A busy machine delays some of the stops, but not most of them by such a part of the query.
+	cmp_ok($late[$#late / 2], '<', $whole / ($name =~ /encoding/ ? 10 : 4), "$name: the delay is short");
 	# malloc keeps up to 64 MB.
 	cmp_ok($after - $before, '<', 80 * 1024, "$name: a cancel frees its memory");
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS encoded');

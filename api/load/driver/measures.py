@@ -119,7 +119,7 @@ def stall(service: str, process: subprocess.Popen, slides: int, seconds: int) ->
 def impatient_proxy(
         connection: psycopg.Connection, service: str, scratch: Path, slides: int) -> dict:
     """Downloads of slides that are not packed yet, through an nginx that gives up when no byte
-    arrives, and retries up to three times."""
+    arrives, and retries: enough for a busy machine, where packing takes longer than before."""
     def packings() -> int:
         return connection.execute(
             "SELECT packings FROM cell_store_stats WHERE study = 'load'").fetchone()[0]
@@ -140,8 +140,8 @@ def impatient_proxy(
     patience = max(int(1000 * patient / 3), 250)
     folder, port = scratch / "proxy", free_port()
     folder.mkdir()
-    # nginx tries each server of an upstream once, so the upstream lists the same one four times.
-    servers = f"server {urllib.parse.urlsplit(service).netloc} max_fails=0; " * 4
+    # nginx tries each server of an upstream once, so the upstream lists the same one often.
+    servers = f"server {urllib.parse.urlsplit(service).netloc} max_fails=0; " * 20
     with nginx(folder, f"""
             log_format tries '$status $upstream_addr'; access_log {folder}/access.log tries;
             upstream service {{ {servers} }}

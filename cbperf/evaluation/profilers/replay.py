@@ -105,7 +105,7 @@ class Replay:
         self.session = ";\n".join(text.as_string(connection) for text in texts)
 
     def back_up(self, connection: psycopg.Connection) -> None:
-        """Make the base backup, as the present user, who is able to connect."""
+        """Make the base backup, as the current user, because this role can connect."""
         program = Path(self.program).with_name("pg_basebackup")
         if not program.exists():
             raise Unavailable(f"{program} does not exist; install the client programs of the server's version")
