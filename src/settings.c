@@ -13,6 +13,7 @@
 
 int			cell_binary_max_payload_size;
 bool		cell_binary_huge_pages;
+bool		cell_binary_scan;
 int			cell_binary_store_size;
 
 /*
@@ -68,6 +69,13 @@ DefineSettings(void)
 							 "Requests transparent huge pages for large payloads.",
 							 NULL,
 							 &cell_binary_huge_pages,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("cell_binary.scan",
+							 "Enables reading the cells of a table straight from its pages.",
+							 "The result is the same as without it.",
+							 &cell_binary_scan,
 							 true,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);

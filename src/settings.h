@@ -16,6 +16,9 @@ extern int	cell_binary_max_payload_size;
 /* cell_binary.huge_pages */
 extern bool cell_binary_huge_pages;
 
+/* cell_binary.scan */
+extern bool cell_binary_scan;
+
 /* cell_binary.store_size, in MB; -1 means no limit. */
 extern int	cell_binary_store_size;
 

@@ -149,13 +149,51 @@ CellSetNextWithId(CellSet *set, uint32 cell_id)
 	return record + sizeof(cell_id);
 }
 
-/* Write a cell with untruncated coordinates as a record. */
-static inline void
-CellSetPutCentroid(uint8 *record, double x, double y, uint64 phenotypes)
+/* A cell of a row, for CellSetAdd. */
+typedef struct RowCell
 {
-	Centroid	centroid = {x, y, phenotypes};
+	uint32		cell_id;		/* if the set has ids */
+	double		x;				/* if the row's coordinates can have fractions */
+	double		y;
+	int32		pixel_x;		/* truncated, if so */
+	int32		pixel_y;
+	uint64		phenotypes;
+} RowCell;
 
-	memcpy(record, &centroid, sizeof(centroid));
+/*
+ * Return whether truncation of a coordinate gives an int32.  The comparison is
+ * also false for NaN.
+ */
+static inline bool
+FitsPixel(double coordinate)
+{
+	return coordinate > (double) PG_INT32_MIN - 1 && coordinate < (double) PG_INT32_MAX + 1;
+}
+
+/*
+ * Add a cell.  Inline this where the flags are constants, so that the compiler
+ * removes the code that is not needed: with_id must be the set's has_ids,
+ * fractions says whether x and y are set, and any_layout is false if the
+ * layout is compact.
+ */
+static pg_attribute_always_inline void
+CellSetAdd(CellSet *set, const RowCell *cell, const bool with_id, const bool fractions,
+		   const bool any_layout)
+{
+	uint8	   *record;
+
+	if (any_layout && set->layout->needs_extent)
+		cb_extent_add(&set->extent, fractions ? cell->x : cell->pixel_x,
+					  fractions ? cell->y : cell->pixel_y);
+	record = with_id ? CellSetNextWithId(set, cell->cell_id) : CellSetNext(set);
+	if (any_layout && set->has_fractions)
+	{
+		Centroid	centroid = {cell->x, cell->y, cell->phenotypes};
+
+		memcpy(record, &centroid, sizeof(centroid));
+	}
+	else
+		cb_compact_put_cell(record, cell->pixel_x, cell->pixel_y, cell->phenotypes);
 }
 
 #endif							/* CELL_BINARY_CELL_SET_H */

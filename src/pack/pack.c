@@ -88,14 +88,14 @@ refuse_coordinate(FunctionCallInfo fcinfo, const char *axis, double value)
 
 /*
  * Return a double precision coordinate.  Errors: 22003 unless truncation gives
- * an int32.  The comparison is also false for NaN.
+ * an int32.
  */
 static inline double
 get_centroid(FunctionCallInfo fcinfo, int arg, const char *axis)
 {
 	double		value = PG_GETARG_FLOAT8(arg);
 
-	if (unlikely(!(value > (double) PG_INT32_MIN - 1 && value < (double) PG_INT32_MAX + 1)))
+	if (unlikely(!FitsPixel(value)))
 		refuse_coordinate(fcinfo, axis, value);
 	return value;
 }
@@ -111,21 +111,15 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	const bool	with_id = args >= ARGS_WITH_ID;
 	const int	first = with_id ? 2 : 1;
 	CellSet    *set = current_set(fcinfo);
-	double		x = 0;			/* used only if there are fractions */
-	double		y = 0;
-	int32		pixel_x;
-	int32		pixel_y;
-	uint32		cell_id = 0;
-	uint64		phenotypes;
-	uint8	   *record;
+	RowCell		cell;
 
 	for (int i = 1; i < args; i++)
 		if (unlikely(PG_ARGISNULL(i)))
 			refuse_nulls(fcinfo);
 
 	if (with_id)
-		cell_id = GetCellId(fcinfo, 1);
-	phenotypes = (uint64) PG_GETARG_INT64(first + 2);
+		cell.cell_id = GetCellId(fcinfo, 1);
+	cell.phenotypes = (uint64) PG_GETARG_INT64(first + 2);
 
 	if (unlikely(set == NULL))
 		set = create_set(fcinfo, fractions);
@@ -134,25 +128,18 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 
 	if (fractions)
 	{
-		x = get_centroid(fcinfo, first, "x");
-		y = get_centroid(fcinfo, first + 1, "y");
-		pixel_x = (int32) x;
-		pixel_y = (int32) y;
+		cell.x = get_centroid(fcinfo, first, "x");
+		cell.y = get_centroid(fcinfo, first + 1, "y");
+		cell.pixel_x = (int32) cell.x;
+		cell.pixel_y = (int32) cell.y;
 	}
 	else
 	{
-		pixel_x = PG_GETARG_INT32(first);
-		pixel_y = PG_GETARG_INT32(first + 1);
+		cell.x = cell.y = 0;	/* not used */
+		cell.pixel_x = PG_GETARG_INT32(first);
+		cell.pixel_y = PG_GETARG_INT32(first + 1);
 	}
-
-	if (args == ARGS_WITH_LAYOUT && set->layout->needs_extent)
-		cb_extent_add(&set->extent, fractions ? x : pixel_x, fractions ? y : pixel_y);
-
-	record = with_id ? CellSetNextWithId(set, cell_id) : CellSetNext(set);
-	if (args == ARGS_WITH_LAYOUT && set->has_fractions)
-		CellSetPutCentroid(record, x, y, phenotypes);
-	else
-		cb_compact_put_cell(record, pixel_x, pixel_y, phenotypes);
+	CellSetAdd(set, &cell, with_id, fractions, args == ARGS_WITH_LAYOUT);
 	PG_RETURN_POINTER(set);
 }
 

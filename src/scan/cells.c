@@ -1,0 +1,115 @@
+/*
+ * cells.c
+ *		Recognizing the arguments of cell_pack, and arranging the features for
+ *		the tuples of one shape.
+ */
+#include "scan/cells.h"
+
+#include "nodes/nodeFuncs.h"
+
+/* Recognize a coordinate, which cell_pack takes as integer or double precision. */
+static bool
+recognize_coordinate(const Cells *cells, Expr *argument, ColumnTerm *term)
+{
+	return cells->fractions ? DoubleTerm(argument, term) : IntegerTerm(argument, term);
+}
+
+const char *
+CellsRecognize(Cells *cells, List *arguments)
+{
+	ListCell   *argument = list_head(arguments);
+
+	memset(cells, 0, sizeof(*cells));
+	cells->shape = PG_UINT64_MAX;
+	cells->with_id = list_length(arguments) > 3;
+	if (cells->with_id)
+	{
+		if (!IntegerTerm(lfirst(argument), &cells->cell_id))
+			return "cell_id";
+		argument = lnext(arguments, argument);
+	}
+	cells->fractions = exprType(lfirst(argument)) == FLOAT8OID;
+	if (!recognize_coordinate(cells, lfirst(argument), &cells->x))
+		return "x";
+	argument = lnext(arguments, argument);
+	if (!recognize_coordinate(cells, lfirst(argument), &cells->y))
+		return "y";
+	argument = lnext(arguments, argument);
+	return PhenotypesOf(lfirst(argument), &cells->phenotypes) ? NULL : "phenotypes";
+}
+
+int
+CellsLastColumn(const Cells *cells)
+{
+	int			last = LastColumn(LastColumn(LastColumn(0, &cells->cell_id), &cells->x), &cells->y);
+
+	last = LastColumn(last, &cells->phenotypes.phenotypes);
+	for (int i = 0; i < cells->phenotypes.features; i++)
+		last = LastColumn(last, &cells->phenotypes.feature[i]);
+	return last;
+}
+
+/* Return the offset of a column, and note if it is null. */
+static int32
+offset_of(Cells *cells, const TupleShape *shape, const ColumnTerm *column)
+{
+	int32		offset = shape->offset[column->number - 1];
+
+	cells->has_null |= offset == COLUMN_IS_NULL;
+	return offset;
+}
+
+/* Return how many features from a first one on are boolean and adjacent. */
+static int
+adjacent_features(const PhenotypesTerm *term, const TupleShape *shape, int first)
+{
+	int			count = 0;
+
+	while (first + count < term->features && term->feature[first + count].type == BOOLOID &&
+		   shape->offset[term->feature[first + count].number - 1] ==
+		   shape->offset[term->feature[first].number - 1] + count)
+		count++;
+	return count;
+}
+
+static void
+add_eight(Cells *cells, int32 offset, int bit)
+{
+	cells->eight[cells->eights++] = (EightFeatures) {offset, bit};
+}
+
+void
+CellsFit(Cells *cells, const TableScan *scan)
+{
+	const TupleShape *shape = &scan->shape;
+	const PhenotypesTerm *term = &cells->phenotypes;
+	int			adjacent;
+
+	cells->shape = scan->shapes;
+	cells->has_null = false;
+	if (cells->with_id)
+		(void) offset_of(cells, shape, &cells->cell_id);
+	(void) offset_of(cells, shape, &cells->x);
+	(void) offset_of(cells, shape, &cells->y);
+	if (term->phenotypes.number != 0)
+		(void) offset_of(cells, shape, &term->phenotypes);
+
+	cells->eights = cells->singles = 0;
+	for (int i = 0; i < term->features; i += Max(adjacent, 1))
+	{
+		int32		offset = offset_of(cells, shape, &term->feature[i]);
+
+		adjacent = adjacent_features(term, shape, i);
+		if (adjacent < 8)
+		{
+			for (int j = i; j < i + Max(adjacent, 1); j++)
+				cells->single[cells->singles++] = j;
+			continue;
+		}
+		for (int j = 0; j + 8 <= adjacent; j += 8)
+			add_eight(cells, offset + j, i + j);
+		/* The last eight may overlap the ones before. */
+		if (adjacent % 8 != 0)
+			add_eight(cells, offset + adjacent - 8, i + adjacent - 8);
+	}
+}

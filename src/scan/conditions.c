@@ -1,0 +1,152 @@
+/*
+ * conditions.c
+ *		Evaluating the values with which a query compares columns.
+ */
+#include "scan/conditions.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "executor/executor.h"
+#include "utils/lsyscache.h"
+
+void
+ConditionsInit(Conditions *conditions, List *expressions, PlanState *parent)
+{
+	ListCell   *cell;
+
+	conditions->count = 0;
+	conditions->condition = palloc0(Max(list_length(expressions), 1) * sizeof(Condition));
+	foreach(cell, expressions)
+	{
+		Condition  *condition = &conditions->condition[conditions->count++];
+
+		if (!ConditionOf(lfirst(cell), &condition->term))
+			elog(ERROR, "condition of a scan is not recognized");
+		if (condition->term.value != NULL)
+			condition->expression = ExecInitExpr(condition->term.value, parent);
+	}
+}
+
+/* Convert the value that an integer column is compared with. */
+static int64
+integer_value(const Condition *condition)
+{
+	switch (condition->term.value_type)
+	{
+		case INT2OID:
+			return DatumGetInt16(condition->value);
+		case INT4OID:
+			return DatumGetInt32(condition->value);
+		default:
+			return DatumGetInt64(condition->value);
+	}
+}
+
+/* Set the integers that meet a condition.  Returns false if there are none. */
+static bool
+set_range(Condition *condition)
+{
+	int64		value = integer_value(condition);
+
+	condition->low = PG_INT64_MIN;
+	condition->high = PG_INT64_MAX;
+	switch (condition->term.strategy)
+	{
+		case BTLessStrategyNumber:
+			if (value == PG_INT64_MIN)
+				return false;
+			condition->high = value - 1;
+			break;
+		case BTLessEqualStrategyNumber:
+			condition->high = value;
+			break;
+		case BTEqualStrategyNumber:
+			condition->low = condition->high = value;
+			break;
+		case BTGreaterEqualStrategyNumber:
+			condition->low = value;
+			break;
+		default:
+			if (value == PG_INT64_MAX)
+				return false;
+			condition->low = value + 1;
+			break;
+	}
+	return true;
+}
+
+void
+ConditionsEvaluate(Conditions *conditions, ExprContext *context)
+{
+	conditions->never = false;
+	for (int i = 0; i < conditions->count && !conditions->never; i++)
+	{
+		Condition  *condition = &conditions->condition[i];
+		bool		isnull;
+
+		condition->bytes = NULL;
+		if (condition->expression == NULL)
+			continue;
+		condition->value = ExecEvalExpr(condition->expression, context, &isnull);
+		if (isnull)
+			conditions->never = true;
+		else if (condition->term.value_type == UUIDOID)
+		{
+			condition->bytes = DatumGetPointer(condition->value);
+			condition->length = UUID_LEN;
+		}
+		else if (condition->term.value_type == TEXTOID ||
+				 condition->term.value_type == VARCHAROID)
+		{
+			condition->value = PointerGetDatum(PG_DETOAST_DATUM(condition->value));
+			condition->bytes = VARDATA_ANY(DatumGetPointer(condition->value));
+			condition->length = VARSIZE_ANY_EXHDR(DatumGetPointer(condition->value));
+		}
+		else
+			conditions->never = !set_range(condition);
+	}
+}
+
+int
+ConditionsKeys(const Conditions *conditions, Relation index, ScanKey *keys)
+{
+	int			columns = IndexRelationGetNumberOfKeyAttributes(index);
+	int			count = 0;
+
+	*keys = palloc(Max(columns * conditions->count, 1) * sizeof(ScanKeyData));
+	for (int column = 0; column < columns; column++)
+	{
+		int			found = count;
+
+		for (int i = 0; i < conditions->count; i++)
+		{
+			const Condition *condition = &conditions->condition[i];
+			int			strategy;
+			Oid			left;
+			Oid			right;
+
+			if (condition->term.strategy == 0 ||
+				condition->term.column.number != index->rd_index->indkey.values[column] ||
+				condition->term.collation != index->rd_indcollation[column] ||
+				!op_in_opfamily(condition->term.operator, index->rd_opfamily[column]))
+				continue;
+			get_op_opfamily_properties(condition->term.operator, index->rd_opfamily[column],
+									   false, &strategy, &left, &right);
+			ScanKeyEntryInitialize(&(*keys)[count++], 0, column + 1, strategy, right,
+								   condition->term.collation,
+								   get_opcode(condition->term.operator), condition->value);
+		}
+		/* Only the first columns of a B-tree narrow the pages to read. */
+		if (count == found)
+			break;
+	}
+	return count;
+}
+
+int
+ConditionsLastColumn(const Conditions *conditions, int last)
+{
+	for (int i = 0; i < conditions->count; i++)
+		last = LastColumn(last, &conditions->condition[i].term.column);
+	return last;
+}

@@ -1,0 +1,150 @@
+/*
+ * conditions.h
+ *		The conditions on the tuples of a scan, with the values of one execution.
+ */
+#ifndef CELL_BINARY_CONDITIONS_H
+#define CELL_BINARY_CONDITIONS_H
+
+#include "compat.h"
+
+#include "access/skey.h"
+#include "catalog/pg_type.h"
+#include "nodes/execnodes.h"
+#include "scan/tuple_shape.h"
+#include "scan/terms.h"
+#include "utils/rel.h"
+#include "utils/uuid.h"
+
+typedef struct Condition
+{
+	ConditionTerm term;
+	ExprState  *expression;		/* of the value; NULL for IS NOT NULL */
+	Datum		value;
+	int64		low;			/* of an integer column; both included */
+	int64		high;
+	const char *bytes;			/* of any other column */
+	int			length;
+} Condition;
+
+typedef struct Conditions
+{
+	int			count;
+	Condition  *condition;
+	bool		never;			/* no tuple can meet them */
+} Conditions;
+
+/* Begin with the conditions of a query, whose terms were recognized when it was planned. */
+extern void ConditionsInit(Conditions *conditions, List *expressions, PlanState *parent);
+
+/* Set the values for an execution of the query. */
+extern void ConditionsEvaluate(Conditions *conditions, ExprContext *context);
+
+/*
+ * Make the keys to look up in an index, and return their number; 0 if the index
+ * has no column with a condition that the index can look up.
+ */
+extern int	ConditionsKeys(const Conditions *conditions, Relation index, ScanKey *keys);
+
+/* Return the number of the last column with a condition, or last if that is higher. */
+extern int	ConditionsLastColumn(const Conditions *conditions, int last);
+
+/* The bytes of a value: of a fixed length, or of a text. */
+typedef struct ValueBytes
+{
+	const char *bytes;
+	int			length;			/* -1: compressed or stored out of line */
+} ValueBytes;
+
+/* Return the value of an integer column. */
+static inline int64
+ReadInteger(const uint8 *value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return *(const int16 *) value;
+		case INT4OID:
+			return *(const int32 *) value;
+		default:
+			return *(const int64 *) value;
+	}
+}
+
+/* Return the bytes of a text. */
+static inline ValueBytes
+ReadText(const uint8 *value)
+{
+	ValueBytes	text = {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+
+	if (unlikely(VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value)))
+		text.length = -1;
+	return text;
+}
+
+/* Return the bytes of a value of a type that SampleTerm allows. */
+static inline ValueBytes
+ReadBytes(const uint8 *value, Oid type)
+{
+	switch (type)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+			return ReadText(value);
+		case UUIDOID:
+			return (ValueBytes) {(const char *) value, UUID_LEN};
+		case INT2OID:
+			return (ValueBytes) {(const char *) value, sizeof(int16)};
+		case INT4OID:
+			return (ValueBytes) {(const char *) value, sizeof(int32)};
+		default:
+			return (ValueBytes) {(const char *) value, sizeof(int64)};
+	}
+}
+
+typedef enum ConditionResult
+{
+	CONDITION_FALSE,			/* or null */
+	CONDITION_TRUE,
+	CONDITION_UNREADABLE		/* a value is compressed or stored out of line */
+} ConditionResult;
+
+/* Test whether a tuple meets one condition; offset is of its column. */
+static inline ConditionResult
+ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
+{
+	ValueBytes	value;
+
+	if (offset == COLUMN_IS_NULL)
+		return CONDITION_FALSE;
+	if (condition->term.strategy == 0)
+		return CONDITION_TRUE;
+	if (condition->bytes == NULL)
+	{
+		int64		number = ReadInteger(data + offset, condition->term.column.type);
+
+		return number >= condition->low && number <= condition->high;
+	}
+	value = ReadBytes(data + offset, condition->term.column.type);
+	if (unlikely(value.length < 0))
+		return CONDITION_UNREADABLE;
+	return value.length == condition->length &&
+		memcmp(value.bytes, condition->bytes, value.length) == 0;
+}
+
+/* Test whether a tuple of this shape meets all conditions. */
+static inline ConditionResult
+ConditionsTest(const Conditions *conditions, const TupleShape *shape, const uint8 *data)
+{
+	for (int i = 0; i < conditions->count; i++)
+	{
+		const Condition *condition = &conditions->condition[i];
+		ConditionResult result = ConditionTest(condition, data,
+											   shape->offset[condition->term.column.number - 1]);
+
+		if (result != CONDITION_TRUE)
+			return result;
+	}
+	return CONDITION_TRUE;
+}
+
+#endif							/* CELL_BINARY_CONDITIONS_H */

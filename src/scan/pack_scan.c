@@ -1,0 +1,155 @@
+/*
+ * pack_scan.c
+ *		Adding the cells of a page to the sets of their samples.
+ */
+#include "scan/pack_scan.h"
+
+#include "arguments.h"
+#include "pack/pack.h"
+#include "scan/cells.h"
+#include "scan/sample_sets.h"
+
+/* The columns of one table. */
+typedef struct PackTable
+{
+	Cells		cells;
+	ColumnTerm	sample;			/* if the cells are grouped */
+} PackTable;
+
+typedef struct PackState
+{
+	const CbLayout *layout;
+	SampleSets	sets;
+} PackState;
+
+/* The layout, the fifth argument of cell_pack, is a constant. */
+static int
+columns(int arguments)
+{
+	return Min(arguments, 4);
+}
+
+static void *
+open_table(const TablePlan *plan, int *last_column, const char **why)
+{
+	PackTable  *table = palloc0(sizeof(PackTable));
+
+	*why = CellsRecognize(&table->cells, list_copy_head(plan->arguments,
+														columns(list_length(plan->arguments))));
+	if (*why == NULL && plan->sample != NULL && !SampleTerm(plan->sample, &table->sample))
+		*why = "sample";
+	if (*why == NULL)
+		*last_column = LastColumn(CellsLastColumn(&table->cells), &table->sample);
+	return table;
+}
+
+static void *
+begin(const ScanTask *task)
+{
+	const PackTable *table = task->first_table;
+	PackState  *pack = palloc0(sizeof(PackState));
+	text	   *name;
+
+	pack->layout = &cb_compact;
+	if (task->with_constant)
+	{
+		if (task->constant_is_null)
+			return NULL;
+		name = DatumGetTextPP(task->constant);
+		pack->layout = cb_layout_named(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		if (pack->layout == NULL)
+			return NULL;
+	}
+	SampleSetsBegin(&pack->sets, task, pack->layout, table->cells.with_id,
+					table->cells.fractions);
+	return pack;
+}
+
+/* Add the cells on a page.  Inline this where the flags are constants. */
+static pg_attribute_always_inline bool
+add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id, const bool fractions,
+		 const bool any_layout)
+{
+	Cells	   *cells = &table->cells;
+	SampleSets *sets = &pack->sets;
+	CellSet    *set = sets->grouped ? NULL : sets->current->set;
+	RowCell		cell;
+
+	for (int i = 0; i < scan->pages.count; i++)
+	{
+		const uint8 *data = TableScanData(scan, i);
+		ConditionResult result = ConditionsTest(&scan->conditions, &scan->shape, data);
+
+		if (result != CONDITION_TRUE)
+		{
+			if (unlikely(result == CONDITION_UNREADABLE))
+				return false;
+			continue;
+		}
+		if (unlikely(cells->shape != scan->shapes))
+			CellsFit(cells, scan);
+		if (!CellsRead(cells, &scan->shape, data, &cell, with_id, fractions))
+			return false;
+		if (sets->grouped)
+		{
+			int32		offset = scan->shape.offset[table->sample.number - 1];
+			ValueBytes	sample;
+
+			if (unlikely(offset == COLUMN_IS_NULL))
+				return false;
+			sample = ReadBytes(data + offset, table->sample.type);
+			if (unlikely(sample.length < 0))
+				return false;
+			set = SampleSetsFind(sets, sample);
+		}
+		CellSetAdd(set, &cell, with_id, fractions, any_layout);
+	}
+	return true;
+}
+
+static bool
+add_page(void *state, void *of_table, TableScan *scan)
+{
+	PackState  *pack = state;
+	PackTable  *table = of_table;
+	const bool	compact = pack->layout == &cb_compact;
+
+	if (!table->cells.with_id)
+		return table->cells.fractions ? add_rows(pack, table, scan, false, true, false) :
+			add_rows(pack, table, scan, false, false, false);
+	if (table->cells.fractions)
+		return compact ? add_rows(pack, table, scan, true, true, false) :
+			add_rows(pack, table, scan, true, true, true);
+	return compact ? add_rows(pack, table, scan, true, false, false) :
+		add_rows(pack, table, scan, true, false, true);
+}
+
+static bool
+next(void *state, ScanResult *result)
+{
+	PackState  *pack = state;
+
+	return SampleSetsNext(&pack->sets, result);
+}
+
+const ScannedAggregate scanned_pack_integer = {
+	.name = "cell_pack",
+	.transition = cell_pack_transfn_integer,
+	.final = cell_pack_finalfn,
+	.columns = columns,
+	.open_table = open_table,
+	.begin = begin,
+	.add_page = add_page,
+	.next = next,
+};
+
+const ScannedAggregate scanned_pack_double = {
+	.name = "cell_pack",
+	.transition = cell_pack_transfn_double,
+	.final = cell_pack_finalfn,
+	.columns = columns,
+	.open_table = open_table,
+	.begin = begin,
+	.add_page = add_page,
+	.next = next,
+};

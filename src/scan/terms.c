@@ -1,0 +1,233 @@
+/*
+ * terms.c
+ *		Recognizing the expressions that a scan can evaluate.
+ */
+#include "scan/terms.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "pack/phenotypes.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
+#include "utils/syscache.h"
+
+PGFunction
+CodeOf(Oid function)
+{
+	HeapTuple	row = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		is_c = HeapTupleIsValid(row) &&
+		((Form_pg_proc) GETSTRUCT(row))->prolang == ClanguageId;
+	FmgrInfo	info;
+
+	if (HeapTupleIsValid(row))
+		ReleaseSysCache(row);
+	if (!is_c)
+		return NULL;
+	fmgr_info(function, &info);
+	return info.fn_addr;
+}
+
+/* Return whether a function is a cast to a type that has all values of its argument's type. */
+static bool
+is_widening(Oid function)
+{
+	switch (function)
+	{
+		case F_INT4_INT2:
+		case F_INT8_INT2:
+		case F_INT8_INT4:
+		case F_FLOAT8_INT2:
+		case F_FLOAT8_INT4:
+		case F_FLOAT8_INT8:
+		case F_FLOAT8_FLOAT4:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A column under casts that keep its value. */
+static bool
+column_of(Expr *expression, ColumnTerm *term)
+{
+	for (;;)
+	{
+		if (IsA(expression, RelabelType))
+			expression = ((RelabelType *) expression)->arg;
+		else if (IsA(expression, FuncExpr) && is_widening(((FuncExpr *) expression)->funcid))
+			expression = linitial(((FuncExpr *) expression)->args);
+		else
+			break;
+	}
+	if (!IsA(expression, Var) || ((Var *) expression)->varattno <= 0 ||
+		((Var *) expression)->varlevelsup != 0)
+		return false;
+	term->number = ((Var *) expression)->varattno;
+	term->type = getBaseType(((Var *) expression)->vartype);
+	return true;
+}
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+bool
+IntegerTerm(Expr *expression, ColumnTerm *term)
+{
+	return is_integer(exprType((Node *) expression)) && column_of(expression, term) &&
+		is_integer(term->type);
+}
+
+bool
+DoubleTerm(Expr *expression, ColumnTerm *term)
+{
+	return exprType((Node *) expression) == FLOAT8OID && column_of(expression, term) &&
+		(is_integer(term->type) || term->type == FLOAT4OID || term->type == FLOAT8OID);
+}
+
+bool
+TextTerm(Expr *expression, ColumnTerm *term)
+{
+	return column_of(expression, term) && (term->type == TEXTOID || term->type == VARCHAROID);
+}
+
+/* Return whether values with a collation are equal only if their bytes are. */
+static bool
+compares_bytes(Oid collation)
+{
+	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+bool
+SampleTerm(Expr *expression, ColumnTerm *term)
+{
+	return column_of(expression, term) && compares_bytes(exprCollation((Node *) expression)) &&
+		(term->type == TEXTOID || term->type == VARCHAROID || term->type == UUIDOID ||
+		 is_integer(term->type));
+}
+
+/* A feature: a column of type boolean, or cell_positive of an integer column. */
+static bool
+feature_of(Expr *expression, ColumnTerm *term)
+{
+	if (IsA(expression, FuncExpr))
+		return CodeOf(((FuncExpr *) expression)->funcid) == cell_positive &&
+			IntegerTerm(linitial(((FuncExpr *) expression)->args), term);
+	return column_of(expression, term) && term->type == BOOLOID;
+}
+
+bool
+PhenotypesOf(Expr *expression, PhenotypesTerm *term)
+{
+	FuncExpr   *call = (FuncExpr *) expression;
+	List	   *features;
+	ListCell   *cell;
+
+	memset(term, 0, offsetof(PhenotypesTerm, feature));
+	if (IntegerTerm(expression, &term->phenotypes))
+		return true;
+	if (!IsA(expression, FuncExpr) || CodeOf(call->funcid) != cell_phenotypes)
+		return false;
+
+	features = call->args;
+	if (call->funcvariadic)
+	{
+		ArrayExpr  *array = linitial(call->args);
+
+		if (!IsA(array, ArrayExpr) || array->multidims)
+			return false;
+		features = array->elements;
+	}
+	if (list_length(features) > CB_FEATURES)
+		return false;
+	foreach(cell, features)
+		if (!feature_of(lfirst(cell), &term->feature[term->features++]))
+			return false;
+	return true;
+}
+
+/* Return the column that a condition tests for being null. */
+static bool
+not_null(NullTest *test, ConditionTerm *term)
+{
+	term->strategy = 0;
+	term->value = NULL;
+	return test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
+		column_of(test->arg, &term->column);
+}
+
+/*
+ * Return the strategy of an operator that the scan can evaluate: any
+ * comparison of two integers, and whether texts, or uuids, are equal.
+ */
+static int
+strategy_of(Oid operator)
+{
+	int			strategy = get_op_opfamily_strategy(operator, INTEGER_BTREE_FAM_OID);
+
+	if (strategy == 0)
+		strategy = get_op_opfamily_strategy(operator, TEXT_BTREE_FAM_OID);
+	if (strategy == 0 && get_opcode(operator) == F_UUID_EQ)
+		strategy = BTEqualStrategyNumber;
+	return strategy;
+}
+
+static bool
+is_value(Expr *expression)
+{
+	return IsA(expression, Const) || IsA(expression, Param);
+}
+
+/* Return the value under casts between types with the same bytes. */
+static Expr *
+value_of(Expr *expression)
+{
+	while (IsA(expression, RelabelType))
+		expression = ((RelabelType *) expression)->arg;
+	return expression;
+}
+
+bool
+ConditionOf(Expr *expression, ConditionTerm *term)
+{
+	OpExpr	   *comparison = (OpExpr *) expression;
+	Expr	   *left;
+	Expr	   *right;
+
+	memset(term, 0, sizeof(*term));
+	if (IsA(expression, NullTest))
+		return not_null((NullTest *) expression, term);
+	if (!IsA(expression, OpExpr) || list_length(comparison->args) != 2)
+		return false;
+
+	left = linitial(comparison->args);
+	right = value_of(lsecond(comparison->args));
+	term->operator = comparison->opno;
+	if (!is_value(right))
+	{
+		right = value_of(left);
+		left = lsecond(comparison->args);
+		term->operator = get_commutator(comparison->opno);
+	}
+	if (!OidIsValid(term->operator) || !is_value(right) || !SampleTerm(left, &term->column) ||
+		!compares_bytes(comparison->inputcollid))
+		return false;
+	term->strategy = strategy_of(term->operator);
+	term->collation = comparison->inputcollid;
+	term->value = right;
+	term->value_type = exprType((Node *) right);
+	if (is_integer(term->column.type))
+		return term->strategy != 0 && is_integer(term->value_type);
+	if (term->column.type == UUIDOID)
+		return term->strategy == BTEqualStrategyNumber && term->value_type == UUIDOID;
+	return term->strategy == BTEqualStrategyNumber &&
+		(term->value_type == TEXTOID || term->value_type == VARCHAROID);
+}

@@ -1,0 +1,95 @@
+/*
+ * tuple_shape.c
+ *		Computing the offsets of the columns in a tuple.
+ */
+#include "scan/tuple_shape.h"
+
+#include "access/tupmacs.h"
+#include "utils/memutils.h"
+
+void
+TupleShapeInit(TupleShape *shape, TupleDesc table, int columns)
+{
+	memset(shape, 0, sizeof(*shape));
+	shape->table = table;
+	shape->columns = columns;
+	shape->column = palloc(columns * sizeof(StoredColumn));
+	shape->check = palloc(columns * sizeof(LengthCheck));
+	shape->nulls = palloc0(columns / BITS_PER_BYTE + 1);
+	shape->offset = palloc(columns * sizeof(int32));
+	for (int i = 0; i < columns; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(table, i);
+
+		shape->column[i].length = attribute->attlen;
+		shape->column[i].align = att_align_nominal(1, attribute->attalign) - 1;
+	}
+}
+
+/* Note the bytes in front of a value of variable length. */
+static void
+add_check(TupleShape *shape, const uint8 *data, uint32 from, uint32 value)
+{
+	LengthCheck *check = &shape->check[shape->checks++];
+	uint32		header = VARATT_IS_1B_E(data + value) ? VARHDRSZ_EXTERNAL :
+		VARATT_IS_1B(data + value) ? VARHDRSZ_SHORT : VARHDRSZ;
+
+	check->offset = from;
+	check->length = value - from + header;
+	memcpy(check->bytes, data + from, check->length);
+}
+
+void
+TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
+{
+	const uint8 *data = TupleData(tuple);
+	uint32		offset = 0;
+
+	Assert(!TupleShapeLacksColumns(shape, tuple));
+	shape->has_nulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
+	if (shape->has_nulls)
+		memcpy(shape->nulls, tuple->t_bits, (shape->columns + BITS_PER_BYTE - 1) / BITS_PER_BYTE);
+	shape->checks = 0;
+	for (int i = 0; i < shape->columns; i++)
+	{
+		const StoredColumn *column = &shape->column[i];
+		uint32		aligned = (offset + column->align) & ~(uint32) column->align;
+
+		if (shape->has_nulls && att_isnull(i, tuple->t_bits))
+		{
+			shape->offset[i] = COLUMN_IS_NULL;
+			continue;
+		}
+		if (column->length >= 0)
+		{
+			shape->offset[i] = aligned;
+			offset = aligned + column->length;
+			continue;
+		}
+		/* A value with a short header is not aligned; the byte of padding is 0. */
+		if (data[offset] != 0)
+			aligned = offset;
+		add_check(shape, data, offset, aligned);
+		shape->offset[i] = aligned;
+		offset = aligned + VARSIZE_ANY(data + aligned);
+	}
+	shape->is_set = true;
+}
+
+HeapTupleHeader
+TupleShapeComplete(TupleShape *shape, HeapTupleHeader tuple, uint32 length)
+{
+	HeapTupleData given = {.t_data = tuple, .t_len = length};
+	MemoryContext caller;
+	HeapTupleHeader complete;
+
+	if (shape->expanded == NULL)
+		shape->expanded = AllocSetContextCreate(GetMemoryChunkContext(shape->offset),
+												"cell_binary completed tuple",
+												ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(shape->expanded);
+	caller = MemoryContextSwitchTo(shape->expanded);
+	complete = heap_expand_tuple(&given, shape->table)->t_data;
+	MemoryContextSwitchTo(caller);
+	return complete;
+}
