@@ -419,13 +419,14 @@ turn_ids(CellSet *set)
 }
 
 /*
- * Encode the cells.  When this works in place, each batch is read before it is
- * overwritten: a payload's cell is never larger than a record, so writing a
- * batch cannot reach a batch that is not yet read.
+ * Encode the cells.  If the payload is one cell after another, this works in
+ * place: each batch is read before it is overwritten, because a payload's cell
+ * is never larger than a record.
  */
 static bytea *
-encode_set(CellSet *set, bool in_place)
+encode_set(CellSet *set)
 {
+	const bool	in_place = set->layout->cell_size > 0;
 	CbBatch		batch;
 	CbWriter	writer;
 	bytea	   *payload;
@@ -446,11 +447,12 @@ encode_set(CellSet *set, bool in_place)
 		raise_layout_too_large(set->layout,
 							   psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes",
 										set->count, size));
+	Assert(!in_place || set->width >= set->layout->cell_size);
 	if (in_place)
 		payload = (bytea *) set->buffer;
 	else
 	{
-		payload = palloc(VARHDRSZ + size);
+		payload = MemoryContextAlloc(GetMemoryChunkContext(set), VARHDRSZ + size);
 		AdviseHugePages(payload, VARHDRSZ + size);
 	}
 	SET_VARSIZE(payload, VARHDRSZ + size);
@@ -466,28 +468,48 @@ encode_set(CellSet *set, bool in_place)
 	return payload;
 }
 
-bytea *
-CellSetPayload(CellSet *set)
+/* Make the payload. */
+static bytea *
+make_payload(CellSet *set)
 {
-	check_invariants(set);
-	if (set->is_finished)
-		return (bytea *) set->buffer;
-
 	if (!set->ascending)
 	{
 		RadixSort(set->records, set->count, set->width, set->differing_bits);
 		set->ascending = true;
 	}
-
 	if (set->layout == NULL)
-	{
-		set->is_finished = true;
 		return turn_ids(set);
-	}
-	if (set->layout->cell_size == 0)
-		return encode_set(set, false);
+	if (set->layout == &cb_compact)
+		return strip_ids(set);
+	return encode_set(set);
+}
 
-	Assert(set->width >= set->layout->cell_size);
-	set->is_finished = true;
-	return set->layout == &cb_compact ? strip_ids(set) : encode_set(set, true);
+/* Where the next payload is to be kept, or NULL. */
+static KeptPayload *kept_next;
+
+void
+CellSetKeepNext(KeptPayload *kept)
+{
+	kept_next = kept;
+}
+
+bytea *
+CellSetPayload(CellSet *set)
+{
+	check_invariants(set);
+	if (!set->is_finished)
+	{
+		bytea	   *payload = make_payload(set);
+
+		if ((char *) payload != set->buffer)
+			pfree(set->buffer);
+		set->buffer = (char *) payload;
+		set->is_finished = true;
+	}
+	if (kept_next != NULL && kept_next->payload == NULL)
+	{
+		kept_next->payload = (bytea *) set->buffer;
+		MemoryContextSetParent(GetMemoryChunkContext(set->buffer), kept_next->parent);
+	}
+	return (bytea *) set->buffer;
 }

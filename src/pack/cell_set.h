@@ -82,11 +82,24 @@ pg_noreturn extern void RaiseMixedChannels(uint32 first, uint32 other);
 extern void CellSetMerge(CellSet *set, const CellSet *other);
 
 /*
- * Return the payload.  If the payload is one cell after another, it is made in
- * the set's own buffer, and no cells can be added afterwards.  Otherwise it is
- * allocated in the current memory context.
+ * Turn the set into its payload, which takes the place of the set's buffer.  No
+ * cells can be added afterwards, but the function can be called again.
  */
 extern bytea *CellSetPayload(CellSet *set);
+
+/*
+ * Keep the next payload that is made: move the memory context of its set to
+ * this parent, so that the payload outlives the query that makes it, and need
+ * not be copied.  The caller sets payload to NULL, and ends with
+ * CellSetKeepNext(NULL), also after an error.
+ */
+typedef struct KeptPayload
+{
+	MemoryContext parent;
+	bytea	   *payload;		/* set when it is made */
+} KeptPayload;
+
+extern void CellSetKeepNext(KeptPayload *kept);
 
 /* Copy up to CB_BATCH cells, starting at first, into a batch. */
 extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);

@@ -109,7 +109,7 @@ typedef enum ConditionResult
 } ConditionResult;
 
 /* Test whether a tuple meets one condition; offset is of its column. */
-static inline ConditionResult
+static pg_attribute_always_inline ConditionResult
 ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
 {
 	ValueBytes	value;
@@ -132,7 +132,7 @@ ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
 }
 
 /* Test whether a tuple of this shape meets all conditions. */
-static inline ConditionResult
+static pg_attribute_always_inline ConditionResult
 ConditionsTest(const Conditions *conditions, const TupleShape *shape, const uint8 *data)
 {
 	for (int i = 0; i < conditions->count; i++)

@@ -63,7 +63,7 @@ extern const HeapTupleHeaderData *TableScanFit(TableScan *scan, HeapTupleHeader 
 											   uint32 length);
 
 /* Return the data of a tuple on the current page, and set the shape to that of the tuple. */
-static inline const uint8 *
+static pg_attribute_always_inline const uint8 *
 TableScanData(TableScan *scan, int number)
 {
 	ItemId		item = PagesItem(&scan->pages, number);

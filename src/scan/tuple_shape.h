@@ -90,7 +90,7 @@ SameNulls(const uint8 *one, const uint8 *other, int columns)
 }
 
 /* Return whether a tuple that has all columns has this shape. */
-static inline bool
+static pg_attribute_always_inline bool
 TupleShapeMatches(const TupleShape *shape, const HeapTupleHeaderData *tuple)
 {
 	const uint8 *data = TupleData(tuple);

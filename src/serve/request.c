@@ -43,6 +43,7 @@
 #include "access/xlog.h"
 #include "arguments.h"
 #include "changes/change_log.h"
+#include "pack/cell_set.h"
 #include "pack/huge_pages.h"
 #include "portability/instr_time.h"
 #include "read/payload.h"
@@ -123,28 +124,49 @@ RequestEnd(Request *request)
 				 errdetail_internal("%s", request->error->message)));
 }
 
-/* The payload in the first column of a row, copied into a context. */
+/* The payload in the first column of a row, and one that outlives the query. */
 typedef struct PackedSample
 {
-	MemoryContext context;
+	KeptPayload kept;
 	bytea	   *payload;
 } PackedSample;
 
+/* Take the payload of a row, and copy it unless it is the one that outlives the query. */
 static void
-keep_payload(TupleTableSlot *row, void *argument)
+take_payload(TupleTableSlot *row, void *argument)
 {
 	PackedSample *packed = argument;
 	bool		isnull;
-	Datum		value = slot_getattr(row, 1, &isnull);
+	bytea	   *value = (bytea *) DatumGetPointer(slot_getattr(row, 1, &isnull));
 
-	if (!isnull)
+	if (isnull)
+		return;
+	packed->payload = value;
+	if (value != packed->kept.payload)
 	{
-		Size		size = VARSIZE_ANY(DatumGetPointer(value));
-
-		packed->payload = MemoryContextAlloc(packed->context, size);
-		AdviseHugePages(packed->payload, size);
-		memcpy(packed->payload, DatumGetPointer(value), size);
+		packed->payload = MemoryContextAlloc(packed->kept.parent, VARSIZE_ANY(value));
+		AdviseHugePages(packed->payload, VARSIZE_ANY(value));
+		memcpy(packed->payload, value, VARSIZE_ANY(value));
 	}
+}
+
+/* Run the query; return the payload in the request's memory context, or NULL without cells. */
+static bytea *
+run(Request *request)
+{
+	PackedSample packed = {.kept.parent = request->context};
+
+	CellSetKeepNext(&packed.kept);
+	PG_TRY();
+	{
+		SourceRun(&request->source, take_payload, &packed);
+	}
+	PG_FINALLY();
+	{
+		CellSetKeepNext(NULL);
+	}
+	PG_END_TRY();
+	return packed.payload;
 }
 
 /* Add the sample and the study to the context of an error in packing. */
@@ -160,7 +182,7 @@ add_context(void *argument)
 static void
 pack(Request *request, Served *result)
 {
-	PackedSample packed = {request->context, NULL};
+	bytea	   *payload;
 	ErrorContextCallback context = {.callback = add_context, .arg = request};
 	instr_time	start;
 	instr_time	end;
@@ -177,13 +199,13 @@ pack(Request *request, Served *result)
 	context.previous = error_context_stack;
 	error_context_stack = &context;
 	INSTR_TIME_SET_CURRENT(start);
-	SourceRun(&request->source, keep_payload, &packed);
+	payload = run(request);
 	INSTR_TIME_SET_CURRENT(end);
 	error_context_stack = context.previous;
 	INSTR_TIME_SUBTRACT(end, start);
 	request->counts.packings++;
 	request->counts.packing_us += INSTR_TIME_GET_MICROSEC(end);
-	if (packed.payload == NULL)
+	if (payload == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("sample \"%s\" of study \"%s\" has no cells",
@@ -202,8 +224,8 @@ pack(Request *request, Served *result)
 			!after.catalogs.newer && !after.written;
 	}
 	result->head.source_state = request->state.catalogs.hash;
-	result->head.cells = PayloadCells(request->layout, packed.payload);
-	result->payload = PointerGetDatum(packed.payload);
+	result->head.cells = PayloadCells(request->layout, payload);
+	result->payload = PointerGetDatum(payload);
 }
 
 /* Replace a payload by its encoded form. */
