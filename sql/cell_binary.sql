@@ -13,38 +13,46 @@
 -- samples at the same time than fit into work_mem.
 -- ---------------------------------------------------------------------------
 
+-- The planner calls this function, which loads the library, and with it the hook
+-- that adds scans to its plans, before it plans a query with one of the aggregates.
+CREATE FUNCTION cell_scan_support(request pg_catalog.internal)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cell_scan_support(pg_catalog.internal) IS
+'planner support function of the aggregates that a scan can compute';
+
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, x integer, y integer, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, x double precision, y double precision, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
 	phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint,
 	layout pg_catalog.text)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
 	phenotypes bigint, layout pg_catalog.text)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_combinefn(state pg_catalog.internal, other pg_catalog.internal)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
@@ -248,7 +256,7 @@ CREATE FUNCTION cell_collect_phenotypes_transfn(
 	state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text, positive boolean,
 	features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 COMMENT ON FUNCTION cell_collect_phenotypes_transfn(
 	pg_catalog.internal, pg_catalog.text, pg_catalog.text, boolean, pg_catalog.text[]) IS
 'support function of the aggregate cell_collect_phenotypes';
@@ -257,7 +265,7 @@ CREATE FUNCTION cell_collect_intensities_transfn(
 	state pg_catalog.internal, cell pg_catalog.text, feature pg_catalog.text,
 	intensity double precision, features pg_catalog.text[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 COMMENT ON FUNCTION cell_collect_intensities_transfn(
 	pg_catalog.internal, pg_catalog.text, pg_catalog.text, double precision, pg_catalog.text[]) IS
 'support function of the aggregate cell_collect_intensities';

@@ -45,6 +45,7 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	FeatureRecords *records = state_argument(fcinfo, 0);
 	FeatureRecord *record;
 	FeatureList *features;
+	text	   *cell;
 	text	   *feature;
 
 	if (unlikely(PG_ARGISNULL(CELL)))
@@ -67,9 +68,10 @@ find_record(FunctionCallInfo fcinfo, FeatureRecords **state, const bool with_val
 	FeatureRecordsCheckList(records, features);
 	*state = records;
 
-	record = FeatureRecordsFind(records, PG_GETARG_TEXT_PP(CELL));
+	cell = PG_GETARG_TEXT_PP(CELL);
+	record = FeatureRecordsFind(records, VARDATA_ANY(cell), VARSIZE_ANY_EXHDR(cell));
 	feature = PG_GETARG_TEXT_PP(FEATURE);
-	*bit = FeatureListBit(features, feature);
+	*bit = FeatureListBit(features, VARDATA_ANY(feature), VARSIZE_ANY_EXHDR(feature));
 	if (unlikely(*bit < 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -122,12 +124,7 @@ cell_collect_intensities_transfn(PG_FUNCTION_ARGS)
 	FeatureRecord *record = find_record(fcinfo, &records, true, &bit);
 
 	if (!PG_ARGISNULL(VALUE))
-	{
-		float8		intensity = PG_GETARG_FLOAT8(VALUE);
-
-		record->set |= UINT64CONST(1) << bit;
-		memcpy(FeatureRecordValues(record) + bit * sizeof(float8), &intensity, sizeof(intensity));
-	}
+		FeatureRecordSetValue(record, bit, PG_GETARG_FLOAT8(VALUE));
 	PG_RETURN_POINTER(records);
 }
 

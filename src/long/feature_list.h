@@ -56,14 +56,13 @@ extern int	FeatureListSearch(FeatureList *list, const char *name, int length);
 
 /* Return the bit of a name, or -1 for an unknown name. */
 static inline int
-FeatureListBit(FeatureList *list, const text *name)
+FeatureListBit(FeatureList *list, const char *name, int length)
 {
 	int			expected = list->after[list->last];
-	int			length = VARSIZE_ANY_EXHDR(name);
 
 	if (unlikely(length != list->length[expected] ||
-				 memcmp(VARDATA_ANY(name), list->name[expected], length) != 0))
-		return FeatureListSearch(list, VARDATA_ANY(name), length);
+				 memcmp(name, list->name[expected], length) != 0))
+		return FeatureListSearch(list, name, length);
 	list->last = expected;
 	return expected;
 }

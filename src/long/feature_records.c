@@ -77,23 +77,61 @@ compare_ids(const void *one, const void *other)
 	return (one_id > other_id) - (one_id < other_id);
 }
 
-static int
-compare_for_sort(const void *one, const void *other, void *argument pg_attribute_unused())
+/* The place of a record, for sorting. */
+typedef struct RecordPlace
 {
-	return compare_ids(one, other);
+	uint32		cell_id;
+	uint32		number;
+} RecordPlace;
+
+/*
+ * Sort records that are too wide for the radix sort: sort their places, and
+ * then move each record once, along the cycles of the permutation.
+ */
+static void
+sort_wide_records(FeatureRecords *records)
+{
+	RecordPlace *place = MemoryContextAllocHuge(CurrentMemoryContext,
+												records->count * sizeof(RecordPlace));
+	char	   *moved = palloc(records->width);
+
+	for (uint64 i = 0; i < records->count; i++)
+		place[i] = (RecordPlace) {FeatureRecordAt(records, i)->cell_id, i};
+	RadixSort((char *) place, records->count, sizeof(RecordPlace), records->differing_bits);
+	for (uint64 i = 0; i < records->count; i++)
+	{
+		uint64		to = i;
+
+		if (i % RECORDS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (place[i].number == i)
+			continue;
+		memcpy(moved, FeatureRecordAt(records, i), records->width);
+		while (place[to].number != i)
+		{
+			uint64		from = place[to].number;
+
+			memcpy(FeatureRecordAt(records, to), FeatureRecordAt(records, from), records->width);
+			place[to].number = to;
+			to = from;
+		}
+		memcpy(FeatureRecordAt(records, to), moved, records->width);
+		place[to].number = to;
+	}
+	pfree(moved);
+	pfree(place);
 }
 
 static void
 sort_records(FeatureRecords *records)
 {
-	char	   *first = (char *) FeatureRecordAt(records, 0);
-
 	if (records->ascending)
 		return;
 	if (records->width <= RADIX_SORT_MAX_WIDTH)
-		RadixSort(first, records->count, records->width, records->differing_bits);
+		RadixSort((char *) FeatureRecordAt(records, 0), records->count, records->width,
+				  records->differing_bits);
 	else
-		qsort_interruptible(first, records->count, records->width, compare_for_sort, NULL);
+		sort_wide_records(records);
 	records->ascending = true;
 }
 
@@ -157,6 +195,7 @@ FeatureRecordsJoin(FeatureRecords *records)
 	}
 	records->count = count;
 	/* The last record may no longer be that of the last row. */
+	records->current = count - 1;
 	records->cell_length = -1;
 	if (count > max_count)
 		raise_too_large(max_count);
@@ -232,9 +271,17 @@ parse_cell_id(const char *text, int length)
 FeatureRecord *
 FeatureRecordsStart(FeatureRecords *records, const char *cell, int length)
 {
-	FeatureRecord *record = add_record(records, parse_cell_id(cell, length));
+	uint32		cell_id = parse_cell_id(cell, length);
+	uint64		next = records->current + 1 < records->count ? records->current + 1 : 0;
+	FeatureRecord *record = FeatureRecordAt(records, next);
 
-	record->seen = record->set = 0;
+	if (records->count == 0 || record->cell_id != cell_id)
+	{
+		record = add_record(records, cell_id);
+		record->seen = record->set = 0;
+		next = records->count - 1;
+	}
+	records->current = next;
 	records->cell_length = length;
 	memcpy(records->cell, cell, length);
 	return record;

@@ -7,9 +7,11 @@
  * Grouping such rows by cell would take longer than reading them, and more
  * memory than the result.  The rows mostly come cell by cell.  Therefore a row
  * is added to the record of the previous row if the cell is the same, and
- * otherwise starts a new record.  Records of the same cell are joined when the
- * buffer is full, so that the memory depends on the number of cells, and at
- * the end.
+ * otherwise starts a new record.  Or they come feature by feature, each time
+ * with the cells in the same order; therefore the record after that of the
+ * previous row is tried before a new one is started.  Records of the same cell
+ * are joined when the buffer is full, so that the memory depends on the number
+ * of cells, and at the end.
  */
 #ifndef CELL_BINARY_FEATURE_RECORDS_H
 #define CELL_BINARY_FEATURE_RECORDS_H
@@ -58,6 +60,7 @@ typedef struct FeatureRecords
 	bool		is_finished;	/* the buffer has become the result */
 	uint32		differing_bits; /* its highest set bit is the highest bit in
 								 * which ids differ */
+	uint64		current;		/* number of the last row's record */
 	int			cell_length;	/* of the last row's cell, as text; -1 if the
 								 * next row must start a record */
 	char		cell[CELL_ID_LENGTH];
@@ -85,7 +88,7 @@ extern FeatureRecords *FeatureRecordsCreate(MemoryContext context, const struct 
  */
 extern void FeatureRecordsJoin(FeatureRecords *records);
 
-/* Start a record for a cell that is not the cell of the previous row. */
+/* Find or start a record for a cell that is not the cell of the previous row. */
 extern FeatureRecord *FeatureRecordsStart(FeatureRecords *records, const char *cell, int length);
 
 /*
@@ -133,16 +136,21 @@ FeatureRecordValues(const FeatureRecord *record)
 	return (char *) record + sizeof(FeatureRecord);
 }
 
+/* Set the value of a feature. */
+static inline void
+FeatureRecordSetValue(FeatureRecord *record, int bit, float8 value)
+{
+	record->set |= UINT64CONST(1) << bit;
+	memcpy(FeatureRecordValues(record) + bit * sizeof(float8), &value, sizeof(value));
+}
+
 /* Return the record of a row's cell. */
 static inline FeatureRecord *
-FeatureRecordsFind(FeatureRecords *records, const text *cell)
+FeatureRecordsFind(FeatureRecords *records, const char *cell, int length)
 {
-	int			length = VARSIZE_ANY_EXHDR(cell);
-
-	if (unlikely(length != records->cell_length ||
-				 memcmp(VARDATA_ANY(cell), records->cell, length) != 0))
-		return FeatureRecordsStart(records, VARDATA_ANY(cell), length);
-	return FeatureRecordAt(records, records->count - 1);
+	if (unlikely(length != records->cell_length || memcmp(cell, records->cell, length) != 0))
+		return FeatureRecordsStart(records, cell, length);
+	return FeatureRecordAt(records, records->current);
 }
 
 #endif							/* CELL_BINARY_FEATURE_RECORDS_H */

@@ -49,21 +49,6 @@ extern int	CellsLastColumn(const Cells *cells);
 /* Prepare to read the tuples of the current shape. */
 extern void CellsFit(Cells *cells, const TableScan *scan);
 
-/* Return the value of a column of a numeric type. */
-static inline double
-ReadDouble(const uint8 *value, Oid type)
-{
-	switch (type)
-	{
-		case FLOAT4OID:
-			return *(const float4 *) value;
-		case FLOAT8OID:
-			return *(const float8 *) value;
-		default:
-			return (double) ReadInteger(value, type);
-	}
-}
-
 /* Gather eight bytes, each 0 or 1, into the bits of one. */
 static inline uint64
 GatherBits(const uint8 *bytes)

@@ -75,35 +75,44 @@ set_range(Condition *condition)
 	return true;
 }
 
+bool
+ConditionSetValue(Condition *condition, Datum value, bool isnull)
+{
+	condition->value = value;
+	condition->bytes = NULL;
+	if (isnull)
+		return false;
+	switch (condition->term.value_type)
+	{
+		case UUIDOID:
+			condition->bytes = DatumGetPointer(value);
+			condition->length = UUID_LEN;
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+			condition->value = PointerGetDatum(PG_DETOAST_DATUM(value));
+			condition->bytes = VARDATA_ANY(DatumGetPointer(condition->value));
+			condition->length = VARSIZE_ANY_EXHDR(DatumGetPointer(condition->value));
+			return true;
+		default:
+			return set_range(condition);
+	}
+}
+
 void
 ConditionsEvaluate(Conditions *conditions, ExprContext *context)
 {
 	conditions->never = false;
-	for (int i = 0; i < conditions->count && !conditions->never; i++)
+	for (int i = 0; i < conditions->count; i++)
 	{
 		Condition  *condition = &conditions->condition[i];
 		bool		isnull;
+		Datum		value;
 
-		condition->bytes = NULL;
 		if (condition->expression == NULL)
 			continue;
-		condition->value = ExecEvalExpr(condition->expression, context, &isnull);
-		if (isnull)
-			conditions->never = true;
-		else if (condition->term.value_type == UUIDOID)
-		{
-			condition->bytes = DatumGetPointer(condition->value);
-			condition->length = UUID_LEN;
-		}
-		else if (condition->term.value_type == TEXTOID ||
-				 condition->term.value_type == VARCHAROID)
-		{
-			condition->value = PointerGetDatum(PG_DETOAST_DATUM(condition->value));
-			condition->bytes = VARDATA_ANY(DatumGetPointer(condition->value));
-			condition->length = VARSIZE_ANY_EXHDR(DatumGetPointer(condition->value));
-		}
-		else
-			conditions->never = !set_range(condition);
+		value = ExecEvalExpr(condition->expression, context, &isnull);
+		conditions->never |= !ConditionSetValue(condition, value, isnull);
 	}
 }
 

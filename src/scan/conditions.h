@@ -36,6 +36,9 @@ typedef struct Conditions
 /* Begin with the conditions of a query, whose terms were recognized when it was planned. */
 extern void ConditionsInit(Conditions *conditions, List *expressions, PlanState *parent);
 
+/* Set the value of a condition.  Returns false if no column can meet it. */
+extern bool ConditionSetValue(Condition *condition, Datum value, bool isnull);
+
 /* Set the values for an execution of the query. */
 extern void ConditionsEvaluate(Conditions *conditions, ExprContext *context);
 
@@ -67,6 +70,21 @@ ReadInteger(const uint8 *value, Oid type)
 			return *(const int32 *) value;
 		default:
 			return *(const int64 *) value;
+	}
+}
+
+/* Return the value of a column of an integer or floating-point type. */
+static inline double
+ReadDouble(const uint8 *value, Oid type)
+{
+	switch (type)
+	{
+		case FLOAT4OID:
+			return *(const float4 *) value;
+		case FLOAT8OID:
+			return *(const float8 *) value;
+		default:
+			return (double) ReadInteger(value, type);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "optimizer/planner.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "scan/collect_scan.h"
 #include "scan/pack_scan.h"
 #include "scan/scan_node.h"
 #include "settings.h"
@@ -34,6 +35,8 @@
 static const ScannedAggregate *const aggregates[] = {
 	&scanned_pack_integer,
 	&scanned_pack_double,
+	&scanned_collect_phenotypes,
+	&scanned_collect_intensities,
 };
 
 static create_upper_paths_hook_type next_hook;
@@ -380,6 +383,21 @@ plan_aggregate(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, Re
 		replace_paths(&planning, output);
 	else if (explanation != NULL && planning.aggregate != NULL)
 		appendStringInfo(explanation, "%s", reason);
+}
+
+/*
+ * cell_scan_support(internal) -> internal; strict
+ *
+ * The planner asks the support function of an aggregate's transition function
+ * for its costs before it calls the hook.  There is no answer: what matters is
+ * that the call loads this library.
+ */
+PG_FUNCTION_INFO_V1(cell_scan_support);
+Datum
+cell_scan_support(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_POINTER(NULL);
 }
 
 void

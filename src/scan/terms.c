@@ -94,6 +94,19 @@ DoubleTerm(Expr *expression, ColumnTerm *term)
 }
 
 bool
+NumericTerm(Expr *expression, ColumnTerm *term)
+{
+	return IsA(expression, FuncExpr) && ((FuncExpr *) expression)->funcid == F_FLOAT8_NUMERIC &&
+		column_of(linitial(((FuncExpr *) expression)->args), term) && term->type == NUMERICOID;
+}
+
+bool
+BooleanTerm(Expr *expression, ColumnTerm *term)
+{
+	return column_of(expression, term) && term->type == BOOLOID;
+}
+
+bool
 TextTerm(Expr *expression, ColumnTerm *term)
 {
 	return column_of(expression, term) && (term->type == TEXTOID || term->type == VARCHAROID);
@@ -121,7 +134,7 @@ feature_of(Expr *expression, ColumnTerm *term)
 	if (IsA(expression, FuncExpr))
 		return CodeOf(((FuncExpr *) expression)->funcid) == cell_positive &&
 			IntegerTerm(linitial(((FuncExpr *) expression)->args), term);
-	return column_of(expression, term) && term->type == BOOLOID;
+	return BooleanTerm(expression, term);
 }
 
 bool

@@ -27,6 +27,12 @@ extern bool IntegerTerm(Expr *expression, ColumnTerm *term);
 /* A column of an integer or floating-point type, cast to double precision. */
 extern bool DoubleTerm(Expr *expression, ColumnTerm *term);
 
+/* A column of type numeric, cast to double precision. */
+extern bool NumericTerm(Expr *expression, ColumnTerm *term);
+
+/* A column of type boolean. */
+extern bool BooleanTerm(Expr *expression, ColumnTerm *term);
+
 /* A column of type text or character varying. */
 extern bool TextTerm(Expr *expression, ColumnTerm *term);
 
