@@ -9,6 +9,7 @@
 #include "compat.h"
 
 #include "format/cell.h"
+#include "same_bytes.h"
 
 typedef struct FeatureList
 {
@@ -61,7 +62,7 @@ FeatureListBit(FeatureList *list, const char *name, int length)
 	int			expected = list->after[list->last];
 
 	if (unlikely(length != list->length[expected] ||
-				 memcmp(name, list->name[expected], length) != 0))
+				 !SameBytes(name, list->name[expected], length)))
 		return FeatureListSearch(list, name, length);
 	list->last = expected;
 	return expected;

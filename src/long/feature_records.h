@@ -19,6 +19,7 @@
 #include "compat.h"
 
 #include "long/feature_list.h"
+#include "same_bytes.h"
 #include "utils/memutils.h"
 
 /*
@@ -148,7 +149,7 @@ FeatureRecordSetValue(FeatureRecord *record, int bit, float8 value)
 static inline FeatureRecord *
 FeatureRecordsFind(FeatureRecords *records, const char *cell, int length)
 {
-	if (unlikely(length != records->cell_length || memcmp(cell, records->cell, length) != 0))
+	if (unlikely(length != records->cell_length || !SameBytes(cell, records->cell, length)))
 		return FeatureRecordsStart(records, cell, length);
 	return FeatureRecordAt(records, records->current);
 }

@@ -10,6 +10,7 @@
 #include "access/skey.h"
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
+#include "same_bytes.h"
 #include "scan/tuple_shape.h"
 #include "scan/terms.h"
 #include "utils/rel.h"
@@ -146,7 +147,7 @@ ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
 	if (unlikely(value.length < 0))
 		return CONDITION_UNREADABLE;
 	return value.length == condition->length &&
-		memcmp(value.bytes, condition->bytes, value.length) == 0;
+		SameBytes(value.bytes, condition->bytes, value.length);
 }
 
 /* Test whether a tuple of this shape meets all conditions. */

@@ -53,7 +53,7 @@ SampleSetsFind(SampleSets *sets, ValueBytes sample)
 	const SampleSet *current = sets->current;
 
 	if (likely(current != NULL && sample.length == current->sample.length &&
-			   memcmp(sample.bytes, current->sample.bytes, sample.length) == 0))
+			   SameBytes(sample.bytes, current->sample.bytes, sample.length)))
 		return current->set;
 	return SampleSetsGoTo(sets, sample);
 }

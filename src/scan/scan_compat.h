@@ -39,6 +39,7 @@ struct ReadStream
 	uint32		first;			/* number of the next block to return */
 	uint32		end;			/* number after the last block announced */
 	bool		ended;			/* the callback has no more blocks */
+	BlockNumber last;			/* the last block announced */
 	BlockNumber block[FLEXIBLE_ARRAY_MEMBER];	/* a ring of ahead + 1 */
 };
 
@@ -47,7 +48,6 @@ read_stream_begin_relation(int flags, BufferAccessStrategy strategy, Relation re
 						   ForkNumber fork, ReadStreamBlockNumberCB callback, void *argument,
 						   size_t per_buffer pg_attribute_unused())
 {
-	/* The operating system reads ahead by itself where the reads are sequential. */
 	int			ahead = (flags & READ_STREAM_SEQUENTIAL) ? 0 :
 		get_tablespace_io_concurrency(relation->rd_rel->reltablespace);
 	ReadStream *stream = palloc0(offsetof(ReadStream, block) + (ahead + 1) * sizeof(BlockNumber));
@@ -58,6 +58,7 @@ read_stream_begin_relation(int flags, BufferAccessStrategy strategy, Relation re
 	stream->callback = callback;
 	stream->argument = argument;
 	stream->ahead = ahead;
+	stream->last = InvalidBlockNumber;
 	return stream;
 }
 
@@ -73,8 +74,10 @@ read_stream_next_buffer(ReadStream *stream, void **per_buffer pg_attribute_unuse
 		stream->ended = block == InvalidBlockNumber;
 		if (stream->ended)
 			break;
-		if (stream->ahead > 0)
+		/* The operating system reads the next block ahead by itself. */
+		if (stream->ahead > 0 && block != stream->last + 1)
 			(void) PrefetchBuffer(stream->relation, stream->fork, block);
+		stream->last = block;
 		stream->block[stream->end++ % size] = block;
 	}
 	if (stream->first == stream->end)

@@ -73,6 +73,8 @@ TableScanData(TableScan *scan, int number)
 				 !TupleShapeMatches(&scan->shape, tuple)))
 		tuple = TableScanFit(scan, unconstify(HeapTupleHeaderData *, tuple),
 							 ItemIdGetLength(item));
+	else
+		scan->shape.misses = 0;
 	return TupleData(tuple);
 }
 

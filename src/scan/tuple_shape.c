@@ -26,6 +26,10 @@ TupleShapeInit(TupleShape *shape, TupleDesc table, int columns)
 	}
 }
 
+/* After so many tuples of different shapes, the next ones are not compared. */
+#define MOST_MISSES 16
+#define NOT_COMPARED 4096
+
 /* Note the bytes in front of a value of variable length. */
 static void
 add_check(TupleShape *shape, const uint8 *data, uint32 from, uint32 value)
@@ -46,8 +50,11 @@ TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
 	uint32		offset = 0;
 
 	Assert(!TupleShapeLacksColumns(shape, tuple));
+	shape->is_set = ++shape->misses <= MOST_MISSES;
+	if (shape->misses > NOT_COMPARED)
+		shape->misses = 0;
 	shape->has_nulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
-	if (shape->has_nulls)
+	if (shape->has_nulls && shape->is_set)
 		memcpy(shape->nulls, tuple->t_bits, (shape->columns + BITS_PER_BYTE - 1) / BITS_PER_BYTE);
 	shape->checks = 0;
 	for (int i = 0; i < shape->columns; i++)
@@ -69,11 +76,11 @@ TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
 		/* A value with a short header is not aligned; the byte of padding is 0. */
 		if (data[offset] != 0)
 			aligned = offset;
-		add_check(shape, data, offset, aligned);
+		if (shape->is_set)
+			add_check(shape, data, offset, aligned);
 		shape->offset[i] = aligned;
 		offset = aligned + VARSIZE_ANY(data + aligned);
 	}
-	shape->is_set = true;
 }
 
 HeapTupleHeader

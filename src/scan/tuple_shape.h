@@ -44,8 +44,14 @@ typedef struct TupleShape
 	MemoryContext expanded;		/* a tuple that lacks added columns is completed
 								 * here */
 
+	/*
+	 * If many tuples in a row differ in shape, comparing them costs more than it
+	 * saves, and is tried again only after a while.
+	 */
+	int			misses;			/* tuples in a row whose shape differed */
+	bool		is_set;			/* there is a shape to compare tuples with */
+
 	/* The shape of the last tuple; columns are counted from 0 here. */
-	bool		is_set;
 	bool		has_nulls;
 	int			checks;
 	LengthCheck *check;
