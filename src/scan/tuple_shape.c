@@ -60,26 +60,27 @@ TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
 	for (int i = 0; i < shape->columns; i++)
 	{
 		const StoredColumn *column = &shape->column[i];
-		uint32		aligned = (offset + column->align) & ~(uint32) column->align;
+		uint32		value = offset;
 
 		if (shape->has_nulls && att_isnull(i, tuple->t_bits))
 		{
 			shape->offset[i] = COLUMN_IS_NULL;
 			continue;
 		}
+		/* A value with a short header is not aligned; a byte of padding is 0. */
+		if (column->length >= 0 || data[offset] == 0)
+			value = (offset + column->align) & ~(uint32) column->align;
+		shape->offset[i] = value;
 		if (column->length >= 0)
+			offset = value + column->length;
+		else
 		{
-			shape->offset[i] = aligned;
-			offset = aligned + column->length;
-			continue;
+			if (shape->is_set)
+				add_check(shape, data, offset, value);
+			offset = value + (likely(VARATT_IS_SHORT(data + value) &&
+									 !VARATT_IS_EXTERNAL(data + value)) ?
+							  VARSIZE_SHORT(data + value) : VARSIZE_ANY(data + value));
 		}
-		/* A value with a short header is not aligned; the byte of padding is 0. */
-		if (data[offset] != 0)
-			aligned = offset;
-		if (shape->is_set)
-			add_check(shape, data, offset, aligned);
-		shape->offset[i] = aligned;
-		offset = aligned + VARSIZE_ANY(data + aligned);
 	}
 }
 
