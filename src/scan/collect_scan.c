@@ -182,6 +182,12 @@ next(void *of_scan, ScanResult *result)
 	return true;
 }
 
+/* There is only memory. */
+static void
+end(void *state pg_attribute_unused())
+{
+}
+
 const ScannedAggregate scanned_collect_phenotypes = {
 	.name = "cell_collect_phenotypes",
 	.transition = cell_collect_phenotypes_transfn,
@@ -191,6 +197,7 @@ const ScannedAggregate scanned_collect_phenotypes = {
 	.begin = begin,
 	.add_page = add_phenotypes,
 	.next = next,
+	.end = end,
 };
 
 const ScannedAggregate scanned_collect_intensities = {
@@ -202,4 +209,5 @@ const ScannedAggregate scanned_collect_intensities = {
 	.begin = begin,
 	.add_page = add_intensities,
 	.next = next,
+	.end = end,
 };

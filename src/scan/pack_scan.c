@@ -114,6 +114,7 @@ add_page(void *state, void *of_table, TableScan *scan)
 	PackTable  *table = of_table;
 	const bool	compact = pack->layout == &cb_compact;
 
+	SampleSetsLimitMemory(&pack->sets);
 	if (!table->cells.with_id)
 		return table->cells.fractions ? add_rows(pack, table, scan, false, true, false) :
 			add_rows(pack, table, scan, false, false, false);
@@ -132,6 +133,12 @@ next(void *state, ScanResult *result)
 	return SampleSetsNext(&pack->sets, result);
 }
 
+static void
+end(void *state)
+{
+	SampleSetsEnd(&((PackState *) state)->sets);
+}
+
 const ScannedAggregate scanned_pack_integer = {
 	.name = "cell_pack",
 	.transition = cell_pack_transfn_integer,
@@ -141,6 +148,7 @@ const ScannedAggregate scanned_pack_integer = {
 	.begin = begin,
 	.add_page = add_page,
 	.next = next,
+	.end = end,
 };
 
 const ScannedAggregate scanned_pack_double = {
@@ -152,4 +160,5 @@ const ScannedAggregate scanned_pack_double = {
 	.begin = begin,
 	.add_page = add_page,
 	.next = next,
+	.end = end,
 };

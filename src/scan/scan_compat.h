@@ -10,6 +10,7 @@
 
 #include "access/genam.h"
 #include "nodes/tidbitmap.h"
+#include "storage/buffile.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/spccache.h"
@@ -133,6 +134,18 @@ PageIteratorNext(PageIterator *iterator)
 #else
 #define BeginBitmapIndexScan(index, snapshot, keys) \
 	index_beginscan_bitmap(index, snapshot, keys)
+#endif
+
+/* 16 made reading less than was asked an error of the function itself. */
+#if PG_VERSION_NUM < 160000
+static inline void
+BufFileReadExact(BufFile *file, void *bytes, size_t size)
+{
+	if (BufFileRead(file, bytes, size) != size)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read temporary file: %m")));
+}
 #endif
 
 /* 17 has no old_snapshot_threshold. */
