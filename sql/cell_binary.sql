@@ -802,6 +802,15 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'payloads of all samples of a study, packed in one pass over its source';
 
+CREATE FUNCTION cell_scans(
+	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,
+	OUT call pg_catalog.text, OUT aggregate pg_catalog.text, OUT scan boolean,
+	OUT detail pg_catalog.text)
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 2;
+COMMENT ON FUNCTION cell_scans(pg_catalog.text, pg_catalog.text) IS
+'whether cell_data_samples and cell_data read a study''s source with a scan, and why not';
+
 CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;

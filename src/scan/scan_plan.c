@@ -41,15 +41,14 @@ static const ScannedAggregate *const aggregates[] = {
 
 static create_upper_paths_hook_type next_hook;
 
-static StringInfo explanation;
+static List **observed;			/* NULL: nobody wants to know */
+static MemoryContext observer_context;
 
-StringInfo
-ScanPlanExplain(StringInfo reasons)
+void
+ScanPlanObserve(List **decisions)
 {
-	StringInfo	before = explanation;
-
-	explanation = reasons;
-	return before;
+	observed = decisions;
+	observer_context = CurrentMemoryContext;
 }
 
 /* Return the aggregate that a function is, or NULL. */
@@ -366,6 +365,34 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 	output->pathlist = list_make1(path);
 }
 
+/* Describe the pages that a scan reads. */
+static const char *
+describe_pages(const Planning *planning)
+{
+	TablePlan	plan = TablePlanFromList(linitial(planning->tables));
+
+	if (list_length(planning->tables) > 1)
+		return psprintf("The scan reads %d tables.", list_length(planning->tables));
+	if (OidIsValid(plan.index))
+		return psprintf("The scan reads the pages of table \"%s\" in which index \"%s\" finds rows.",
+						get_rel_name(plan.table), get_rel_name(plan.index));
+	return psprintf("The scan reads all pages of table \"%s\".", get_rel_name(plan.table));
+}
+
+/* Note the decision, in the memory context of the list. */
+static void
+observe(const Planning *planning, const char *reason)
+{
+	MemoryContext caller = MemoryContextSwitchTo(observer_context);
+	ScanDecision *decision = palloc(sizeof(ScanDecision));
+
+	decision->aggregate = planning->aggregate->name;
+	decision->scan = reason == NULL;
+	decision->detail = reason == NULL ? describe_pages(planning) : pstrdup(reason);
+	*observed = lappend(*observed, decision);
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 plan_aggregate(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output,
 			   void *extra)
@@ -376,13 +403,15 @@ plan_aggregate(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, Re
 	if (next_hook != NULL)
 		next_hook(root, stage, input, output, extra);
 	if (stage != UPPERREL_GROUP_AGG || IS_OTHER_REL(output) || !root->parse->hasAggs ||
-		output->pathlist == NIL || !cell_binary_scan)
+		output->pathlist == NIL || (!cell_binary_scan && observed == NULL))
 		return;
 	reason = plan_scan(&planning, input, output);
+	if (!cell_binary_scan)
+		reason = "The setting cell_binary.scan is off.";
+	if (observed != NULL && planning.aggregate != NULL)
+		observe(&planning, reason);
 	if (reason == NULL)
 		replace_paths(&planning, output);
-	else if (explanation != NULL && planning.aggregate != NULL)
-		appendStringInfo(explanation, "%s", reason);
 }
 
 /*
