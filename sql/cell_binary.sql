@@ -221,11 +221,34 @@ COMMENT ON FUNCTION cell_decode(pg_catalog.bytea, pg_catalog.text) IS
 -- Phenotypes: making the 64-bit mask of a cell from its features
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_phenotypes(VARIADIC positive boolean[])
+CREATE FUNCTION cell_phenotypes(VARIADIC "any")
 RETURNS bigint AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_phenotypes(boolean[]) IS
-'phenotypes of a cell; the first argument is bit 0';
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_phenotypes("any") IS
+'phenotypes of a cell from booleans; the first argument is bit 0';
+
+-- The queries on a study call this function. A role that can create functions in the
+-- schema of the extension can make one that matches a call of cell_phenotypes better,
+-- but none that matches 64 booleans better.
+CREATE FUNCTION cell_phenotypes_of(
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean)
+RETURNS bigint AS 'MODULE_PATHNAME', 'cell_phenotypes'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_phenotypes_of(
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean) IS
+'support function of the queries on a study: cell_phenotypes of 64 features';
 
 CREATE FUNCTION cell_phenotypes_transfn(phenotypes bigint, feature integer, positive boolean)
 RETURNS bigint AS 'MODULE_PATHNAME'

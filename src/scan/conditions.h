@@ -93,11 +93,9 @@ ReadDouble(const uint8 *value, Oid type)
 static inline ValueBytes
 ReadText(const uint8 *value)
 {
-	ValueBytes	text = {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-
-	if (unlikely(VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value)))
-		text.length = -1;
-	return text;
+	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
+		return (ValueBytes) {NULL, -1};
+	return (ValueBytes) {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
 /* Return the bytes of a value of a type that SampleTerm allows. */

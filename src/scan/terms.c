@@ -137,6 +137,23 @@ feature_of(Expr *expression, ColumnTerm *term)
 	return BooleanTerm(expression, term);
 }
 
+/* Return the features without the constants at their end that are false. */
+static List *
+without_negatives(List *features)
+{
+	int			count = list_length(features);
+
+	while (count > 0)
+	{
+		Const	   *last = list_nth(features, count - 1);
+
+		if (!IsA(last, Const) || last->constisnull || DatumGetBool(last->constvalue))
+			break;
+		count--;
+	}
+	return list_copy_head(features, count);
+}
+
 bool
 PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 {
@@ -159,6 +176,7 @@ PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 			return false;
 		features = array->elements;
 	}
+	features = without_negatives(features);
 	if (list_length(features) > CB_FEATURES)
 		return false;
 	foreach(cell, features)
