@@ -189,3 +189,7 @@ SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, featu
 SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, feature, (positive = 'positive') IS TRUE, '{a,b}') FROM long$$);
 
 SELECT cell_drop_study(study) FROM cell_studies;
+SET client_min_messages = warning;
+DROP TABLE cell, odd, parted, collated, mixed, long, melted CASCADE;
+DROP COLLATION insensitive;
+DROP FUNCTION compare(text), plan_nodes(text), error_of(text);
