@@ -363,30 +363,53 @@ CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch)
 	}
 }
 
+/* Where strip_ids writes the next cell, and the id of the cell before it. */
+typedef struct StripState
+{
+	char	   *to;
+	int64		previous;
+} StripState;
+
+/* Move cells, without their ids, to the end of the payload so far. */
+static void
+strip_ids(void *argument, const char *records, uint64 count)
+{
+	StripState *state = argument;
+	int64		previous = state->previous;
+	char	   *to = state->to;
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		const char *record = records + i * (ID_SIZE + CB_COMPACT_CELL);
+		uint32		cell_id;
+
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy(&cell_id, record, ID_SIZE);
+		if (cell_id == previous)
+			RaiseRepeatedId(cell_id);
+		previous = cell_id;
+		memmove(to, record + ID_SIZE, CB_COMPACT_CELL);
+		to += CB_COMPACT_CELL;
+	}
+	state->previous = previous;
+	state->to = to;
+}
+
 /*
  * Make the payload of layout compact in place.  Its cells are the records
  * without their ids; if no ids are stored, only the header is written.
  */
 static bytea *
-strip_ids(CellSet *set)
+make_compact(CellSet *set)
 {
 	const Size	size = CellSetHeaderRoom(&cb_compact) + set->count * CB_COMPACT_CELL;
-	uint32		previous = 0;
+	StripState	state = {.to = set->records, .previous = -1};
 
-	if (set->stores_ids)
-		for (uint64 i = 0; i < set->count; i++)
-		{
-			const char *record = set->records + i * (ID_SIZE + CB_COMPACT_CELL);
-			uint32		cell_id;
-
-			if (i % CB_BATCH == 0)
-				CHECK_FOR_INTERRUPTS();
-			memcpy(&cell_id, record, ID_SIZE);
-			if (i > 0 && cell_id == previous)
-				RaiseRepeatedId(cell_id);
-			previous = cell_id;
-			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
-		}
+	if (!set->ascending)
+		RadixSortTo(set->records, set->count, set->width, set->differing_bits, strip_ids, &state);
+	else if (set->stores_ids)
+		strip_ids(&state, set->records, set->count);
 	cb_compact_put_header((uint8 *) set->buffer + VARHDRSZ, set->count);
 	SET_VARSIZE(set->buffer, size);
 	return (bytea *) set->buffer;
@@ -472,6 +495,8 @@ encode_set(CellSet *set)
 static bytea *
 make_payload(CellSet *set)
 {
+	if (set->layout == &cb_compact)
+		return make_compact(set);
 	if (!set->ascending)
 	{
 		RadixSort(set->records, set->count, set->width, set->differing_bits);
@@ -479,8 +504,6 @@ make_payload(CellSet *set)
 	}
 	if (set->layout == NULL)
 		return turn_ids(set);
-	if (set->layout == &cb_compact)
-		return strip_ids(set);
 	return encode_set(set);
 }
 
