@@ -8,6 +8,8 @@
 #include "commands/tablespace.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "pack/cell_merge.h"
+#include "pack/cell_payload.h"
 #include "pack/cell_transfer.h"
 
 typedef struct SampleEntry
