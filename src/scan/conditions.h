@@ -11,7 +11,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 #include "same_bytes.h"
-#include "scan/tuple_shape.h"
+#include "heap/tuple_shape.h"
 #include "scan/terms.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"

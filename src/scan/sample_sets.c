@@ -162,9 +162,7 @@ read_set(SampleSets *sets, SampleSet *sample)
 		CellSet    *part;
 
 		if (BufFileSeek(sets->file, written->file, written->offset, SEEK_SET) != 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not seek in temporary file: %m")));
+			elog(ERROR, "could not seek in temporary file: %m");
 		BufFileReadExact(sets->file, bytes, written->length);
 		part = CellSetDeserialize(bytes);
 		CellSetMerge(whole, part);

@@ -17,7 +17,7 @@
 
 #include "pack/cell_set.h"
 #include "scan/scanned_aggregate.h"
-#include "scan/scan_compat.h"
+#include "heap/heap_compat.h"
 
 /* The cells of a sample. */
 typedef struct SampleSet

@@ -12,7 +12,6 @@
 #include "scan/scan_plan.h"
 
 #include "access/table.h"
-#include "catalog/pg_aggregate.h"
 #include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -24,20 +23,12 @@
 #include "optimizer/planner.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
-#include "scan/collect_scan.h"
-#include "scan/pack_scan.h"
+#include "scan/scan_list.h"
 #include "scan/scan_node.h"
+#include "scan/terms.h"
 #include "settings.h"
 #include "study/distributed.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
-
-static const ScannedAggregate *const aggregates[] = {
-	&scanned_pack_integer,
-	&scanned_pack_double,
-	&scanned_collect_phenotypes,
-	&scanned_collect_intensities,
-};
 
 static create_upper_paths_hook_type next_hook;
 
@@ -49,30 +40,6 @@ ScanPlanObserve(List **decisions)
 {
 	observed = decisions;
 	observer_context = CurrentMemoryContext;
-}
-
-/* Return the aggregate that a function is, or NULL. */
-static const ScannedAggregate *
-aggregate_named(Oid function)
-{
-	HeapTuple	row = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
-	Form_pg_aggregate form;
-	const ScannedAggregate *found = NULL;
-
-	if (!HeapTupleIsValid(row))
-		return NULL;
-	form = (Form_pg_aggregate) GETSTRUCT(row);
-	if (form->aggkind == AGGKIND_NORMAL && OidIsValid(form->aggfinalfn))
-	{
-		PGFunction	transition = CodeOf(form->aggtransfn);
-
-		for (size_t i = 0; transition != NULL && i < lengthof(aggregates); i++)
-			if (aggregates[i]->transition == transition &&
-				aggregates[i]->final == CodeOf(form->aggfinalfn))
-				found = aggregates[i];
-	}
-	ReleaseSysCache(row);
-	return found;
 }
 
 /* What is being planned. */
@@ -108,7 +75,7 @@ find_aggregate(Planning *planning, RelOptInfo *output)
 		if (IsA(lfirst(cell), Aggref) && planning->aggregate == NULL)
 		{
 			planning->call = lfirst(cell);
-			planning->aggregate = aggregate_named(planning->call->aggfnoid);
+			planning->aggregate = ScannedAggregateOf(planning->call->aggfnoid);
 		}
 	if (planning->aggregate == NULL)
 		return "The query has no aggregate that a scan can compute.";
@@ -240,35 +207,6 @@ add_tables(Planning *planning, RelOptInfo *relation, List *arguments, Expr *samp
 	return reason;
 }
 
-/* Which aggregate a plan has, as a number, because PostgreSQL copies plans. */
-static int
-number_of(const ScannedAggregate *aggregate)
-{
-	int			number = 0;
-
-	while (aggregates[number] != aggregate)
-		number++;
-	return number;
-}
-
-static List *
-to_list(const Planning *planning)
-{
-	return list_make3(list_make2_int(number_of(planning->aggregate), planning->sample != NULL),
-					  planning->constant, planning->tables);
-}
-
-ScanPlan
-ScanPlanFromList(List *list)
-{
-	return (ScanPlan) {
-		.aggregate = aggregates[linitial_int(linitial(list))],
-		.grouped = lsecond_int(linitial(list)),
-		.constant = lsecond(list),
-		.tables = lthird(list),
-	};
-}
-
 /* Check whether a scan can compute a query.  Returns NULL, or why not. */
 static const char *
 plan_scan(Planning *planning, RelOptInfo *input, RelOptInfo *output)
@@ -352,6 +290,12 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 {
 	CustomPath *path = makeNode(CustomPath);
 	Path	   *child = cheapest_path(output);
+	ScanPlan	plan = {
+		.aggregate = planning->aggregate,
+		.grouped = planning->sample != NULL,
+		.constant = planning->constant,
+		.tables = planning->tables,
+	};
 
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = output;
@@ -359,7 +303,7 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 	path->path.rows = child->rows;
 	path->path.startup_cost = path->path.total_cost = planning->cost;
 	path->custom_paths = list_make1(child);
-	path->custom_private = list_make3(to_list(planning), planning->values,
+	path->custom_private = list_make3(ScanPlanToList(&plan), planning->values,
 									  scan_targets(planning));
 	path->methods = &path_methods;
 	output->pathlist = list_make1(path);
@@ -374,8 +318,8 @@ describe_pages(const Planning *planning)
 	if (list_length(planning->tables) > 1)
 		return psprintf("The scan reads %d tables.", list_length(planning->tables));
 	if (OidIsValid(plan.index))
-		return psprintf("The scan reads the pages of table \"%s\" in which index \"%s\" finds rows.",
-						get_rel_name(plan.table), get_rel_name(plan.index));
+		return psprintf("The scan reads the pages of table \"%s\" in which index \"%s\" finds "
+						"rows.", get_rel_name(plan.table), get_rel_name(plan.index));
 	return psprintf("The scan reads all pages of table \"%s\".", get_rel_name(plan.table));
 }
 

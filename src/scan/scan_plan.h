@@ -7,19 +7,7 @@
 
 #include "compat.h"
 
-#include "nodes/pathnodes.h"
-#include "scan/scanned_aggregate.h"
-
-/* What the plan of a scan has in custom_private. */
-typedef struct ScanPlan
-{
-	const ScannedAggregate *aggregate;
-	bool		grouped;
-	Expr	   *constant;		/* the aggregate's last argument, or NULL */
-	List	   *tables;			/* lists from TablePlanToList */
-} ScanPlan;
-
-extern ScanPlan ScanPlanFromList(List *list);
+#include "nodes/pg_list.h"
 
 /* Make the planner consider scans. */
 extern void ScanPlanInstall(void);

@@ -2,7 +2,7 @@
  * tuple_shape.c
  *		Computing the offsets of the columns in a tuple.
  */
-#include "scan/tuple_shape.h"
+#include "heap/tuple_shape.h"
 
 #include "access/tupmacs.h"
 #include "utils/memutils.h"
