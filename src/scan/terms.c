@@ -4,6 +4,7 @@
  */
 #include "scan/terms.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_language.h"
