@@ -95,7 +95,8 @@ ReadText(const uint8 *value)
 {
 	ValueBytes	text = {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 
-	if (unlikely(VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value)))
+	/* VARATT_IS_SHORT is true for a value that is stored out of line, too. */
+	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
 		text.length = -1;
 	return text;
 }
