@@ -307,6 +307,7 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 									  scan_targets(planning));
 	path->methods = &path_methods;
 	output->pathlist = list_make1(path);
+	output->partial_pathlist = NIL;
 }
 
 /* Describe the pages that a scan reads. */

@@ -80,6 +80,12 @@ is_integer(Oid type)
 	return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
 bool
 IntegerTerm(Expr *expression, ColumnTerm *term)
 {
@@ -110,7 +116,7 @@ BooleanTerm(Expr *expression, ColumnTerm *term)
 bool
 TextTerm(Expr *expression, ColumnTerm *term)
 {
-	return column_of(expression, term) && (term->type == TEXTOID || term->type == VARCHAROID);
+	return column_of(expression, term) && is_text(term->type);
 }
 
 /* Return whether values with a collation are equal only if their bytes are. */
@@ -124,8 +130,16 @@ bool
 SampleTerm(Expr *expression, ColumnTerm *term)
 {
 	return column_of(expression, term) && compares_bytes(exprCollation((Node *) expression)) &&
-		(term->type == TEXTOID || term->type == VARCHAROID || term->type == UUIDOID ||
-		 is_integer(term->type));
+		(is_text(term->type) || term->type == UUIDOID || is_integer(term->type));
+}
+
+bool
+GroupTerm(Expr *expression, ColumnTerm *term)
+{
+	Oid			type = getBaseType(exprType((Node *) expression));
+
+	return SampleTerm(expression, term) &&
+		(type == term->type || (is_text(type) && is_text(term->type)));
 }
 
 /* A feature: a column of type boolean, or cell_positive of an integer column. */
@@ -261,5 +275,5 @@ ConditionOf(Expr *expression, ConditionTerm *term)
 	if (term->column.type == UUIDOID)
 		return term->strategy == BTEqualStrategyNumber && term->value_type == UUIDOID;
 	return term->strategy == BTEqualStrategyNumber &&
-		(term->value_type == TEXTOID || term->value_type == VARCHAROID);
+		is_text(term->value_type);
 }
