@@ -15,7 +15,6 @@
 #include "pack/phenotypes.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
 PGFunction
