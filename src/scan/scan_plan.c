@@ -105,6 +105,8 @@ chosen_index(RelOptInfo *table)
 {
 	Path	   *path = table->cheapest_total_path;
 
+	while (IsA(path, ProjectionPath))
+		path = ((ProjectionPath *) path)->subpath;
 	if (IsA(path, BitmapHeapPath))
 		path = ((BitmapHeapPath *) path)->bitmapqual;
 	return IsA(path, IndexPath) ? ((IndexPath *) path)->indexinfo->indexoid : InvalidOid;
