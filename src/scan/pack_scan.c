@@ -101,6 +101,8 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 			if (unlikely(sample.length < 0))
 				return false;
 			set = SampleSetsFind(sets, sample);
+			if (unlikely(set == NULL))
+				return false;
 		}
 		CellSetAdd(set, &cell, with_id, fractions, any_layout);
 	}

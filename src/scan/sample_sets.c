@@ -96,6 +96,8 @@ SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
 
 	if (!found)
 	{
+		if (list_length(sets->all) == MOST_SAMPLES)
+			return NULL;
 		entry->set = add_set(sets, sample);
 		entry->sample = entry->set->sample;
 	}
@@ -186,7 +188,7 @@ SampleSetsNext(SampleSets *sets, ScanResult *result)
 	if (sets->next > 0)
 	{
 		next = list_nth(sets->all, sets->next - 1);
-		if (sets->grouped)
+		if (sets->grouped && next->set != NULL)
 			free_set(next->set);
 		next->set = NULL;
 	}

@@ -23,6 +23,7 @@
 #include "optimizer/planner.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "scan/sample_sets.h"
 #include "scan/scan_list.h"
 #include "scan/scan_node.h"
 #include "scan/terms.h"
@@ -209,6 +210,19 @@ add_tables(Planning *planning, RelOptInfo *relation, List *arguments, Expr *samp
 	return reason;
 }
 
+/* Return the planner's cheapest path. */
+static Path *
+cheapest_path(RelOptInfo *relation)
+{
+	Path	   *cheapest = linitial(relation->pathlist);
+	ListCell   *cell;
+
+	foreach(cell, relation->pathlist)
+		if (compare_path_costs(lfirst(cell), cheapest, TOTAL_COST) < 0)
+			cheapest = lfirst(cell);
+	return cheapest;
+}
+
 /* Check whether a scan can compute a query.  Returns NULL, or why not. */
 static const char *
 plan_scan(Planning *planning, RelOptInfo *input, RelOptInfo *output)
@@ -230,6 +244,8 @@ plan_scan(Planning *planning, RelOptInfo *input, RelOptInfo *output)
 			return "The last argument of the aggregate is not a constant.";
 		planning->values = lappend(planning->values, planning->constant);
 	}
+	if (planning->sample != NULL && cheapest_path(output)->rows > MOST_SAMPLES)
+		return "There are too many groups.";
 	reason = add_tables(planning, input, arguments, planning->sample);
 	if (reason == NULL && planning->tables == NIL)
 		return "No table can have rows.";
@@ -256,19 +272,6 @@ static const CustomPathMethods path_methods = {
 	.CustomName = "CellScan",
 	.PlanCustomPath = make_plan,
 };
-
-/* Return the planner's cheapest path. */
-static Path *
-cheapest_path(RelOptInfo *relation)
-{
-	Path	   *cheapest = linitial(relation->pathlist);
-	ListCell   *cell;
-
-	foreach(cell, relation->pathlist)
-		if (compare_path_costs(lfirst(cell), cheapest, TOTAL_COST) < 0)
-			cheapest = lfirst(cell);
-	return cheapest;
-}
 
 /* Return what a scan returns: the sample, if the rows are grouped, and the aggregate. */
 static List *

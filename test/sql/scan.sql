@@ -173,6 +173,14 @@ SELECT * FROM compare($$SELECT sample, md5(cell_pack(cell_id, x, y, cell_id)) FR
 SELECT * FROM compare($$SELECT sample, md5(cell_pack(cell_id, x, y, cell_id, 'dense')) FROM mixed GROUP BY sample$$);
 RESET work_mem;
 
+-- Too many groups, which the planner knows or does not know of
+SELECT count(*) AS scans FROM plan_nodes('SELECT cell_id, cell_pack(cell_id, x, y, cell_id) FROM mixed GROUP BY cell_id') node WHERE node ~ 'CellScan';
+CREATE TABLE single AS SELECT i AS cell_id FROM generate_series(1, 100001) i;
+SELECT count(*) AS scans FROM plan_nodes('SELECT cell_id, cell_pack(cell_id, cell_id, cell_id, cell_id) FROM single GROUP BY cell_id') node WHERE node ~ 'CellScan';
+SELECT * FROM compare($$SELECT cell_id, cell_pack(cell_id, cell_id, cell_id, cell_id) FROM single GROUP BY cell_id$$);
+ANALYZE single;
+SELECT count(*) AS scans FROM plan_nodes('SELECT cell_id, cell_pack(cell_id, cell_id, cell_id, cell_id) FROM single GROUP BY cell_id') node WHERE node ~ 'CellScan';
+
 -- A long table, cell by cell and feature by feature
 CREATE TABLE long (cell varchar, feature text, value numeric, positive text, number serial);
 INSERT INTO long (cell, feature, value, positive)
@@ -189,6 +197,6 @@ SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, featu
 
 SELECT cell_drop_study(study) FROM cell_studies;
 SET client_min_messages = warning;
-DROP TABLE cell, odd, parted, collated, mixed, long, melted CASCADE;
+DROP TABLE single, cell, odd, parted, collated, mixed, long, melted CASCADE;
 DROP COLLATION insensitive;
 DROP FUNCTION compare(text), plan_nodes(text), error_of(text);
