@@ -36,7 +36,7 @@ open_table(const TablePlan *plan, int *last_column, const char **why)
 
 	*why = CellsRecognize(&table->cells, list_copy_head(plan->arguments,
 														columns(list_length(plan->arguments))));
-	if (*why == NULL && plan->sample != NULL && !SampleTerm(plan->sample, &table->sample))
+	if (*why == NULL && plan->sample != NULL && !GroupTerm(plan->sample, &table->sample))
 		*why = "sample";
 	if (*why == NULL)
 		*last_column = LastColumn(CellsLastColumn(&table->cells), &table->sample);

@@ -127,6 +127,13 @@ SampleTerm(Expr *expression, ColumnTerm *term)
 		 is_integer(term->type));
 }
 
+bool
+GroupTerm(Expr *expression, ColumnTerm *term)
+{
+	return SampleTerm(expression, term) &&
+		(!is_integer(term->type) || getBaseType(exprType((Node *) expression)) == term->type);
+}
+
 /* A feature: a column of type boolean, or cell_positive of an integer column. */
 static bool
 feature_of(Expr *expression, ColumnTerm *term)

@@ -37,11 +37,17 @@ extern bool BooleanTerm(Expr *expression, ColumnTerm *term);
 extern bool TextTerm(Expr *expression, ColumnTerm *term);
 
 /*
- * A column by which cells can be grouped, or to which a value can be compared,
- * by the bytes of its values: of type text, character varying, uuid or an
- * integer type, and of a deterministic collation.
+ * A column to which a value can be compared by the bytes of its values: of type
+ * text, character varying, uuid or an integer type, and of a deterministic
+ * collation.
  */
 extern bool SampleTerm(Expr *expression, ColumnTerm *term);
+
+/*
+ * The same, by which cells can be grouped: not cast to another integer type,
+ * because the tables of a view can have columns of different integer types.
+ */
+extern bool GroupTerm(Expr *expression, ColumnTerm *term);
 
 /*
  * The phenotypes of a cell: a column of type bigint, or a call of

@@ -111,6 +111,14 @@ SELECT scan, detail FROM cell_scans('parts', 'S3') WHERE call = 'cell_data';
 SELECT * FROM compare($$SELECT sample, cell_pack(cell_id, x, y, phenotypes) FROM parted GROUP BY sample$$);
 SELECT * FROM compare($$SELECT cell_pack(cell_id, x, y, cell_phenotypes(cd3)) FROM parted WHERE sample = 'S2'$$);
 
+-- Tables of a view whose samples have different integer types
+CREATE TABLE narrow (slide smallint, cell_id integer);
+CREATE TABLE wide (slide integer, cell_id integer);
+INSERT INTO narrow SELECT i % 3, i FROM generate_series(1, 9) i;
+INSERT INTO wide SELECT i % 3, i FROM generate_series(10, 19) i;
+CREATE VIEW both_widths AS SELECT slide::integer AS slide, cell_id FROM narrow UNION ALL SELECT slide, cell_id FROM wide;
+SELECT * FROM compare($$SELECT slide, cell_pack(cell_id, cell_id, cell_id, cell_id) FROM both_widths GROUP BY slide$$);
+SELECT * FROM compare($$SELECT cell_pack(cell_id, cell_id, cell_id, cell_id) FROM both_widths WHERE slide = 1$$);
 
 -- A role that is subject to row-level security, or has privileges on columns only
 CREATE ROLE scan_reader;
@@ -190,6 +198,6 @@ SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, featu
 
 SELECT cell_drop_study(study) FROM cell_studies;
 SET client_min_messages = warning;
-DROP TABLE cell, odd, parted, collated, mixed, long, melted CASCADE;
+DROP TABLE cell, odd, parted, narrow, wide, collated, mixed, long, melted CASCADE;
 DROP COLLATION insensitive;
 DROP FUNCTION compare(text), plan_nodes(text), error_of(text);
