@@ -24,20 +24,14 @@
 #include "optimizer/planner.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
-#include "scan/collect_scan.h"
-#include "scan/pack_scan.h"
 #include "scan/scan_node.h"
 #include "settings.h"
 #include "study/distributed.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-static const ScannedAggregate *const aggregates[] = {
-	&scanned_pack_integer,
-	&scanned_pack_double,
-	&scanned_collect_phenotypes,
-	&scanned_collect_intensities,
-};
+/* Ends with NULL. */
+static const ScannedAggregate *const *aggregates;
 
 static create_upper_paths_hook_type next_hook;
 
@@ -66,7 +60,7 @@ aggregate_named(Oid function)
 	{
 		PGFunction	transition = CodeOf(form->aggtransfn);
 
-		for (size_t i = 0; transition != NULL && i < lengthof(aggregates); i++)
+		for (int i = 0; transition != NULL && aggregates[i] != NULL; i++)
 			if (aggregates[i]->transition == transition &&
 				aggregates[i]->final == CodeOf(form->aggfinalfn))
 				found = aggregates[i];
@@ -430,8 +424,9 @@ cell_scan_support(PG_FUNCTION_ARGS)
 }
 
 void
-ScanPlanInstall(void)
+ScanPlanInstall(const ScannedAggregate *const *scanned)
 {
+	aggregates = scanned;
 	next_hook = create_upper_paths_hook;
 	create_upper_paths_hook = plan_aggregate;
 	RegisterCustomScanMethods(&scan_node_methods);

@@ -21,8 +21,11 @@ typedef struct ScanPlan
 
 extern ScanPlan ScanPlanFromList(List *list);
 
-/* Make the planner consider scans. */
-extern void ScanPlanInstall(void);
+/*
+ * Make the planner consider scans for these aggregates; NULL ends the list.
+ * Aggregates of folders above this one can be among them.
+ */
+extern void ScanPlanInstall(const ScannedAggregate *const *scanned);
 
 /* What the planner decided about an aggregate. */
 typedef struct ScanDecision

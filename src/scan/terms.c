@@ -112,6 +112,13 @@ TextTerm(Expr *expression, ColumnTerm *term)
 	return column_of(expression, term) && (term->type == TEXTOID || term->type == VARCHAROID);
 }
 
+bool
+NumbersTerm(Expr *expression, ColumnTerm *term)
+{
+	return column_of(expression, term) &&
+		(term->type == FLOAT4ARRAYOID || term->type == FLOAT8ARRAYOID);
+}
+
 /* Return whether values with a collation are equal only if their bytes are. */
 static bool
 compares_bytes(Oid collation)
@@ -132,6 +139,20 @@ GroupTerm(Expr *expression, ColumnTerm *term)
 {
 	return SampleTerm(expression, term) &&
 		(!is_integer(term->type) || getBaseType(exprType((Node *) expression)) == term->type);
+}
+
+bool
+NameTerm(Expr *expression, ColumnTerm *term)
+{
+	CoerceViaIO *conversion;
+
+	while (IsA(expression, RelabelType))
+		expression = ((RelabelType *) expression)->arg;
+	if (!IsA(expression, CoerceViaIO))
+		return TextTerm(expression, term);
+	conversion = (CoerceViaIO *) expression;
+	return (conversion->resulttype == TEXTOID || conversion->resulttype == VARCHAROID) &&
+		column_of(conversion->arg, term) && (term->type == UUIDOID || is_integer(term->type));
 }
 
 /* A feature: a column of type boolean, or cell_positive of an integer column. */
