@@ -832,7 +832,7 @@ CREATE FUNCTION cell_scans(
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 2;
 COMMENT ON FUNCTION cell_scans(pg_catalog.text, pg_catalog.text) IS
-'whether cell_data_samples and cell_data read a study''s source with a scan, and why not';
+'whether cell_data_samples, cell_data and cell_subsample read a study''s source with a scan';
 
 CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'

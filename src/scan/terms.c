@@ -220,7 +220,7 @@ not_null(NullTest *test, ConditionTerm *term)
 	term->strategy = 0;
 	term->value = NULL;
 	return test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
-		column_of(test->arg, &term->column);
+		(column_of(test->arg, &term->column) || NameTerm(test->arg, &term->column));
 }
 
 /*

@@ -93,7 +93,7 @@ cb_select(CbSelection *selection, uint64_t key)
  */
 extern uint32_t cb_selection_parted(const CbSelection *selection);
 
-/* The codes of a channel among the cells of a sample. */
+/* The extreme codes of a channel among the cells of a sample. */
 typedef struct CbChannel
 {
 	bool		has_negative;
@@ -101,24 +101,6 @@ typedef struct CbChannel
 	uint8_t		max_negative;
 	uint8_t		min_positive;
 } CbChannel;
-
-/* Take the code of a cell into account. */
-static inline void
-cb_channel_add(CbChannel *channel, uint8_t code, bool positive)
-{
-	if (positive)
-	{
-		if (!channel->has_positive || code < channel->min_positive)
-			channel->min_positive = code;
-		channel->has_positive = true;
-	}
-	else
-	{
-		if (code > channel->max_negative)
-			channel->max_negative = code;
-		channel->has_negative = true;
-	}
-}
 
 /*
  * Return the code that separates negative from positive cells, as SMProfiler
