@@ -19,7 +19,7 @@ CREATE FUNCTION cell_scan_support(request pg_catalog.internal)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_scan_support(pg_catalog.internal) IS
-'planner support function of the aggregates that a scan can compute';
+'support function of the aggregates that a scan can compute, for the planner';
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, x integer, y integer, phenotypes bigint)

@@ -8,6 +8,7 @@
 
 #include "scan/collect_scan.h"
 #include "scan/pack_scan.h"
+#include "scan/scan_list.h"
 #include "scan/scan_plan.h"
 #include "settings.h"
 #include "smprofiler/subsample_scan.h"
@@ -30,5 +31,6 @@ void
 _PG_init(void)
 {
 	DefineSettings();
-	ScanPlanInstall(scanned);
+	ScanListInstall(scanned);
+	ScanPlanInstall();
 }

@@ -112,6 +112,7 @@ NumericToDouble(const uint8 *value)
 	struct varlena *copy;
 	double		number;
 
+	/* VARATT_IS_SHORT is true for a value that is stored out of line, too. */
 	if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored) &&
 		convert_exact((const uint8 *) VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored), &number))
 		return number;

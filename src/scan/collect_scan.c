@@ -126,13 +126,11 @@ add_row(LongState *state, const LongTable *table, const TupleShape *shape, const
 	if (unlikely(bit < 0 || (record->seen >> bit & 1)))
 		return false;
 	record->seen |= UINT64CONST(1) << bit;
-	if (value == LONG_TRUE)
-	{
-		if (with_values)
-			FeatureRecordSetValue(record, bit, number);
-		else
-			record->set |= UINT64CONST(1) << bit;
-	}
+	/* Not a branch, because it would be mispredicted. */
+	if (!with_values)
+		record->set |= (uint64) (value == LONG_TRUE) << bit;
+	else if (value == LONG_TRUE)
+		FeatureRecordSetValue(record, bit, number);
 	return true;
 }
 

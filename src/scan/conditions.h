@@ -11,7 +11,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 #include "same_bytes.h"
-#include "scan/tuple_shape.h"
+#include "heap/tuple_shape.h"
 #include "scan/terms.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
@@ -31,6 +31,9 @@ typedef struct Conditions
 {
 	int			count;
 	Condition  *condition;
+	int			tests;			/* fewer than the conditions, because several on
+								 * one column are tested as one */
+	Condition  *test;
 	bool		never;			/* no tuple can meet them */
 } Conditions;
 
@@ -152,9 +155,9 @@ ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
 static pg_attribute_always_inline ConditionResult
 ConditionsTest(const Conditions *conditions, const TupleShape *shape, const uint8 *data)
 {
-	for (int i = 0; i < conditions->count; i++)
+	for (int i = 0; i < conditions->tests; i++)
 	{
-		const Condition *condition = &conditions->condition[i];
+		const Condition *condition = &conditions->test[i];
 		ConditionResult result = ConditionTest(condition, data,
 											   shape->offset[condition->term.column.number - 1]);
 

@@ -67,8 +67,8 @@ begin(const ScanTask *task)
 
 /* Add the cells on a page.  Inline this where the flags are constants. */
 static pg_attribute_always_inline bool
-add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id, const bool fractions,
-		 const bool any_layout)
+add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
+		 const bool fractions, const bool any_layout)
 {
 	Cells	   *cells = &table->cells;
 	SampleSets *sets = &pack->sets;
@@ -101,6 +101,8 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 			if (unlikely(sample.length < 0))
 				return false;
 			set = SampleSetsFind(sets, sample);
+			if (unlikely(set == NULL))
+				return false;
 		}
 		CellSetAdd(set, &cell, with_id, fractions, any_layout);
 	}

@@ -8,6 +8,8 @@
 #include "commands/tablespace.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "pack/cell_merge.h"
+#include "pack/cell_payload.h"
 #include "pack/cell_transfer.h"
 
 typedef struct SampleEntry
@@ -94,6 +96,8 @@ SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
 
 	if (!found)
 	{
+		if (list_length(sets->all) == MOST_SAMPLES)
+			return NULL;
 		entry->set = add_set(sets, sample);
 		entry->sample = entry->set->sample;
 	}
@@ -160,9 +164,7 @@ read_set(SampleSets *sets, SampleSet *sample)
 		CellSet    *part;
 
 		if (BufFileSeek(sets->file, written->file, written->offset, SEEK_SET) != 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not seek in temporary file: %m")));
+			elog(ERROR, "could not seek in temporary file: %m");
 		BufFileReadExact(sets->file, bytes, written->length);
 		part = CellSetDeserialize(bytes);
 		CellSetMerge(whole, part);
@@ -186,7 +188,7 @@ SampleSetsNext(SampleSets *sets, ScanResult *result)
 	if (sets->next > 0)
 	{
 		next = list_nth(sets->all, sets->next - 1);
-		if (sets->grouped)
+		if (sets->grouped && next->set != NULL)
 			free_set(next->set);
 		next->set = NULL;
 	}

@@ -17,7 +17,12 @@
 
 #include "pack/cell_set.h"
 #include "scan/scanned_aggregate.h"
-#include "scan/scan_compat.h"
+#include "heap/heap_compat.h"
+
+/*
+ * The most samples.  Each takes some memory even if its cells are in the file.
+ */
+#define MOST_SAMPLES 100000
 
 /* The cells of a sample. */
 typedef struct SampleSet
@@ -46,7 +51,10 @@ typedef struct SampleSets
 extern void SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout,
 							bool with_id, bool fractions);
 
-/* Go to the set of a sample that is not that of the last row. */
+/*
+ * Go to the set of a sample that is not that of the last row.  Returns NULL if
+ * there are too many samples.
+ */
 extern CellSet *SampleSetsGoTo(SampleSets *sets, ValueBytes sample);
 
 /* After a page: write the sets to the file if they take too much memory. */
@@ -61,7 +69,7 @@ extern bool SampleSetsNext(SampleSets *sets, ScanResult *result);
 /* Close the file, unless an error does. */
 extern void SampleSetsEnd(SampleSets *sets);
 
-/* Return the set of a row's sample. */
+/* Return the set of a row's sample, or NULL if there are too many. */
 static inline CellSet *
 SampleSetsFind(SampleSets *sets, ValueBytes sample)
 {

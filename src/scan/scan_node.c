@@ -13,7 +13,7 @@
 #include "access/xact.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
-#include "scan/scan_plan.h"
+#include "scan/scan_list.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -7,25 +7,10 @@
 
 #include "compat.h"
 
-#include "nodes/pathnodes.h"
-#include "scan/scanned_aggregate.h"
+#include "nodes/pg_list.h"
 
-/* What the plan of a scan has in custom_private. */
-typedef struct ScanPlan
-{
-	const ScannedAggregate *aggregate;
-	bool		grouped;
-	Expr	   *constant;		/* the aggregate's last argument, or NULL */
-	List	   *tables;			/* lists from TablePlanToList */
-} ScanPlan;
-
-extern ScanPlan ScanPlanFromList(List *list);
-
-/*
- * Make the planner consider scans for these aggregates; NULL ends the list.
- * Aggregates of folders above this one can be among them.
- */
-extern void ScanPlanInstall(const ScannedAggregate *const *scanned);
+/* Make the planner consider scans for the aggregates of scan_list.h. */
+extern void ScanPlanInstall(void);
 
 /* What the planner decided about an aggregate. */
 typedef struct ScanDecision

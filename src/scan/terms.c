@@ -4,6 +4,7 @@
  */
 #include "scan/terms.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_language.h"
@@ -14,7 +15,6 @@
 #include "pack/phenotypes.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
 PGFunction
@@ -79,6 +79,12 @@ is_integer(Oid type)
 	return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
 bool
 IntegerTerm(Expr *expression, ColumnTerm *term)
 {
@@ -109,7 +115,7 @@ BooleanTerm(Expr *expression, ColumnTerm *term)
 bool
 TextTerm(Expr *expression, ColumnTerm *term)
 {
-	return column_of(expression, term) && (term->type == TEXTOID || term->type == VARCHAROID);
+	return column_of(expression, term) && is_text(term->type);
 }
 
 bool
@@ -130,15 +136,16 @@ bool
 SampleTerm(Expr *expression, ColumnTerm *term)
 {
 	return column_of(expression, term) && compares_bytes(exprCollation((Node *) expression)) &&
-		(term->type == TEXTOID || term->type == VARCHAROID || term->type == UUIDOID ||
-		 is_integer(term->type));
+		(is_text(term->type) || term->type == UUIDOID || is_integer(term->type));
 }
 
 bool
 GroupTerm(Expr *expression, ColumnTerm *term)
 {
+	Oid			type = getBaseType(exprType((Node *) expression));
+
 	return SampleTerm(expression, term) &&
-		(!is_integer(term->type) || getBaseType(exprType((Node *) expression)) == term->type);
+		(type == term->type || (is_text(type) && is_text(term->type)));
 }
 
 bool
@@ -288,5 +295,5 @@ ConditionOf(Expr *expression, ConditionTerm *term)
 	if (term->column.type == UUIDOID)
 		return term->strategy == BTEqualStrategyNumber && term->value_type == UUIDOID;
 	return term->strategy == BTEqualStrategyNumber &&
-		(term->value_type == TEXTOID || term->value_type == VARCHAROID);
+		is_text(term->value_type);
 }

@@ -40,15 +40,16 @@ extern bool TextTerm(Expr *expression, ColumnTerm *term);
 extern bool NumbersTerm(Expr *expression, ColumnTerm *term);
 
 /*
- * A column to which a value can be compared by the bytes of its values: of type
- * text, character varying, uuid or an integer type, and of a deterministic
- * collation.
+ * A column to which a value can be compared by the bytes of the column's
+ * values: of type text, character varying, uuid or an integer type, and of a
+ * deterministic collation.
  */
 extern bool SampleTerm(Expr *expression, ColumnTerm *term);
 
 /*
- * The same, by which cells can be grouped: not cast to another integer type,
- * because the tables of a view can have columns of different integer types.
+ * Such a column, by which cells can be grouped.  It must not be cast to another
+ * type, such as a longer integer or character, whose values have other bytes or
+ * are equal although their bytes differ.
  */
 extern bool GroupTerm(Expr *expression, ColumnTerm *term);
 

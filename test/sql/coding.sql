@@ -60,7 +60,9 @@ SELECT * FROM error_of($$SELECT cell_decode('\x28b52ffd007029000063656c6c73', 'z
 
 -- 22P03: bytes that are not in that coding
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode('', %L)$$, coding)) e WHERE coding <> 'identity';
-SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode(substring(e FOR octet_length(e) - 1), %L) FROM payload, cell_encode(payload, %1$L) e$$, coding)) e WHERE coding <> 'identity';
+-- (the number of bytes depends on the version of the library)
+SELECT coding, state, message, regexp_replace(detail, '\d+', 'N', 'g') AS detail, hint
+FROM coding, error_of(format($$SELECT cell_decode(substring(e FOR octet_length(e) - 1), %L) FROM payload, cell_encode(payload, %1$L) e$$, coding)) e WHERE coding <> 'identity';
 SELECT coding, e.* FROM coding, error_of(format($$SELECT cell_decode(e || '\x00', %L) FROM payload, cell_encode(payload, %1$L) e$$, coding)) e WHERE coding <> 'identity';
 SELECT * FROM error_of($$SELECT cell_decode(e || e, 'br') FROM cell_encode('cells', 'br') e$$);
 SELECT * FROM error_of($$SELECT cell_decode(cell_encode('cells', 'gzip') || cell_encode('cells', 'zstd'), 'gzip')$$);
@@ -70,7 +72,7 @@ SELECT * FROM error_of($$SELECT cell_decode(set_byte(e, octet_length(e) - 1, 1),
 SELECT * FROM error_of($$SELECT cell_decode(set_byte(e, octet_length(e) - 1, 255 - get_byte(e, octet_length(e) - 1)), 'zstd') FROM cell_encode('cells', 'zstd') e$$);
 SELECT * FROM error_of($$SELECT cell_decode('cells', 'gzip')$$);
 SELECT * FROM error_of($$SELECT cell_decode('cells', 'zstd')$$);
-SELECT * FROM error_of($$SELECT cell_decode('\xffffffff', 'br')$$);
+SELECT state, message, replace(detail, '_ERROR_FORMAT_', '') AS detail, hint FROM error_of($$SELECT cell_decode('\xffffffff', 'br')$$);    -- brotli 1.1 has the prefix
 -- the format of zlib, and that of zstd 0.7
 SELECT * FROM error_of($$SELECT cell_decode('\x789c03000000', 'gzip')$$);
 SELECT * FROM error_of($$SELECT cell_decode('\x27b52ffd00', 'zstd')$$);

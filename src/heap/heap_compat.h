@@ -1,10 +1,10 @@
 /*
- * scan_compat.h
- *		The differences between the supported PostgreSQL versions in what only
- *		this folder uses.  compat.h has the others.
+ * heap_compat.h
+ *		The differences between the supported PostgreSQL versions in reading
+ *		heap tables and temporary files.  compat.h has the others.
  */
-#ifndef CELL_BINARY_SCAN_COMPAT_H
-#define CELL_BINARY_SCAN_COMPAT_H
+#ifndef CELL_BINARY_HEAP_COMPAT_H
+#define CELL_BINARY_HEAP_COMPAT_H
 
 #include "compat.h"
 
@@ -142,9 +142,7 @@ static inline void
 BufFileReadExact(BufFile *file, void *bytes, size_t size)
 {
 	if (BufFileRead(file, bytes, size) != size)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read temporary file: %m")));
+		elog(ERROR, "could not read temporary file: %m");
 }
 #endif
 
@@ -153,4 +151,4 @@ BufFileReadExact(BufFile *file, void *bytes, size_t size)
 #define TestForOldSnapshot(snapshot, relation, page) ((void) 0)
 #endif
 
-#endif							/* CELL_BINARY_SCAN_COMPAT_H */
+#endif							/* CELL_BINARY_HEAP_COMPAT_H */
