@@ -832,7 +832,7 @@ CREATE FUNCTION cell_scans(
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 2;
 COMMENT ON FUNCTION cell_scans(pg_catalog.text, pg_catalog.text) IS
-'whether cell_data_samples and cell_data read a study''s source with a scan, and why not';
+'whether cell_data_samples, cell_data and cell_subsample read a study''s source with a scan';
 
 CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
@@ -845,6 +845,61 @@ RETURNS pg_catalog.json AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
 'number of cells and thresholds of each sample in a subsample, and the order of the features';
+
+-- The passes of the two functions over the cells. Only a scan can compute these aggregates, and
+-- only for a call of one of the two functions. Without a scan, the functions run other queries.
+CREATE FUNCTION cell_subsample_count_transfn(state pg_catalog.internal, sample pg_catalog.text)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT @extschema@.cell_scan_support;
+COMMENT ON FUNCTION cell_subsample_count_transfn(pg_catalog.internal, pg_catalog.text) IS
+'support function of cell_subsample';
+
+CREATE FUNCTION cell_subsample_cells_transfn(
+	state pg_catalog.internal, sample pg_catalog.text, cell_id bigint, intensities real[],
+	phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT @extschema@.cell_scan_support;
+COMMENT ON FUNCTION cell_subsample_cells_transfn(
+	pg_catalog.internal, pg_catalog.text, bigint, real[], bigint) IS
+'support function of cell_subsample and cell_subsample_metadata';
+
+CREATE FUNCTION cell_subsample_cells_transfn(
+	state pg_catalog.internal, sample pg_catalog.text, cell_id bigint,
+	intensities double precision[], phenotypes bigint)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT @extschema@.cell_scan_support;
+COMMENT ON FUNCTION cell_subsample_cells_transfn(
+	pg_catalog.internal, pg_catalog.text, bigint, double precision[], bigint) IS
+'support function of cell_subsample and cell_subsample_metadata';
+
+CREATE FUNCTION cell_subsample_finalfn(state pg_catalog.internal)
+RETURNS boolean AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_subsample_finalfn(pg_catalog.internal) IS
+'support function of cell_subsample and cell_subsample_metadata';
+
+CREATE AGGREGATE cell_subsample_count(sample pg_catalog.text) (
+	SFUNC = @extschema@.cell_subsample_count_transfn, STYPE = pg_catalog.internal,
+	FINALFUNC = @extschema@.cell_subsample_finalfn, PARALLEL = UNSAFE
+);
+COMMENT ON AGGREGATE cell_subsample_count(pg_catalog.text) IS
+'support function of cell_subsample';
+
+CREATE AGGREGATE cell_subsample_cells(
+	sample pg_catalog.text, cell_id bigint, intensities real[], phenotypes bigint) (
+	SFUNC = @extschema@.cell_subsample_cells_transfn, STYPE = pg_catalog.internal,
+	FINALFUNC = @extschema@.cell_subsample_finalfn, PARALLEL = UNSAFE
+);
+COMMENT ON AGGREGATE cell_subsample_cells(pg_catalog.text, bigint, real[], bigint) IS
+'support function of cell_subsample and cell_subsample_metadata';
+
+CREATE AGGREGATE cell_subsample_cells(
+	sample pg_catalog.text, cell_id bigint, intensities double precision[], phenotypes bigint) (
+	SFUNC = @extschema@.cell_subsample_cells_transfn, STYPE = pg_catalog.internal,
+	FINALFUNC = @extschema@.cell_subsample_finalfn, PARALLEL = UNSAFE
+);
+COMMENT ON AGGREGATE cell_subsample_cells(pg_catalog.text, bigint, double precision[], bigint) IS
+'support function of cell_subsample and cell_subsample_metadata';
 
 CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,

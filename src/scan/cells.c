@@ -35,7 +35,16 @@ CellsRecognize(Cells *cells, List *arguments)
 	if (!recognize_coordinate(cells, lfirst(argument), &cells->y))
 		return "y";
 	argument = lnext(arguments, argument);
-	return PhenotypesOf(lfirst(argument), &cells->phenotypes) ? NULL : "phenotypes";
+	return PhenotypesOf(lfirst(argument), &cells->phenotypes.term) ? NULL : "phenotypes";
+}
+
+int
+PhenotypesLastColumn(const PhenotypeColumns *columns, int last)
+{
+	last = LastColumn(last, &columns->term.phenotypes);
+	for (int i = 0; i < columns->term.features; i++)
+		last = LastColumn(last, &columns->term.feature[i]);
+	return last;
 }
 
 int
@@ -43,19 +52,16 @@ CellsLastColumn(const Cells *cells)
 {
 	int			last = LastColumn(LastColumn(LastColumn(0, &cells->cell_id), &cells->x), &cells->y);
 
-	last = LastColumn(last, &cells->phenotypes.phenotypes);
-	for (int i = 0; i < cells->phenotypes.features; i++)
-		last = LastColumn(last, &cells->phenotypes.feature[i]);
-	return last;
+	return PhenotypesLastColumn(&cells->phenotypes, last);
 }
 
 /* Return the offset of a column, and note if it is null. */
 static int32
-offset_of(Cells *cells, const TupleShape *shape, const ColumnTerm *column)
+offset_of(PhenotypeColumns *columns, const TupleShape *shape, const ColumnTerm *column)
 {
 	int32		offset = shape->offset[column->number - 1];
 
-	cells->has_null |= offset == COLUMN_IS_NULL;
+	columns->has_null |= offset == COLUMN_IS_NULL;
 	return offset;
 }
 
@@ -73,43 +79,53 @@ adjacent_features(const PhenotypesTerm *term, const TupleShape *shape, int first
 }
 
 static void
-add_eight(Cells *cells, int32 offset, int bit)
+add_eight(PhenotypeColumns *columns, int32 offset, int bit)
 {
-	cells->eight[cells->eights++] = (EightFeatures) {offset, bit};
+	columns->eight[columns->eights++] = (EightFeatures) {offset, bit};
+}
+
+void
+PhenotypesFit(PhenotypeColumns *columns, const TupleShape *shape)
+{
+	const PhenotypesTerm *term = &columns->term;
+	int			adjacent;
+
+	columns->has_null = false;
+	columns->eights = columns->singles = 0;
+	if (term->phenotypes.number != 0)
+		(void) offset_of(columns, shape, &term->phenotypes);
+	for (int i = 0; i < term->features; i += Max(adjacent, 1))
+	{
+		int32		offset = offset_of(columns, shape, &term->feature[i]);
+
+		adjacent = adjacent_features(term, shape, i);
+		if (adjacent < 8)
+		{
+			for (int j = i; j < i + Max(adjacent, 1); j++)
+				columns->single[columns->singles++] = j;
+			continue;
+		}
+		for (int j = 0; j + 8 <= adjacent; j += 8)
+			add_eight(columns, offset + j, i + j);
+		/* The last eight may overlap the ones before. */
+		if (adjacent % 8 != 0)
+			add_eight(columns, offset + adjacent - 8, i + adjacent - 8);
+	}
+}
+
+static bool
+is_null(const TupleShape *shape, const ColumnTerm *column)
+{
+	return shape->offset[column->number - 1] == COLUMN_IS_NULL;
 }
 
 void
 CellsFit(Cells *cells, const TableScan *scan)
 {
 	const TupleShape *shape = &scan->shape;
-	const PhenotypesTerm *term = &cells->phenotypes;
-	int			adjacent;
 
 	cells->shape = scan->shapes;
-	cells->has_null = false;
-	if (cells->with_id)
-		(void) offset_of(cells, shape, &cells->cell_id);
-	(void) offset_of(cells, shape, &cells->x);
-	(void) offset_of(cells, shape, &cells->y);
-	if (term->phenotypes.number != 0)
-		(void) offset_of(cells, shape, &term->phenotypes);
-
-	cells->eights = cells->singles = 0;
-	for (int i = 0; i < term->features; i += Max(adjacent, 1))
-	{
-		int32		offset = offset_of(cells, shape, &term->feature[i]);
-
-		adjacent = adjacent_features(term, shape, i);
-		if (adjacent < 8)
-		{
-			for (int j = i; j < i + Max(adjacent, 1); j++)
-				cells->single[cells->singles++] = j;
-			continue;
-		}
-		for (int j = 0; j + 8 <= adjacent; j += 8)
-			add_eight(cells, offset + j, i + j);
-		/* The last eight may overlap the ones before. */
-		if (adjacent % 8 != 0)
-			add_eight(cells, offset + adjacent - 8, i + adjacent - 8);
-	}
+	PhenotypesFit(&cells->phenotypes, shape);
+	cells->has_null = cells->phenotypes.has_null || is_null(shape, &cells->x) ||
+		is_null(shape, &cells->y) || (cells->with_id && is_null(shape, &cells->cell_id));
 }

@@ -1,7 +1,7 @@
 /*
  * cells.h
  *		Reading the cells of a table: the columns that are the arguments of
- *		cell_pack.
+ *		cell_pack, and the phenotypes alone.
  */
 #ifndef CELL_BINARY_CELLS_H
 #define CELL_BINARY_CELLS_H
@@ -19,6 +19,23 @@ typedef struct EightFeatures
 	int			bit;			/* of the first one */
 } EightFeatures;
 
+/* The columns of the phenotypes, and how to read them from the tuples of a shape. */
+typedef struct PhenotypeColumns
+{
+	PhenotypesTerm term;
+	bool		has_null;		/* a column is null */
+	int			eights;
+	EightFeatures eight[CB_FEATURES / 8 * 2];
+	int			singles;
+	int			single[CB_FEATURES];	/* features that are not in an eight */
+} PhenotypeColumns;
+
+/* Return the number of the last column, or last if that is higher. */
+extern int	PhenotypesLastColumn(const PhenotypeColumns *columns, int last);
+
+/* Prepare to read the tuples of a shape. */
+extern void PhenotypesFit(PhenotypeColumns *columns, const TupleShape *shape);
+
 typedef struct Cells
 {
 	bool		with_id;
@@ -26,15 +43,9 @@ typedef struct Cells
 	ColumnTerm	cell_id;
 	ColumnTerm	x;
 	ColumnTerm	y;
-	PhenotypesTerm phenotypes;
-
-	/* How to read the features from the tuples of a shape. */
+	PhenotypeColumns phenotypes;
 	uint64		shape;			/* which one, as scan->shapes counts them */
 	bool		has_null;		/* a column is null */
-	int			eights;
-	EightFeatures eight[CB_FEATURES / 8 * 2];
-	int			singles;
-	int			single[CB_FEATURES];	/* features that are not in an eight */
 } Cells;
 
 /*
@@ -58,10 +69,10 @@ GatherBits(const uint8 *bytes)
 
 /* Read the phenotypes.  Returns false if an integer feature is neither 0 nor 1. */
 static inline bool
-CellsReadPhenotypes(const Cells *cells, const TupleShape *shape, const uint8 *data,
-					uint64 *phenotypes)
+PhenotypesRead(const PhenotypeColumns *columns, const TupleShape *shape, const uint8 *data,
+			   uint64 *phenotypes)
 {
-	const PhenotypesTerm *term = &cells->phenotypes;
+	const PhenotypesTerm *term = &columns->term;
 
 	if (term->phenotypes.number != 0)
 	{
@@ -70,11 +81,11 @@ CellsReadPhenotypes(const Cells *cells, const TupleShape *shape, const uint8 *da
 		return true;
 	}
 	*phenotypes = 0;
-	for (int i = 0; i < cells->eights; i++)
-		*phenotypes |= GatherBits(data + cells->eight[i].offset) << cells->eight[i].bit;
-	for (int i = 0; i < cells->singles; i++)
+	for (int i = 0; i < columns->eights; i++)
+		*phenotypes |= GatherBits(data + columns->eight[i].offset) << columns->eight[i].bit;
+	for (int i = 0; i < columns->singles; i++)
 	{
-		int			bit = cells->single[i];
+		int			bit = columns->single[i];
 		const ColumnTerm *column = &term->feature[bit];
 		const uint8 *value = data + shape->offset[column->number - 1];
 		uint64		positive = column->type == BOOLOID ? *value != 0 :
@@ -124,7 +135,7 @@ CellsRead(const Cells *cells, const TupleShape *shape, const uint8 *data, RowCel
 		cell->pixel_x = (int32) ReadInteger(x, cells->x.type);
 		cell->pixel_y = (int32) ReadInteger(y, cells->y.type);
 	}
-	return CellsReadPhenotypes(cells, shape, data, &cell->phenotypes);
+	return PhenotypesRead(&cells->phenotypes, shape, data, &cell->phenotypes);
 }
 
 #endif							/* CELL_BINARY_CELLS_H */

@@ -7,16 +7,17 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"
-#include "scan/collect_scan.h"
-#include "scan/pack_scan.h"
+#include "scan/terms.h"
 #include "utils/syscache.h"
 
-static const ScannedAggregate *const aggregates[] = {
-	&scanned_pack_integer,
-	&scanned_pack_double,
-	&scanned_collect_phenotypes,
-	&scanned_collect_intensities,
-};
+/* Ends with NULL. */
+static const ScannedAggregate *const *aggregates;
+
+void
+ScanListInstall(const ScannedAggregate *const *scanned)
+{
+	aggregates = scanned;
+}
 
 const ScannedAggregate *
 ScannedAggregateOf(Oid function)
@@ -32,7 +33,7 @@ ScannedAggregateOf(Oid function)
 	{
 		PGFunction	transition = CodeOf(form->aggtransfn);
 
-		for (size_t i = 0; transition != NULL && i < lengthof(aggregates); i++)
+		for (int i = 0; transition != NULL && aggregates[i] != NULL; i++)
 			if (aggregates[i]->transition == transition &&
 				aggregates[i]->final == CodeOf(form->aggfinalfn))
 				found = aggregates[i];

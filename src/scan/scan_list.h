@@ -10,6 +10,12 @@
 
 #include "scan/scanned_aggregate.h"
 
+/*
+ * Set the aggregates that a scan can compute; NULL ends the table.  Aggregates of
+ * folders above this one can be among them.
+ */
+extern void ScanListInstall(const ScannedAggregate *const *scanned);
+
 /* Return the aggregate that a SQL function is, or NULL if no scan can compute it. */
 extern const ScannedAggregate *ScannedAggregateOf(Oid function);
 

@@ -5,7 +5,8 @@
  * The node reads all its tables when it is asked for its first row.  It then
  * returns a row for each sample.  If the scan meets something that it leaves to
  * the executor, nothing has been returned yet, and the node returns the rows
- * of its child instead, which is the plan without a scan.
+ * of its child instead, which is the plan without a scan; or no row, if only a
+ * scan can compute the aggregate.
  */
 #include "scan/scan_node.h"
 
@@ -213,9 +214,11 @@ run_node(CustomScanState *base)
 
 	if (!node->has_run)
 		run_once(node);
-	if (node->left)
-		return child_row(node);
-	return next_row(node);
+	if (!node->left)
+		return next_row(node);
+	if (node->plan.aggregate->only_scan)
+		return ExecClearTuple(base->ss.ps.ps_ResultTupleSlot);
+	return child_row(node);
 }
 
 static void

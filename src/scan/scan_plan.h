@@ -9,7 +9,7 @@
 
 #include "nodes/pg_list.h"
 
-/* Make the planner consider scans. */
+/* Make the planner consider scans for the aggregates of scan_list.h. */
 extern void ScanPlanInstall(void);
 
 /* What the planner decided about an aggregate. */

@@ -59,6 +59,12 @@ typedef struct ScannedAggregate
 
 	/* Release what is not memory; an error releases it, too. */
 	void		(*end) (void *state);
+
+	/*
+	 * Only a scan can compute the aggregate.  If the scan leaves the query, there
+	 * is no result; the extension then runs another query.
+	 */
+	bool		only_scan;
 } ScannedAggregate;
 
 #endif							/* CELL_BINARY_SCANNED_AGGREGATE_H */

@@ -118,6 +118,13 @@ TextTerm(Expr *expression, ColumnTerm *term)
 	return column_of(expression, term) && is_text(term->type);
 }
 
+bool
+NumbersTerm(Expr *expression, ColumnTerm *term)
+{
+	return column_of(expression, term) &&
+		(term->type == FLOAT4ARRAYOID || term->type == FLOAT8ARRAYOID);
+}
+
 /* Return whether values with a collation are equal only if their bytes are. */
 static bool
 compares_bytes(Oid collation)
@@ -139,6 +146,20 @@ GroupTerm(Expr *expression, ColumnTerm *term)
 
 	return SampleTerm(expression, term) &&
 		(type == term->type || (is_text(type) && is_text(term->type)));
+}
+
+bool
+NameTerm(Expr *expression, ColumnTerm *term)
+{
+	CoerceViaIO *conversion;
+
+	while (IsA(expression, RelabelType))
+		expression = ((RelabelType *) expression)->arg;
+	if (!IsA(expression, CoerceViaIO))
+		return TextTerm(expression, term);
+	conversion = (CoerceViaIO *) expression;
+	return (conversion->resulttype == TEXTOID || conversion->resulttype == VARCHAROID) &&
+		column_of(conversion->arg, term) && (term->type == UUIDOID || is_integer(term->type));
 }
 
 /* A feature: a column of type boolean, or cell_positive of an integer column. */
@@ -206,7 +227,7 @@ not_null(NullTest *test, ConditionTerm *term)
 	term->strategy = 0;
 	term->value = NULL;
 	return test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
-		column_of(test->arg, &term->column);
+		(column_of(test->arg, &term->column) || NameTerm(test->arg, &term->column));
 }
 
 /*

@@ -36,6 +36,9 @@ extern bool BooleanTerm(Expr *expression, ColumnTerm *term);
 /* A column of type text or character varying. */
 extern bool TextTerm(Expr *expression, ColumnTerm *term);
 
+/* A column of type real[] or double precision[]. */
+extern bool NumbersTerm(Expr *expression, ColumnTerm *term);
+
 /*
  * A column to which a value can be compared by the bytes of the column's
  * values: of type text, character varying, uuid or an integer type, and of a
@@ -49,6 +52,9 @@ extern bool SampleTerm(Expr *expression, ColumnTerm *term);
  * are equal although their bytes differ.
  */
 extern bool GroupTerm(Expr *expression, ColumnTerm *term);
+
+/* A column of one of these types, cast to text. */
+extern bool NameTerm(Expr *expression, ColumnTerm *term);
 
 /*
  * The phenotypes of a cell: a column of type bigint, or a call of

@@ -65,11 +65,13 @@ put_decisions(ReturnSetInfo *result, const char *call, const List *decisions)
  * cell_scans(study text, sample text)
  *		-> setof (call text, aggregate text, scan boolean, detail text)
  *
- * Returns, for cell_data_samples and, with a sample, for cell_data, whether
- * each aggregate of its query is computed by a scan, and which pages the scan
- * reads or why there is no scan.  NULL for the study gives no rows.
+ * Returns, for cell_data_samples, with a sample for cell_data, and with
+ * intensities for cell_subsample, whether each aggregate of its queries is
+ * computed by a scan, and which pages the scan reads or why there is no scan.
+ * NULL for the study gives no rows.
  *
- * Errors: those of cell_data, except P0002.
+ * Errors: those of cell_data, except P0002; 42804 if the column of intensities
+ * has the wrong type.
  */
 PG_FUNCTION_INFO_V1(cell_scans);
 Datum
@@ -90,5 +92,13 @@ cell_scans(PG_FUNCTION_ARGS)
 					  decisions_about(study, SOURCE_PACK,
 									  SampleValue(study->sample.type,
 												  text_to_cstring(PG_GETARG_TEXT_PP(1)), &name)));
+	if (StudyMayReadIntensities(study))
+	{
+		StudyResolveIntensities(study);
+		put_decisions(result, "cell_subsample",
+					  decisions_about(study, SOURCE_SCAN_SIZES, (Datum) 0));
+		put_decisions(result, "cell_subsample",
+					  decisions_about(study, SOURCE_SCAN_INTENSITIES, (Datum) 0));
+	}
 	return (Datum) 0;
 }

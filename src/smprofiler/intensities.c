@@ -13,7 +13,7 @@
 #include "catalog/pg_type.h"
 #include "pack/cell_merge.h"
 #include "pack/radix_sort.h"
-#include "smprofiler/minifloat.h"
+#include "smprofiler/numbers.h"
 
 StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH,
 				 "records of intensities can be sorted");
@@ -42,30 +42,31 @@ IntensityChannels(const ArrayType *array, int64 cell_id)
 	return channels;
 }
 
-/*
- * Encode real or double precision numbers.  Returns the position, from 1, of
- * the first NaN, or 0.  Inline this where the type is a constant.
- */
-static pg_attribute_always_inline int
-encode_numbers(const char *numbers, const Oid type, int count, uint8 *codes)
+static bool
+is_double(const ArrayType *array)
 {
-	for (int i = 0; i < count; i++)
-	{
-		double		number = type == FLOAT4OID ? ((const float4 *) numbers)[i] :
-			((const float8 *) numbers)[i];
+	Assert(ARR_ELEMTYPE(array) == FLOAT4OID || ARR_ELEMTYPE(array) == FLOAT8OID);
+	return ARR_ELEMTYPE(array) == FLOAT8OID;
+}
 
-		if (unlikely(isnan(number)))
-			return i + 1;
-		codes[i] = cb_minifloat_encode(number);
-	}
-	return 0;
+pg_noreturn static void
+raise_nan(const ArrayType *array, int64 cell_id)
+{
+	int			element = 0;
+
+	while (!isnan(is_double(array) ? ((const float8 *) ARR_DATA_PTR(array))[element] :
+				  ((const float4 *) ARR_DATA_PTR(array))[element]))
+		element++;
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN",
+					element + 1, cell_id)));
 }
 
 void
-EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
+CheckIntensities(const ArrayType *array, int64 cell_id)
 {
 	int			channels = ARR_DIMS(array)[0];
-	int			nan;
 
 	if (array_contains_nulls(unconstify(ArrayType *, array)))
 	{
@@ -78,17 +79,21 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 				 errmsg("element %d of the intensities of cell_id %lld must not be null",
 						element + 1, (long long) cell_id)));
 	}
+	if (unlikely(is_double(array) ? cb_doubles_have_nan(ARR_DATA_PTR(array), channels) :
+				 cb_floats_have_nan(ARR_DATA_PTR(array), channels)))
+		raise_nan(array, cell_id);
+}
 
-	Assert(ARR_ELEMTYPE(array) == FLOAT4OID || ARR_ELEMTYPE(array) == FLOAT8OID);
-	if (ARR_ELEMTYPE(array) == FLOAT4OID)
-		nan = encode_numbers(ARR_DATA_PTR(array), FLOAT4OID, channels, codes);
+void
+EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
+{
+	int			channels = ARR_DIMS(array)[0];
+
+	CheckIntensities(array, cell_id);
+	if (is_double(array))
+		cb_doubles_encode(ARR_DATA_PTR(array), channels, codes);
 	else
-		nan = encode_numbers(ARR_DATA_PTR(array), FLOAT8OID, channels, codes);
-	if (nan > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("element %d of the intensities of cell_id " INT64_FORMAT " is NaN", nan,
-						cell_id)));
+		cb_floats_encode(ARR_DATA_PTR(array), channels, codes);
 }
 
 /*

@@ -18,9 +18,12 @@
 extern int	IntensityChannels(const ArrayType *array, int64 cell_id);
 
 /*
- * Encode the elements, which are real or double precision.  Errors: 22004 for
- * a NULL element, 22003 for a NaN.
+ * Check the elements, which are real or double precision.  Errors: 22004 for a
+ * NULL element, 22003 for a NaN.
  */
+extern void CheckIntensities(const ArrayType *array, int64 cell_id);
+
+/* Check and encode the elements. */
 extern void EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes);
 
 #endif							/* CELL_BINARY_INTENSITIES_H */

@@ -29,6 +29,19 @@ static const double cb_minifloat_scale = 1.0 / 251.0;
 /* The bits of 1.0 from there on. */
 #define CB_MINIFLOAT_ONE (UINT64_C(1023) << 5)
 
+/* The largest double below 256, which has the largest code. */
+#define CB_MINIFLOAT_TOP 0x1.fffffffffffffp7
+
+/* Return 1 + x/S, of which a code is the upper bits. */
+static inline double
+cb_minifloat_shift(double value)
+{
+	const double steps = value / cb_minifloat_scale;
+	const double shifted = 1.0 + steps;
+
+	return shifted;
+}
+
 /*
  * Return the code of the largest number that is not above a value; 0 for
  * values below 0, and 255 for values above 1.  The value must not be NaN.
@@ -36,8 +49,7 @@ static const double cb_minifloat_scale = 1.0 / 251.0;
 static inline uint8_t
 cb_minifloat_encode(double value)
 {
-	const double steps = value / cb_minifloat_scale;
-	const double shifted = 1.0 + steps;
+	const double shifted = cb_minifloat_shift(value);
 	uint64_t	bits;
 
 	if (!(shifted >= 1.0))

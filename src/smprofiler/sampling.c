@@ -5,6 +5,8 @@
  */
 #include "smprofiler/sampling.h"
 
+#include <math.h>
+
 #include "smprofiler/minifloat.h"
 
 void
@@ -34,29 +36,29 @@ cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint6
 		}
 }
 
-/* Mix the bits of a number.  Different numbers have different results. */
-static uint64_t
-mix(uint64_t number)
-{
-	number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return number ^ (number >> 31);
-}
-
-/*
- * Return number cell_id + 1 of the generator splitmix64, started at the mixed
- * seed.
- */
-uint64_t
-cb_subsample_key(uint64_t seed, uint32_t cell_id)
-{
-	return mix(mix(seed) + ((uint64_t) cell_id + 1) * UINT64_C(0x9e3779b97f4a7c15));
-}
-
 void
 cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size)
 {
-	*selection = (CbSelection) {.taken = room, .size = size};
+	*selection = (CbSelection) {
+		.taken = room,
+		.size = size,
+		.limit = size > 0 ? UINT64_MAX : 0,
+		.least_left = UINT64_MAX,
+	};
+}
+
+/*
+ * Keys are as good as random, so the number of keys below the limit has a
+ * standard deviation of less than the root of the number that is expected.
+ */
+void
+cb_selection_expect(CbSelection *selection, uint64_t offers)
+{
+	double		size = selection->size;
+	double		share = (size + 6 * sqrt(size) + 20) / (double) offers;
+
+	if (share < 1 && selection->size > 0)
+		selection->limit = (uint64_t) (share * 0x1p64);
 }
 
 /* Put an entry into a hole of the heap, or below it. */
@@ -81,17 +83,16 @@ sift_down(CbSelection *selection, uint32_t hole, CbTaken entry)
 	taken[hole] = entry;
 }
 
-/* Record a key that is not taken, or no longer taken. */
+/* Note a key that is not taken, or no longer taken. */
 static void
 leave(CbSelection *selection, uint64_t key)
 {
-	if (!selection->has_left || key < selection->least_left)
+	if (key < selection->least_left)
 		selection->least_left = key;
-	selection->has_left = true;
 }
 
 uint32_t
-cb_select(CbSelection *selection, uint64_t key)
+cb_select_below(CbSelection *selection, uint64_t key)
 {
 	CbTaken		largest;
 
@@ -104,26 +105,28 @@ cb_select(CbSelection *selection, uint64_t key)
 	}
 
 	/* The selection is full for the first time, so the order matters now. */
-	if (!selection->has_left)
+	if (!selection->is_heap)
 		for (uint32_t i = selection->count / 2; i-- > 0;)
 			sift_down(selection, i, selection->taken[i]);
+	selection->is_heap = true;
 
-	if (selection->size == 0 || key >= selection->taken[0].key)
+	largest = selection->taken[0];
+	if (key >= largest.key)
 	{
+		selection->limit = largest.key;
 		leave(selection, key);
 		return CB_LEFT;
 	}
-	largest = selection->taken[0];
 	leave(selection, largest.key);
 	sift_down(selection, 0, (CbTaken) {key, largest.place});
+	selection->limit = selection->taken[0].key;
 	return largest.place;
 }
 
 uint32_t
 cb_selection_parted(const CbSelection *selection)
 {
-	if (selection->size > 0 && selection->has_left &&
-		selection->least_left == selection->taken[0].key)
+	if (selection->is_heap && selection->least_left == selection->taken[0].key)
 		return selection->taken[0].place;
 	return CB_LEFT;
 }

@@ -17,11 +17,25 @@
 extern void cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples,
 							   uint64_t wanted);
 
+/* Mix the bits of a number.  Different numbers have different results. */
+static inline uint64_t
+cb_mix(uint64_t number)
+{
+	number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return number ^ (number >> 31);
+}
+
 /*
  * Return the key that decides whether a cell is taken: the cells with the
- * smallest keys are.  Different ids have different keys.
+ * smallest keys are.  Different ids have different keys.  This is number
+ * cell_id + 1 of the generator splitmix64, started at the mixed seed.
  */
-extern uint64_t cb_subsample_key(uint64_t seed, uint32_t cell_id);
+static inline uint64_t
+cb_subsample_key(uint64_t seed, uint32_t cell_id)
+{
+	return cb_mix(cb_mix(seed) + ((uint64_t) cell_id + 1) * UINT64_C(0x9e3779b97f4a7c15));
+}
 
 /* A key that was taken, and the place of its data. */
 typedef struct CbTaken
@@ -37,7 +51,8 @@ typedef struct CbSelection
 								 * first */
 	uint32_t	size;			/* how many keys are wanted */
 	uint32_t	count;			/* how many keys were taken */
-	bool		has_left;		/* some keys were not taken */
+	bool		is_heap;
+	uint64_t	limit;			/* keys from here on are not taken */
 	uint64_t	least_left;		/* the smallest key that was not taken */
 } CbSelection;
 
@@ -48,11 +63,29 @@ typedef struct CbSelection
 extern void cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size);
 
 /*
+ * Leave keys at once that are most probably not among the size smallest of so
+ * many.  If count is less than size at the end, too many were left: then start
+ * again without this.
+ */
+extern void cb_selection_expect(CbSelection *selection, uint64_t offers);
+
+/* cb_select for a key below the limit. */
+extern uint32_t cb_select_below(CbSelection *selection, uint64_t key);
+
+/*
  * Offer a key.  Returns the place for its data, from 0 to size - 1, which may
  * be that of a larger key that it replaces; or CB_LEFT if the key is not
  * taken.
  */
-extern uint32_t cb_select(CbSelection *selection, uint64_t key);
+static inline uint32_t
+cb_select(CbSelection *selection, uint64_t key)
+{
+	if (key < selection->limit)
+		return cb_select_below(selection, key);
+	if (key < selection->least_left)
+		selection->least_left = key;
+	return CB_LEFT;
+}
 
 /*
  * Return the place of a key that was offered twice but taken only once,
@@ -60,7 +93,7 @@ extern uint32_t cb_select(CbSelection *selection, uint64_t key);
  */
 extern uint32_t cb_selection_parted(const CbSelection *selection);
 
-/* The codes of a channel among the cells of a sample. */
+/* The extreme codes of a channel among the cells of a sample. */
 typedef struct CbChannel
 {
 	bool		has_negative;
@@ -68,24 +101,6 @@ typedef struct CbChannel
 	uint8_t		max_negative;
 	uint8_t		min_positive;
 } CbChannel;
-
-/* Take the code of a cell into account. */
-static inline void
-cb_channel_add(CbChannel *channel, uint8_t code, bool positive)
-{
-	if (positive)
-	{
-		if (!channel->has_positive || code < channel->min_positive)
-			channel->min_positive = code;
-		channel->has_positive = true;
-	}
-	else
-	{
-		if (code > channel->max_negative)
-			channel->max_negative = code;
-		channel->has_negative = true;
-	}
-}
 
 /*
  * Return the code that separates negative from positive cells, as SMProfiler

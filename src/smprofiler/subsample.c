@@ -2,51 +2,45 @@
  * subsample.c
  *		A subsample of a study's cells with their intensities, as SMProfiler
  *		serves it: cell_subsample returns the body, cell_subsample_metadata its
- *		description.  Reading the source is in subsample_read.c.
+ *		description.  Reading the cells is in subsample_scan.c and
+ *		subsample_read.c.
  *
  * Both functions are stable, so all calls in one statement use the statement's
  * snapshot.  Only the cells that are taken are kept in memory.  Their keys
  * decide which cells are taken, not the order of the rows.
  */
-#include "smprofiler/subsample_read.h"
+#include "smprofiler/subsample_cells.h"
 
 #include "fault.h"
 #include "miscadmin.h"
 #include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
 #include "settings.h"
+#include "smprofiler/subsample_read.h"
+#include "smprofiler/subsample_scan.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-/* Raise 40001: two reads with one snapshot returned different cells. */
-pg_noreturn static void
-raise_unsteady(const Study *study)
+/* Make a pass over all cells, by a scan if a scan can read them. */
+static void
+make_pass(Subsample *subsample, SubsamplePass pass)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("source of study \"%s\" returned different cells when it was read again",
-					study->name),
-			 errdetail("The source is read twice with the same snapshot."),
-			 errhint("The rows of a view must not depend on volatile functions.")));
+	subsample->pass = pass;
+	if (!SubsampleScan(subsample))
+		SubsampleRead(subsample);
 }
 
-/* Count a cell, and take the codes of its channels into account. */
-static void
-add_to_channels(TupleTableSlot *row, void *argument)
+/* Return the threshold of a channel in a sample. */
+static int
+threshold(const Subsample *subsample, const Sample *sample, int channel)
 {
-	Subsample  *subsample = argument;
-	int			features = subsample->study->features;
-	Sample	   *sample;
-	Cell		cell;
+	int			channels = subsample->study->features;
+	CbChannel	codes = subsample->is_double ?
+		cb_double_extremes_channel(sample->extremes, channels, channel) :
+		cb_float_extremes_channel(sample->extremes, channels, channel);
 
-	SubsampleReadCell(subsample, row, &cell);
-	sample = cell.sample;
-	if (sample->channels == NULL)
-		sample->channels = MemoryContextAllocZero(subsample->context, features * sizeof(CbChannel));
-	sample->cells++;
-	for (int i = 0; i < features; i++)
-		cb_channel_add(&sample->channels[i], cell.codes[i], cell.phenotypes >> i & 1);
+	return cb_channel_threshold(&codes);
 }
 
 /*
@@ -64,7 +58,7 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 	StringInfoData json;
 
 	SubsampleBegin(&subsample, fcinfo);
-	SubsampleReadSource(&subsample, SOURCE_INTENSITIES, add_to_channels);
+	make_pass(&subsample, PASS_EXTREMES);
 	samples = SubsampleSamples(&subsample);
 
 	initStringInfo(&json);
@@ -77,7 +71,7 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 		appendStringInfo(&json, ",\"count\":" UINT64_FORMAT ",\"thresholds\":[", samples[i]->size);
 		for (int k = 0; k < subsample.study->features; k++)
 			appendStringInfo(&json, "%s%d", k > 0 ? "," : "",
-							 cb_channel_threshold(&samples[i]->channels[k]));
+							 threshold(&subsample, samples[i], k));
 		appendStringInfoString(&json, "]}");
 	}
 	appendStringInfoString(&json, "],\"channel_order\":[");
@@ -92,51 +86,6 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(json.data, json.len));
 }
 
-/* Return the bytes of a cell that is taken, with its id. */
-static uint32
-record_width(const Subsample *subsample)
-{
-	return sizeof(uint32) + subsample->study->features;
-}
-
-/* Store the number of cells of a sample. */
-static void
-note_size(TupleTableSlot *row, void *argument)
-{
-	Subsample  *subsample = argument;
-	MemoryContext caller = MemoryContextSwitchTo(subsample->per_row);
-	Sample	   *sample;
-
-	slot_getallattrs(row);
-	sample = SubsampleSample(subsample, DatumGetTextPP(row->tts_values[0]));
-	sample->cells = DatumGetInt64(row->tts_values[1]);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(subsample->per_row);
-}
-
-/* Take a cell, unless enough cells with smaller keys were taken. */
-static void
-select_cell(TupleTableSlot *row, void *argument)
-{
-	Subsample  *subsample = argument;
-	Sample	   *sample;
-	Cell		cell;
-	uint32		place;
-
-	SubsampleReadCell(subsample, row, &cell);
-	sample = cell.sample;
-	if (sample->seen++ == sample->cells)
-		raise_unsteady(subsample->study);
-	place = cb_select(&sample->selection, cb_subsample_key(subsample->seed, cell.cell_id));
-	if (place != CB_LEFT)
-	{
-		uint8	   *record = sample->records + (uint64) place * record_width(subsample);
-
-		memcpy(record, &cell.cell_id, sizeof(uint32));
-		memcpy(record + sizeof(uint32), cell.codes, subsample->study->features);
-	}
-}
-
 /*
  * Give each sample room for the records of the cells that are taken of it.
  * The body is allocated in the caller's memory context; the keys are released
@@ -146,7 +95,7 @@ static bytea *
 make_room(Subsample *subsample, Sample **samples)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	uint32		width = record_width(subsample);
+	uint32		width = SubsampleRecordWidth(subsample);
 	uint64		total = 0;
 	uint64		fit = MaxPayloadSize() / subsample->study->features;
 	bytea	   *body;
@@ -168,10 +117,21 @@ make_room(Subsample *subsample, Sample **samples)
 	for (uint32 i = 0; i < subsample->samples; i++)
 	{
 		samples[i]->records = (uint8 *) VARDATA(body) + total * width;
-		cb_selection_init(&samples[i]->selection, taken + total, (uint32) samples[i]->size);
+		samples[i]->selection.taken = taken + total;
 		total += samples[i]->size;
 	}
 	return body;
+}
+
+/* Return whether a guess has left too many cells of a sample. */
+static bool
+fell_short(const Subsample *subsample, Sample *const *samples)
+{
+	for (uint32 i = 0; i < subsample->samples; i++)
+		if (samples[i]->seen == samples[i]->cells &&
+			samples[i]->selection.count < samples[i]->size)
+			return true;
+	return false;
 }
 
 /*
@@ -181,7 +141,7 @@ make_room(Subsample *subsample, Sample **samples)
 static uint8 *
 append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
 {
-	uint32		width = record_width(subsample);
+	uint32		width = SubsampleRecordWidth(subsample);
 	int			features = subsample->study->features;
 	uint32		parted = cb_selection_parted(&sample->selection);
 	int64		previous = -1;
@@ -235,10 +195,13 @@ cell_subsample(PG_FUNCTION_ARGS)
 
 	SubsampleBegin(&subsample, fcinfo);
 	subsample.seed = (uint64) PG_GETARG_INT64(2);
-	SubsampleReadSource(&subsample, SOURCE_SIZES, note_size);
+	make_pass(&subsample, PASS_COUNT);
 	samples = SubsampleSamples(&subsample);
 	body = make_room(&subsample, samples);
-	SubsampleReadSource(&subsample, SOURCE_INTENSITIES, select_cell);
+	make_pass(&subsample, PASS_TAKE);
+	subsample.no_guess = fell_short(&subsample, samples);
+	if (subsample.no_guess)
+		make_pass(&subsample, PASS_TAKE);
 
 	context.previous = error_context_stack;
 	error_context_stack = &context;
@@ -247,7 +210,7 @@ cell_subsample(PG_FUNCTION_ARGS)
 	{
 		subsample.current = samples[i];
 		if (samples[i]->seen != samples[i]->cells)
-			raise_unsteady(subsample.study);
+			RaiseUnsteady(subsample.study);
 		end = append_sample(&subsample, samples[i], end);
 	}
 	error_context_stack = context.previous;

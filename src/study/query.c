@@ -25,47 +25,69 @@ append_column(StringInfo query, const SourceColumn *column, const char *type)
 	appendStringInfo(query, "t.%s::pg_catalog.%s", quote_identifier(column->name), type);
 }
 
+/* Append the name of a function of the extension, and an opening parenthesis. */
+static void
+append_call(StringInfo query, const Study *study, const char *function)
+{
+	appendStringInfo(query, "%s.%s(", quote_identifier(get_namespace_name(study->schema)),
+					 function);
+}
+
+/* Append the phenotypes of the cells t. */
+static void
+append_phenotypes(StringInfo query, const Study *study)
+{
+	if (study->phenotypes.name != NULL)
+	{
+		append_column(query, &study->phenotypes, "int8");
+		return;
+	}
+	/* The types of all arguments leave one function that the call can resolve to. */
+	append_call(query, study, "cell_phenotypes_of");
+	for (int i = 0; i < CB_FEATURES; i++)
+	{
+		bool		is_boolean;
+
+		appendStringInfoString(query, i > 0 ? ", " : "");
+		if (i >= study->feature_columns)
+		{
+			appendStringInfoString(query, "false");
+			continue;
+		}
+		is_boolean = study->feature[i].type == BOOLOID;
+		if (!is_boolean)
+			append_call(query, study, "cell_positive");
+		append_column(query, &study->feature[i], is_boolean ? "bool" : "int8");
+		if (!is_boolean)
+			appendStringInfoChar(query, ')');
+	}
+	appendStringInfoChar(query, ')');
+}
+
 /* Append the call of cell_pack for the cells t; the layout is parameter $layout. */
 static void
 append_cell_pack(StringInfo query, const Study *study, int layout)
 {
-	const char *schema = quote_identifier(get_namespace_name(study->schema));
 	bool		integers = (study->x.type == INT2OID || study->x.type == INT4OID) &&
 		(study->y.type == INT2OID || study->y.type == INT4OID);
 
-	appendStringInfo(query, "%s.cell_pack(", schema);
+	append_call(query, study, "cell_pack");
 	append_column(query, &study->cell_id, "int8");
 	appendStringInfoString(query, ", ");
 	append_column(query, &study->x, integers ? "int4" : "float8");
 	appendStringInfoString(query, ", ");
 	append_column(query, &study->y, integers ? "int4" : "float8");
 	appendStringInfoString(query, ", ");
-	if (study->phenotypes.name != NULL)
-		append_column(query, &study->phenotypes, "int8");
-	else
-	{
-		/* The types of all arguments leave one function that the call can resolve to. */
-		appendStringInfo(query, "%s.cell_phenotypes_of(", schema);
-		for (int i = 0; i < CB_FEATURES; i++)
-		{
-			bool		is_boolean;
-
-			appendStringInfoString(query, i > 0 ? ", " : "");
-			if (i >= study->feature_columns)
-			{
-				appendStringInfoString(query, "false");
-				continue;
-			}
-			is_boolean = study->feature[i].type == BOOLOID;
-			if (!is_boolean)
-				appendStringInfo(query, "%s.cell_positive(", schema);
-			append_column(query, &study->feature[i], is_boolean ? "bool" : "int8");
-			if (!is_boolean)
-				appendStringInfoChar(query, ')');
-		}
-		appendStringInfoChar(query, ')');
-	}
+	append_phenotypes(query, study);
 	appendStringInfo(query, ", $%d)", layout);
+}
+
+/* Append the intensities of the cells t. */
+static void
+append_intensities(StringInfo query, const Study *study)
+{
+	append_column(query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ?
+				  "_float4" : "_float8");
 }
 
 static void
@@ -207,8 +229,7 @@ IntensitiesQuery(const Study *study)
 	appendStringInfoString(&query, ", ");
 	append_column(&query, &study->cell_id, "int8");
 	appendStringInfoString(&query, ", ");
-	append_column(&query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ?
-				  "_float4" : "_float8");
+	append_intensities(&query, study);
 	if (study->phenotypes.name != NULL)
 	{
 		appendStringInfoString(&query, ", ");
@@ -220,6 +241,42 @@ IntensitiesQuery(const Study *study)
 		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" :
 					  "int8");
 	}
+	append_source(&query, study);
+	appendStringInfoString(&query, " IS NOT NULL");
+	return query.data;
+}
+
+char *
+ScanSizesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_call(&query, study, "cell_subsample_count");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoChar(&query, ')');
+	append_source(&query, study);
+	appendStringInfoString(&query, " IS NOT NULL");
+	return query.data;
+}
+
+char *
+ScanIntensitiesQuery(const Study *study)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_call(&query, study, "cell_subsample_cells");
+	append_column(&query, &study->sample, "text");
+	appendStringInfoString(&query, ", ");
+	append_column(&query, &study->cell_id, "int8");
+	appendStringInfoString(&query, ", ");
+	append_intensities(&query, study);
+	appendStringInfoString(&query, ", ");
+	append_phenotypes(&query, study);
+	appendStringInfoChar(&query, ')');
 	append_source(&query, study);
 	appendStringInfoString(&query, " IS NOT NULL");
 	return query.data;

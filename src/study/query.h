@@ -28,4 +28,11 @@ extern char *SizesQuery(const Study *study);
  */
 extern char *IntensitiesQuery(const Study *study);
 
+/*
+ * SizesQuery and IntensitiesQuery for a scan: an aggregate of all rows, to which
+ * a scan gives the same columns, but the phenotypes as one.
+ */
+extern char *ScanSizesQuery(const Study *study);
+extern char *ScanIntensitiesQuery(const Study *study);
+
 #endif							/* CELL_BINARY_QUERY_H */

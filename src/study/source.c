@@ -58,6 +58,12 @@ query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
 		case SOURCE_INTENSITIES:
 			*text = IntensitiesQuery(study);
 			break;
+		case SOURCE_SCAN_SIZES:
+			*text = ScanSizesQuery(study);
+			break;
+		case SOURCE_SCAN_INTENSITIES:
+			*text = ScanIntensitiesQuery(study);
+			break;
 	}
 	return count;
 }
@@ -159,6 +165,8 @@ SourceCheck(Source *source, SnapshotChoice choice)
 	 */
 	CheckPlanPermissions(plan);
 	(void) check_functions((Node *) prepared->query_list, NULL);
+	source->custom = IsA(plan->planTree, CustomScan) ?
+		((CustomScan *) plan->planTree)->methods : NULL;
 
 	/* Not plan->relationOids, because that also has constants of type regclass. */
 	source->relations = NIL;

@@ -23,7 +23,9 @@ typedef enum SourceQuery
 	SOURCE_PACK_ALL,			/* the payload of every sample */
 	SOURCE_SAMPLES,				/* the names of the samples */
 	SOURCE_SIZES,				/* the names and the numbers of cells */
-	SOURCE_INTENSITIES			/* intensities and features of each cell */
+	SOURCE_INTENSITIES,			/* intensities and features of each cell */
+	SOURCE_SCAN_SIZES,			/* the same as the two before, for a scan */
+	SOURCE_SCAN_INTENSITIES
 } SourceQuery;
 
 typedef struct Source
@@ -35,6 +37,8 @@ typedef struct Source
 	List	   *relations;		/* OIDs of the relations that the query reads;
 								 * set by SourceCheck, gone at SourceClose */
 	bool		restricted;		/* row-level security applies to the caller */
+	const struct CustomScanMethods *custom; /* of the plan's top node, or NULL; set
+											 * by SourceCheck */
 } Source;
 
 /*

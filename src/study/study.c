@@ -52,6 +52,15 @@ may_read(const Study *study, const SourceColumn *column)
 		pg_attribute_aclcheck(study->source, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
+bool
+StudyMayReadIntensities(const Study *study)
+{
+	return study->intensities.name != NULL &&
+		get_attnum(study->source, study->intensities.name) != InvalidAttrNumber &&
+		(pg_class_aclcheck(study->source, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 may_read(study, &study->intensities));
+}
+
 void
 StudyCheckReadable(const Study *study)
 {

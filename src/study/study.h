@@ -42,6 +42,9 @@ extern void StudyResolve(Study *study);
  */
 extern void StudyResolveIntensities(Study *study);
 
+/* Return whether the study has this column, and the caller has SELECT on it. */
+extern bool StudyMayReadIntensities(const Study *study);
+
 /*
  * Raise 42501 unless the caller has SELECT on all columns of the study.
  * Planning a query on the source would check the same, but planning can run

@@ -14,11 +14,12 @@ SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid,
 -- on their arguments.
 SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
 	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_samples_now,
-		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_subsample,cell_subsample_metadata,cell_make_ready,cell_prepare}'::name[])$$,
+		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_scans,cell_subsample,cell_subsample_metadata,cell_subsample_count,cell_subsample_count_transfn,
+		cell_subsample_cells,cell_subsample_cells_transfn,cell_subsample_finalfn,cell_make_ready,cell_prepare}'::name[])$$,
 	'all are parallel safe except those of studies');
 SELECT set_eq('SELECT DISTINCT proname, provolatile::text FROM member WHERE provolatile <> ''i'' AND proparallel = ''s''',
 	$$VALUES ('cell_encode'::name, 's'), ('cell_chunks', 's')$$, 'all of these are immutable except cell_encode and cell_chunks');
-SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proparallel <> ''s'' AND provolatile = ''i''', 'those of studies are not immutable');
+SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proparallel <> ''s'' AND provolatile = ''i'' AND prokind <> ''a''', 'those of studies are not immutable, except aggregates, which always are');
 SELECT is_empty($$
 	SELECT m.oid::regprocedure, called.oid::regprocedure FROM member m, regexp_matches(m.prosqlbody::text, ':(?:funcid|aggfnoid) (\d+)', 'g') id
 	JOIN pg_proc called ON called.oid = id[1]::oid
@@ -26,12 +27,12 @@ SELECT is_empty($$
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proconfig IS NOT NULL', 'none needs a search_path: all names are qualified');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE prosecdef', 'none runs with its owner''s rights');
 SELECT is_empty('SELECT oid::regprocedure FROM member WHERE proretset AND prorows = 1000', 'set-returning functions declare a number of rows');
-SELECT is_empty('SELECT aggfnoid FROM pg_aggregate WHERE aggfnoid IN (SELECT oid FROM member) AND aggcombinefn = 0',
-	'every aggregate can be combined');
+SELECT is_empty('SELECT aggfnoid FROM pg_aggregate WHERE aggfnoid IN (SELECT oid FROM member WHERE proparallel = ''s'') AND aggcombinefn = 0',
+	'every aggregate that is parallel safe can be combined');
 SELECT is_empty($$
 	SELECT aggfnoid FROM pg_aggregate
-	WHERE aggfnoid IN (SELECT oid FROM member) AND aggtranstype = 'internal'::regtype
-		AND (aggserialfn = 0 OR aggdeserialfn = 0)$$, 'every internal state can be sent to another process');
+	WHERE aggfnoid IN (SELECT oid FROM member WHERE proparallel = 's') AND aggtranstype = 'internal'::regtype
+		AND (aggserialfn = 0 OR aggdeserialfn = 0)$$, 'every internal state of them can be sent to another process');
 -- A strict transition function would skip a row with a NULL, and a strict combine
 -- function would skip the first state.
 SELECT is_empty($$

@@ -17,7 +17,7 @@
 
 #include "format/byteorder.h"
 #include "cells.h"
-#include "smprofiler/minifloat.h"
+#include "smprofiler/numbers.h"
 #include "smprofiler/shapefile.h"
 #include "smprofiler/sampling.h"
 
@@ -1150,6 +1150,160 @@ subsample_parted(void **state)
 	}
 }
 
+/* With a guess, the selection has the same keys, or says that it fell short. */
+static void
+subsample_guess(void **state)
+{
+	uint64_t	random = 7;
+	int			rounds_short = 0;
+
+	(void) state;
+	for (int round = 0; round < 300; round++)
+	{
+		uint32_t	size = (uint32_t) (next_random(&random) % 100);
+		uint32_t	offered = 1 + (uint32_t) (next_random(&random) % 2000);
+		/* in some rounds all keys are larger than random ones */
+		uint64_t	least = round % 10 == 0 ? UINT64_MAX / 4 * 3 : 0;
+		CbTaken		room[2][100];
+		uint64_t	kept[2][100];
+		CbSelection selection[2];
+
+		for (int i = 0; i < 2; i++)
+			cb_selection_init(&selection[i], room[i], size);
+		cb_selection_expect(&selection[1], offered);
+		for (uint32_t i = 0; i < offered; i++)
+		{
+			uint64_t	key = least + next_random(&random) / (least > 0 ? 4 : 1);
+
+			for (int j = 0; j < 2; j++)
+			{
+				uint32_t	place = cb_select(&selection[j], key);
+
+				if (place != CB_LEFT)
+					kept[j][place] = key;
+			}
+		}
+		assert_int_equal(selection[0].count, size < offered ? size : offered);
+		if (selection[1].count < selection[0].count)
+		{
+			rounds_short++;
+			assert_true(least > 0);
+			continue;
+		}
+		for (int j = 0; j < 2; j++)
+			qsort(kept[j], selection[j].count, sizeof(uint64_t), compare_keys);
+		assert_memory_equal(kept[0], kept[1], selection[0].count * sizeof(uint64_t));
+		assert_true(selection[0].least_left == selection[1].least_left);
+	}
+	assert_true(rounds_short > 10);
+}
+
+/* Take the code of a cell into account. */
+static void
+add_to_channel(CbChannel *channel, uint8_t code, bool positive)
+{
+	if (positive)
+	{
+		if (!channel->has_positive || code < channel->min_positive)
+			channel->min_positive = code;
+		channel->has_positive = true;
+	}
+	else
+	{
+		if (code > channel->max_negative)
+			channel->max_negative = code;
+		channel->has_negative = true;
+	}
+}
+
+/* Numbers of which four are worked on at a time give what single numbers give. */
+static void
+numbers(void **state)
+{
+	uint64_t	random = 8;
+
+	(void) state;
+	for (int channels = 1; channels <= CB_FEATURES; channels++)
+	{
+		_Alignas(CbExtremes) char extremes[2][2000];
+		CbChannel	channel[CB_FEATURES] = {{false}};
+
+		assert_true(cb_float_extremes_size(channels) < sizeof(extremes[0]));
+		assert_true(cb_double_extremes_size(channels) < sizeof(extremes[1]));
+		cb_float_extremes_init((CbExtremes *) extremes[0], channels);
+		cb_double_extremes_init((CbExtremes *) extremes[1], channels);
+		for (int round = 0; round < 100; round++)
+		{
+			float		real[CB_FEATURES];
+			double		precise[CB_FEATURES];
+			char		real_bytes[sizeof(real) + 4];
+			char		precise_bytes[sizeof(precise) + 4];
+			char	   *reals = real_bytes + round % 4;	/* not always aligned */
+			char	   *precises = precise_bytes + round % 4;
+			uint64_t	phenotypes = next_random(&random);
+			uint8_t		codes[2][CB_FEATURES];
+			int			wrong = (int) (next_random(&random) % channels);
+
+			for (int i = 0; i < channels; i++)
+			{
+				static const float special[] = {-INFINITY, INFINITY, 0, -0.0f, FLT_MAX, -FLT_MAX, 1};
+				uint64_t	number = next_random(&random);
+
+				real[i] = number % 20 < COUNT_OF(special) ? special[number % 20] :
+					(float) (number >> 40) / (float) (1 << 24) * 1.2f - 0.1f;
+				precise[i] = real[i];
+				add_to_channel(&channel[i], cb_minifloat_encode(real[i]), phenotypes >> i & 1);
+			}
+			memcpy(reals, real, channels * sizeof(float));
+			memcpy(precises, precise, channels * sizeof(double));
+			assert_false(cb_floats_have_nan(reals, channels));
+			assert_false(cb_doubles_have_nan(precises, channels));
+			cb_floats_encode(reals, channels, codes[0]);
+			cb_doubles_encode(precises, channels, codes[1]);
+			cb_float_extremes_add((CbExtremes *) extremes[0], reals, channels, phenotypes);
+			cb_double_extremes_add((CbExtremes *) extremes[1], precises, channels, phenotypes);
+			for (int i = 0; i < channels; i++)
+			{
+				assert_int_equal(codes[0][i], cb_minifloat_encode(real[i]));
+				assert_int_equal(codes[1][i], cb_minifloat_encode(real[i]));
+			}
+
+			real[wrong] = round % 2 == 0 ? NAN : -NAN;
+			precise[wrong] = real[wrong];
+			memcpy(reals, real, channels * sizeof(float));
+			memcpy(precises, precise, channels * sizeof(double));
+			assert_true(cb_floats_have_nan(reals, channels));
+			assert_true(cb_doubles_have_nan(precises, channels));
+		}
+		for (int i = 0; i < channels; i++)
+		{
+			CbChannel	found[2] = {
+				cb_float_extremes_channel((CbExtremes *) extremes[0], channels, i),
+				cb_double_extremes_channel((CbExtremes *) extremes[1], channels, i),
+			};
+
+			for (int j = 0; j < 2; j++)
+			{
+				assert_int_equal(found[j].has_negative, channel[i].has_negative);
+				assert_int_equal(found[j].has_positive, channel[i].has_positive);
+				assert_int_equal(found[j].max_negative, channel[i].max_negative);
+				assert_int_equal(found[j].min_positive, channel[i].min_positive);
+			}
+		}
+	}
+
+	/* numbers on both sides of every step between codes */
+	for (int code = 0; code < 256; code++)
+		for (int step = -2; step <= 2; step++)
+		{
+			double		number = cb_minifloat_decode((uint8_t) code) * (1 + step * DBL_EPSILON);
+			uint8_t		found;
+
+			cb_doubles_encode((const char *) &number, 1, &found);
+			assert_int_equal(found, cb_minifloat_encode(number));
+		}
+}
+
 static void
 thresholds(void **state)
 {
@@ -1157,26 +1311,26 @@ thresholds(void **state)
 
 	(void) state;
 	/* one kind only: its largest or smallest code, but not 0 */
-	cb_channel_add(&channel, 0, false);
+	add_to_channel(&channel, 0, false);
 	assert_int_equal(cb_channel_threshold(&channel), 1);
-	cb_channel_add(&channel, 100, false);
-	cb_channel_add(&channel, 50, false);
+	add_to_channel(&channel, 100, false);
+	add_to_channel(&channel, 50, false);
 	assert_int_equal(cb_channel_threshold(&channel), 100);
 	/* both kinds, whichever is larger (100 is 8, 200 is 79 of 251) */
-	cb_channel_add(&channel, 220, true);
-	cb_channel_add(&channel, 200, true);
-	cb_channel_add(&channel, 230, true);
+	add_to_channel(&channel, 220, true);
+	add_to_channel(&channel, 200, true);
+	add_to_channel(&channel, 230, true);
 	assert_int_equal(cb_channel_threshold(&channel), cb_minifloat_encode((8 + 79) / 2. / 251));
-	cb_channel_add(&channel, 40, true);
+	add_to_channel(&channel, 40, true);
 	assert_int_equal(cb_channel_threshold(&channel), cb_minifloat_encode((cb_minifloat_decode(100) + cb_minifloat_decode(40)) / 2));
 
 	channel = (CbChannel) {false};
-	cb_channel_add(&channel, 0, true);
+	add_to_channel(&channel, 0, true);
 	assert_int_equal(cb_channel_threshold(&channel), 1);
 	channel = (CbChannel) {false};
-	cb_channel_add(&channel, 255, true);
+	add_to_channel(&channel, 255, true);
 	assert_int_equal(cb_channel_threshold(&channel), 255);
-	cb_channel_add(&channel, 255, false);
+	add_to_channel(&channel, 255, false);
 	assert_int_equal(cb_channel_threshold(&channel), 255);
 }
 
@@ -1248,6 +1402,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(subsample_sizes),
 		cmocka_unit_test(subsample_selection),
 		cmocka_unit_test(subsample_parted),
+		cmocka_unit_test(subsample_guess),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(thresholds),
 	};
 
