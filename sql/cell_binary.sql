@@ -19,7 +19,7 @@ CREATE FUNCTION cell_scan_support(request pg_catalog.internal)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_scan_support(pg_catalog.internal) IS
-'planner support function of the aggregates that a scan can compute';
+'support function of the aggregates that a scan can compute, for the planner';
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, x integer, y integer, phenotypes bigint)
@@ -221,11 +221,34 @@ COMMENT ON FUNCTION cell_decode(pg_catalog.bytea, pg_catalog.text) IS
 -- Phenotypes: making the 64-bit mask of a cell from its features
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_phenotypes(VARIADIC positive boolean[])
+CREATE FUNCTION cell_phenotypes(VARIADIC "any")
 RETURNS bigint AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cell_phenotypes(boolean[]) IS
-'phenotypes of a cell; the first argument is bit 0';
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_phenotypes("any") IS
+'phenotypes of a cell from booleans; the first argument is bit 0';
+
+-- The queries on a study call this function. A role that can create functions in the
+-- schema of the extension can make one that matches a call of cell_phenotypes better,
+-- but none that matches 64 booleans better.
+CREATE FUNCTION cell_phenotypes_of(
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean)
+RETURNS bigint AS 'MODULE_PATHNAME', 'cell_phenotypes'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION cell_phenotypes_of(
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean,
+	boolean, boolean, boolean, boolean) IS
+'support function of the queries on a study: cell_phenotypes of 64 features';
 
 CREATE FUNCTION cell_phenotypes_transfn(phenotypes bigint, feature integer, positive boolean)
 RETURNS bigint AS 'MODULE_PATHNAME'
@@ -801,6 +824,15 @@ RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'payloads of all samples of a study, packed in one pass over its source';
+
+CREATE FUNCTION cell_scans(
+	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,
+	OUT call pg_catalog.text, OUT aggregate pg_catalog.text, OUT scan boolean,
+	OUT detail pg_catalog.text)
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 2;
+COMMENT ON FUNCTION cell_scans(pg_catalog.text, pg_catalog.text) IS
+'whether cell_data_samples and cell_data read a study''s source with a scan, and why not';
 
 CREATE FUNCTION cell_subsample(study pg_catalog.text, cells bigint, seed bigint DEFAULT 0)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'

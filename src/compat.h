@@ -156,6 +156,11 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 #define ColumnIsVirtual(column) false
 #endif
 
+/* 18 moved the functions that format the output of EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#endif
+
 /* 18 replaces pg_attribute_noreturn(). */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn _Noreturn

@@ -1,16 +1,14 @@
 /*
  * cell_set.c
- *		Growing, merging, sorting and encoding the cells of one payload.
- *		Sending a set to another process is in cell_transfer.c.
+ *		Growing the set of the cells of one payload.  cell_merge.c merges sets,
+ *		cell_payload.c turns a set into its payload, and cell_transfer.c sends it
+ *		to another process.
  */
 #include "pack/cell_set.h"
 
-#include "arguments.h"
-#include "fault.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "pack/huge_pages.h"
-#include "pack/radix_sort.h"
 #include "port/pg_bitutils.h"
 #include "settings.h"
 
@@ -22,9 +20,8 @@
 
 #define CONTEXT_NAME "cell_binary cell sets"
 
-/* Assert what every function here must leave true. */
-static void
-check_invariants(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
+void
+CellSetCheck(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 {
 	Assert(set->width == CellSetRecordWidth(set));
 	Assert(set->count <= set->capacity);
@@ -103,7 +100,7 @@ CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
 								 has_ids && !has_fractions && layout->cell_size > CB_COMPACT_CELL);
 
 	set->has_fractions = has_fractions;
-	check_invariants(set);
+	CellSetCheck(set);
 	return set;
 }
 
@@ -113,7 +110,7 @@ CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels)
 	CellSet    *set = create_set(aggcontext, NULL, channels,
 								 MaxPayloadSize() / (ID_SIZE + channels), true, true);
 
-	check_invariants(set);
+	CellSetCheck(set);
 	return set;
 }
 
@@ -138,12 +135,8 @@ buffer_size(Size bytes)
 	return pg_nextpower2_64(bytes + LARGE_CHUNK_OVERHEAD) - LARGE_CHUNK_OVERHEAD;
 }
 
-/*
- * Raise 54000: a payload in a layout would be too large; the detail begins
- * with fact.
- */
-pg_noreturn static void
-raise_layout_too_large(const CbLayout *layout, const char *fact)
+void
+CellSetRaiseTooLarge(const CbLayout *layout, const char *fact)
 {
 	RaiseTooLarge(psprintf("payload in layout \"%s\"", layout->name), fact,
 				  layout->needs_extent ?
@@ -168,7 +161,7 @@ CellSetGrow(CellSet *set, uint64 more)
 						  psprintf("At most " UINT64_FORMAT " cells with %u intensities fit",
 								   set->max_count, set->body),
 						  "Pack the sample in parts, for example by ranges of cell_id.");
-		raise_layout_too_large(set->layout,
+		CellSetRaiseTooLarge(set->layout,
 							   psprintf("At most " UINT64_FORMAT " cells fit", set->max_count));
 	}
 
@@ -177,15 +170,7 @@ CellSetGrow(CellSet *set, uint64 more)
 	Assert(size >= set->size);
 	set_buffer(set, repalloc_huge(set->buffer, size), size);
 	AdviseHugePages(set->buffer, size);
-	check_invariants(set);
-}
-
-/* Copy a record without an id to a record with an id. */
-static void
-spread_record(char *to, const char *from, uint32 from_width, uint32 cell_id)
-{
-	memmove(to + ID_SIZE, from, from_width);
-	memcpy(to, &cell_id, ID_SIZE);
+	CellSetCheck(set);
 }
 
 /*
@@ -209,7 +194,7 @@ CellSetStoreIds(CellSet *set)
 	{
 		if (i % CB_BATCH == 0)
 			CHECK_FOR_INTERRUPTS();
-		spread_record(set->records + i * set->width, set->records + i * old_width,
+		CellSetSpreadRecord(set->records + i * set->width, set->records + i * old_width,
 					  old_width, set->first_id + i);
 	}
 
@@ -219,88 +204,7 @@ CellSetStoreIds(CellSet *set)
 	 */
 	set->last_id = set->first_id + (int64) set->count - 1;
 	set->differing_bits = set->first_id ^ (uint32) set->last_id;
-	check_invariants(set);
-}
-
-void
-RaiseMixedChannels(uint32 first, uint32 other)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("all rows of a payload must have the same number of intensities"),
-			 errdetail("The number of intensities is %u in one row and %u in another.",
-					   first, other)));
-}
-
-/* Return the id of the last record; -1 if there is none. */
-static int64
-last_id(const CellSet *set)
-{
-	return set->stores_ids ? set->last_id : set->first_id + (int64) set->count - 1;
-}
-
-/* Copy records of another set after the last record. */
-static void
-append_records(CellSet *set, const CellSet *other, uint64 first, uint64 count)
-{
-	char	   *to = set->records + set->count * set->width;
-	const char *from = other->records + first * other->width;
-
-	if (other->is_trimmed)
-		RecordTrimExpand(&other->trim, (const uint8 *) from, count, other->stores_ids,
-						 other->first_id + (uint32) first, (uint8 *) to, set->stores_ids);
-	else if (set->width == other->width)
-		memcpy(to, from, count * set->width);
-	else
-		for (uint64 i = 0; i < count; i++)
-			spread_record(to + i * set->width, from + i * other->width,
-						  other->width, other->first_id + (uint32) (first + i));
-}
-
-void
-CellSetMerge(CellSet *set, const CellSet *other)
-{
-	bool		in_order;
-
-	Assert(!set->is_finished);
-	Assert(set->has_ids == other->has_ids);
-	if (set->layout == NULL && set->body != other->body)
-		RaiseMixedChannels(set->body, other->body);
-	if (set->layout != other->layout)
-		RaiseMixedLayouts(set->layout, other->layout);
-	if (set->has_fractions != other->has_fractions)
-		elog(ERROR, "cell sets with and without fractions cannot be merged");
-	if (other->count == 0)
-		return;
-
-	if (set->count == 0)
-		set->first_id = other->first_id;
-	in_order = set->count == 0 || other->first_id > last_id(set);
-
-	if (set->has_ids && !set->stores_ids &&
-		(other->stores_ids || other->first_id != set->first_id + set->count))
-		CellSetStoreIds(set);
-	if (other->count > set->capacity - set->count)
-		CellSetGrow(set, other->count);
-
-	for (uint64 i = 0; i < other->count; i += CB_BATCH)
-	{
-		uint64		count = Min(CB_BATCH, other->count - i);
-
-		CHECK_FOR_INTERRUPTS();
-		append_records(set, other, i, count);
-		set->count += count;
-	}
-
-	if (set->stores_ids)
-	{
-		set->ascending = set->ascending && other->ascending && in_order;
-		set->last_id = last_id(other);
-		set->differing_bits |= (set->first_id ^ other->first_id) |
-			(other->stores_ids ? other->differing_bits : other->first_id ^ (uint32) last_id(other));
-	}
-	cb_extent_unite(&set->extent, &other->extent);
-	check_invariants(set);
+	CellSetCheck(set);
 }
 
 /*
@@ -361,155 +265,4 @@ CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch)
 		else
 			load_records(set, first, batch, false, false);
 	}
-}
-
-/*
- * Make the payload of layout compact in place.  Its cells are the records
- * without their ids; if no ids are stored, only the header is written.
- */
-static bytea *
-strip_ids(CellSet *set)
-{
-	const Size	size = CellSetHeaderRoom(&cb_compact) + set->count * CB_COMPACT_CELL;
-	uint32		previous = 0;
-
-	if (set->stores_ids)
-		for (uint64 i = 0; i < set->count; i++)
-		{
-			const char *record = set->records + i * (ID_SIZE + CB_COMPACT_CELL);
-			uint32		cell_id;
-
-			if (i % CB_BATCH == 0)
-				CHECK_FOR_INTERRUPTS();
-			memcpy(&cell_id, record, ID_SIZE);
-			if (i > 0 && cell_id == previous)
-				RaiseRepeatedId(cell_id);
-			previous = cell_id;
-			memmove(set->records + i * CB_COMPACT_CELL, record + ID_SIZE, CB_COMPACT_CELL);
-		}
-	cb_compact_put_header((uint8 *) set->buffer + VARHDRSZ, set->count);
-	SET_VARSIZE(set->buffer, size);
-	return (bytea *) set->buffer;
-}
-
-/*
- * Make the payload of intensities in place.  It is the records, with their ids
- * in big-endian order.
- */
-static bytea *
-turn_ids(CellSet *set)
-{
-	int64		previous = -1;
-
-	for (uint64 i = 0; i < set->count; i++)
-	{
-		uint8	   *record = (uint8 *) set->records + i * set->width;
-		uint32		cell_id;
-
-		if (i % CB_BATCH == 0)
-			CHECK_FOR_INTERRUPTS();
-		memcpy(&cell_id, record, ID_SIZE);
-		if (cell_id == previous)
-			RaiseRepeatedId(cell_id);
-		previous = cell_id;
-		cb_put_be32(record, cell_id);
-	}
-	SET_VARSIZE(set->buffer, VARHDRSZ + set->count * set->width);
-	return (bytea *) set->buffer;
-}
-
-/*
- * Encode the cells.  If the payload is one cell after another, this works in
- * place: each batch is read before it is overwritten, because a payload's cell
- * is never larger than a record.
- */
-static bytea *
-encode_set(CellSet *set)
-{
-	const bool	in_place = set->layout->cell_size > 0;
-	CbBatch		batch;
-	CbWriter	writer;
-	bytea	   *payload;
-	uint64		size;
-
-	cb_writer_init(&writer, set->layout, set->count, &set->extent);
-	if (cb_writer_must_measure(&writer))
-		for (uint64 i = 0; i < set->count; i += CB_BATCH)
-		{
-			CHECK_FOR_INTERRUPTS();
-			CellSetLoadBatch(set, i, &batch);
-			if (!cb_writer_measure(&writer, &batch))
-				RaiseFault(set->layout, &writer.fault);
-		}
-
-	size = cb_writer_size(&writer);
-	if (size > (uint64) MaxPayloadSize())
-		raise_layout_too_large(set->layout,
-							   psprintf("The " UINT64_FORMAT " cells take " UINT64_FORMAT " bytes",
-										set->count, size));
-	Assert(!in_place || set->width >= set->layout->cell_size);
-	if (in_place)
-		payload = (bytea *) set->buffer;
-	else
-	{
-		payload = MemoryContextAlloc(GetMemoryChunkContext(set), VARHDRSZ + size);
-		AdviseHugePages(payload, VARHDRSZ + size);
-	}
-	SET_VARSIZE(payload, VARHDRSZ + size);
-
-	cb_writer_begin(&writer, (uint8_t *) VARDATA(payload));
-	for (uint64 i = 0; i < set->count; i += CB_BATCH)
-	{
-		CHECK_FOR_INTERRUPTS();
-		CellSetLoadBatch(set, i, &batch);
-		if (!cb_writer_write(&writer, &batch))
-			RaiseFault(set->layout, &writer.fault);
-	}
-	return payload;
-}
-
-/* Make the payload. */
-static bytea *
-make_payload(CellSet *set)
-{
-	if (!set->ascending)
-	{
-		RadixSort(set->records, set->count, set->width, set->differing_bits);
-		set->ascending = true;
-	}
-	if (set->layout == NULL)
-		return turn_ids(set);
-	if (set->layout == &cb_compact)
-		return strip_ids(set);
-	return encode_set(set);
-}
-
-/* Where the next payload is to be kept, or NULL. */
-static KeptPayload *kept_next;
-
-void
-CellSetKeepNext(KeptPayload *kept)
-{
-	kept_next = kept;
-}
-
-bytea *
-CellSetPayload(CellSet *set)
-{
-	check_invariants(set);
-	if (!set->is_finished)
-	{
-		bytea	   *payload = make_payload(set);
-
-		if ((char *) payload != set->buffer)
-			pfree(set->buffer);
-		set->buffer = (char *) payload;
-		set->is_finished = true;
-	}
-	if (kept_next != NULL && kept_next->payload == NULL)
-	{
-		kept_next->payload = (bytea *) set->buffer;
-		MemoryContextSetParent(GetMemoryChunkContext(set->buffer), kept_next->parent);
-	}
-	return (bytea *) set->buffer;
 }

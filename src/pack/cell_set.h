@@ -75,31 +75,14 @@ extern void CellSetGrow(CellSet *set, uint64 more);
 /* Start to store ids, because first_id no longer determines them. */
 extern void CellSetStoreIds(CellSet *set);
 
-/* Raise 22023: the arrays of intensities of a payload have different lengths. */
-pg_noreturn extern void RaiseMixedChannels(uint32 first, uint32 other);
-
-/* Add all cells of another set, which is not changed. */
-extern void CellSetMerge(CellSet *set, const CellSet *other);
-
 /*
- * Turn the set into its payload, which takes the place of the set's buffer.  No
- * cells can be added afterwards, but the function can be called again.
+ * Raise 54000: a payload in a layout would be too large; the detail begins
+ * with fact.
  */
-extern bytea *CellSetPayload(CellSet *set);
+pg_noreturn extern void CellSetRaiseTooLarge(const CbLayout *layout, const char *fact);
 
-/*
- * Keep the next payload that is made: move the memory context of its set to
- * this parent, so that the payload outlives the query that makes it, and need
- * not be copied.  The caller sets payload to NULL, and ends with
- * CellSetKeepNext(NULL), also after an error.
- */
-typedef struct KeptPayload
-{
-	MemoryContext parent;
-	bytea	   *payload;		/* set when it is made */
-} KeptPayload;
-
-extern void CellSetKeepNext(KeptPayload *kept);
+/* Assert what every function must leave true. */
+extern void CellSetCheck(const CellSet *set);
 
 /* Copy up to CB_BATCH cells, starting at first, into a batch. */
 extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);
@@ -120,6 +103,14 @@ static inline uint32
 CellSetRecordWidth(const CellSet *set)
 {
 	return set->body + (set->stores_ids ? ID_SIZE : 0);
+}
+
+/* Copy a record without an id to a record with an id. */
+static inline void
+CellSetSpreadRecord(char *to, const char *from, uint32 from_width, uint32 cell_id)
+{
+	memmove(to + ID_SIZE, from, from_width);
+	memcpy(to, &cell_id, ID_SIZE);
 }
 
 /* Add a record of the set's width, and return its address. */

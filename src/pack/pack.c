@@ -6,7 +6,8 @@
  */
 #include "arguments.h"
 #include "common/shortest_dec.h"
-#include "pack/cell_set.h"
+#include "pack/cell_merge.h"
+#include "pack/cell_payload.h"
 #include "pack/cell_transfer.h"
 
 /*

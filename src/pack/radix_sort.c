@@ -35,6 +35,14 @@
 #define prefetch_for_write(address) ((void) 0)
 #endif
 
+/* What a sort needs at each step. */
+typedef struct SortRun
+{
+	char	   *scratch;
+	SortedRecords function;		/* takes the records, or NULL */
+	void	   *argument;
+} SortRun;
+
 /* Return how many records of this width fit into the scratch area. */
 static pg_attribute_always_inline uint64
 scratch_capacity(uint32 width)
@@ -66,13 +74,23 @@ count_buckets(const char *records, uint64 count, uint32 width, int shift, uint32
 	}
 }
 
+/* Hand over sorted records, or move them to where the unsorted ones were. */
+static inline void
+deliver(const SortRun *sort, char *records, const char *sorted, uint64 count, uint32 width)
+{
+	if (sort->function != NULL)
+		sort->function(sort->argument, sorted, count);
+	else if (sorted != records)
+		memcpy(records, sorted, count * width);
+}
+
 /*
- * Move each record directly to the place that its digit gives, through the
- * scratch area, when there are as many records as values of the digit.  If two
- * records have the same digit, return false and leave the records as they are.
+ * Move each record directly to the place that its digit gives, in the scratch
+ * area, when there are as many records as values of the digit.  If two records
+ * have the same digit, return false.
  */
 static pg_attribute_always_inline bool
-place_through_scratch(char *records, uint64 count, uint32 width, uint32 mask, char *scratch)
+place_in_scratch(const char *records, uint64 count, uint32 width, uint32 mask, char *scratch)
 {
 	uint64		seen[SCRATCH_RECORDS / 64];
 	uint64		repeated = 0;
@@ -87,14 +105,14 @@ place_through_scratch(char *records, uint64 count, uint32 width, uint32 mask, ch
 		seen[place / 64] |= UINT64CONST(1) << (place % 64);
 		memcpy(scratch + place * width, record, width);
 	}
-	if (repeated)
-		return false;
-	memcpy(records, scratch, count * width);
-	return true;
+	return repeated == 0;
 }
 
-/* Sort by the lowest bits, through the scratch area. */
-static pg_attribute_always_inline void
+/*
+ * Sort by the lowest bits, through the scratch area.  Returns where the sorted
+ * records are.
+ */
+static pg_attribute_always_inline const char *
 sort_through_scratch(char *records, uint64 count, uint32 width, int bits, char *scratch)
 {
 	char	   *from = records;
@@ -124,8 +142,7 @@ sort_through_scratch(char *records, uint64 count, uint32 width, int bits, char *
 		from = to;
 		to = swap;
 	}
-	if (from != records)
-		memcpy(records, from, count * width);
+	return from;
 }
 
 /*
@@ -179,22 +196,29 @@ distribute(char *records, uint32 width, int shift, uint32 mask, const uint64 *si
 
 /* Sort by the lowest bits, with sort_next for each bucket. */
 static pg_attribute_always_inline void
-sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
-			void (*sort_next) (char *, uint64, uint32, int, char *))
+sort_bucket(char *records, uint64 count, uint32 width, int bits, const SortRun *sort,
+			void (*sort_next) (char *, uint64, uint32, int, const SortRun *))
 {
 	int			shift = Max(bits - DIGIT_BITS, 0);
 	uint32		mask = (1 << (bits - shift)) - 1;
 	uint64		sizes[BUCKETS];
 
-	if (count <= 1 || bits == 0)
+	if (count == 0)
 		return;
+	if (count == 1 || bits == 0)
+	{
+		deliver(sort, records, records, count, width);
+		return;
+	}
 	if (count <= scratch_capacity(width))
 	{
 		/* There are as many records as keys, as with ids without gaps. */
 		if (count == (uint64) 1 << bits &&
-			place_through_scratch(records, count, width, count - 1, scratch))
-			return;
-		sort_through_scratch(records, count, width, bits, scratch);
+			place_in_scratch(records, count, width, count - 1, sort->scratch))
+			deliver(sort, records, sort->scratch, count, width);
+		else
+			deliver(sort, records, sort_through_scratch(records, count, width, bits,
+														sort->scratch), count, width);
 		return;
 	}
 
@@ -203,15 +227,15 @@ sort_bucket(char *records, uint64 count, uint32 width, int bits, char *scratch,
 	distribute(records, width, shift, mask, sizes);
 	for (uint32 b = 0; b <= mask; b++)
 	{
-		sort_next(records, sizes[b], width, shift, scratch);
+		sort_next(records, sizes[b], width, shift, sort);
 		records += sizes[b] * width;
 	}
 }
 
 static void
-sort_records(char *records, uint64 count, uint32 width, int bits, char *scratch)
+sort_records(char *records, uint64 count, uint32 width, int bits, const SortRun *sort)
 {
-	sort_bucket(records, count, width, bits, scratch, sort_records);
+	sort_bucket(records, count, width, bits, sort, sort_records);
 }
 
 /*
@@ -221,26 +245,37 @@ sort_records(char *records, uint64 count, uint32 width, int bits, char *scratch)
 #define SORT_OF_WIDTH(usual) \
 static void \
 sort_records_##usual(char *records, uint64 count, uint32 width pg_attribute_unused(), \
-					 int bits, char *scratch) \
+					 int bits, const SortRun *sort) \
 { \
-	sort_bucket(records, count, usual, bits, scratch, sort_records_##usual); \
+	sort_bucket(records, count, usual, bits, sort, sort_records_##usual); \
 }
 
 SORT_OF_WIDTH(20)
 SORT_OF_WIDTH(28)
 
 void
-RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits)
+RadixSortTo(char *records, uint64 count, uint32 width, uint32 differing_bits,
+			SortedRecords function, void *argument)
 {
 	int			bits = differing_bits == 0 ? 0 : pg_leftmost_one_pos32(differing_bits) + 1;
-	char	   *scratch = palloc(Min(count, scratch_capacity(width)) * width);
+	SortRun		sort = {
+		.scratch = palloc(Min(count, scratch_capacity(width)) * width),
+		.function = function,
+		.argument = argument,
+	};
 
 	Assert(width >= sizeof(uint32) && width <= RADIX_SORT_MAX_WIDTH);
 	if (width == 20)
-		sort_records_20(records, count, width, bits, scratch);
+		sort_records_20(records, count, width, bits, &sort);
 	else if (width == 28)
-		sort_records_28(records, count, width, bits, scratch);
+		sort_records_28(records, count, width, bits, &sort);
 	else
-		sort_records(records, count, width, bits, scratch);
-	pfree(scratch);
+		sort_records(records, count, width, bits, &sort);
+	pfree(sort.scratch);
+}
+
+void
+RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits)
+{
+	RadixSortTo(records, count, width, differing_bits, NULL, NULL);
 }

@@ -19,4 +19,13 @@
  */
 extern void RadixSort(char *records, uint64 count, uint32 width, uint32 differing_bits);
 
+/*
+ * The same, but hands the sorted records to a function, which is called several
+ * times, in ascending order.  The function may overwrite records from the first
+ * one up to as many as it has got.  What it leaves of them is undefined.
+ */
+typedef void (*SortedRecords) (void *argument, const char *sorted, uint64 count);
+extern void RadixSortTo(char *records, uint64 count, uint32 width, uint32 differing_bits,
+						SortedRecords function, void *argument);
+
 #endif							/* CELL_BINARY_RADIX_SORT_H */

@@ -126,13 +126,11 @@ add_row(LongState *state, const LongTable *table, const TupleShape *shape, const
 	if (unlikely(bit < 0 || (record->seen >> bit & 1)))
 		return false;
 	record->seen |= UINT64CONST(1) << bit;
-	if (value == LONG_TRUE)
-	{
-		if (with_values)
-			FeatureRecordSetValue(record, bit, number);
-		else
-			record->set |= UINT64CONST(1) << bit;
-	}
+	/* Not a branch, because it would be mispredicted. */
+	if (!with_values)
+		record->set |= (uint64) (value == LONG_TRUE) << bit;
+	else if (value == LONG_TRUE)
+		FeatureRecordSetValue(record, bit, number);
 	return true;
 }
 
@@ -182,6 +180,12 @@ next(void *of_scan, ScanResult *result)
 	return true;
 }
 
+/* There is only memory. */
+static void
+end(void *state pg_attribute_unused())
+{
+}
+
 const ScannedAggregate scanned_collect_phenotypes = {
 	.name = "cell_collect_phenotypes",
 	.transition = cell_collect_phenotypes_transfn,
@@ -191,6 +195,7 @@ const ScannedAggregate scanned_collect_phenotypes = {
 	.begin = begin,
 	.add_page = add_phenotypes,
 	.next = next,
+	.end = end,
 };
 
 const ScannedAggregate scanned_collect_intensities = {
@@ -202,4 +207,5 @@ const ScannedAggregate scanned_collect_intensities = {
 	.begin = begin,
 	.add_page = add_intensities,
 	.next = next,
+	.end = end,
 };

@@ -16,6 +16,7 @@ ConditionsInit(Conditions *conditions, List *expressions, PlanState *parent)
 
 	conditions->count = 0;
 	conditions->condition = palloc0(Max(list_length(expressions), 1) * sizeof(Condition));
+	conditions->test = palloc0(Max(list_length(expressions), 1) * sizeof(Condition));
 	foreach(cell, expressions)
 	{
 		Condition  *condition = &conditions->condition[conditions->count++];
@@ -99,20 +100,57 @@ ConditionSetValue(Condition *condition, Datum value, bool isnull)
 	}
 }
 
+/*
+ * Add a condition to the tests.  If there is a test of its column, a range of
+ * integers narrows the range of the test, and IS NOT NULL adds nothing.
+ */
+static void
+add_test(Conditions *conditions, const Condition *condition)
+{
+	for (int i = 0; i < conditions->tests; i++)
+	{
+		Condition  *test = &conditions->test[i];
+
+		if (test->term.column.number != condition->term.column.number)
+			continue;
+		if (condition->term.strategy == 0)
+			return;
+		if (test->term.strategy == 0)
+		{
+			*test = *condition;
+			return;
+		}
+		if (test->bytes == NULL)
+		{
+			test->low = Max(test->low, condition->low);
+			test->high = Min(test->high, condition->high);
+			return;
+		}
+	}
+	conditions->test[conditions->tests++] = *condition;
+}
+
 void
 ConditionsEvaluate(Conditions *conditions, ExprContext *context)
 {
 	conditions->never = false;
+	conditions->tests = 0;
 	for (int i = 0; i < conditions->count; i++)
 	{
 		Condition  *condition = &conditions->condition[i];
 		bool		isnull;
 		Datum		value;
 
-		if (condition->expression == NULL)
-			continue;
-		value = ExecEvalExpr(condition->expression, context, &isnull);
-		conditions->never |= !ConditionSetValue(condition, value, isnull);
+		if (condition->expression != NULL)
+		{
+			value = ExecEvalExpr(condition->expression, context, &isnull);
+			if (!ConditionSetValue(condition, value, isnull))
+			{
+				conditions->never = true;
+				return;
+			}
+		}
+		add_test(conditions, condition);
 	}
 }
 

@@ -11,7 +11,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 #include "same_bytes.h"
-#include "scan/tuple_shape.h"
+#include "heap/tuple_shape.h"
 #include "scan/terms.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
@@ -31,6 +31,9 @@ typedef struct Conditions
 {
 	int			count;
 	Condition  *condition;
+	int			tests;			/* fewer than the conditions, because several on
+								 * one column are tested as one */
+	Condition  *test;
 	bool		never;			/* no tuple can meet them */
 } Conditions;
 
@@ -93,12 +96,9 @@ ReadDouble(const uint8 *value, Oid type)
 static inline ValueBytes
 ReadText(const uint8 *value)
 {
-	ValueBytes	text = {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-
-	/* VARATT_IS_SHORT is true for a value that is stored out of line, too. */
 	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
-		text.length = -1;
-	return text;
+		return (ValueBytes) {NULL, -1};
+	return (ValueBytes) {(const char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
 /* Return the bytes of a value of a type that SampleTerm allows. */
@@ -155,9 +155,9 @@ ConditionTest(const Condition *condition, const uint8 *data, int32 offset)
 static pg_attribute_always_inline ConditionResult
 ConditionsTest(const Conditions *conditions, const TupleShape *shape, const uint8 *data)
 {
-	for (int i = 0; i < conditions->count; i++)
+	for (int i = 0; i < conditions->tests; i++)
 	{
-		const Condition *condition = &conditions->condition[i];
+		const Condition *condition = &conditions->test[i];
 		ConditionResult result = ConditionTest(condition, data,
 											   shape->offset[condition->term.column.number - 1]);
 

@@ -67,8 +67,8 @@ begin(const ScanTask *task)
 
 /* Add the cells on a page.  Inline this where the flags are constants. */
 static pg_attribute_always_inline bool
-add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id, const bool fractions,
-		 const bool any_layout)
+add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
+		 const bool fractions, const bool any_layout)
 {
 	Cells	   *cells = &table->cells;
 	SampleSets *sets = &pack->sets;
@@ -101,6 +101,8 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 			if (unlikely(sample.length < 0))
 				return false;
 			set = SampleSetsFind(sets, sample);
+			if (unlikely(set == NULL))
+				return false;
 		}
 		CellSetAdd(set, &cell, with_id, fractions, any_layout);
 	}
@@ -114,6 +116,7 @@ add_page(void *state, void *of_table, TableScan *scan)
 	PackTable  *table = of_table;
 	const bool	compact = pack->layout == &cb_compact;
 
+	SampleSetsLimitMemory(&pack->sets);
 	if (!table->cells.with_id)
 		return table->cells.fractions ? add_rows(pack, table, scan, false, true, false) :
 			add_rows(pack, table, scan, false, false, false);
@@ -132,6 +135,12 @@ next(void *state, ScanResult *result)
 	return SampleSetsNext(&pack->sets, result);
 }
 
+static void
+end(void *state)
+{
+	SampleSetsEnd(&((PackState *) state)->sets);
+}
+
 const ScannedAggregate scanned_pack_integer = {
 	.name = "cell_pack",
 	.transition = cell_pack_transfn_integer,
@@ -141,6 +150,7 @@ const ScannedAggregate scanned_pack_integer = {
 	.begin = begin,
 	.add_page = add_page,
 	.next = next,
+	.end = end,
 };
 
 const ScannedAggregate scanned_pack_double = {
@@ -152,4 +162,5 @@ const ScannedAggregate scanned_pack_double = {
 	.begin = begin,
 	.add_page = add_page,
 	.next = next,
+	.end = end,
 };

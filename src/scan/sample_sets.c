@@ -1,10 +1,16 @@
 /*
  * sample_sets.c
- *		Finding the set of a sample that is not that of the row before.
+ *		Finding the set of a sample that is not that of the row before, and
+ *		limiting the memory of all sets.
  */
 #include "scan/sample_sets.h"
 
+#include "commands/tablespace.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
+#include "pack/cell_merge.h"
+#include "pack/cell_payload.h"
+#include "pack/cell_transfer.h"
 
 typedef struct SampleEntry
 {
@@ -28,6 +34,27 @@ typedef struct SampleEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* A set in the temporary file. */
+typedef struct WrittenSet
+{
+	int			file;
+	off_t		offset;
+	Size		length;
+} WrittenSet;
+
+static CellSet *
+create_set(SampleSets *sets)
+{
+	return CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
+}
+
+static void
+free_set(CellSet *set)
+{
+	pfree(set->buffer);
+	pfree(set);
+}
+
 /* Add an empty set for a sample. */
 static SampleSet *
 add_set(SampleSets *sets, ValueBytes sample)
@@ -37,7 +64,8 @@ add_set(SampleSets *sets, ValueBytes sample)
 
 	added->sample.bytes = memcpy(palloc(Max(sample.length, 1)), sample.bytes, sample.length);
 	added->sample.length = sample.length;
-	added->set = CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
+	added->set = create_set(sets);
+	added->written = NIL;
 	sets->all = lappend(sets->all, added);
 	MemoryContextSwitchTo(caller);
 	return added;
@@ -53,6 +81,7 @@ SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout, 
 	sets->grouped = task->grouped;
 	sets->with_id = with_id;
 	sets->fractions = fractions && layout->takes_fractions;
+	sets->memory = get_hash_memory_limit();
 	if (sets->grouped)
 		sets->hash = samples_create(sets->context, 16, NULL);
 	else
@@ -67,11 +96,87 @@ SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
 
 	if (!found)
 	{
+		if (list_length(sets->all) == MOST_SAMPLES)
+			return NULL;
 		entry->set = add_set(sets, sample);
 		entry->sample = entry->set->sample;
 	}
 	sets->current = entry->set;
-	return entry->set->set;
+	if (sets->current->set == NULL)
+		sets->current->set = create_set(sets);
+	return sets->current->set;
+}
+
+/* Write a sample's set to the file. */
+static void
+write_set(SampleSets *sets, SampleSet *sample)
+{
+	bytea	   *bytes = CellSetSerialize(sample->set);
+	WrittenSet *written = palloc(sizeof(WrittenSet));
+
+	if (sets->file == NULL)
+	{
+		PrepareTempTablespaces();
+		sets->file = BufFileCreateTemp(false);
+	}
+	BufFileTell(sets->file, &written->file, &written->offset);
+	written->length = VARSIZE(bytes);
+	BufFileWrite(sets->file, bytes, written->length);
+	sample->written = lappend(sample->written, written);
+	free_set(sample->set);
+	sample->set = NULL;
+}
+
+void
+SampleSetsLimitMemory(SampleSets *sets)
+{
+	MemoryContext caller;
+	ListCell   *cell;
+
+	if (!sets->grouped || sets->current == NULL ||
+		MemoryContextMemAllocated(sets->context, true) <= sets->memory + sets->current->set->size)
+		return;
+	caller = MemoryContextSwitchTo(sets->context);
+	foreach(cell, sets->all)
+	{
+		SampleSet  *sample = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		/* A set that is too large to be written stays in memory. */
+		if (sample != sets->current && sample->set != NULL &&
+			sample->set->size < MaxAllocSize / 2)
+			write_set(sets, sample);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/* Merge what was written of a sample with the cells that came later. */
+static CellSet *
+read_set(SampleSets *sets, SampleSet *sample)
+{
+	CellSet    *whole = create_set(sets);
+	ListCell   *cell;
+
+	foreach(cell, sample->written)
+	{
+		WrittenSet *written = lfirst(cell);
+		bytea	   *bytes = MemoryContextAllocHuge(sets->context, written->length);
+		CellSet    *part;
+
+		if (BufFileSeek(sets->file, written->file, written->offset, SEEK_SET) != 0)
+			elog(ERROR, "could not seek in temporary file: %m");
+		BufFileReadExact(sets->file, bytes, written->length);
+		part = CellSetDeserialize(bytes);
+		CellSetMerge(whole, part);
+		pfree(part);
+		pfree(bytes);
+	}
+	if (sample->set != NULL)
+	{
+		CellSetMerge(whole, sample->set);
+		free_set(sample->set);
+	}
+	return whole;
 }
 
 bool
@@ -79,11 +184,29 @@ SampleSetsNext(SampleSets *sets, ScanResult *result)
 {
 	SampleSet  *next;
 
+	/* The row with the payload before is no longer needed. */
+	if (sets->next > 0)
+	{
+		next = list_nth(sets->all, sets->next - 1);
+		if (sets->grouped && next->set != NULL)
+			free_set(next->set);
+		next->set = NULL;
+	}
 	if (sets->next == list_length(sets->all))
 		return false;
 	next = list_nth(sets->all, sets->next++);
+	if (next->written != NIL)
+		next->set = read_set(sets, next);
 	result->sample = next->sample;
 	result->payload = next->set->count == 0 ? (Datum) 0 :
 		PointerGetDatum(CellSetPayload(next->set));
 	return true;
+}
+
+void
+SampleSetsEnd(SampleSets *sets)
+{
+	if (sets->file != NULL)
+		BufFileClose(sets->file);
+	sets->file = NULL;
 }

@@ -4,6 +4,11 @@
  *
  * The rows of a sample mostly come one after another, so the sample of a row is
  * first compared with that of the row before.
+ *
+ * The sets of all other samples may take as much memory as a hash table of the
+ * executor (work_mem times hash_mem_multiplier).  When they take more, they are
+ * written to a temporary file, and merged at the end with the cells that came
+ * later.
  */
 #ifndef CELL_BINARY_SAMPLE_SETS_H
 #define CELL_BINARY_SAMPLE_SETS_H
@@ -12,12 +17,19 @@
 
 #include "pack/cell_set.h"
 #include "scan/scanned_aggregate.h"
+#include "heap/heap_compat.h"
+
+/*
+ * The most samples.  Each takes some memory even if its cells are in the file.
+ */
+#define MOST_SAMPLES 100000
 
 /* The cells of a sample. */
 typedef struct SampleSet
 {
 	ValueBytes	sample;
-	CellSet    *set;
+	CellSet    *set;			/* NULL if all its cells are in the file */
+	List	   *written;		/* WrittenSets, in the order of their cells */
 } SampleSet;
 
 typedef struct SampleSets
@@ -30,6 +42,8 @@ typedef struct SampleSets
 	struct samples_hash *hash;
 	List	   *all;			/* in the order of their first rows */
 	int			next;			/* number of the set whose payload is next */
+	Size		memory;			/* that all sets but the current may take */
+	BufFile    *file;			/* NULL before the first set is written */
 	SampleSet  *current;		/* of the last row; NULL before the first */
 } SampleSets;
 
@@ -37,8 +51,14 @@ typedef struct SampleSets
 extern void SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout,
 							bool with_id, bool fractions);
 
-/* Go to the set of a sample that is not that of the last row. */
+/*
+ * Go to the set of a sample that is not that of the last row.  Returns NULL if
+ * there are too many samples.
+ */
 extern CellSet *SampleSetsGoTo(SampleSets *sets, ValueBytes sample);
+
+/* After a page: write the sets to the file if they take too much memory. */
+extern void SampleSetsLimitMemory(SampleSets *sets);
 
 /*
  * Return the next sample's payload, or false after the last one.  If the rows
@@ -46,7 +66,10 @@ extern CellSet *SampleSetsGoTo(SampleSets *sets, ValueBytes sample);
  */
 extern bool SampleSetsNext(SampleSets *sets, ScanResult *result);
 
-/* Return the set of a row's sample. */
+/* Close the file, unless an error does. */
+extern void SampleSetsEnd(SampleSets *sets);
+
+/* Return the set of a row's sample, or NULL if there are too many. */
 static inline CellSet *
 SampleSetsFind(SampleSets *sets, ValueBytes sample)
 {

@@ -12,7 +12,7 @@
 #include "access/xact.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
-#include "scan/scan_plan.h"
+#include "scan/scan_list.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -117,6 +117,17 @@ run(ScanNode *node)
 	return true;
 }
 
+/* Forget what the last execution has computed. */
+static void
+reset(ScanNode *node)
+{
+	if (node->state != NULL)
+		node->plan.aggregate->end(node->state);
+	node->state = NULL;
+	MemoryContextReset(node->context);
+	node->has_run = false;
+}
+
 /* Run the scan once, in its own memory context. */
 static void
 run_once(ScanNode *node)
@@ -126,7 +137,7 @@ run_once(ScanNode *node)
 	node->left = !run(node);
 	MemoryContextSwitchTo(caller);
 	if (node->left)
-		MemoryContextReset(node->context);
+		reset(node);
 	node->has_run = true;
 }
 
@@ -212,6 +223,8 @@ end_node(CustomScanState *base)
 {
 	ScanNode   *node = (ScanNode *) base;
 
+	if (node->context != NULL)
+		reset(node);
 	for (int i = 0; i < node->tables; i++)
 		TableScanClose(&node->table[i].scan);
 	ExecEndNode(child_of(node));
@@ -227,8 +240,7 @@ rescan_node(CustomScanState *base)
 		UpdateChangedParamSet(child, base->ss.ps.chgParam);
 	if (child->chgParam == NULL)
 		ExecReScan(child);
-	MemoryContextReset(node->context);
-	node->has_run = false;
+	reset(node);
 	ExecClearTuple(base->ss.ss_ScanTupleSlot);
 }
 

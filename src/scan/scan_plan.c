@@ -12,7 +12,6 @@
 #include "scan/scan_plan.h"
 
 #include "access/table.h"
-#include "catalog/pg_aggregate.h"
 #include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -24,56 +23,24 @@
 #include "optimizer/planner.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
-#include "scan/collect_scan.h"
-#include "scan/pack_scan.h"
+#include "scan/sample_sets.h"
+#include "scan/scan_list.h"
 #include "scan/scan_node.h"
+#include "scan/terms.h"
 #include "settings.h"
 #include "study/distributed.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
-
-static const ScannedAggregate *const aggregates[] = {
-	&scanned_pack_integer,
-	&scanned_pack_double,
-	&scanned_collect_phenotypes,
-	&scanned_collect_intensities,
-};
 
 static create_upper_paths_hook_type next_hook;
 
-static StringInfo explanation;
+static List **observed;			/* NULL: nobody wants to know */
+static MemoryContext observer_context;
 
-StringInfo
-ScanPlanExplain(StringInfo reasons)
+void
+ScanPlanObserve(List **decisions)
 {
-	StringInfo	before = explanation;
-
-	explanation = reasons;
-	return before;
-}
-
-/* Return the aggregate that a function is, or NULL. */
-static const ScannedAggregate *
-aggregate_named(Oid function)
-{
-	HeapTuple	row = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
-	Form_pg_aggregate form;
-	const ScannedAggregate *found = NULL;
-
-	if (!HeapTupleIsValid(row))
-		return NULL;
-	form = (Form_pg_aggregate) GETSTRUCT(row);
-	if (form->aggkind == AGGKIND_NORMAL && OidIsValid(form->aggfinalfn))
-	{
-		PGFunction	transition = CodeOf(form->aggtransfn);
-
-		for (size_t i = 0; transition != NULL && i < lengthof(aggregates); i++)
-			if (aggregates[i]->transition == transition &&
-				aggregates[i]->final == CodeOf(form->aggfinalfn))
-				found = aggregates[i];
-	}
-	ReleaseSysCache(row);
-	return found;
+	observed = decisions;
+	observer_context = CurrentMemoryContext;
 }
 
 /* What is being planned. */
@@ -109,7 +76,7 @@ find_aggregate(Planning *planning, RelOptInfo *output)
 		if (IsA(lfirst(cell), Aggref) && planning->aggregate == NULL)
 		{
 			planning->call = lfirst(cell);
-			planning->aggregate = aggregate_named(planning->call->aggfnoid);
+			planning->aggregate = ScannedAggregateOf(planning->call->aggfnoid);
 		}
 	if (planning->aggregate == NULL)
 		return "The query has no aggregate that a scan can compute.";
@@ -139,6 +106,8 @@ chosen_index(RelOptInfo *table)
 {
 	Path	   *path = table->cheapest_total_path;
 
+	while (IsA(path, ProjectionPath))
+		path = ((ProjectionPath *) path)->subpath;
 	if (IsA(path, BitmapHeapPath))
 		path = ((BitmapHeapPath *) path)->bitmapqual;
 	return IsA(path, IndexPath) ? ((IndexPath *) path)->indexinfo->indexoid : InvalidOid;
@@ -241,33 +210,17 @@ add_tables(Planning *planning, RelOptInfo *relation, List *arguments, Expr *samp
 	return reason;
 }
 
-/* Which aggregate a plan has, as a number, because PostgreSQL copies plans. */
-static int
-number_of(const ScannedAggregate *aggregate)
+/* Return the planner's cheapest path. */
+static Path *
+cheapest_path(RelOptInfo *relation)
 {
-	int			number = 0;
+	Path	   *cheapest = linitial(relation->pathlist);
+	ListCell   *cell;
 
-	while (aggregates[number] != aggregate)
-		number++;
-	return number;
-}
-
-static List *
-to_list(const Planning *planning)
-{
-	return list_make3(list_make2_int(number_of(planning->aggregate), planning->sample != NULL),
-					  planning->constant, planning->tables);
-}
-
-ScanPlan
-ScanPlanFromList(List *list)
-{
-	return (ScanPlan) {
-		.aggregate = aggregates[linitial_int(linitial(list))],
-		.grouped = lsecond_int(linitial(list)),
-		.constant = lsecond(list),
-		.tables = lthird(list),
-	};
+	foreach(cell, relation->pathlist)
+		if (compare_path_costs(lfirst(cell), cheapest, TOTAL_COST) < 0)
+			cheapest = lfirst(cell);
+	return cheapest;
 }
 
 /* Check whether a scan can compute a query.  Returns NULL, or why not. */
@@ -291,6 +244,8 @@ plan_scan(Planning *planning, RelOptInfo *input, RelOptInfo *output)
 			return "The last argument of the aggregate is not a constant.";
 		planning->values = lappend(planning->values, planning->constant);
 	}
+	if (planning->sample != NULL && cheapest_path(output)->rows > MOST_SAMPLES)
+		return "There are too many groups.";
 	reason = add_tables(planning, input, arguments, planning->sample);
 	if (reason == NULL && planning->tables == NIL)
 		return "No table can have rows.";
@@ -318,19 +273,6 @@ static const CustomPathMethods path_methods = {
 	.PlanCustomPath = make_plan,
 };
 
-/* Return the planner's cheapest path. */
-static Path *
-cheapest_path(RelOptInfo *relation)
-{
-	Path	   *cheapest = linitial(relation->pathlist);
-	ListCell   *cell;
-
-	foreach(cell, relation->pathlist)
-		if (compare_path_costs(lfirst(cell), cheapest, TOTAL_COST) < 0)
-			cheapest = lfirst(cell);
-	return cheapest;
-}
-
 /* Return what a scan returns: the sample, if the rows are grouped, and the aggregate. */
 static List *
 scan_targets(const Planning *planning)
@@ -353,6 +295,12 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 {
 	CustomPath *path = makeNode(CustomPath);
 	Path	   *child = cheapest_path(output);
+	ScanPlan	plan = {
+		.aggregate = planning->aggregate,
+		.grouped = planning->sample != NULL,
+		.constant = planning->constant,
+		.tables = planning->tables,
+	};
 
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = output;
@@ -360,11 +308,39 @@ replace_paths(const Planning *planning, RelOptInfo *output)
 	path->path.rows = child->rows;
 	path->path.startup_cost = path->path.total_cost = planning->cost;
 	path->custom_paths = list_make1(child);
-	path->custom_private = list_make3(to_list(planning), planning->values,
+	path->custom_private = list_make3(ScanPlanToList(&plan), planning->values,
 									  scan_targets(planning));
 	path->methods = &path_methods;
 	output->pathlist = list_make1(path);
 	output->partial_pathlist = NIL;
+}
+
+/* Describe the pages that a scan reads. */
+static const char *
+describe_pages(const Planning *planning)
+{
+	TablePlan	plan = TablePlanFromList(linitial(planning->tables));
+
+	if (list_length(planning->tables) > 1)
+		return psprintf("The scan reads %d tables.", list_length(planning->tables));
+	if (OidIsValid(plan.index))
+		return psprintf("The scan reads the pages of table \"%s\" in which index \"%s\" finds "
+						"rows.", get_rel_name(plan.table), get_rel_name(plan.index));
+	return psprintf("The scan reads all pages of table \"%s\".", get_rel_name(plan.table));
+}
+
+/* Note the decision, in the memory context of the list. */
+static void
+observe(const Planning *planning, const char *reason)
+{
+	MemoryContext caller = MemoryContextSwitchTo(observer_context);
+	ScanDecision *decision = palloc(sizeof(ScanDecision));
+
+	decision->aggregate = planning->aggregate->name;
+	decision->scan = reason == NULL;
+	decision->detail = reason == NULL ? describe_pages(planning) : pstrdup(reason);
+	*observed = lappend(*observed, decision);
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -377,13 +353,15 @@ plan_aggregate(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, Re
 	if (next_hook != NULL)
 		next_hook(root, stage, input, output, extra);
 	if (stage != UPPERREL_GROUP_AGG || IS_OTHER_REL(output) || !root->parse->hasAggs ||
-		output->pathlist == NIL || !cell_binary_scan)
+		output->pathlist == NIL || (!cell_binary_scan && observed == NULL))
 		return;
 	reason = plan_scan(&planning, input, output);
+	if (!cell_binary_scan)
+		reason = "The setting cell_binary.scan is off.";
+	if (observed != NULL && planning.aggregate != NULL)
+		observe(&planning, reason);
 	if (reason == NULL)
 		replace_paths(&planning, output);
-	else if (explanation != NULL && planning.aggregate != NULL)
-		appendStringInfo(explanation, "%s", reason);
 }
 
 /*

@@ -7,28 +7,24 @@
 
 #include "compat.h"
 
-#include "nodes/pathnodes.h"
-#include "scan/scanned_aggregate.h"
-
-/* What the plan of a scan has in custom_private. */
-typedef struct ScanPlan
-{
-	const ScannedAggregate *aggregate;
-	bool		grouped;
-	Expr	   *constant;		/* the aggregate's last argument, or NULL */
-	List	   *tables;			/* lists from TablePlanToList */
-} ScanPlan;
-
-extern ScanPlan ScanPlanFromList(List *list);
+#include "nodes/pg_list.h"
 
 /* Make the planner consider scans. */
 extern void ScanPlanInstall(void);
 
+/* What the planner decided about an aggregate. */
+typedef struct ScanDecision
+{
+	const char *aggregate;
+	bool		scan;
+	const char *detail;			/* which pages the scan reads, or why there is
+								 * no scan */
+} ScanDecision;
+
 /*
- * While a query is planned, collect why a scan cannot compute its aggregate.
- * Returns what the caller must restore with the same function; NULL collects
- * nothing.
+ * Collect the decisions about the queries that are planned from now on in a
+ * list of ScanDecisions; NULL ends this, and must do so after an error, too.
  */
-extern StringInfo ScanPlanExplain(StringInfo reasons);
+extern void ScanPlanObserve(List **decisions);
 
 #endif							/* CELL_BINARY_SCAN_PLAN_H */

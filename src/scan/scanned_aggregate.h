@@ -56,6 +56,9 @@ typedef struct ScannedAggregate
 
 	/* Return the next result, or false after the last one. */
 	bool		(*next) (void *state, ScanResult *result);
+
+	/* Release what is not memory; an error releases it, too. */
+	void		(*end) (void *state);
 } ScannedAggregate;
 
 #endif							/* CELL_BINARY_SCANNED_AGGREGATE_H */

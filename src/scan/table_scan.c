@@ -4,6 +4,7 @@
  */
 #include "scan/table_scan.h"
 
+#include "access/amapi.h"
 #include "access/genam.h"
 #include "access/table.h"
 
@@ -55,7 +56,7 @@ TableScanBegin(TableScan *scan, Snapshot snapshot, ExprContext *context)
 	ConditionsEvaluate(&scan->conditions, context);
 	if (scan->conditions.never)
 		return false;
-	if (scan->index != NULL)
+	if (scan->index != NULL && scan->index->rd_indam->amgetbitmap != NULL)
 		count = ConditionsKeys(&scan->conditions, scan->index, &keys);
 	PagesOpen(&scan->pages, scan->table, snapshot, count > 0 ? scan->index : NULL, keys, count);
 	return true;

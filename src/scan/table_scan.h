@@ -14,8 +14,8 @@
 #include "compat.h"
 
 #include "scan/conditions.h"
-#include "scan/pages.h"
-#include "scan/tuple_shape.h"
+#include "heap/pages.h"
+#include "heap/tuple_shape.h"
 
 /*
  * What the planner knows of a table to scan.  It is kept in the plan as a

@@ -4,6 +4,7 @@
  */
 #include "scan/terms.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_language.h"
@@ -14,7 +15,6 @@
 #include "pack/phenotypes.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
 PGFunction
@@ -151,6 +151,23 @@ feature_of(Expr *expression, ColumnTerm *term)
 	return BooleanTerm(expression, term);
 }
 
+/* Return the features without the constants at their end that are false. */
+static List *
+without_negatives(List *features)
+{
+	int			count = list_length(features);
+
+	while (count > 0)
+	{
+		Const	   *last = list_nth(features, count - 1);
+
+		if (!IsA(last, Const) || last->constisnull || DatumGetBool(last->constvalue))
+			break;
+		count--;
+	}
+	return list_copy_head(features, count);
+}
+
 bool
 PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 {
@@ -173,6 +190,7 @@ PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 			return false;
 		features = array->elements;
 	}
+	features = without_negatives(features);
 	if (list_length(features) > CB_FEATURES)
 		return false;
 	foreach(cell, features)

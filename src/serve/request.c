@@ -43,7 +43,7 @@
 #include "access/xlog.h"
 #include "arguments.h"
 #include "changes/change_log.h"
-#include "pack/cell_set.h"
+#include "pack/cell_payload.h"
 #include "pack/huge_pages.h"
 #include "portability/instr_time.h"
 #include "read/payload.h"

@@ -11,7 +11,7 @@
 #include "access/tupmacs.h"
 #include "arguments.h"
 #include "catalog/pg_type.h"
-#include "pack/cell_set.h"
+#include "pack/cell_merge.h"
 #include "pack/radix_sort.h"
 #include "smprofiler/minifloat.h"
 

@@ -6,26 +6,10 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
-#include "common/base64.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "smprofiler/base64.h"
 #include "smprofiler/shapefile.h"
-
-/* Copy a text without its white space, which pg_b64_decode does not accept. */
-static char *
-one_line(const text *contents, int *length)
-{
-	const char *from = VARDATA_ANY(contents);
-	const char *end = from + VARSIZE_ANY_EXHDR(contents);
-	char	   *line = palloc(end - from);
-	char	   *to = line;
-
-	for (; from < end; from++)
-		if (*from != '\n' && *from != '\r' && *from != '\t' && *from != ' ')
-			*to++ = *from;
-	*length = to - line;
-	return line;
-}
 
 /* Raise 22P03: a text is not a shapefile, for the reason in detail. */
 pg_noreturn static void
@@ -99,14 +83,11 @@ raise_fault(const CbShapeFault *fault)
 static void
 read_shape(const text *contents, double *x, double *y)
 {
-	int			length;
-	char	   *line = one_line(contents, &length);
-	int			room = length / 4 * 3 + 3;	/* pg_b64_dec_len overflows */
-	void	   *bytes = palloc(room);
-	int			count = pg_b64_decode(line, length, bytes, room);
+	int			length = VARSIZE_ANY_EXHDR(contents);
+	uint8	   *bytes = palloc(BASE64_ROOM(length));
+	int			count = DecodeBase64(VARDATA_ANY(contents), length, bytes);
 	CbShape		shape;
 
-	pfree(line);
 	if (count < 0)
 		raise_invalid("The text is not base64.");
 	if (!cb_shape_open(&shape, bytes, count))

@@ -12,6 +12,7 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "format/cell.h"
 #include "study/distributed.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -43,20 +44,26 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 		append_column(query, &study->phenotypes, "int8");
 	else
 	{
-		/* VARIADIC and the cast leave one function that the call can resolve to. */
-		appendStringInfo(query, "%s.cell_phenotypes(VARIADIC ARRAY[", schema);
-		for (int i = 0; i < study->feature_columns; i++)
+		/* The types of all arguments leave one function that the call can resolve to. */
+		appendStringInfo(query, "%s.cell_phenotypes_of(", schema);
+		for (int i = 0; i < CB_FEATURES; i++)
 		{
-			bool		is_boolean = study->feature[i].type == BOOLOID;
+			bool		is_boolean;
 
-			appendStringInfo(query, i > 0 ? ", " : "");
+			appendStringInfoString(query, i > 0 ? ", " : "");
+			if (i >= study->feature_columns)
+			{
+				appendStringInfoString(query, "false");
+				continue;
+			}
+			is_boolean = study->feature[i].type == BOOLOID;
 			if (!is_boolean)
 				appendStringInfo(query, "%s.cell_positive(", schema);
 			append_column(query, &study->feature[i], is_boolean ? "bool" : "int8");
 			if (!is_boolean)
 				appendStringInfoChar(query, ')');
 		}
-		appendStringInfoString(query, "]::pg_catalog._bool)");
+		appendStringInfoChar(query, ')');
 	}
 	appendStringInfo(query, ", $%d)", layout);
 }

@@ -44,6 +44,12 @@ SELECT * FROM error_of($$SELECT cell_phenotypes_agg(-1, true)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes_agg(64, false)$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC array_fill(true, ARRAY[65]))$$);
 SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{{t,f},{t,f}}'::boolean[])$$);
+SELECT * FROM error_of((SELECT format('SELECT cell_phenotypes(%s)', string_agg('true', ',')) FROM generate_series(0, 64)));
+
+-- 42804: an argument that is not boolean
+SELECT * FROM error_of($$SELECT cell_phenotypes(true, 1)$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes('true')$$);
+SELECT * FROM error_of($$SELECT cell_phenotypes(VARIADIC '{1,0}'::integer[])$$);
 
 -- ids 0 to n - 1 of which one is missing and another comes twice: several pairs of ids,
 -- many values of n, the first and the last ids, and states in memory of earlier groups

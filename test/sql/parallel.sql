@@ -5,6 +5,7 @@ FROM generate_series(1::bigint, 20010) i;
 ALTER TABLE cell SET (parallel_workers = 2);
 ANALYZE cell;
 
+SET cell_binary.scan = off;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;

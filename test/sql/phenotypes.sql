@@ -6,7 +6,7 @@ SELECT n AS features,
 	cell_phenotypes(VARIADIC array_fill(true, ARRAY[n])) AS all_positive,
 	cell_phenotypes(VARIADIC array_fill(false, ARRAY[n - 1]) || ARRAY[true]) AS last_positive
 FROM unnest(ARRAY[1, 2, 63, 64]) n;
-SELECT cell_phenotypes(VARIADIC '{}'), cell_phenotypes(VARIADIC NULL::boolean[]);
+SELECT cell_phenotypes(VARIADIC '{}'::boolean[]), cell_phenotypes(VARIADIC NULL::boolean[]);
 
 -- every bit alone
 SELECT count(*) AS bits

@@ -69,6 +69,8 @@ my $registering = q{
 		NULL::name, '{cd3}'::name[], NULL::text[], NULL::boolean, NULL::name)};
 
 my $serving = q{
+	SELECT study, scans.* FROM (SELECT study FROM imaging.cell_studies WHERE study OPERATOR(pg_catalog.<>) 'bad'::text OFFSET 0) study,
+		LATERAL imaging.cell_scans(study, NULL::text) scans ORDER BY study, call, aggregate;
 	SELECT study, source, store, features, intensities FROM imaging.cell_studies ORDER BY study;
 	SELECT study, bit, feature, imaging.cell_feature_names_json(study) FROM imaging.cell_studies, LATERAL imaging.cell_feature_names(study) ORDER BY study, bit;
 	SELECT study, sample, layout, coding, head.*, pg_catalog.md5(imaging.cell_data(study, sample, layout, coding))
@@ -303,7 +305,7 @@ check_results('temporary', 'temporary', $offset, $temporary, @workload[ 0 .. 2 ]
 # of its relations: CREATE EXTENSION fails beside them, or the extension works as without them.
 my @taken = split /\n/, $node->safe_psql('clean', q{
 	SELECT format('CREATE FUNCTION imaging.%I(%s) RETURNS integer LANGUAGE sql AS $$SELECT 1$$', proname, array_to_string(proargtypes::oid[]::regtype[], ', '))
-	FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE 'internal'::regtype <> ALL (proargtypes::oid[])
+	FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE NOT ARRAY['internal', '"any"']::regtype[]::oid[] && proargtypes::oid[]
 	UNION ALL
 	SELECT format(planted, relname)
 	FROM pg_class, unnest(ARRAY['CREATE TABLE imaging.%I (id integer)', 'CREATE TABLE imaging.planted (id integer); CREATE INDEX %I ON imaging.planted (id)']) planted

@@ -15,7 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/skey.h"
-#include "scan/scan_compat.h"
+#include "heap/heap_compat.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"

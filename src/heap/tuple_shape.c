@@ -2,7 +2,7 @@
  * tuple_shape.c
  *		Computing the offsets of the columns in a tuple.
  */
-#include "scan/tuple_shape.h"
+#include "heap/tuple_shape.h"
 
 #include "access/tupmacs.h"
 #include "utils/memutils.h"
@@ -43,6 +43,43 @@ add_check(TupleShape *shape, const uint8 *data, uint32 from, uint32 value)
 	memcpy(check->bytes, data + from, check->length);
 }
 
+/* Return the offset of a column that begins at or after an offset. */
+static pg_attribute_always_inline uint32
+column_offset(const StoredColumn *column, const uint8 *data, uint32 offset)
+{
+	/* A value with a short header is not aligned; a byte of padding is 0. */
+	if (column->length >= 0 || data[offset] == 0)
+		return (offset + column->align) & ~(uint32) column->align;
+	return offset;
+}
+
+/* Return the size of a column's value. */
+static pg_attribute_always_inline uint32
+column_size(const StoredColumn *column, const uint8 *value)
+{
+	if (column->length >= 0)
+		return column->length;
+	if (likely(VARATT_IS_SHORT(value) && !VARATT_IS_EXTERNAL(value)))
+		return VARSIZE_SHORT(value);
+	return VARSIZE_ANY(value);
+}
+
+/* Set the offsets of the columns of a tuple without nulls, and nothing else. */
+static void
+set_offsets(TupleShape *shape, const uint8 *data)
+{
+	uint32		offset = 0;
+
+	for (int i = 0; i < shape->columns; i++)
+	{
+		const StoredColumn *column = &shape->column[i];
+
+		offset = column_offset(column, data, offset);
+		shape->offset[i] = offset;
+		offset += column_size(column, data + offset);
+	}
+}
+
 void
 TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
 {
@@ -54,33 +91,30 @@ TupleShapeFit(TupleShape *shape, const HeapTupleHeaderData *tuple)
 	if (shape->misses > NOT_COMPARED)
 		shape->misses = 0;
 	shape->has_nulls = (tuple->t_infomask & HEAP_HASNULL) != 0;
-	if (shape->has_nulls && shape->is_set)
+	if (!shape->is_set && !shape->has_nulls)
+	{
+		set_offsets(shape, data);
+		return;
+	}
+
+	if (shape->has_nulls)
 		memcpy(shape->nulls, tuple->t_bits, (shape->columns + BITS_PER_BYTE - 1) / BITS_PER_BYTE);
 	shape->checks = 0;
 	for (int i = 0; i < shape->columns; i++)
 	{
 		const StoredColumn *column = &shape->column[i];
-		uint32		value = offset;
+		uint32		value;
 
 		if (shape->has_nulls && att_isnull(i, tuple->t_bits))
 		{
 			shape->offset[i] = COLUMN_IS_NULL;
 			continue;
 		}
-		/* A value with a short header is not aligned; a byte of padding is 0. */
-		if (column->length >= 0 || data[offset] == 0)
-			value = (offset + column->align) & ~(uint32) column->align;
+		value = column_offset(column, data, offset);
+		if (column->length < 0)
+			add_check(shape, data, offset, value);
 		shape->offset[i] = value;
-		if (column->length >= 0)
-			offset = value + column->length;
-		else
-		{
-			if (shape->is_set)
-				add_check(shape, data, offset, value);
-			offset = value + (likely(VARATT_IS_SHORT(data + value) &&
-									 !VARATT_IS_EXTERNAL(data + value)) ?
-							  VARSIZE_SHORT(data + value) : VARSIZE_ANY(data + value));
-		}
+		offset = value + column_size(column, data + value);
 	}
 }
 

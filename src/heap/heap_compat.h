@@ -1,15 +1,16 @@
 /*
- * scan_compat.h
- *		The differences between the supported PostgreSQL versions in what only
- *		this folder uses.  compat.h has the others.
+ * heap_compat.h
+ *		The differences between the supported PostgreSQL versions in reading
+ *		heap tables and temporary files.  compat.h has the others.
  */
-#ifndef CELL_BINARY_SCAN_COMPAT_H
-#define CELL_BINARY_SCAN_COMPAT_H
+#ifndef CELL_BINARY_HEAP_COMPAT_H
+#define CELL_BINARY_HEAP_COMPAT_H
 
 #include "compat.h"
 
 #include "access/genam.h"
 #include "nodes/tidbitmap.h"
+#include "storage/buffile.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/spccache.h"
@@ -135,9 +136,19 @@ PageIteratorNext(PageIterator *iterator)
 	index_beginscan_bitmap(index, snapshot, keys)
 #endif
 
+/* 16 made reading less than was asked an error of the function itself. */
+#if PG_VERSION_NUM < 160000
+static inline void
+BufFileReadExact(BufFile *file, void *bytes, size_t size)
+{
+	if (BufFileRead(file, bytes, size) != size)
+		elog(ERROR, "could not read temporary file: %m");
+}
+#endif
+
 /* 17 has no old_snapshot_threshold. */
 #if PG_VERSION_NUM >= 170000
 #define TestForOldSnapshot(snapshot, relation, page) ((void) 0)
 #endif
 
-#endif							/* CELL_BINARY_SCAN_COMPAT_H */
+#endif							/* CELL_BINARY_HEAP_COMPAT_H */

@@ -3,7 +3,7 @@
  *		Reading the pages of a heap table and finding their visible tuples, as
  *		the access method heap does for a sequential scan or a bitmap scan.
  */
-#include "scan/pages.h"
+#include "heap/pages.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
