@@ -48,20 +48,29 @@ class Queries:
         return f'x{cast}, y{cast}', 'numeric' not in types
 
     def phenotypes(self):
+        """Return the phenotypes as an argument, and whether the scan reads them."""
         columns = [column for column in self.table.columns if column.name[0] == 'f' and column.name[1:].isdigit()]
         if not columns:
-            return self.random.choice(['phenotypes', 'phenotypes::bigint'])
+            return self.random.choice(['phenotypes', 'phenotypes::bigint']), True
         features = [column.name if column.type == 'boolean' else f'cell_positive({column.name})' for column in columns]
         if self.random.random() < 0.2:
             self.random.shuffle(features)
         if self.random.random() < 0.2:
             features = self.random.choices(features, k=self.random.choice([1, 8, 64]))
+        readable = True
+        if self.random.random() < 0.15:
+            # The scan reads constants at the end that are false. An integer, and a 65th feature, are errors.
+            more, readable = self.random.choice([(['false'], True), (['false'] * 3, True), (['false'] * (64 - len(features)), True), (['true', 'false'], False),
+                                                 (['0'], False), (['false'] * (65 - len(features)), False)])
+            features, readable = features + more, readable and len(features + more) <= 64
         features = ', '.join(features)
-        return f'cell_phenotypes(VARIADIC ARRAY[{features}]::boolean[])' if self.random.random() < 0.7 else f'cell_phenotypes({features})'
+        if self.random.random() < 0.5:
+            return f'cell_phenotypes(VARIADIC ARRAY[{features}]::boolean[])', readable
+        return f'cell_phenotypes({features})', readable
 
     def pack(self, layout):
-        coordinates, readable = self.coordinates()
-        arguments = f'{coordinates}, {self.phenotypes()}'
+        (coordinates, readable), (phenotypes, features_readable) = self.coordinates(), self.phenotypes()
+        arguments, readable = f'{coordinates}, {phenotypes}', readable and features_readable
         form = 'layout' if layout else self.random.choice(['cells', 'ids', 'layout', 'layout'])
         if form == 'cells':
             return Call(f'cells_of(cell_pack({arguments}))', 'without ids', readable, True)
@@ -253,12 +262,13 @@ class Queries:
         sample, name = self.table.sample, self.table.name
         type = self.random.choice(['bigint', 'integer', 'numeric'] if sample.parameter in INTEGERS else ['text'] if sample.type == 'uuid' else ['char(8)', 'bpchar', 'varchar', 'name', 'text'])
         coordinates, _ = self.coordinates()
-        pack, call = f'cells_of(cell_pack(%s, {self.phenotypes()}))', Call('', 'without ids', False, False)
+        phenotypes, _ = self.phenotypes()
+        pack, call = f'cells_of(cell_pack(%s, {phenotypes}))', Call('', 'without ids', False, False)
         x, y = coordinates.split(', ')
         text = self.random.choice([
             f'SELECT {pack % coordinates} FROM {name} t GROUP BY t.sample::{type}',
             f'SELECT t.sample::{type}, {pack % coordinates} FROM {name} t GROUP BY t.sample::{type}',
-            f'SELECT length(u.sample::text), cells_of(cell_pack(u.x, u.y, u.p)) FROM (SELECT sample::{type} AS sample, {x} AS x, {y} AS y, {self.phenotypes()} AS p FROM {name} '
+            f'SELECT length(u.sample::text), cells_of(cell_pack(u.x, u.y, u.p)) FROM (SELECT sample::{type} AS sample, {x} AS x, {y} AS y, {phenotypes} AS p FROM {name} '
             f'UNION ALL SELECT sample::{type}, {x}, {y}, 7 FROM {name}) u GROUP BY u.sample'])
         return self.query(text, 'grouped by a cast', call)
 
@@ -285,7 +295,8 @@ class Queries:
         layout = self.random.choice(LAYOUTS)
         types = [self.table.column(name).type for name in 'xy']
         cast = 'integer' if set(types).issubset({'smallint', 'integer'}) else 'double precision'
-        call = Call(f'cell_pack(t.cell_id::bigint, t.x::{cast}, t.y::{cast}, {self.phenotypes()}, {quoted(layout)})', layout, 'numeric' not in types, True)
+        phenotypes, readable = self.phenotypes()
+        call = Call(f'cell_pack(t.cell_id::bigint, t.x::{cast}, t.y::{cast}, {phenotypes}, {quoted(layout)})', layout, readable and 'numeric' not in types, True)
         if self.random.random() < 0.5:
             text = f'SELECT {call.text} FROM {self.table.name} AS t WHERE t.sample OPERATOR(pg_catalog.=) {self.literal()}'
             return self.query(text, 'as cell_data', call, self.table.sample.scannable)
