@@ -182,7 +182,8 @@ without_negatives(List *features)
 	{
 		Const	   *last = list_nth(features, count - 1);
 
-		if (!IsA(last, Const) || last->constisnull || DatumGetBool(last->constvalue))
+		if (!IsA(last, Const) || last->constisnull || getBaseType(last->consttype) != BOOLOID ||
+			DatumGetBool(last->constvalue))
 			break;
 		count--;
 	}
@@ -211,9 +212,9 @@ PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 			return false;
 		features = array->elements;
 	}
-	features = without_negatives(features);
 	if (list_length(features) > CB_FEATURES)
 		return false;
+	features = without_negatives(features);
 	foreach(cell, features)
 		if (!feature_of(lfirst(cell), &term->feature[term->features++]))
 			return false;

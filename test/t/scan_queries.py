@@ -48,20 +48,29 @@ class Queries:
         return f'x{cast}, y{cast}', 'numeric' not in types
 
     def phenotypes(self):
+        """Return the phenotypes as an argument, and whether the scan reads them."""
         columns = [column for column in self.table.columns if column.name[0] == 'f' and column.name[1:].isdigit()]
         if not columns:
-            return self.random.choice(['phenotypes', 'phenotypes::bigint'])
+            return self.random.choice(['phenotypes', 'phenotypes::bigint']), True
         features = [column.name if column.type == 'boolean' else f'cell_positive({column.name})' for column in columns]
         if self.random.random() < 0.2:
             self.random.shuffle(features)
         if self.random.random() < 0.2:
             features = self.random.choices(features, k=self.random.choice([1, 8, 64]))
+        readable = True
+        if self.random.random() < 0.15:
+            # The scan reads constants at the end that are false. An integer, and a 65th feature, are errors.
+            more, readable = self.random.choice([(['false'], True), (['false'] * 3, True), (['false'] * (64 - len(features)), True), (['true', 'false'], False),
+                                                 (['0'], False), (['false'] * (65 - len(features)), False)])
+            features, readable = features + more, readable and len(features + more) <= 64
         features = ', '.join(features)
-        return f'cell_phenotypes(VARIADIC ARRAY[{features}]::boolean[])' if self.random.random() < 0.7 else f'cell_phenotypes({features})'
+        if self.random.random() < 0.5:
+            return f'cell_phenotypes(VARIADIC ARRAY[{features}]::boolean[])', readable
+        return f'cell_phenotypes({features})', readable
 
     def pack(self, layout):
-        coordinates, readable = self.coordinates()
-        arguments = f'{coordinates}, {self.phenotypes()}'
+        (coordinates, readable), (phenotypes, features_readable) = self.coordinates(), self.phenotypes()
+        arguments, readable = f'{coordinates}, {phenotypes}', readable and features_readable
         form = 'layout' if layout else self.random.choice(['cells', 'ids', 'layout', 'layout'])
         if form == 'cells':
             return Call(f'cells_of(cell_pack({arguments}))', 'without ids', readable, True)
@@ -219,9 +228,49 @@ class Queries:
         where, readable = self.where((f't.sample = (SELECT {self.literal()}::{sample.parameter})', sample.scannable))
         return self.query(f'SELECT {call.text} FROM {self.table.name} t{where}', 'sample of a subquery', call, readable)
 
-    def joined(self):
-        call = self.call()
-        return self.query(f'SELECT {call.text} FROM {self.table.name} t, (VALUES (1), (NULL)) v(n) WHERE v.n IS NOT NULL', 'joined', call, False)
+    def beyond(self):
+        """A query that the scan cannot compute as a whole, or that has more around the aggregate."""
+        call, literal, name, random = self.call(), self.literal(), self.table.name, self.random
+        # A clause of the aggregate follows its arguments.
+        inside = (lambda clause: call.text[:-1] + clause + ')') if call.text.startswith('cells_of') else (lambda clause: call.text + clause)
+        limit = random.randrange(self.table.rows + 2)
+        text, sample_text = random.choice([
+            (f'SELECT {call.text}, count(*) FROM {name} t', False),
+            (f'SELECT t.sample, {call.text} FROM {name} t GROUP BY t.sample HAVING count(*) > 1', True),
+            (f'SELECT {inside(f" FILTER (WHERE t.number > {limit})")} FROM {name} t', False),
+            (f'SELECT t.sample, t.number % 2, {call.text} FROM {name} t GROUP BY t.sample, t.number % 2', True),
+            (f'SELECT t.sample, {call.text} FROM {name} t GROUP BY GROUPING SETS ((t.sample), ())', True),
+            (f'SELECT {call.text} FROM {name} t WHERE (SELECT count(*) FROM {name}) > 2', False),
+            (f"SELECT {call.text} FROM {name} t WHERE t.number > {limit} AND current_setting('jit') = 'on'", False),
+            (f'SELECT {call.text} FROM {name} t, (VALUES (1), (NULL)) v(n) WHERE v.n IS NOT NULL', False),
+            (f'SELECT upper(t.sample::text), {call.text}, row_number() OVER () > 0 FROM {name} t GROUP BY t.sample', True),
+            (f'SELECT DISTINCT {call.text} FROM {name} t', False),
+            (f'SELECT generate_series(1, 2), {call.text} FROM {name} t WHERE t.sample = {literal}', True),
+            (f'SELECT (SELECT {call.text} FROM {name} t), (SELECT {call.text} FROM {name} t WHERE t.number < {limit})', False),
+            (f'WITH q AS MATERIALIZED (SELECT * FROM {name}) SELECT {call.text} FROM q t', False),
+            (f'SELECT {call.text} FROM (SELECT * FROM {name} OFFSET 0) t', False),
+            (f'SELECT {call.text} FROM (SELECT * FROM {name} WHERE number > {limit}) t WHERE t.number < {2 * limit}', False),
+        ])
+        if self.table.kind == 'inheritance' and random.random() < 0.5:
+            text = text.replace(f'FROM {name}', f'FROM ONLY {name}')
+        return self.query(text, 'beyond the scan', call, False)
+
+    def cast_groups(self):
+        """A query that groups by a sample which is cast to another type, in a table or in a UNION ALL."""
+        if self.table.long:
+            return self.grouped()
+        sample, name = self.table.sample, self.table.name
+        type = self.random.choice(['bigint', 'integer', 'numeric'] if sample.parameter in INTEGERS else ['text'] if sample.type == 'uuid' else ['char(8)', 'bpchar', 'varchar', 'name', 'text'])
+        coordinates, _ = self.coordinates()
+        phenotypes, _ = self.phenotypes()
+        pack, call = f'cells_of(cell_pack(%s, {phenotypes}))', Call('', 'without ids', False, False)
+        x, y = coordinates.split(', ')
+        text = self.random.choice([
+            f'SELECT {pack % coordinates} FROM {name} t GROUP BY t.sample::{type}',
+            f'SELECT t.sample::{type}, {pack % coordinates} FROM {name} t GROUP BY t.sample::{type}',
+            f'SELECT length(u.sample::text), cells_of(cell_pack(u.x, u.y, u.p)) FROM (SELECT sample::{type} AS sample, {x} AS x, {y} AS y, {phenotypes} AS p FROM {name} '
+            f'UNION ALL SELECT sample::{type}, {x}, {y}, 7 FROM {name}) u GROUP BY u.sample'])
+        return self.query(text, 'grouped by a cast', call)
 
     def of_prepared(self):
         """A prepared statement with the sample, a limit and, perhaps, the layout as parameters."""
@@ -246,7 +295,8 @@ class Queries:
         layout = self.random.choice(LAYOUTS)
         types = [self.table.column(name).type for name in 'xy']
         cast = 'integer' if set(types).issubset({'smallint', 'integer'}) else 'double precision'
-        call = Call(f'cell_pack(t.cell_id::bigint, t.x::{cast}, t.y::{cast}, {self.phenotypes()}, {quoted(layout)})', layout, 'numeric' not in types, True)
+        phenotypes, readable = self.phenotypes()
+        call = Call(f'cell_pack(t.cell_id::bigint, t.x::{cast}, t.y::{cast}, {phenotypes}, {quoted(layout)})', layout, readable and 'numeric' not in types, True)
         if self.random.random() < 0.5:
             text = f'SELECT {call.text} FROM {self.table.name} AS t WHERE t.sample OPERATOR(pg_catalog.=) {self.literal()}'
             return self.query(text, 'as cell_data', call, self.table.sample.scannable)
@@ -272,7 +322,5 @@ class Queries:
     def draw(self, count):
         """Return random queries, as if from a shuffled deck of their shapes."""
         shapes = [self.whole, self.one_sample, self.one_sample, self.grouped, self.grouped, self.inside, self.lateral, self.correlated, self.correlated_range,
-                  self.repeated, self.of_subquery, self.of_prepared, self.of_prepared, self.as_served, self.served]
-        if self.random.random() < 0.2:
-            shapes.append(self.joined)
+                  self.repeated, self.of_subquery, self.of_prepared, self.of_prepared, self.as_served, self.served, self.beyond, self.beyond, self.cast_groups]
         return [shape() for shape in self.random.sample(shapes, count)]

@@ -30,7 +30,7 @@ CONTEXTS = {'READ COMMITTED': 9, 'REPEATABLE READ': 3, 'SERIALIZABLE': 2, 'own c
 
 # What queries may fail with: a lack of privileges, rows that the aggregates refuse, and a materialized
 # view that is not populated
-EXPECTED_ERRORS = {'42501', '22004', '22003', '22023', '21000', '23505', '54000', '55000', 'P0002', '22P02', '42704'}
+EXPECTED_ERRORS = {'42501', '22004', '22003', '22023', '21000', '23505', '54000', '55000', 'P0002', '22P02', '42704', '42804', '54023'}
 
 SETTINGS = ['enable_seqscan', 'enable_seqscan', 'enable_bitmapscan', 'enable_indexscan', 'enable_indexonlyscan', 'enable_hashagg', 'enable_sort', 'enable_material',
             'enable_partition_pruning', 'enable_memoize']
@@ -197,6 +197,7 @@ class Test:
 
     def settings(self):
         chosen = [f"SET {setting} = off" for setting in SETTINGS if self.random.random() < 0.2]
+        chosen += ["SET work_mem = '64kB'; SET hash_mem_multiplier = 1"] * (self.random.random() < 0.3)
         chosen += ['SET enable_partitionwise_aggregate = on'] * (self.random.random() < 0.2) + [PARALLEL] * (self.random.random() < 0.02)
         chosen.append(f"SET plan_cache_mode = {self.random.choice(['auto', 'force_generic_plan', 'force_generic_plan', 'force_custom_plan'])}")
         # Which of several samples is found to be too large first depends on the plan.
