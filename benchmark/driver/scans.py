@@ -34,7 +34,9 @@ def variants(name, title):
     return (True, name, title), (False, name + SUFFIX, f'{title}, without the scan')
 
 
-def add(suite, kind, name, title, data, sql):
-    """Add a statement with and without the scan."""
-    for scan, variant, full_title in variants(name, title):
-        suite.add_statement(kind, variant, full_title, data, sql, scan=scan, inspect=inspect(sql, scan))
+def add(suite, kind, data, *statements):
+    """Add statements (name, title, SQL): first all with the scan, side by side, then all without it."""
+    for number in range(2):
+        for name, title, sql in statements:
+            scan, variant, full_title = variants(name, title)[number]
+            suite.add_statement(kind, variant, full_title, data, sql, scan=scan, inspect=inspect(sql, scan))

@@ -64,7 +64,7 @@ PAYLOADS = [f'shape_{name}' for name in ('slide_compact', 'random', 'slides_samp
 
 def add_to(suite):
     """Add each count in front of the workloads that are compared with it."""
-    for count, *packing in GROUPS:
-        suite.add_statement('shape', *count[:2], f'cells_{suite.main}', count[2])
-        for name, title, sql in packing:
-            scans.add(suite, 'shape', name, title, f'cells_{suite.main}', sql)
+    data_set = f'cells_{suite.main}'
+    for (name, title, sql), *packing in GROUPS:
+        suite.add_statement('shape', name, title, data_set, sql)
+        scans.add(suite, 'shape', data_set, *packing)

@@ -138,7 +138,7 @@ class Suite:
                 if 'smprofiler' not in self.cells:
                     continue
                 if scans.are_compared(sql):
-                    scans.add(self, 'smprofiler', name, title, 'smprofiler', sql)
+                    scans.add(self, 'smprofiler', 'smprofiler', (name, title, sql))
                 else:
                     self.add_statement('smprofiler', name, title, 'smprofiler', sql)
                 continue
