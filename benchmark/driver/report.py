@@ -16,8 +16,8 @@ import targets
 
 EXPLANATION = '''\
 All workloads ran interleaved on one private server: one round to warm up, then {repeats} rounds, each with every
-workload. The server's buffers held all tables. It used parallel workers only where a workload names them. A time is the
-median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
+workload. The server's buffers held all tables, except for the workloads named `cold_...`. It used parallel workers only
+where a workload names them. A time is the median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
 against 10 ms of the peer; "3 x faster" means 1 ms against 3 ms. An MB is a million bytes. Except end to end, the server
 computes each result but does not send it.
 
