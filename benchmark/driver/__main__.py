@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 
+import cold
 import memory
 import report
 import server
 import serving
+import shapes
 import workloads
 
 
@@ -33,7 +35,11 @@ def make_data(suite):
         for table, why in server.create_payloads(data).items():
             suite.absent[data, table] = why
     data = f'cells_{suite.main}'
-    for table, why in server.create_serving(data).items():
+    absent = server.create_serving(data)
+    if suite.shape_cells:
+        progress('making the shapes of tables')
+        absent |= server.create_shapes(data)
+    for table, why in absent.items():
         suite.absent[data, table] = why
     if suite.smprofiler_cells:
         progress(f'making {suite.smprofiler_cells:,} cells in the tables of SMProfiler')
@@ -41,26 +47,43 @@ def make_data(suite):
     server.warm_up()
 
 
-def run_rounds(suite, repeats):
+def run_rounds(members, repeats, least=workloads.SHORT):
     """Run each workload once per round. The first round is a warm-up.
 
     Workloads run in the order of their time, so that the two sides of a
-    comparison run close to each other. The workloads of serving keep their
-    order, which has the two sides next to each other. Every second round runs
-    backwards, so that a workload does not always follow the same one.
+    comparison run close to each other. The workloads of serving, of shapes and
+    of a cold table keep their order, which has the two sides next to each other.
+    Every second round runs backwards, so that a workload does not always follow
+    the same one. A workload that takes less than this number of seconds runs
+    several times within its turn.
     """
-    order = suite.workloads
+    order = members
     for number in range(repeats + 1):
         progress(f'round {number} of {repeats}' if number else 'warming up')
         for workload in order:
-            workload.measure()
+            workload.measure(least if number else 0)
             gc.collect()
         if number == 0:
             order = sorted(order, key=lambda workload: (
-                workload.data, workload.kind, 0 if workload.kind == 'serving' else sum(workload.times)))
+                workload.data, workload.kind, 0 if workload.kind in ('serving', 'shape', 'cold') else sum(workload.times)))
             for workload in order:
                 workload.times.clear()
         order = order[::-1]
+
+
+def choose_tables(suite):
+    """Leave out tables that no workload needs or that are too large for the machine. Return a notice for each of the latter."""
+    notices = []
+    for attribute, what, size, names in [
+            ('smprofiler_cells', 'the tables of SMProfiler', server.SMPROFILER_BYTES, workloads.suite_names('smprofiler_*')),
+            ('shape_cells', 'the shapes of tables', server.SHAPES_BYTES, shapes.NAMES + cold.NAMES)]:
+        limit = server.exceeded(getattr(suite, attribute) * size)
+        wanted = suite.wants(names)
+        if limit and wanted:
+            notices.append(f'{what} were left out: they would take more than {limit}')
+        if limit or not wanted:
+            setattr(suite, attribute, 0)
+    return notices
 
 
 def main():
@@ -71,23 +94,27 @@ def main():
         sys.exit('bench: ' + '; '.join(notices))
     suite = workloads.Suite(sizes, os.environ['ONLY'])
     machine = report.machine()
-    what = server.exceeded(suite.smprofiler_cells * server.SMPROFILER_BYTES)
-    if what:
-        notices.append(f'the tables of SMProfiler were left out: they would take more than {what}')
-        suite.smprofiler_cells = 0
-    settings = server.tune(sizes, suite.main, suite.smprofiler_cells)
+    notices += choose_tables(suite)
+    settings = server.tune(suite.table_bytes())
     make_data(suite)
     if 'moldoveanu' not in suite.cells:
         notices.append('the real samples were skipped: ../shared/data does not exist')
     suite.add_files()
     suite.add_clients()
     serving.add_to(suite)
+    if suite.shape_cells:
+        shapes.add_to(suite)
+        cold.add_to(suite)
     suite.add_codings()
     if not suite.workloads:
         sys.exit('bench: no workload matches ONLY')
-    run_rounds(suite, repeats)
+    run_rounds([workload for workload in suite.workloads if workload.kind != 'cold'], repeats)
     progress('measuring memory')
     peaks = memory.peaks(suite)
+    on_disk = [workload for workload in suite.workloads if workload.kind == 'cold']
+    if on_disk:
+        progress('measuring a table that is not in memory')
+        run_rounds(on_disk, repeats, least=0)
 
     result = report.collect(suite, peaks, machine, settings, notices, repeats)
     with os.fdopen(3, 'w') as file:

@@ -8,21 +8,38 @@ from statistics import median
 
 import psycopg
 
+import cold
+import scans
 import server
+import shapes
 import targets
 
 EXPLANATION = '''\
 All workloads ran interleaved on one private server: one round to warm up, then {repeats} rounds, each with every
-workload. The server's buffers held all tables. It used parallel workers only where a workload names them. A time is the
-median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
+workload. The server's buffers held all tables, except for the workloads named `cold_...`. It used parallel workers only
+where a workload names them. A time is the median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
 against 10 ms of the peer; "3 x faster" means 1 ms against 3 ms. An MB is a million bytes. Except end to end, the server
-computes each result but does not send it.'''
+computes each result but does not send it.
+
+The executor computes an aggregate, or a scan does, which reads the pages of the table itself. The sections "... cells"
+and "Layouts and codings" measure the executor: their sessions set `cell_binary.scan = off`. The other sections measure
+the scan, which is on by default. `NAME{suffix}` is the workload `NAME` with the scan off. Targets that begin with
+"scan" measure the scan.'''
 
 SERVING_EXPLANATION = '''\
 Each workload NAME is compared with NAME_without: the same work without the store, without a study of the table, or
 without other sessions. The time does not include invalidating a payload or restoring a table. fsync is off, so a commit
 does not wait for the disk; the relative cost of the store and the triggers is therefore higher than on a server with
 fsync.'''
+
+SHAPES_EXPLANATION = '''\
+Each workload is compared with the count of the rows that it packs, which stands above it. Each of ten samples has a
+tenth of the cells. No payload is stored, so each call packs. To count a whole table, the server reads its rows; to count
+one of ten samples, it reads the index on the sample only. The last two columns show the same work with
+`cell_binary.scan = off`.
+
+For a table that is not in memory, the server restarts before each execution, and the kernel drops the table from its
+page cache. The time does not include this.'''
 
 SMPROFILER_EXPLANATION = '''\
 {rows:,} rows of `expression_quantification`, {features} for each cell. The rate is in millions (M) of these rows per second.
@@ -74,7 +91,8 @@ def collect(suite, peaks, about, settings, notices, repeats):
     for workload in suite.workloads:
         row = {key: getattr(workload, key) for key in ('kind', 'name', 'title', 'data', 'error', 'result', 'times')}
         if workload.times:
-            reference = {'client': 'client_payload', 'serving': f'{workload.name}_without', 'smprofiler': 'smprofiler_rows'}.get(workload.kind, 'pack')
+            reference = {'client': 'client_payload', 'serving': f'{workload.name}_without', 'smprofiler': 'smprofiler_rows',
+                         'shape': shapes.COUNT_OF.get(workload.name), 'cold': cold.COUNT_OF.get(workload.name)}.get(workload.kind, 'pack')
             row |= {'median': median(workload.times), 'ratio': figure(figures.ratio, workload.name, reference, workload.data)}
         rows.append(row)
     codings = []
@@ -131,6 +149,21 @@ def time_rows(result, kind, data):
                    rounded(row['median'] * 1e9 / result['cells'][data]), rounded(row['ratio']))
 
 
+def shape_rows(result):
+    """A row for each workload, with the figures of the same work without the scan at the end."""
+    about = {row['name']: row for row in result['workloads'] if row['kind'] in ('shape', 'cold')}
+
+    def cells(row):
+        title, milliseconds, spread, _, ratio = next(time_rows({**result, 'workloads': [row]}, row['kind'], row['data']))
+        return title, milliseconds, spread, ratio
+    for name, row in about.items():
+        if name.removesuffix(scans.SUFFIX) in about.keys() - {name}:
+            continue
+        without = about.get(name + scans.SUFFIX)
+        _, milliseconds, _, ratio = cells(without) if without else 4 * ('',)
+        yield *cells(row), milliseconds, ratio
+
+
 def smprofiler_rows(result):
     for row in result['workloads']:
         if row['kind'] == 'smprofiler':
@@ -164,7 +197,7 @@ def markdown(result):
         f"{about['date']}, commit {result['commit']}; {about['cpu']}, {about['cores']} cores, {about['memory_gb']} GB, "
         f"Linux {about['kernel']}; load average {about['load_before']:.1f} before and {about['load_after']:.1f} after. "
         + ', '.join(f'{name} {version}' for name, version in result['versions'].items()) + '.', '',
-        EXPLANATION.format(repeats=result['repeats']), '',
+        EXPLANATION.format(repeats=result['repeats'], suffix=scans.SUFFIX), '',
         *(f'- {notice[0].upper()}{notice[1:]}.\n' for notice in result['notices']),
         '## Targets', '', f"Measured with {result['cells'][main]:,} cells unless the target names another number. The targets are set for 5,000,000 cells.", '',
         *table(['what', 'target', 'measured', 'met?'], target_rows(result)),
@@ -181,6 +214,9 @@ def markdown(result):
               *table(['workload', 'ms', 'least … most', 'x the time of `..._without`'],
                      # Time per cell means nothing for an update of one row.
                      ((*row[:3], row[4]) for row in time_rows(result, 'serving', main))),
+              *([f"## Shapes of tables: {result['cells'][main]:,} cells", '', SHAPES_EXPLANATION, '',
+                 *table(['workload', 'ms', 'least … most', 'x the time of the count', 'without the scan: ms', 'x the time of the count'], shape_rows(result))]
+                if any(shape_rows(result)) else []),
               *([f"## Tables of SMProfiler: {result['cells']['smprofiler']:,} cells", '',
                  SMPROFILER_EXPLANATION.format(rows=result['cells']['smprofiler'] * targets.SMPROFILER_FEATURES, features=targets.SMPROFILER_FEATURES), '',
                  *table(['workload', 'ms', 'least … most', 'M long rows/s', 'x the time of `smprofiler_rows`'], smprofiler_rows(result))]

@@ -11,9 +11,16 @@ LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53                  # of the table cells, a little more than measured
 SERVING_BYTES = 430             # per cell in all tables of serving.sql, with the rows of COPY and the store
+SHAPES_BYTES = 300              # per cell in all tables of shapes.sql, with their indexes
 SMPROFILER_BYTES = 2800         # per cell in the tables of smprofiler.sql, with their indexes
 SMPROFILER_CELLS = 1_000_000    # the most cells in these tables
-UNAVAILABLE = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
+
+
+class Unavailable(Exception):
+    """The machine lacks something that a workload needs. The message says what."""
+
+
+UNAVAILABLE = (Unavailable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject,
                psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue)
 
 
@@ -26,9 +33,23 @@ def first_line(error):
     return str(error).strip().split('\n')[0]
 
 
-def connect(data='public'):
-    """A connection whose search path has the tables of one data set."""
-    return psycopg.connect(autocommit=True, prepare_threshold=None, options=f'-c search_path={data},public')
+def connect(data='public', scan=True):
+    """A connection whose search path has the tables of one data set. Without scan, the executor computes all aggregates."""
+    options = f'-c search_path={data},public' + ('' if scan else ' -c cell_binary.scan=off')
+    return psycopg.connect(autocommit=True, prepare_threshold=None, options=options)
+
+
+def execute(connection, sql):
+    """Execute statements. Return the rows of the last one that returns any, or the number that COPY wrote."""
+    cursor = connection.execute(sql)
+    rows = []
+    while True:
+        if cursor.description:
+            rows = cursor.fetchall()
+        elif cursor.statusmessage.startswith('COPY'):
+            rows = [(cursor.rowcount,)]
+        if not cursor.nextset():
+            return rows
 
 
 def memory_total():
@@ -54,13 +75,17 @@ def affordable(sizes):
     return kept, notices
 
 
-def tune(sizes, main, smprofiler_cells):
+def restart():
+    sandbox = os.environ['SANDBOX']
+    subprocess.run(['pg_ctl', 'restart', '-s', '-w', '-D', f'{sandbox}/data', '-l', f'{sandbox}/server.log'], check=True)
+
+
+def tune(tables):
     """Restart the server with settings under which only the queries take time.
 
-    The buffers hold all tables, the sorts of the peers fit in memory, a scan
+    The buffers hold all tables, which take this number of bytes, the sorts of the peers fit in memory, a scan
     starts with the first row, and nothing runs in the background.
     """
-    tables = sum(sizes.values()) * ROW_BYTES + sizes[main] * (3 * (ROW_BYTES + 16) + SERVING_BYTES) + smprofiler_cells * SMPROFILER_BYTES
     settings = {
         'shared_buffers': f'{int(1.1 * tables / 2**20) + 256}MB',
         'work_mem': '1GB',
@@ -78,8 +103,7 @@ def tune(sizes, main, smprofiler_cells):
     with connect() as connection:
         for name, value in settings.items():
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-    sandbox = os.environ['SANDBOX']
-    subprocess.run(['pg_ctl', 'restart', '-s', '-w', '-D', f'{sandbox}/data', '-l', f'{sandbox}/server.log'], check=True)
+    restart()
     return settings
 
 
@@ -140,19 +164,38 @@ def create_payloads(data):
     return absent
 
 
+def register(connection, study, columns, **options):
+    """Register the table of the same name as a study. Return the reason why it cannot be, as {study: reason}, or {}."""
+    arguments = [f'{name} => {value}' for name, value in {**columns, **options}.items()]
+    try:
+        connection.execute(f"SELECT cell_register_study('{study}', '{study}', {', '.join(arguments)})")
+    except UNAVAILABLE as error:
+        return {study: first_line(error)}
+    return {}
+
+
+FEATURES = 'ARRAY(SELECT feature FROM tissue.feature ORDER BY bit)'
+PHENOTYPES = {'phenotypes': "'phenotypes'", 'features': FEATURES}
+FEATURE_COLUMNS = {'feature_columns': "ARRAY(SELECT 'f' || bit FROM tissue.feature ORDER BY bit)::name[]", 'features': FEATURES}
+
+
 def create_serving(data):
     """Create the tables of serving.sql, their studies, and the file for COPY. Return the reason for each study that cannot be made."""
     with connect(data) as connection:
         connection.execute(read(f'{BENCHMARK}/serving.sql'))
         connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
-        absent = {}
-        for table in 'served', 'registered':
-            try:
-                connection.execute(f"SELECT cell_register_study('{table}', '{table}', phenotypes => 'phenotypes', "
-                                   "features => ARRAY(SELECT feature FROM tissue.feature ORDER BY bit))")
-            except UNAVAILABLE as error:
-                absent[table] = first_line(error)
-        return absent
+        return register(connection, 'served', PHENOTYPES) | register(connection, 'registered', PHENOTYPES)
+
+
+def create_shapes(data):
+    """Create the tables of shapes.sql and their studies, which are never ready. Return the reason for each study that cannot be made."""
+    absent = {}
+    with connect(data) as connection:
+        connection.execute(read(f'{BENCHMARK}/shapes.sql'))
+        for table, columns in {'cells_slide': PHENOTYPES, 'cells_slides': PHENOTYPES,
+                               'cells_columns': FEATURE_COLUMNS, 'cells_partitions': FEATURE_COLUMNS}.items():
+            absent |= register(connection, table, columns, store='false')
+    return absent
 
 
 def create_smprofiler(data, cells):

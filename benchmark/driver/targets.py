@@ -141,6 +141,24 @@ def targets(figures):
               ('cell_data of a payload that is not ready against INSERT of cell_pack into a table, RETURNING the payload', 'cold', 1.15),
               ('UPDATE of a row by its key in a registered table against an unregistered one', 'update', 1.2),
               ('COPY into a registered table against an unregistered one', 'copy', 1.1)]],
+        *[Target(f'scan: {what}', '<=', limit, time, partial(ratio, name, count))
+          for what, name, count, limit in [
+              ('cell_data of the only sample, column of phenotypes, against count(*)', 'shape_slide_compact', 'shape_slide_rows', 0.7),
+              *((f'cell_data of the only sample in layout {layout} against compact', f'shape_slide_{layout}', 'shape_slide_compact', limit)
+                for layout, limit in [('spt', 1.2), ('dense', 1.6), ('arrow', 1.3)]),
+              ('cell_data of one of ten samples, 30 boolean columns, against count(*) of the sample', 'shape_columns_sample', 'shape_columns_sample_rows', 1),
+              ('cell_data_samples of ten samples, column of phenotypes, against count(*)', 'shape_slides', 'shape_slides_rows', 0.8),
+              ('cell_data_samples of ten samples, 30 boolean columns, against count(*)', 'shape_columns', 'shape_columns_rows', 1.1),
+              ('cell_pack with cell_phenotypes of 30 boolean columns against count(...) of the last column', 'shape_columns_pack', 'shape_columns_last', 1.5),
+              ('cell_pack of a table that is not in memory against count(*)', 'cold_pack', 'cold_rows', 1.05)]],
+        *[Target(f'scan: {what} against count(*) of SMProfiler\'s long table', '<=', limit, time, partial(ratio, name, 'smprofiler_rows', 'smprofiler'))
+          for what, name, limit in [('cell_collect_phenotypes', 'smprofiler_phenotypes', 1.3), ('cell_data in layout spt', 'smprofiler_pack', 2.5),
+                                    ('cell_pack_intensities', 'smprofiler_intensities', 3.5)]],
+        *[Target(f'scan: {beyond}, {what}', '<=', 16, ' MB', partial(figures.overhead, f'shape_{name}'))
+          for what, name in [('cell_data of the only sample', 'slide_compact'), ('the same in layout spt', 'slide_spt'),
+                             ('cell_pack, rows in random order', 'random'), ('cell_data of one of ten samples, column of phenotypes', 'slides_sample'),
+                             ('cell_data of one of ten samples, 30 boolean columns', 'columns_sample'), ('cell_data of a partition', 'partitions_sample'),
+                             ('cell_pack of all rows, 30 boolean columns', 'columns_pack')]],
         Target('rows of SMProfiler\'s long table to phenotypes, by cell_collect_phenotypes alone', '>=', 3, ' M/s', partial(figures.long_rows, 'smprofiler_phenotypes')),
         *[Target(f'rows of SMProfiler\'s long table to the payload, {what}', '>=', 3, ' M/s', partial(figures.long_rows, name))
           for what, name in [('one process, no JIT', 'smprofiler_pack'), ('workers and JIT allowed', 'smprofiler_pack_default')]],

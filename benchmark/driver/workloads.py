@@ -1,4 +1,4 @@
-"""The workloads: the files of benchmark/suite, the clients, and the codings of payloads. serving.py adds more."""
+"""The workloads: the files of benchmark/suite, the clients, and the codings of payloads. serving.py, shapes.py and cold.py add more."""
 import fnmatch
 import glob
 import os
@@ -8,6 +8,7 @@ import time
 import psycopg
 
 import clients
+import scans
 import server
 
 # The codings and levels for each data set. SMProfiler uses brotli 11, which takes
@@ -24,28 +25,29 @@ SHORT = 0.05    # seconds; a shorter workload runs several times within its turn
 class Workload:
     """Work that is timed repeatedly over one data set, on its own connection.
 
-    kind is the section of the report: 'server', 'client', 'serving', 'smprofiler' or 'coding'.
+    kind is the section of the report: 'server', 'client', 'serving', 'shape', 'cold',
+    'smprofiler' or 'coding'. scan is the setting cell_binary.scan of the connection.
 
     start(data) returns the function that does the work once and returns its
     result. check() turns this result into a value that must be the same each
     time. prepare() runs before each execution and is not timed.
     """
 
-    def __init__(self, kind, name, title, data, start, check, error, sql, prepare):
-        self.kind, self.name, self.title, self.data = kind, name, title, data
+    def __init__(self, kind, name, title, data, start, check, error, sql, prepare, scan):
+        self.kind, self.name, self.title, self.data, self.scan = kind, name, title, data, scan
         self.start, self.check, self.error, self.sql, self.prepare = start, check, error, sql, prepare
         self.run = self.result = None
         self.times = []
 
-    def measure(self):
-        """Run one turn. An error ends the workload; the report shows it."""
+    def measure(self, least=SHORT):
+        """Run one turn of at least this number of seconds. An error ends the workload; the report shows it."""
         if self.error:
             return
         try:
             if not self.run:
                 self.run = self.start(self.data)
             times = []
-            while sum(times) < SHORT:
+            while not times or sum(times) < least:
                 self.prepare()
                 begin = time.perf_counter()
                 result = self.run()
@@ -63,23 +65,19 @@ class Workload:
             self.run, self.times = None, []
 
 
-def statement(sql):
-    """A start function for SQL. The result is the rows of the last statement that returns any, or the number that COPY wrote."""
+def statement(sql, scan, inspect):
+    """A start function for SQL. inspect, if not None, gets the connection before the first execution, and can raise an error."""
     def start(data):
-        connection = server.connect(data)
-
-        def run():
-            cursor = connection.execute(sql)
-            rows = []
-            while True:
-                if cursor.description:
-                    rows = cursor.fetchall()
-                elif cursor.statusmessage.startswith('COPY'):
-                    rows = [(cursor.rowcount,)]
-                if not cursor.nextset():
-                    return rows
-        return run
+        connection = server.connect(data, scan)
+        if inspect:
+            inspect(connection)
+        return lambda: server.execute(connection, sql)
     return start
+
+
+def suite_names(pattern):
+    """The names of the files of benchmark/suite that match a pattern."""
+    return sorted(os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.BENCHMARK}/suite/{pattern}.sql'))
 
 
 def only_row(rows):
@@ -93,7 +91,8 @@ class Suite:
 
     sizes maps the name of each size to its number of cells; the data set of a
     size is cells_NAME. The main size, for comparisons, is the largest with at
-    most 5,000,000 cells.
+    most 5,000,000 cells. smprofiler_cells and shape_cells are the numbers of cells
+    in the tables of SMProfiler and of each shape, or 0 if they are not made.
     """
 
     def __init__(self, sizes, only):
@@ -102,40 +101,50 @@ class Suite:
         self.only = only.split()
         self.smallest = min(sizes, key=sizes.get)
         self.main = max((name for name in sizes if sizes[name] <= 5_000_000), key=sizes.get, default=self.smallest)
-        self.smprofiler_cells = min(sizes[self.smallest], server.SMPROFILER_CELLS) if self.wants('smprofiler_*') else 0
+        self.smprofiler_cells = min(sizes[self.smallest], server.SMPROFILER_CELLS)
+        self.shape_cells = sizes[self.main]
         self.workloads = []
         self.absent = {}    # (data, table of payloads or study): the reason why it does not exist
 
-    def wants(self, files):
-        """Whether ONLY matches a file of the suite whose name matches a pattern."""
-        names = [os.path.basename(path)[:-len('.sql')] for path in glob.glob(f'{server.BENCHMARK}/suite/{files}.sql')]
-        return any(fnmatch.filter(names, pattern) for pattern in self.only)
+    def table_bytes(self):
+        """The size of all tables, a little more than measured."""
+        of_main = 3 * (server.ROW_BYTES + 16) + server.SERVING_BYTES
+        return (sum(self.sizes.values()) * server.ROW_BYTES + self.sizes[self.main] * of_main
+                + self.shape_cells * server.SHAPES_BYTES + self.smprofiler_cells * server.SMPROFILER_BYTES)
 
-    def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None):
+    def wants(self, names):
+        """Whether ONLY matches one of these workloads, with or without the scan."""
+        return any(fnmatch.filter([*names, *(name + scans.SUFFIX for name in names)], pattern) for pattern in self.only)
+
+    def add(self, kind, name, title, data, start, check, sql=None, prepare=lambda: None, scan=True):
         """Add a workload if ONLY matches its name. It gets an error at once if a table that it reads does not exist."""
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only):
             return
         error = next((f'not available: {why}' for (absent_data, table), why in self.absent.items()
                       if data == absent_data and re.search(rf'\b{table}\b', sql or '')), None)
-        self.workloads.append(Workload(kind, name, title, data, start, check, error, sql, prepare))
+        self.workloads.append(Workload(kind, name, title, data, start, check, error, sql, prepare, scan))
 
-    def add_statement(self, kind, name, title, data, sql, **options):
-        self.add(kind, name, title, data, statement(sql), only_row, sql, **options)
+    def add_statement(self, kind, name, title, data, sql, scan=True, inspect=None, **options):
+        self.add(kind, name, title, data, statement(sql, scan, inspect), only_row, sql, scan=scan, **options)
 
     def add_files(self):
-        for path in sorted(glob.glob(f'{server.BENCHMARK}/suite/*.sql')):
-            sql = server.read(path)
+        """Add the files of benchmark/suite. Those of kind 'server' measure the executor: a scan would replace it."""
+        for name in suite_names('*'):
+            sql = server.read(f'{server.BENCHMARK}/suite/{name}.sql')
             title = re.match(r'-- (.*)', sql)[1]
             where = re.search(r'^-- sizes: (every|smallest|smprofiler)$', sql, re.MULTILINE)
             where = where[1] if where else 'main'
-            name = os.path.basename(path)[:-len('.sql')]
             if where == 'smprofiler':
-                if 'smprofiler' in self.cells:
+                if 'smprofiler' not in self.cells:
+                    continue
+                if scans.are_compared(sql):
+                    scans.add(self, 'smprofiler', 'smprofiler', (name, title, sql))
+                else:
                     self.add_statement('smprofiler', name, title, 'smprofiler', sql)
                 continue
             for size in self.sizes:
                 if where == 'every' or size == getattr(self, where):
-                    self.add_statement('server', name, title, f'cells_{size}', sql)
+                    self.add_statement('server', name, title, f'cells_{size}', sql, scan=False)
 
     def same_cells(self, data):
         """A function that checks that the arrays of a client have the cells of the data set."""
@@ -171,7 +180,7 @@ class Suite:
                 continue
             for layout in server.LAYOUTS:
                 def add(name, title, sql):
-                    self.add_statement('coding', name, f'{title}, layout {layout}', data, sql)
+                    self.add_statement('coding', name, f'{title}, layout {layout}', data, sql, scan=False)
                 pack = f"SELECT cell_pack(cell_id, x, y, phenotypes, '{layout}') AS payload FROM samples GROUP BY sample"
                 mean = f'SELECT avg(octet_length(%s) / cells::float8) FROM payload_{layout}'
                 add(f'samples_{layout}', 'pack the samples', f'SELECT sum(octet_length(payload)) FROM ({pack}) packed')
