@@ -129,8 +129,12 @@ def evidence(measure: str, base: Side, new: Side) -> dict:
 
 
 def with_tables(arm: Arm, schema: str) -> str:
-    """The address of a version, with the search path of a schema. A server that the caller gave has its own tables."""
-    return psycopg.conninfo.make_conninfo(arm.conninfo, options=f"-c search_path={schema},public") if arm.folder else arm.conninfo
+    """The address of a version, with the settings of benchmark/suite: the search path of a schema, and no scan.
+
+    A server that the caller gave has its own tables.
+    """
+    options = f"-c search_path={schema},public -c cell_binary.scan=off"
+    return psycopg.conninfo.make_conninfo(arm.conninfo, options=options) if arm.folder else arm.conninfo
 
 
 def compare_workload(base: Side, new: Side, pairs: int) -> dict:
