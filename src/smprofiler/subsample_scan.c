@@ -18,8 +18,8 @@
 #include "smprofiler/sample_keys.h"
 #include "utils/array.h"
 
-/* The call whose pass is being run, or NULL. */
-static Subsample *running;
+/* The call whose pass is about to be run, or NULL. */
+static Subsample *awaited;
 
 /* The columns of one table. */
 typedef struct SubsampleTable
@@ -107,29 +107,31 @@ raise_direct_call(const char *aggregate)
 			 errhint("Call cell_subsample() or cell_subsample_metadata().")));
 }
 
-/* Begin the pass of the running call. */
+/* Begin the awaited pass, which no other query can begin after this. */
 static void *
 begin(const ScanTask *task)
 {
 	SubsampleState *state = palloc0(sizeof(SubsampleState));
-	int			channels = running->study->features;
+	Subsample  *subsample = awaited;
+	int			channels = subsample->study->features;
 
-	SubsampleBeginPass(running);
-	state->subsample = running;
-	SampleKeysBegin(&state->keys, running, task->context);
+	awaited = NULL;
+	SubsampleBeginPass(subsample);
+	state->subsample = subsample;
+	SampleKeysBegin(&state->keys, subsample, task->context);
 	state->header = (NumbersHeader) {
 		.dimensions = 1,
-		.type = running->is_double ? FLOAT8OID : FLOAT4OID,
+		.type = subsample->is_double ? FLOAT8OID : FLOAT4OID,
 		.channels = channels,
 	};
-	state->numbers_size = channels * (running->is_double ? sizeof(float8) : sizeof(float4));
+	state->numbers_size = channels * (subsample->is_double ? sizeof(float8) : sizeof(float4));
 	return state;
 }
 
 static void *
 begin_count(const ScanTask *task)
 {
-	if (running == NULL || running->pass != PASS_COUNT)
+	if (awaited == NULL || awaited->pass != PASS_COUNT)
 		raise_direct_call("cell_subsample_count");
 	return begin(task);
 }
@@ -137,7 +139,7 @@ begin_count(const ScanTask *task)
 static void *
 begin_cells(const ScanTask *task)
 {
-	if (running == NULL || running->pass == PASS_COUNT)
+	if (awaited == NULL || awaited->pass == PASS_COUNT)
 		raise_direct_call("cell_subsample_cells");
 	return begin(task);
 }
@@ -311,14 +313,14 @@ end(void *state pg_attribute_unused())
  *
  * The hook into the planner recognizes the aggregates by these functions.  The
  * executor calls them only if a plan was made anew without a scan; the result
- * is then null.  Errors: 0A000 if no call of cell_subsample is running.
+ * is then null.  Errors: 0A000 if no call of cell_subsample awaits its pass.
  */
 PG_FUNCTION_INFO_V1(cell_subsample_count_transfn);
 Datum
 cell_subsample_count_transfn(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
-	if (running == NULL)
+	if (awaited == NULL)
 		raise_direct_call("cell_subsample_count");
 	PG_RETURN_NULL();
 }
@@ -328,7 +330,7 @@ Datum
 cell_subsample_cells_transfn(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
-	if (running == NULL)
+	if (awaited == NULL)
 		raise_direct_call("cell_subsample_cells");
 	PG_RETURN_NULL();
 }
@@ -380,17 +382,17 @@ receive_result(TupleTableSlot *row, void *has_read)
 static bool
 run(Subsample *subsample)
 {
-	Subsample  *outer = running;
+	Subsample  *outer = awaited;
 	bool		has_read = false;
 
 	PG_TRY();
 	{
-		running = subsample;
+		awaited = subsample;
 		SourceRun(&subsample->source, receive_result, &has_read);
 	}
 	PG_FINALLY();
 	{
-		running = outer;
+		awaited = outer;
 	}
 	PG_END_TRY();
 	return has_read;
