@@ -131,9 +131,10 @@ def evidence(measure: str, base: Side, new: Side) -> dict:
 def with_tables(arm: Arm, schema: str) -> str:
     """The address of a version, with the settings of benchmark/suite: the search path of a schema, and no scan.
 
+    The library is loaded at once, because the profilers that replay a session copy only settings that the server knows.
     A server that the caller gave has its own tables.
     """
-    options = f"-c search_path={schema},public -c cell_binary.scan=off"
+    options = f"-c search_path={schema},public -c session_preload_libraries=cell_binary -c cell_binary.scan=off"
     return psycopg.conninfo.make_conninfo(arm.conninfo, options=options) if arm.folder else arm.conninfo
 
 

@@ -139,7 +139,9 @@ def database() -> Iterator[str]:
 @contextmanager
 def backend(sql: str, setup_sql: str | None = None, **options) -> Iterator[tuple[psycopg.Connection, Target]]:
     def connect() -> psycopg.Connection:
-        return psycopg.connect(dbname=DATABASE, autocommit=True, options="-c search_path=s,public", **options)
+        # The names of functions that the tests expect are those of the aggregate, and not of a scan.
+        settings = "-c search_path=s,public -c session_preload_libraries=cell_binary -c cell_binary.scan=off"
+        return psycopg.connect(dbname=DATABASE, autocommit=True, options=settings, **options)
     with connect() as connection:
         pid = connection.info.backend_pid
         yield connection, Target("sql", pid=pid, postmaster=processes.parent(pid), connect=connect, sql=sql, setup_sql=setup_sql)

@@ -53,6 +53,7 @@ foreach my $form ([ 'without ids', 'x, y, phenotypes' ], [ 'with ids', 'cell_id,
 # states, and process a few samples at a time.
 {
 	my $plan = $node->safe_psql('postgres', q{
+		SET cell_binary.scan = off;
 		SET work_mem = '4MB';
 		SET hash_mem_multiplier = 2;
 		SET enable_sort = off;
