@@ -28,7 +28,7 @@ STATEMENTS = [
     'SELECT sample, sha256(cell_pack(cell_id, x, y, phenotypes)) FROM cell GROUP BY sample ORDER BY sample',
     "SELECT sha256(cell_pack_intensities(cell_id, intensities)), sha256(cell_pack_intensities(cell_id, intensities::float8[])) FROM cell WHERE sample = 'large'",
     'SELECT count(cell_empty(layout)) FROM payload, generate_series(1, 20000)',
-    "SELECT count(detail) FROM generate_series(1, 200), cell_scans('s', 'large')",
+    "SELECT count(detail) FROM generate_series(1, 200) n, cell_scans('s', left('large', n + 5))",
     *(f"SELECT count(*), sum(x), bit_or(phenotypes) FROM payload, cell_unpack(payload, layout) WHERE layout = '{layout}'" for layout in LAYOUTS),
     *(f"SELECT cell_info(payload, layout), cell_count(payload, 1, 2, layout) FROM payload WHERE layout = '{layout}'" for layout in LAYOUTS),
     *(f"SELECT sha256(cell_encode(payload, '{coding}')) FROM payload WHERE layout = 'compact'" for coding in CODINGS),
