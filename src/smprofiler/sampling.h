@@ -63,9 +63,9 @@ typedef struct CbSelection
 extern void cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size);
 
 /*
- * Leave keys at once that are most probably not among the size smallest of so
- * many.  If count is less than size at the end, too many were left: then start
- * again without this.
+ * Guess a limit from the number of keys that will be offered, so that fewer keys
+ * are taken and replaced.  If count is less than size at the end, the limit was
+ * too low; start again without a guess.
  */
 extern void cb_selection_expect(CbSelection *selection, uint64_t offers);
 

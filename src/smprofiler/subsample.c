@@ -123,7 +123,7 @@ make_room(Subsample *subsample, Sample **samples)
 	return body;
 }
 
-/* Return whether a guess has left too many cells of a sample. */
+/* Return whether the guess which keys are too large has left out a cell to take. */
 static bool
 fell_short(const Subsample *subsample, Sample *const *samples)
 {

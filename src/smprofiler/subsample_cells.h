@@ -47,7 +47,7 @@ typedef struct Subsample
 	uint64		cells;			/* number that was asked for */
 	uint64		seed;
 	SubsamplePass pass;
-	bool		no_guess;		/* PASS_TAKE takes no guess which cells are left */
+	bool		no_guess;		/* PASS_TAKE does not guess which keys are too large */
 	MemoryContext context;		/* for the samples, until the call ends */
 	struct sample_table_hash *table;	/* the samples, by name */
 	uint32		samples;		/* their number */

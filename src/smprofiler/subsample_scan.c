@@ -4,9 +4,9 @@
  *
  * A pass is an aggregate of all cells, so that the hook into the planner finds
  * it.  Only a scan can compute it, and only for a call of cell_subsample or
- * cell_subsample_metadata: its state is that of the call.  The executor would
- * have to combine the features before a transition function gets them, and an
- * error could not name the cell and the column.
+ * cell_subsample_metadata, to whose state it adds the cells.  The executor would
+ * combine the features before a transition function gets them, so that an error
+ * could not name the cell and the column.
  */
 #include "smprofiler/subsample_scan.h"
 

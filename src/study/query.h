@@ -29,8 +29,8 @@ extern char *SizesQuery(const Study *study);
 extern char *IntensitiesQuery(const Study *study);
 
 /*
- * SizesQuery and IntensitiesQuery for a scan: an aggregate of all rows, to which
- * a scan gives the same columns, but the phenotypes as one.
+ * SizesQuery and IntensitiesQuery for a scan: one row, the result of an aggregate
+ * with the same columns as arguments, and the features as phenotypes.
  */
 extern char *ScanSizesQuery(const Study *study);
 extern char *ScanIntensitiesQuery(const Study *study);

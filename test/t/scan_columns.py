@@ -154,7 +154,11 @@ def feature_columns(random):
 
 
 def intensities_column(random, features):
-    return Column('intensities', 'real[]', salted(random, f'array_fill(draw({{i}}, {{salt}}, 100) / 99.0, ARRAY[{features}])'), fixed=True)
+    """Return a column of arrays, which are equal numbers, or differ and so do not compress."""
+    type = random.choice(['real', 'double precision'])
+    value = random.choice(['array_fill({x}, ARRAY[{n}])', "('[3:{m}]=' || array_fill({x}, ARRAY[{n}])::text)", 'ARRAY(SELECT {x} / k FROM generate_series(1, {n}) k)'])
+    value = value.replace('{x}', f'((draw({{i}}, {{salt}}, 1200) - 100) / 999.0)::{type}').replace('{n}', str(features)).replace('{m}', str(features + 2))
+    return Column('intensities', type + '[]', salted(random, f'{value}::{type}[]'), fixed=True, storage=random.choice(['', '', 'MAIN', 'EXTERNAL', 'EXTENDED']))
 
 
 # ---- Long tables: a row for each cell and feature ----

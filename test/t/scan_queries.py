@@ -315,12 +315,19 @@ class Queries:
         text = self.random.choice([
             f"SELECT cell_data('{self.study}', {literal}, '{layout}', '{coding}')",
             f"SELECT * FROM cell_data_samples('{self.study}', '{layout}', '{coding}')",
-            f"SELECT * FROM cell_data_head('{self.study}', {literal}, '{layout}')",
-            f"SELECT cell_subsample('{self.study}', {self.random.choice([1, 20, 1000])}, 7)"])
+            f"SELECT * FROM cell_data_head('{self.study}', {literal}, '{layout}')"])
         return self.query(text, text.split('(')[0].split()[-1], call, explained=False)
+
+    def subsample(self):
+        """A function that returns intensities of a study, or what belongs to them."""
+        if self.study is None or 'intensities' not in self.table.parts[0].columns:
+            return self.as_served()
+        cells = self.random.choice([0, 1, 20, 100, 1000, 9223372036854775807])
+        text = self.random.choice([f"SELECT cell_subsample('{self.study}', {cells}, {self.random.choice([0, 7, -1])})", f"SELECT cell_subsample_metadata('{self.study}', {cells})"])
+        return self.query(text, text.split('(')[0].split()[-1], Call('', 'subsample', False, False), explained=False)
 
     def draw(self, count):
         """Return random queries, as if from a shuffled deck of their shapes."""
         shapes = [self.whole, self.one_sample, self.one_sample, self.grouped, self.grouped, self.inside, self.lateral, self.correlated, self.correlated_range,
-                  self.repeated, self.of_subquery, self.of_prepared, self.of_prepared, self.as_served, self.served, self.beyond, self.beyond, self.cast_groups]
+                  self.repeated, self.of_subquery, self.of_prepared, self.of_prepared, self.as_served, self.served, self.subsample, self.beyond, self.beyond, self.cast_groups]
         return [shape() for shape in self.random.sample(shapes, count)]

@@ -46,7 +46,7 @@ class Table:
         block = self.draw_features()
         rest = [sample_column(random, self.sample, self.rows), Column('number', random.choice(['smallint', 'integer', 'bigint']), '{i}', fixed=True)]
         rest += filler_columns(random) + self.draw_roles()
-        if not self.long and random.random() < 0.3:
+        if not self.long and random.random() < 0.4:
             rest.append(intensities_column(random, 2 if block[0].name == 'phenotypes' else len(block)))
         if random.random() < 0.3:
             rest, block = rest + block, []
@@ -303,7 +303,14 @@ class Table:
                     faults += [{name: value} for value in ("'NaN'", "'Infinity'", "'-Infinity'", '2147483648', '1e30')]
             integers = [column.name for column in self.columns if column.name[0] == 'f' and column.name[1:].isdigit() and column.type != 'boolean']
             faults += [{name: value} for name in integers for value in ('2', '-1')]
+            faults += [{'intensities': value} for column in self.columns if column.name == 'intensities' for value in self.faulty_intensities(column)]
         return [fault for fault in faults if not any(name != 'alone' and self.column(name).source for name in fault)]
+
+    def faulty_intensities(self, column):
+        right = self.filled(column, '7')
+        arrays = [f"array_append(({right})[1:cardinality({right}) - 1], 'NaN')", f'array_append(({right})[1:cardinality({right}) - 1], NULL)', f'array_append({right}, 1)',
+                  f'ARRAY[{right}]', "'{}'"]
+        return [f'({array})::{column.type}' for array in arrays] + ['NULL'] * ('NOT NULL' not in column.options)
 
     def faulty_insert(self):
         """Return a statement that inserts a row with a fault, or without if there is none."""
