@@ -118,12 +118,14 @@ BEGIN
 	FOR f IN
 		SELECT o.*, a.*
 		FROM information_schema.our_functions o, LATERAL (
-			SELECT string_agg(format('%I %s', proargnames[i], format_type(type, NULL)), ', ' ORDER BY i), string_agg('$' || i, ', ' ORDER BY i),
+			SELECT string_agg(format('%I %s', coalesce(proargnames[i], 'argument_' || i), format_type(type, NULL)), ', ' ORDER BY i), string_agg('$' || i, ', ' ORDER BY i),
 				string_agg(coalesce((
 					SELECT 'a.' || attname FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
 					WHERE attrelid = 'argument'::regclass AND attnum > 0 AND type IN (atttypid, typbasetype)
 					ORDER BY attname <> proargnames[i], attnum LIMIT 1), 'NULL'), ', ' ORDER BY i)
-			FROM unnest(proargtypes) WITH ORDINALITY u (type, i)) a (parameters, arguments, columns)
+			FROM (
+				SELECT CASE type WHEN '"any"'::regtype THEN 'boolean[]'::regtype ELSE type END, i
+				FROM unnest(proargtypes) WITH ORDINALITY u (type, i)) u (type, i)) a (parameters, arguments, columns)
 	LOOP
 		is_scalar := NOT f.proretset AND f.prorettype NOT IN ('record'::regtype, 'void'::regtype);
 		call := format('public.%I(%s%%s)', f.proname, CASE WHEN f.provariadic <> 0 THEN 'VARIADIC ' END);
