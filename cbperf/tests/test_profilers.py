@@ -128,6 +128,10 @@ def database() -> Iterator[str]:
     with psycopg.connect(dbname="postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {DATABASE}")
+        # The names of functions that the tests expect are those of the aggregate, and not of a scan. The library is
+        # loaded at once, because a replay copies only settings that the server knows; a superuser sets that for all roles.
+        for setting in "search_path = s, public", "session_preload_libraries = cell_binary", "cell_binary.scan = off":
+            connection.execute(f"ALTER DATABASE {DATABASE} SET {setting}")
         with psycopg.connect(dbname=DATABASE, autocommit=True) as inside:
             inside.execute("CREATE EXTENSION cell_binary; CREATE SCHEMA s; CREATE TABLE s.cell (id bigint, x int, y int, mask bigint)")
             inside.execute("INSERT INTO s.cell SELECT i, i %% 317, i %% 211, i * 77 FROM generate_series(1, %s) i", [CELLS])
@@ -139,9 +143,7 @@ def database() -> Iterator[str]:
 @contextmanager
 def backend(sql: str, setup_sql: str | None = None, **options) -> Iterator[tuple[psycopg.Connection, Target]]:
     def connect() -> psycopg.Connection:
-        # The names of functions that the tests expect are those of the aggregate, and not of a scan.
-        settings = "-c search_path=s,public -c session_preload_libraries=cell_binary -c cell_binary.scan=off"
-        return psycopg.connect(dbname=DATABASE, autocommit=True, options=settings, **options)
+        return psycopg.connect(dbname=DATABASE, autocommit=True, **options)
     with connect() as connection:
         pid = connection.info.backend_pid
         yield connection, Target("sql", pid=pid, postmaster=processes.parent(pid), connect=connect, sql=sql, setup_sql=setup_sql)
@@ -246,7 +248,7 @@ def test_a_replay_is_like_the_session(database):
         connection.execute("DROP ROLE IF EXISTS cbperf_copies; CREATE ROLE cbperf_copies LOGIN REPLICATION; ALTER ROLE cbperf_copies SET work_mem = '3MB'")
     workload = f"""DO $$ BEGIN
         ASSERT current_database() = '{DATABASE}' AND session_user = 'cbperf_copies' AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
-        ASSERT current_setting('search_path') = 's,public' AND current_setting('work_mem') = '3MB' AND current_setting('jit') = 'off';
+        ASSERT current_setting('search_path') = 's, public' AND current_setting('work_mem') = '3MB' AND current_setting('jit') = 'off';
         ASSERT (SELECT count(*) FROM temporary) = 1 AND 'ä' = chr(228);
         PERFORM pg_temp.span_begin('x'), pg_temp.span_end();
     END $$"""
