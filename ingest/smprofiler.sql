@@ -139,16 +139,16 @@ COMMENT ON VIEW :"schema".cell_binary_features IS
 -- SMProfiler. A query that needs phenotypes or intensities collects these rows
 -- once for each sample; grouping them by cell would take several times as long.
 -- OFFSET 0 enforces this: without it, the planner would move the subqueries to a
--- place where each cell collects the rows again. It also makes the executor read
--- each outline once for both x and y, and read only the outlines of cells.
+-- place where each cell collects the rows again. It also makes the executor decode
+-- each outline only once for both x and y.
 CREATE OR REPLACE VIEW :"schema".cell_binary_cells WITH (security_barrier) AS
-SELECT m.specimen AS sample, c.cell_id, (c.centroid).x, (c.centroid).y, c.phenotypes, c.intensities
+SELECT m.specimen AS sample, c.cell_id, c.centroid[0] AS x, c.centroid[1] AS y, c.phenotypes, c.intensities
 FROM :"schema".specimen_data_measurement_process m
 LEFT JOIN :"schema".range_definitions r
 	ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
 CROSS JOIN LATERAL (
 	SELECT i.histological_structure::bigint AS cell_id,
-		:"extension".cell_shape_centroid(s.base64_contents) AS centroid,
+		s.centroid,
 		:"extension".cell_collected_phenotypes((
 			SELECT :"extension".cell_collect_phenotypes(e.histological_structure, e.target,
 				(e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
@@ -164,7 +164,13 @@ CROSS JOIN LATERAL (
 		), i.histological_structure::bigint) AS intensities
 	FROM :"schema".data_file f
 	JOIN :"schema".histological_structure_identification i ON i.data_source = f.sha256_hash
-	LEFT JOIN :"schema".shape_file s ON s.identifier = i.shape_file
+	-- CASE makes the planner decode an outline where it reads it, and not after the
+	-- join, so that the join has 16 bytes of each cell instead of its outline.
+	LEFT JOIN (
+		SELECT identifier, CASE WHEN base64_contents IS NOT NULL THEN
+			:"extension".cell_shape_centroid(base64_contents) END AS centroid
+		FROM :"schema".shape_file
+	) s ON s.identifier = i.shape_file
 	WHERE f.source_generation_process = m.identifier
 	-- Nearly all structures are cells, so it is cheaper to look for the others.
 	AND NOT EXISTS (

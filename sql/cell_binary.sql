@@ -419,9 +419,8 @@ COMMENT ON FUNCTION cell_minifloat_decode(smallint) IS
 -- Shapes: the position of a cell from its outline
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_shape_centroid(
-	contents pg_catalog.text, OUT x double precision, OUT y double precision)
-RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
+CREATE FUNCTION cell_shape_centroid(contents pg_catalog.text)
+RETURNS pg_catalog.point AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text) IS
 'mean of the vertices of a cell''s outline, which SMProfiler stores as an ESRI shapefile in base64';

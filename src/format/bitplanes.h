@@ -18,12 +18,12 @@ typedef uint64_t CbPlanes[64][CB_BATCH_WORDS];
 
 /*
  * In each square of 2*width rows and columns on the diagonal, swap the two
- * quarters off the diagonal.
+ * quarters off the diagonal.  low has the bits of the lower quarters.
  */
 static inline __attribute__((always_inline)) void
-cb_swap_quarters(uint64_t *rows, int width, uint64_t low)
+cb_swap_quarters(uint64_t *rows, int count, int width, uint64_t low)
 {
-	for (int square = 0; square < 64; square += 2 * width)
+	for (int square = 0; square < count; square += 2 * width)
 		for (int row = square; row < square + width; row++)
 		{
 			uint64_t	change = (rows[row] >> width ^ rows[row + width]) & low;
@@ -34,56 +34,103 @@ cb_swap_quarters(uint64_t *rows, int width, uint64_t low)
 }
 
 /*
- * Transpose 64 x 64 bits: bit c of row r becomes bit r of row c.  The method
- * swaps quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
+ * Transpose a square of 64 x 64 bits, or with 32 rows, two squares of 32 x 32
+ * bits side by side: bit c of row r becomes bit r of row c.  The method swaps
+ * quarters of ever smaller squares (Warren, Hacker's Delight, 7-3).
  */
-static inline void
-cb_transpose(uint64_t *rows)
+static inline __attribute__((always_inline)) void
+cb_transpose(uint64_t *rows, const int count)
 {
-	cb_swap_quarters(rows, 32, 0x00000000ffffffff);
-	cb_swap_quarters(rows, 16, 0x0000ffff0000ffff);
-	cb_swap_quarters(rows, 8, 0x00ff00ff00ff00ff);
-	cb_swap_quarters(rows, 4, 0x0f0f0f0f0f0f0f0f);
-	cb_swap_quarters(rows, 2, 0x3333333333333333);
-	cb_swap_quarters(rows, 1, 0x5555555555555555);
+	if (count == 64)
+		cb_swap_quarters(rows, count, 32, 0x00000000ffffffff);
+	cb_swap_quarters(rows, count, 16, 0x0000ffff0000ffff);
+	cb_swap_quarters(rows, count, 8, 0x00ff00ff00ff00ff);
+	cb_swap_quarters(rows, count, 4, 0x0f0f0f0f0f0f0f0f);
+	cb_swap_quarters(rows, count, 2, 0x3333333333333333);
+	cb_swap_quarters(rows, count, 1, 0x5555555555555555);
 }
 
 /*
- * Compute the planes of count numbers.  Bits after the last number are zero.
+ * Return the planes that the two functions below compute or read, for numbers
+ * that have no bit at or above this one.  32 planes take less than half the
+ * time of 64.
+ */
+static inline int
+cb_planes_for(int bits)
+{
+	return bits <= 32 ? 32 : 64;
+}
+
+/*
+ * Compute the first cb_planes_for(bits) planes of count numbers.  Bits after
+ * the last number are zero.
  */
 static inline void
-cb_planes_of(const uint64_t *numbers, size_t count, CbPlanes planes)
+cb_planes_of(const uint64_t *numbers, size_t count, int bits, CbPlanes planes)
 {
+	const bool	narrow = cb_planes_for(bits) == 32;
+
 	for (size_t word = 0; word < CB_BATCH_WORDS; word++)
 	{
-		uint64_t	rows[64] = {0};
-		size_t		first = word * 64;
+		uint64_t	last[64] = {0};
+		uint64_t	rows[64];
+		const uint64_t *from = numbers + word * 64;
 
-		if (first < count)
+		if (count < word * 64 + 64)
 		{
-			memcpy(rows, numbers + first,
-				   (count - first < 64 ? count - first : 64) * sizeof(*rows));
-			cb_transpose(rows);
+			if (count > word * 64)
+				memcpy(last, from, (count - word * 64) * sizeof(*last));
+			from = last;
 		}
-		for (int bit = 0; bit < 64; bit++)
-			planes[bit][word] = rows[bit];
+		if (narrow)
+		{
+			for (int row = 0; row < 32; row++)
+				rows[row] = from[row] | from[row + 32] << 32;
+			cb_transpose(rows, 32);
+			for (int bit = 0; bit < 32; bit++)
+				planes[bit][word] = rows[bit];
+		}
+		else
+		{
+			memcpy(rows, from, sizeof(rows));
+			cb_transpose(rows, 64);
+			for (int bit = 0; bit < 64; bit++)
+				planes[bit][word] = rows[bit];
+		}
 	}
 }
 
 /*
- * Compute the numbers from their planes.  numbers has room for CB_BATCH
- * numbers.
+ * Compute the numbers from their first cb_planes_for(bits) planes.  numbers
+ * has room for CB_BATCH numbers.
  */
 static inline void
-cb_numbers_of(CbPlanes planes, size_t count, uint64_t *numbers)
+cb_numbers_of(CbPlanes planes, size_t count, int bits, uint64_t *numbers)
 {
+	const bool	narrow = cb_planes_for(bits) == 32;
+
 	for (size_t word = 0; word * 64 < count; word++)
 	{
-		uint64_t   *rows = numbers + word * 64;
+		uint64_t   *to = numbers + word * 64;
+		uint64_t	rows[32];
 
-		for (int bit = 0; bit < 64; bit++)
-			rows[bit] = planes[bit][word];
-		cb_transpose(rows);
+		if (narrow)
+		{
+			for (int bit = 0; bit < 32; bit++)
+				rows[bit] = planes[bit][word];
+			cb_transpose(rows, 32);
+			for (int row = 0; row < 32; row++)
+			{
+				to[row] = (uint32_t) rows[row];
+				to[row + 32] = rows[row] >> 32;
+			}
+		}
+		else
+		{
+			for (int bit = 0; bit < 64; bit++)
+				to[bit] = planes[bit][word];
+			cb_transpose(to, 64);
+		}
 	}
 }
 

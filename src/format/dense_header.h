@@ -63,6 +63,13 @@ cb_dense_has(uint64_t mask, int bit)
 	return (mask >> bit & 1) != 0;
 }
 
+/* Return the number of bits up to the last feature of a mask. */
+static inline int
+cb_dense_mask_bits(uint64_t mask)
+{
+	return mask == 0 ? 0 : 64 - __builtin_clzll(mask);
+}
+
 static inline int
 cb_dense_feature_count(const CbDenseColumns *columns)
 {

@@ -133,17 +133,18 @@ decode_axis(CbReader *reader, int axis_number, const uint64_t *codes, int shift,
 	CbDenseReader *dense = &reader->dense;
 	CbDenseAxis *axis = &dense->columns.axes[axis_number];
 	const char *name = axis_names[axis_number];
+	const uint32_t mask = (uint32_t) (((uint64_t) 1 << axis->planes) - 1);
 
 	if (axis->differences)
 	{
-		if (reader->position == 0 && (uint32_t) (codes[0] >> shift) != 0)
+		if (reader->position == 0 && ((uint32_t) (codes[0] >> shift) & mask) != 0)
 			return cb_reader_fail(reader, (CbFault)
 								  {.code = CB_FIRST_NOT_ZERO,
 								   .field = axis_number == 0 ? "difference of x" :
 									   "difference of y"});
 		for (size_t i = 0; i < count; i++)
 		{
-			uint32_t	code = (uint32_t) (codes[i] >> shift);
+			uint32_t	code = (uint32_t) (codes[i] >> shift) & mask;
 
 			dense->codes[axis_number] |= code;
 			axis->last += cb_dense_unzigzag(code);
@@ -154,7 +155,7 @@ decode_axis(CbReader *reader, int axis_number, const uint64_t *codes, int shift,
 
 	for (size_t i = 0; i < count; i++)
 	{
-		uint32_t	code = (uint32_t) (codes[i] >> shift);
+		uint32_t	code = (uint32_t) (codes[i] >> shift) & mask;
 
 		/* base + code must not exceed the largest int32. */
 		if (code > (uint32_t) INT32_MAX - axis->base)
@@ -170,6 +171,13 @@ decode_axis(CbReader *reader, int axis_number, const uint64_t *codes, int shift,
 	return true;
 }
 
+/* Clear the planes of numbers with this number of bits. */
+static void
+no_planes(CbPlanes planes, int bits)
+{
+	memset(planes, 0, (size_t) cb_planes_for(bits) * sizeof(*planes));
+}
+
 static bool
 dense_decode(CbReader *reader, CbBatch *batch)
 {
@@ -177,6 +185,8 @@ dense_decode(CbReader *reader, CbBatch *batch)
 	const CbDenseColumns *columns = &dense->columns;
 	const uint64_t plane_size = cb_plane_size(reader->cells);
 	const size_t count = batch->count;
+	const int	coordinate_planes = columns->axes[0].planes + columns->axes[1].planes;
+	const int	mask_bits = cb_dense_mask_bits(columns->features);
 	const uint8_t *next = first_plane(reader, reader->position);
 	uint64_t	numbers[CB_BATCH] = {0};
 	CbPlanes	planes;
@@ -184,25 +194,23 @@ dense_decode(CbReader *reader, CbBatch *batch)
 
 	if (columns->gap_planes > 0)
 	{
-		memset(planes, 0, sizeof(planes));
+		no_planes(planes, columns->gap_planes);
 		for (int bit = 0; bit < columns->gap_planes; bit++, next += plane_size)
 			clean &= cb_get_plane(next, planes[bit], count);
-		cb_numbers_of(planes, count, numbers);
+		cb_numbers_of(planes, count, columns->gap_planes, numbers);
 	}
 	if (!decode_ids(reader, batch, numbers))
 		return false;
 
-	memset(planes, 0, sizeof(planes));
-	for (int bit = 0; bit < columns->axes[0].planes; bit++, next += plane_size)
+	no_planes(planes, coordinate_planes);
+	for (int bit = 0; bit < coordinate_planes; bit++, next += plane_size)
 		clean &= cb_get_plane(next, planes[bit], count);
-	for (int bit = 0; bit < columns->axes[1].planes; bit++, next += plane_size)
-		clean &= cb_get_plane(next, planes[32 + bit], count);
-	cb_numbers_of(planes, count, numbers);
+	cb_numbers_of(planes, count, coordinate_planes, numbers);
 	if (!decode_axis(reader, 0, numbers, 0, count, batch->x) ||
-		!decode_axis(reader, 1, numbers, 32, count, batch->y))
+		!decode_axis(reader, 1, numbers, columns->axes[0].planes, count, batch->y))
 		return false;
 
-	memset(planes, 0, sizeof(planes));
+	no_planes(planes, mask_bits);
 	for (int k = 0; k < CB_FEATURES; k++)
 		if (cb_dense_has(columns->features, k))
 		{
@@ -214,7 +222,7 @@ dense_decode(CbReader *reader, CbBatch *batch)
 		}
 	if (!clean)
 		return cb_reader_fail(reader, (CbFault) {.code = CB_BITS_BEHIND_LAST});
-	cb_numbers_of(planes, count, batch->phenotypes);
+	cb_numbers_of(planes, count, mask_bits, batch->phenotypes);
 	for (size_t i = 0; i < count; i++)
 	{
 		batch->phenotypes[i] ^= columns->base_mask;

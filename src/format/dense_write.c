@@ -51,9 +51,9 @@ sample_features(CbDenseWriter *dense, const CbBatch *batch)
 	int			used[CB_FEATURES];
 	int			n = 0;
 
-	cb_planes_of(batch->phenotypes, batch->count, planes);
+	cb_planes_of(batch->phenotypes, batch->count, cb_dense_mask_bits(dense->any), planes);
 	for (int k = 0; k < CB_FEATURES; k++)
-		if (cb_count_common(planes[k], planes[k]) > 0)
+		if (cb_dense_has(dense->any, k) && cb_count_common(planes[k], planes[k]) > 0)
 			used[n++] = k;
 	for (int k = 0; k < n; k++)
 		for (int j = 0; j <= k; j++)
@@ -217,6 +217,7 @@ cb_dense_encode(CbWriter *writer, const CbBatch *batch)
 		writer->payload + DENSE_HEADER + cb_dense_feature_count(columns) + writer->position / 8;
 	CbDenseAxis x = columns->axes[0];
 	CbDenseAxis y = columns->axes[1];
+	const int	coordinate_planes = x.planes + y.planes;
 	uint64_t	numbers[CB_BATCH];
 	CbPlanes	planes;
 
@@ -229,24 +230,22 @@ cb_dense_encode(CbWriter *writer, const CbBatch *batch)
 			numbers[i] = (uint32_t) (batch->cell_id[i] - last_id - 1);
 			last_id = batch->cell_id[i];
 		}
-		cb_planes_of(numbers, count, planes);
+		cb_planes_of(numbers, count, columns->gap_planes, planes);
 		for (int bit = 0; bit < columns->gap_planes; bit++, next += plane_size)
 			cb_put_plane(next, planes[bit], count);
 	}
 
 	for (size_t i = 0; i < count; i++)
-		numbers[i] = axis_code(&x, batch->x[i]) | (uint64_t) axis_code(&y, batch->y[i]) << 32;
-	cb_planes_of(numbers, count, planes);
-	for (int bit = 0; bit < x.planes; bit++, next += plane_size)
+		numbers[i] = axis_code(&x, batch->x[i]) | (uint64_t) axis_code(&y, batch->y[i]) << x.planes;
+	cb_planes_of(numbers, count, coordinate_planes, planes);
+	for (int bit = 0; bit < coordinate_planes; bit++, next += plane_size)
 		cb_put_plane(next, planes[bit], count);
-	for (int bit = 0; bit < y.planes; bit++, next += plane_size)
-		cb_put_plane(next, planes[32 + bit], count);
 	columns->axes[0].last = x.last;
 	columns->axes[1].last = y.last;
 
 	for (size_t i = 0; i < count; i++)
 		numbers[i] = batch->phenotypes[i] ^ columns->base_mask;
-	cb_planes_of(numbers, count, planes);
+	cb_planes_of(numbers, count, cb_dense_mask_bits(columns->features), planes);
 	for (int k = 0; k < CB_FEATURES; k++)
 		if (cb_dense_has(columns->features, k))
 		{

@@ -127,7 +127,8 @@ cb_writer_begin(CbWriter *writer, uint8_t *payload)
 bool
 cb_writer_write(CbWriter *writer, const CbBatch *batch)
 {
-	if (!check_ids_to_write(writer, batch) ||
+	/* Ids that were measured were checked. */
+	if ((!cb_writer_must_measure(writer) && !check_ids_to_write(writer, batch)) ||
 		!writer->layout->encode(writer, batch))
 		return false;
 	advance_writer(writer, batch);

@@ -95,6 +95,8 @@ find_visible(Pages *pages)
 			if (!HeapTupleSatisfiesVisibility(&tuple, pages->snapshot, pages->buffer))
 				continue;
 		}
+		if (count < TUPLES_AHEAD)
+			PrefetchTuple(PageGetItem(pages->page, item));
 		pages->visible[count++] = offset;
 	}
 	LockBuffer(pages->buffer, BUFFER_LOCK_UNLOCK);

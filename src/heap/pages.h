@@ -20,6 +20,14 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+/*
+ * How many tuples ahead the processor is asked to fetch a tuple from memory.
+ * Its own guesses miss the first tuples of a page, and help less with the
+ * others, because PostgreSQL fills a page from its end to its beginning.
+ */
+#define TUPLES_AHEAD 8
+#define PrefetchTuple(tuple) __builtin_prefetch(tuple)
+
 typedef struct Pages
 {
 	Relation	table;

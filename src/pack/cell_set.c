@@ -146,7 +146,12 @@ CellSetRaiseTooLarge(const CbLayout *layout, const char *fact)
 				  "Pack the sample in parts, for example by tiles or by ranges of cell_id.");
 }
 
-/* The buffer never grows larger than the largest payload needs. */
+/*
+ * The buffer never grows larger than the largest payload needs.  If a size is
+ * expected, the buffer grows to it in one step, because each step fills small
+ * pages or copies them.  This waits until the buffer has a thirty-second of the size,
+ * so that many small sets do not take the room of a large one.
+ */
 void
 CellSetGrow(CellSet *set, uint64 more)
 {
@@ -166,6 +171,8 @@ CellSetGrow(CellSet *set, uint64 more)
 	}
 
 	size = buffer_size(room + (set->count + more) * set->width);
+	if (size < set->expected_size && size >= set->expected_size / 32)
+		size = set->expected_size;
 	size = Min(size, room + set->max_count * set->width);
 	Assert(size >= set->size);
 	set_buffer(set, repalloc_huge(set->buffer, size), size);

@@ -50,6 +50,7 @@ typedef struct CellSet
 	uint64		capacity;
 	uint64		max_count;		/* that fit into a payload */
 	Size		size;			/* of the buffer */
+	Size		expected_size;	/* of the buffer at the end, or 0 if unknown */
 	char	   *buffer;			/* room for the headers of the bytea and the
 								 * layout, then the records */
 	char	   *records;

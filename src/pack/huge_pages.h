@@ -12,15 +12,15 @@
 
 #include "settings.h"
 
-/* The size from which huge pages (2 MB on most machines) pay off. */
-#define HUGE_PAGES_SIZE ((Size) 4 * 1024 * 1024)
-
 /*
  * An upper limit on the bytes that a memory context and malloc add to a large
  * chunk.  A chunk that is this much smaller than a power of two fills its
  * mapping.
  */
 #define LARGE_CHUNK_OVERHEAD 256
+
+/* The size from which huge pages (2 MB on most machines) pay off. */
+#define HUGE_PAGES_SIZE ((Size) 2 * 1024 * 1024 - LARGE_CHUNK_OVERHEAD)
 
 /*
  * Request huge pages for a chunk of memory that was not written yet, if

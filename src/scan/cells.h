@@ -68,7 +68,7 @@ GatherBits(const uint8 *bytes)
 }
 
 /* Read the phenotypes.  Returns false if an integer feature is neither 0 nor 1. */
-static inline bool
+static pg_attribute_always_inline bool
 PhenotypesRead(const PhenotypeColumns *columns, const TupleShape *shape, const uint8 *data,
 			   uint64 *phenotypes)
 {

@@ -93,7 +93,7 @@ ReadDouble(const uint8 *value, Oid type)
 }
 
 /* Return the bytes of a text. */
-static inline ValueBytes
+static pg_attribute_always_inline ValueBytes
 ReadText(const uint8 *value)
 {
 	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
@@ -102,7 +102,7 @@ ReadText(const uint8 *value)
 }
 
 /* Return the bytes of a value of a type that SampleTerm allows. */
-static inline ValueBytes
+static pg_attribute_always_inline ValueBytes
 ReadBytes(const uint8 *value, Oid type)
 {
 	switch (type)

@@ -45,7 +45,10 @@ typedef struct WrittenSet
 static CellSet *
 create_set(SampleSets *sets)
 {
-	return CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
+	CellSet    *set = CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
+
+	set->expected_size = sets->largest;
+	return set;
 }
 
 static void
@@ -94,6 +97,8 @@ SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
 	bool		found;
 	SampleEntry *entry = samples_insert(sets->hash, sample, &found);
 
+	if (sets->current != NULL)
+		sets->largest = Max(sets->largest, sets->current->set->size);
 	if (!found)
 	{
 		if (list_length(sets->all) == MOST_SAMPLES)

@@ -43,6 +43,7 @@ typedef struct SampleSets
 	List	   *all;			/* in the order of their first rows */
 	int			next;			/* number of the set whose payload is next */
 	Size		memory;			/* that all sets but the current may take */
+	Size		largest;		/* size of the largest buffer before the current */
 	BufFile    *file;			/* NULL before the first set is written */
 	SampleSet  *current;		/* of the last row; NULL before the first */
 } SampleSets;

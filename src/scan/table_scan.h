@@ -69,6 +69,8 @@ TableScanData(TableScan *scan, int number)
 	ItemId		item = PagesItem(&scan->pages, number);
 	const HeapTupleHeaderData *tuple = (HeapTupleHeader) PageGetItem(scan->pages.page, item);
 
+	if (number + TUPLES_AHEAD < scan->pages.count)
+		PrefetchTuple(PagesTuple(&scan->pages, number + TUPLES_AHEAD));
 	if (unlikely(TupleShapeLacksColumns(&scan->shape, tuple) ||
 				 !TupleShapeMatches(&scan->shape, tuple)))
 		tuple = TableScanFit(scan, unconstify(HeapTupleHeaderData *, tuple),

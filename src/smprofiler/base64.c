@@ -11,6 +11,7 @@
 #include "smprofiler/base64.h"
 
 #include "common/base64.h"
+#include "format/byteorder.h"
 
 /* The value of each byte that is a digit of base64; -1 for others. */
 static const int8 digit_of[256] = {
@@ -48,13 +49,11 @@ bits_of(const char *digits)
 		(uint32) digit_of[d[2]] << 6 | (uint32) digit_of[d[3]];
 }
 
-/* Write the bytes of four digits. */
+/* Write the three bytes of four digits, and a byte that the next ones replace. */
 static inline uint8 *
 put_bytes(uint8 *to, uint32 bits)
 {
-	to[0] = (uint8) (bits >> 16);
-	to[1] = (uint8) (bits >> 8);
-	to[2] = (uint8) bits;
+	cb_put_be32(to, bits << 8);
 	return to + 3;
 }
 

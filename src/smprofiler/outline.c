@@ -5,11 +5,10 @@
  */
 #include "compat.h"
 
-#include "access/htup_details.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "smprofiler/base64.h"
 #include "smprofiler/shapefile.h"
+#include "utils/geo_decls.h"
 
 /* Raise 22P03: a text is not a shapefile, for the reason in detail. */
 pg_noreturn static void
@@ -104,29 +103,7 @@ read_shape(const text *contents, double *x, double *y)
 }
 
 /*
- * Return the columns of the result, which are looked up in the first of many
- * calls.
- */
-static TupleDesc
-result_columns(FunctionCallInfo fcinfo)
-{
-	FmgrInfo   *function = fcinfo->flinfo;
-
-	if (function->fn_extra == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(function->fn_mcxt);
-		TupleDesc	columns;
-
-		if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		function->fn_extra = BlessTupleDesc(columns);
-		MemoryContextSwitchTo(caller);
-	}
-	return function->fn_extra;
-}
-
-/*
- * cell_shape_centroid(contents text) -> (x, y double precision); strict
+ * cell_shape_centroid(contents text) -> point; strict
  *
  * Returns the mean of the vertices, without the last one, of the polygon in a
  * shapefile in base64.  Errors: 22P03 if the text is not such a shapefile.
@@ -136,14 +113,9 @@ Datum
 cell_shape_centroid(PG_FUNCTION_ARGS)
 {
 	text	   *contents = PG_GETARG_TEXT_PP(0);
-	double		x;
-	double		y;
-	Datum		values[2];
-	bool		nulls[2] = {false};
+	Point	   *centroid = palloc(sizeof(Point));
 
-	read_shape(contents, &x, &y);
+	read_shape(contents, &centroid->x, &centroid->y);
 	PG_FREE_IF_COPY(contents, 0);
-	values[0] = Float8GetDatum(x);
-	values[1] = Float8GetDatum(y);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_columns(fcinfo), values, nulls)));
+	PG_RETURN_POINT_P(centroid);
 }

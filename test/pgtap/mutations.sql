@@ -61,7 +61,7 @@ SELECT bag_has($$SELECT DISTINCT name, mask = '22P03' AS no_mask, intensities = 
 
 -- Shapefiles: edited bytes in base64, and edited base64 text
 CREATE TABLE shape AS
-SELECT contents, outcome('SELECT x * 0 = 0 AND y * 0 = 0 FROM cell_shape_centroid(convert_from($1, $2))', contents, 'LATIN1') AS outcome
+SELECT contents, outcome('SELECT centroid[0] * 0 = 0 AND centroid[1] * 0 = 0 FROM cell_shape_centroid(convert_from($1, $2)) centroid', contents, 'LATIN1') AS outcome
 FROM decode('AAAnCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdugDAAAFAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAurRAAAAAAAAAMkAA
 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAABABQAAAAAAAAAAmrRAAAAAAAAAGMAAAAAAALq0QAAA
 AAAAADJAAQAAAAUAAAAAAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAMkAAAAAAALq0QAAAAAAAADJAAAAA

@@ -26,17 +26,17 @@ RETURN (
 );
 
 -- a box, like most cells of SMProfiler; in lines of 76 characters; rings; fractions
-SELECT * FROM cell_shape_centroid(replace(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'), E'\n', ''));
-SELECT * FROM cell_shape_centroid(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'));
-SELECT * FROM cell_shape_centroid(encode(shp('{0,4}', points(0, 0, 9, 0, 9, 9, 0, 0, 3, 1, 3, 2, 4, 1, 3, 1)), 'base64'));
-SELECT * FROM cell_shape_centroid(encode(shp('{0}', points(0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.1, -0.1)), 'base64'));
-SELECT * FROM cell_shape_centroid(encode(shp('{0}', points(7, 7, 7, 7)), 'base64'));
+SELECT cell_shape_centroid(replace(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'), E'\n', ''));
+SELECT cell_shape_centroid(encode(shp('{0}', points(5274, -6, 5274, 18, 5306, 18, 5306, -6, 5274, -6)), 'base64'));
+SELECT cell_shape_centroid(encode(shp('{0,4}', points(0, 0, 9, 0, 9, 9, 0, 0, 3, 1, 3, 2, 4, 1, 3, 1)), 'base64'));
+SELECT cell_shape_centroid(encode(shp('{0}', points(0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.1, -0.1)), 'base64'));
+SELECT cell_shape_centroid(encode(shp('{0}', points(7, 7, 7, 7)), 'base64'));
 SELECT cell_shape_centroid(NULL) IS NULL AS "null";
 -- many in one query; one of a megabyte, compressed and out of line
 CREATE TEMP TABLE outline (contents text);
 INSERT INTO outline SELECT encode(shp('{0}', points(i, 0, i + 2, 0, i + 1, 3, i, 0)), 'base64') FROM generate_series(1, 100) i;
 INSERT INTO outline SELECT encode(shp('{0}', decode(repeat(encode(points(30, 40), 'hex'), 50000), 'hex')), 'base64');
-SELECT count(*), sum(x), sum(y) FROM outline, cell_shape_centroid(contents);
+SELECT count(*), sum(centroid[0]) AS x, sum(centroid[1]) AS y FROM outline, cell_shape_centroid(contents) centroid;
 
 \pset expanded on
 \pset tuples_only on

@@ -50,7 +50,7 @@ sql(q{CREATE ROLE stranger; GRANT USAGE, CREATE ON SCHEMA melanoma TO stranger; 
 	CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'the function of a stranger was called'; END $$;
 	CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = same);
 	CREATE FUNCTION cell_collected_phenotypes(bytea, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
-	CREATE FUNCTION cell_shape_centroid(varchar, OUT x float8, OUT y float8) LANGUAGE sql AS 'SELECT 0, 0'});
+	CREATE FUNCTION cell_shape_centroid(varchar) RETURNS point LANGUAGE sql AS 'SELECT point(0, 0)'});
 
 # A superuser or the owner of the tables creates the views of each study. The owner
 # registers the study. The role reader can read only the views.

@@ -38,7 +38,7 @@ STATEMENTS = [
     'SELECT sum(mask) FROM (SELECT cell_phenotypes_agg(feature::integer, positive) FROM long GROUP BY cell) l (mask)',
     "SELECT bit_or(cell_collected_phenotypes(masks, cell_id)) FROM cell, (SELECT cell_collect_phenotypes(cell, feature, positive, '{0,1,2,3,4,5,6,7}') AS masks FROM long) l",
     "SELECT sum(cardinality(cell_collected_intensities(i, cell_id))) FROM cell, (SELECT cell_collect_intensities(cell, feature, intensity, '{0,1,2,3,4,5,6,7}') AS i FROM long) l",
-    'SELECT sum(x), sum(y) FROM shape, generate_series(1, 20000) n, cell_shape_centroid(repeat(chr(10), n % 9) || contents)',
+    'SELECT sum(centroid[0]) FROM shape, generate_series(1, 20000) n, cell_shape_centroid(repeat(chr(10), n % 9) || contents) centroid',
     "SELECT count(f) FROM generate_series(1, 500) n, cell_feature_names(repeat('s', n / n)) f",
     "SELECT count(cell_feature_names_json('s')) FROM generate_series(1, 500)",
     "SELECT count(s) FROM generate_series(1, 50) n, cell_samples(repeat('s', n / n)) s",
