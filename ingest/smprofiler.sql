@@ -148,7 +148,10 @@ LEFT JOIN :"schema".range_definitions r
 	ON r.scope_identifier = m.specimen AND r.tablename = 'expression_quantification'
 CROSS JOIN LATERAL (
 	SELECT i.histological_structure::bigint AS cell_id,
-		s.centroid,
+		-- The subquery raises the error of an invalid outline.
+		coalesce(s.centroid, (
+			SELECT :"extension".cell_shape_centroid(o.base64_contents)
+			FROM :"schema".shape_file o WHERE o.identifier = i.shape_file)) AS centroid,
 		:"extension".cell_collected_phenotypes((
 			SELECT :"extension".cell_collect_phenotypes(e.histological_structure, e.target,
 				(e.discrete_value = 'positive') IS TRUE, :'targets'::text[])
@@ -165,10 +168,11 @@ CROSS JOIN LATERAL (
 	FROM :"schema".data_file f
 	JOIN :"schema".histological_structure_identification i ON i.data_source = f.sha256_hash
 	-- CASE makes the planner decode an outline where it reads it, and not after the
-	-- join, so that the join has 16 bytes of each cell instead of its outline.
+	-- join, so that the join has 16 bytes of each cell instead of its outline. The
+	-- join may read the outlines of other samples, which must not raise an error.
 	LEFT JOIN (
 		SELECT identifier, CASE WHEN base64_contents IS NOT NULL THEN
-			:"extension".cell_shape_centroid(base64_contents) END AS centroid
+			:"extension".cell_shape_centroid(base64_contents, null_if_invalid => true) END AS centroid
 		FROM :"schema".shape_file
 	) s ON s.identifier = i.shape_file
 	WHERE f.source_generation_process = m.identifier

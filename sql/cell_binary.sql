@@ -419,10 +419,11 @@ COMMENT ON FUNCTION cell_minifloat_decode(smallint) IS
 -- Shapes: the position of a cell from its outline
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION cell_shape_centroid(contents pg_catalog.text)
+CREATE FUNCTION cell_shape_centroid(
+	contents pg_catalog.text, null_if_invalid boolean DEFAULT false)
 RETURNS pg_catalog.point AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text) IS
+COMMENT ON FUNCTION cell_shape_centroid(pg_catalog.text, boolean) IS
 'mean of the vertices of a cell''s outline, which SMProfiler stores as an ESRI shapefile in base64';
 
 -- ---------------------------------------------------------------------------

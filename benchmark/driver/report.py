@@ -17,13 +17,14 @@ import targets
 EXPLANATION = '''\
 All workloads ran interleaved on one private server: one round to warm up, then {repeats} rounds, each with every
 workload. The server's buffers held all tables, except for the workloads named `cold_...`. It used parallel workers only
-where a workload names them. A time is the median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
+where a workload names them. A workload of less than a second runs once without being timed before it is timed. A time is
+the median over the rounds; a ratio of two times is the median of the ratios within each round. "0.9 x the time" means 9 ms
 against 10 ms of the peer; "3 x faster" means 1 ms against 3 ms. An MB is a million bytes. Except end to end, the server
 computes each result but does not send it.
 
 The executor computes an aggregate, or a scan does, which reads the pages of the table itself. The sections "... cells"
-and "Layouts and codings" measure the executor: their sessions set `cell_binary.scan = off`. The other sections measure
-the scan, which is on by default. `NAME{suffix}` is the workload `NAME` with the scan off. Targets that begin with
+and "Layouts and codings" measure the executor: their sessions set `cell_binary.scan = off`, except for `pack_scan`. The
+other sections measure the scan, which is on by default. `NAME{suffix}` is the workload `NAME` with the scan off. Targets that begin with
 "scan" measure the scan.'''
 
 SERVING_EXPLANATION = '''\

@@ -32,7 +32,7 @@ from store import Keeper, Store, StoreError, Unknown, init, write_whole
 ROOT = Path(__file__).parents[2]
 
 # The default workloads of compare and check: the benchmark's, which pack in each layout.
-WORKLOADS = [ROOT / f"benchmark/suite/{name}.sql" for name in ("pack", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
+WORKLOADS = [ROOT / f"benchmark/suite/{name}.sql" for name in ("pack", "pack_scan", "pack_with_ids", "pack_spt", "pack_dense", "pack_arrow")]
 
 
 class Wrong(Exception):

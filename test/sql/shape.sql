@@ -32,6 +32,8 @@ SELECT cell_shape_centroid(encode(shp('{0,4}', points(0, 0, 9, 0, 9, 9, 0, 0, 3,
 SELECT cell_shape_centroid(encode(shp('{0}', points(0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.1, -0.1)), 'base64'));
 SELECT cell_shape_centroid(encode(shp('{0}', points(7, 7, 7, 7)), 'base64'));
 SELECT cell_shape_centroid(NULL) IS NULL AS "null";
+-- NULL instead of an error
+SELECT cell_shape_centroid('AAAn*gAA', null_if_invalid => true), cell_shape_centroid(encode(shp('{0}', points(1, 2, 3, 4, 1, 3)), 'base64'), null_if_invalid => true);
 -- many in one query; one of a megabyte, compressed and out of line
 CREATE TEMP TABLE outline (contents text);
 INSERT INTO outline SELECT encode(shp('{0}', points(i, 0, i + 2, 0, i + 1, 3, i, 0)), 'base64') FROM generate_series(1, 100) i;
