@@ -40,6 +40,7 @@ add_check(TupleShape *shape, const uint8 *data, uint32 from, uint32 value)
 
 	check->offset = from;
 	check->length = value - from + header;
+	Assert(check->length <= LENGTH_BYTES);
 	memcpy(check->bytes, data + from, check->length);
 }
 

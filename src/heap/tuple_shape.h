@@ -22,11 +22,13 @@
  * The bytes that the tuples of a shape have in front of a value of variable
  * length: its header, and padding before it.
  */
+#define LENGTH_BYTES (MAXIMUM_ALIGNOF - 1 + VARHDRSZ)
+
 typedef struct LengthCheck
 {
 	uint32		offset;
 	uint8		length;
-	uint8		bytes[7];
+	uint8		bytes[LENGTH_BYTES];
 } LengthCheck;
 
 /* How a column is stored. */
@@ -109,9 +111,11 @@ TupleShapeMatches(const TupleShape *shape, const HeapTupleHeaderData *tuple)
 	for (int i = 0; i < shape->checks; i++)
 	{
 		const LengthCheck *check = &shape->check[i];
+		const uint8 *bytes = data + check->offset;
 
-		if (check->length == 1 ? data[check->offset] != check->bytes[0] :
-			memcmp(data + check->offset, check->bytes, check->length) != 0)
+		/* The first byte tells whether the tuple has the other ones. */
+		if (bytes[0] != check->bytes[0] ||
+			(check->length > 1 && memcmp(bytes + 1, check->bytes + 1, check->length - 1) != 0))
 			return false;
 	}
 	return true;

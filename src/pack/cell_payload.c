@@ -184,3 +184,12 @@ CellSetPayload(CellSet *set)
 	}
 	return (bytea *) set->buffer;
 }
+
+void
+CellSetFree(CellSet *set)
+{
+	if (kept_next != NULL && (char *) kept_next->payload == set->buffer)
+		kept_next->payload = NULL;
+	pfree(set->buffer);
+	pfree(set);
+}

@@ -29,4 +29,7 @@ typedef struct KeptPayload
 
 extern void CellSetKeepNext(KeptPayload *kept);
 
+/* Free a set and its payload, which then is not kept. */
+extern void CellSetFree(CellSet *set);
+
 #endif							/* CELL_BINARY_CELL_PAYLOAD_H */

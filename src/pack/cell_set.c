@@ -147,10 +147,10 @@ CellSetRaiseTooLarge(const CbLayout *layout, const char *fact)
 }
 
 /*
- * The buffer never grows larger than the largest payload needs.  If a size is
- * expected, the buffer grows to it in one step, because each step fills small
- * pages or copies them.  This waits until the buffer has a thirty-second of the size,
- * so that many small sets do not take the room of a large one.
+ * The buffer never grows larger than the largest payload needs.  If a large size
+ * is expected, the buffer grows to it in one step, because each step fills small
+ * pages or copies them.  This waits until the buffer has a thirty-second of the
+ * size, so that many small sets do not take the room of a large one.
  */
 void
 CellSetGrow(CellSet *set, uint64 more)
@@ -171,7 +171,8 @@ CellSetGrow(CellSet *set, uint64 more)
 	}
 
 	size = buffer_size(room + (set->count + more) * set->width);
-	if (size < set->expected_size && size >= set->expected_size / 32)
+	if (set->expected_size >= HUGE_PAGES_SIZE &&
+		size < set->expected_size && size >= set->expected_size / 32)
 		size = set->expected_size;
 	size = Min(size, room + set->max_count * set->width);
 	Assert(size >= set->size);

@@ -134,6 +134,7 @@ CellSetSerialize(CellSet *set)
 
 	memset(set->buffer, 0, room);
 	memcpy(set->buffer + end, trailer.data, TRAILER_SIZE);
+	pfree(trailer.data);
 	SET_VARSIZE(set->buffer, end + TRAILER_SIZE);
 	return (bytea *) set->buffer;
 }

@@ -179,6 +179,9 @@ ConditionsKeys(const Conditions *conditions, Relation index, ScanKey *keys)
 				continue;
 			get_op_opfamily_properties(condition->term.operator, index->rd_opfamily[column],
 									   false, &strategy, &left, &right);
+			/* A cast of the column needs another operator than the index. */
+			if (left != index->rd_opcintype[column])
+				continue;
 			ScanKeyEntryInitialize(&(*keys)[count++], 0, column + 1, strategy, right,
 								   condition->term.collation,
 								   get_opcode(condition->term.operator), condition->value);

@@ -116,7 +116,6 @@ add_page(void *state, void *of_table, TableScan *scan)
 	PackTable  *table = of_table;
 	const bool	compact = pack->layout == &cb_compact;
 
-	SampleSetsLimitMemory(&pack->sets);
 	if (!table->cells.with_id)
 		return table->cells.fractions ? add_rows(pack, table, scan, false, true, false) :
 			add_rows(pack, table, scan, false, false, false);

@@ -51,13 +51,6 @@ create_set(SampleSets *sets)
 	return set;
 }
 
-static void
-free_set(CellSet *set)
-{
-	pfree(set->buffer);
-	pfree(set);
-}
-
 /* Add an empty set for a sample. */
 static SampleSet *
 add_set(SampleSets *sets, ValueBytes sample)
@@ -68,7 +61,9 @@ add_set(SampleSets *sets, ValueBytes sample)
 	added->sample.bytes = memcpy(palloc(Max(sample.length, 1)), sample.bytes, sample.length);
 	added->sample.length = sample.length;
 	added->set = create_set(sets);
+	added->held = 0;
 	added->written = NIL;
+	sets->fixed += sizeof(SampleSet) + sizeof(SampleEntry) + sizeof(CellSet) + sample.length;
 	sets->all = lappend(sets->all, added);
 	MemoryContextSwitchTo(caller);
 	return added;
@@ -91,27 +86,6 @@ SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout, 
 		sets->current = add_set(sets, (ValueBytes) {"", 0});
 }
 
-CellSet *
-SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
-{
-	bool		found;
-	SampleEntry *entry = samples_insert(sets->hash, sample, &found);
-
-	if (sets->current != NULL)
-		sets->largest = Max(sets->largest, sets->current->set->size);
-	if (!found)
-	{
-		if (list_length(sets->all) == MOST_SAMPLES)
-			return NULL;
-		entry->set = add_set(sets, sample);
-		entry->sample = entry->set->sample;
-	}
-	sets->current = entry->set;
-	if (sets->current->set == NULL)
-		sets->current->set = create_set(sets);
-	return sets->current->set;
-}
-
 /* Write a sample's set to the file. */
 static void
 write_set(SampleSets *sets, SampleSet *sample)
@@ -128,31 +102,64 @@ write_set(SampleSets *sets, SampleSet *sample)
 	written->length = VARSIZE(bytes);
 	BufFileWrite(sets->file, bytes, written->length);
 	sample->written = lappend(sample->written, written);
-	free_set(sample->set);
+	sets->fixed += sizeof(WrittenSet) + sizeof(ListCell);
+	CellSetFree(sample->set);
 	sample->set = NULL;
 }
 
-void
-SampleSetsLimitMemory(SampleSets *sets)
+/* Write all sets to the file. */
+static void
+write_sets(SampleSets *sets)
 {
-	MemoryContext caller;
 	ListCell   *cell;
 
-	if (!sets->grouped || sets->current == NULL ||
-		MemoryContextMemAllocated(sets->context, true) <= sets->memory + sets->current->set->size)
-		return;
-	caller = MemoryContextSwitchTo(sets->context);
 	foreach(cell, sets->all)
 	{
 		SampleSet  *sample = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
 		/* A set that is too large to be written stays in memory. */
-		if (sample != sets->current && sample->set != NULL &&
-			sample->set->size < MaxAllocSize / 2)
+		if (sample->set != NULL && sample->set->size < MaxAllocSize / 2)
 			write_set(sets, sample);
+		sample->held = 0;
 	}
+	sets->held = 0;
+}
+
+/* Leave the current sample. */
+static void
+leave(SampleSets *sets)
+{
+	sets->current->held = sets->current->set->size;
+	sets->held += sets->current->held;
+	sets->largest = Max(sets->largest, sets->current->held);
+	if (sets->held > sets->memory)
+		write_sets(sets);
+}
+
+CellSet *
+SampleSetsGoTo(SampleSets *sets, ValueBytes sample)
+{
+	MemoryContext caller = MemoryContextSwitchTo(sets->context);
+	bool		found;
+	SampleEntry *entry;
+
+	if (sets->current != NULL)
+		leave(sets);
+	entry = samples_insert(sets->hash, sample, &found);
+	if (!found)
+	{
+		entry->set = add_set(sets, sample);
+		entry->sample = entry->set->sample;
+	}
+	sets->current = entry->set;
+	if (sets->current->set == NULL)
+		sets->current->set = create_set(sets);
+	sets->held -= sets->current->held;
+	sets->current->held = 0;
 	MemoryContextSwitchTo(caller);
+	return list_length(sets->all) > MOST_SAMPLES || sets->fixed > sets->memory ? NULL :
+		sets->current->set;
 }
 
 /* Merge what was written of a sample with the cells that came later. */
@@ -179,7 +186,7 @@ read_set(SampleSets *sets, SampleSet *sample)
 	if (sample->set != NULL)
 	{
 		CellSetMerge(whole, sample->set);
-		free_set(sample->set);
+		CellSetFree(sample->set);
 	}
 	return whole;
 }
@@ -194,7 +201,7 @@ SampleSetsNext(SampleSets *sets, ScanResult *result)
 	{
 		next = list_nth(sets->all, sets->next - 1);
 		if (sets->grouped && next->set != NULL)
-			free_set(next->set);
+			CellSetFree(next->set);
 		next->set = NULL;
 	}
 	if (sets->next == list_length(sets->all))

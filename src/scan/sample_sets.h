@@ -8,7 +8,8 @@
  * The sets of all other samples may take as much memory as a hash table of the
  * executor (work_mem times hash_mem_multiplier).  When they take more, they are
  * written to a temporary file, and merged at the end with the cells that came
- * later.
+ * later.  What remains in memory of each sample and of each set in the file may
+ * take as much again; the executor groups the rows if it takes more.
  */
 #ifndef CELL_BINARY_SAMPLE_SETS_H
 #define CELL_BINARY_SAMPLE_SETS_H
@@ -19,9 +20,7 @@
 #include "scan/scanned_aggregate.h"
 #include "heap/heap_compat.h"
 
-/*
- * The most samples.  Each takes some memory even if its cells are in the file.
- */
+/* The most samples, each of which has a payload. */
 #define MOST_SAMPLES 100000
 
 /* The cells of a sample. */
@@ -29,6 +28,7 @@ typedef struct SampleSet
 {
 	ValueBytes	sample;
 	CellSet    *set;			/* NULL if all its cells are in the file */
+	Size		held;			/* size of the set, as counted in SampleSets */
 	List	   *written;		/* WrittenSets, in the order of their cells */
 } SampleSet;
 
@@ -43,6 +43,8 @@ typedef struct SampleSets
 	List	   *all;			/* in the order of their first rows */
 	int			next;			/* number of the set whose payload is next */
 	Size		memory;			/* that all sets but the current may take */
+	Size		held;			/* that they take */
+	Size		fixed;			/* that is taken by what cannot be written */
 	Size		largest;		/* size of the largest buffer before the current */
 	BufFile    *file;			/* NULL before the first set is written */
 	SampleSet  *current;		/* of the last row; NULL before the first */
@@ -53,13 +55,11 @@ extern void SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayo
 							bool with_id, bool fractions);
 
 /*
- * Go to the set of a sample that is not that of the last row.  Returns NULL if
- * there are too many samples.
+ * Go to the set of a sample that is not that of the last row; write the other
+ * sets to the file if they take too much memory.  Returns NULL if there are too
+ * many samples, or too many sets in the file.
  */
 extern CellSet *SampleSetsGoTo(SampleSets *sets, ValueBytes sample);
-
-/* After a page: write the sets to the file if they take too much memory. */
-extern void SampleSetsLimitMemory(SampleSets *sets);
 
 /*
  * Return the next sample's payload, or false after the last one.  If the rows

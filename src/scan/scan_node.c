@@ -37,7 +37,6 @@ typedef struct ScanNode
 	bool		has_run;
 	bool		left;			/* to the child */
 	void	   *state;			/* of the aggregate */
-	const char *reason;			/* why it was left to the child, for EXPLAIN */
 } ScanNode;
 
 static PlanState *
@@ -135,7 +134,8 @@ run_once(ScanNode *node)
 {
 	MemoryContext caller = MemoryContextSwitchTo(node->context);
 
-	node->left = !run(node);
+	/* What was left to the child once mostly would be left to it again. */
+	node->left = node->left || !run(node);
 	MemoryContextSwitchTo(caller);
 	if (node->left)
 		reset(node);
@@ -247,20 +247,43 @@ rescan_node(CustomScanState *base)
 	ExecClearTuple(base->ss.ss_ScanTupleSlot);
 }
 
+/* Return the name of a table or index, as EXPLAIN shows it. */
+static char *
+shown_name(Oid relation, const ExplainState *es)
+{
+	const char *schema = es->verbose ? get_namespace_name(get_rel_namespace(relation)) : NULL;
+
+	return quote_qualified_identifier(schema, get_rel_name(relation));
+}
+
+/* Show names, under one label for one name and another for several. */
+static void
+show_names(const char *one, const char *several, List *names, ExplainState *es)
+{
+	if (list_length(names) == 1)
+		ExplainPropertyText(one, linitial(names), es);
+	else if (names != NIL)
+		ExplainPropertyList(several, names, es);
+}
+
 static void
 explain_node(CustomScanState *base, List *ancestors pg_attribute_unused(), ExplainState *es)
 {
 	ScanNode   *node = (ScanNode *) base;
+	List	   *tables = NIL;
+	List	   *indexes = NIL;
 	ListCell   *cell;
 
 	foreach(cell, node->plan.tables)
 	{
 		TablePlan	plan = TablePlanFromList(lfirst(cell));
 
-		ExplainPropertyText("Table", get_rel_name(plan.table), es);
+		tables = lappend(tables, shown_name(plan.table, es));
 		if (OidIsValid(plan.index))
-			ExplainPropertyText("Pages from Index", get_rel_name(plan.index), es);
+			indexes = lappend(indexes, shown_name(plan.index, es));
 	}
+	show_names("Table", "Tables", tables, es);
+	show_names("Pages from Index", "Pages from Indexes", indexes, es);
 	if (es->analyze)
 		ExplainPropertyText("Executor", !node->has_run ? "not needed" : node->left ?
 							"has run the plan below" : "has not run the plan below", es);

@@ -147,6 +147,9 @@ add_conditions(Planning *planning, RelOptInfo *table, TablePlan *plan)
 
 		if (restriction->pseudoconstant || !ConditionOf(restriction->clause, &term))
 			return "The rows have a condition other than a comparison of a column with a value.";
+		/* The executor skips partitions by a value that the planner does not know. */
+		if (IS_OTHER_REL(table) && term.value != NULL && !IsA(term.value, Const))
+			return "The rows of several tables have a condition with a parameter.";
 		plan->conditions = lappend(plan->conditions, restriction->clause);
 		if (term.value != NULL)
 			planning->values = lappend(planning->values, term.value);
@@ -244,6 +247,8 @@ plan_scan(Planning *planning, RelOptInfo *input, RelOptInfo *output)
 			return "The last argument of the aggregate is not a constant.";
 		planning->values = lappend(planning->values, planning->constant);
 	}
+	if (planning->sample != NULL && !ComparesBytes(planning->sample))
+		return "The collation of the sample is not deterministic.";
 	if (planning->sample != NULL && cheapest_path(output)->rows > MOST_SAMPLES)
 		return "There are too many groups.";
 	reason = add_tables(planning, input, arguments, planning->sample);

@@ -31,7 +31,7 @@ void
 TableScanInit(TableScan *scan, const TablePlan *plan, int last_column, PlanState *parent)
 {
 	memset(scan, 0, sizeof(*scan));
-	scan->table = table_open(plan->table, NoLock);
+	scan->table = table_open(plan->table, AccessShareLock);
 	if (OidIsValid(plan->index))
 		scan->index = index_open(plan->index, AccessShareLock);
 	ConditionsInit(&scan->conditions, plan->conditions, parent);
@@ -53,6 +53,9 @@ TableScanBegin(TableScan *scan, Snapshot snapshot, ExprContext *context)
 	ScanKey		keys = NULL;
 	int			count = 0;
 
+	/* As in the executor, an empty table needs no values of conditions. */
+	if (RelationGetNumberOfBlocks(scan->table) == 0)
+		return false;
 	ConditionsEvaluate(&scan->conditions, context);
 	if (scan->conditions.never)
 		return false;

@@ -125,17 +125,27 @@ NumbersTerm(Expr *expression, ColumnTerm *term)
 		(term->type == FLOAT4ARRAYOID || term->type == FLOAT8ARRAYOID);
 }
 
-/* Return whether values with a collation are equal only if their bytes are. */
+/*
+ * Return whether values of a type are equal only if their bytes are.  Without a
+ * collation, the executor refuses to compare texts.
+ */
 static bool
-compares_bytes(Oid collation)
+compares_bytes(Oid type, Oid collation)
 {
-	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+	return !OidIsValid(get_typcollation(type)) ||
+		(OidIsValid(collation) && get_collation_isdeterministic(collation));
+}
+
+bool
+ComparesBytes(Expr *expression)
+{
+	return compares_bytes(exprType((Node *) expression), exprCollation((Node *) expression));
 }
 
 bool
 SampleTerm(Expr *expression, ColumnTerm *term)
 {
-	return column_of(expression, term) && compares_bytes(exprCollation((Node *) expression)) &&
+	return column_of(expression, term) && ComparesBytes(expression) &&
 		(is_text(term->type) || term->type == UUIDOID || is_integer(term->type));
 }
 
@@ -285,7 +295,7 @@ ConditionOf(Expr *expression, ConditionTerm *term)
 		term->operator = get_commutator(comparison->opno);
 	}
 	if (!OidIsValid(term->operator) || !is_value(right) || !SampleTerm(left, &term->column) ||
-		!compares_bytes(comparison->inputcollid))
+		!compares_bytes(term->column.type, comparison->inputcollid))
 		return false;
 	term->strategy = strategy_of(term->operator);
 	term->collation = comparison->inputcollid;

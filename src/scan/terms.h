@@ -39,6 +39,9 @@ extern bool TextTerm(Expr *expression, ColumnTerm *term);
 /* A column of type real[] or double precision[]. */
 extern bool NumbersTerm(Expr *expression, ColumnTerm *term);
 
+/* Return whether the values of an expression are equal only if their bytes are. */
+extern bool ComparesBytes(Expr *expression);
+
 /*
  * A column to which a value can be compared by the bytes of the column's
  * values: of type text, character varying, uuid or an integer type, and of a

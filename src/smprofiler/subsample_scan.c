@@ -212,7 +212,8 @@ copy_array(const SubsampleState *state, const uint8 *value)
 {
 	ArrayType  *array = DatumGetArrayTypePCopy(PointerGetDatum(value));
 
-	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != state->header.channels ||
+	if (ARR_ELEMTYPE(array) != state->header.type ||
+		ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != state->header.channels ||
 		array_contains_nulls(array))
 		return NULL;
 	return array;

@@ -195,8 +195,42 @@ SELECT state, message, detail FROM error_of($$SELECT cell_collect_phenotypes(cel
 SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, feature, positive IS NULL, '{a,b}') FROM long$$);
 SELECT state, message FROM error_of($$SELECT cell_collect_phenotypes(cell, feature, (positive = 'positive') IS TRUE, '{a,b}') FROM long$$);
 
+-- Arrays of 8-byte numbers, at every offset, before another value of variable length
+CREATE TABLE aligned (cell_id integer, x integer, y integer, gap "char"[], array_8 float8[], sample text);
+ALTER TABLE aligned ALTER gap SET STORAGE EXTERNAL, ALTER array_8 SET STORAGE EXTERNAL, ALTER sample SET STORAGE EXTERNAL;
+INSERT INTO aligned
+SELECT i, i, -i, array_fill('a'::"char", ARRAY[i % 11]), array_fill(0::float8, ARRAY[1 + i % 5 * 15]), 'S' || repeat('1', i % 3)
+FROM generate_series(1, 330) i;
+INSERT INTO aligned SELECT 1000 + i, 1, 1, array_fill('a'::"char", ARRAY[i]), array_fill(0::float8, ARRAY[14]), repeat('a', 364) || E'\x07S1zz'
+FROM generate_series(0, 7) i;
+SELECT * FROM compare($$SELECT sample, cell_pack(cell_id, x, y, cell_id) FROM aligned GROUP BY sample$$);
+
+-- A payload that is made and freed while another one is made, and is to be kept
+CREATE VIEW nested AS
+SELECT c.sample, c.cell_id, c.x, c.y, c.x::bigint AS phenotypes FROM mixed c JOIN (SELECT sample, cell_pack(cell_id, x, y, cell_id) AS payload FROM mixed GROUP BY sample) p USING (sample)
+WHERE p.payload IS NOT NULL;
+SELECT cell_register_study('nested', 'nested', phenotypes => 'phenotypes', features => '{a}', store => false);
+SELECT cell_data('nested', '5') = (SELECT cell_pack(cell_id, x, y, x) FROM mixed WHERE sample = 5) AS same;
+
+-- More samples than can be kept track of
+CREATE TABLE alternating AS SELECT (i % 5000)::text AS sample, i AS cell_id, 1 AS x, 1 AS y FROM generate_series(1, 50000) i;
+SET work_mem = '64kB';
+SELECT * FROM compare($$SELECT sample, md5(cell_pack(cell_id, x, y, cell_id)) FROM alternating GROUP BY sample$$);
+RESET work_mem;
+
+-- The executor skips partitions by a value that the planner does not know.
+SELECT * FROM plan_nodes($$SELECT cell_pack(cell_id, x, y, phenotypes) FROM parted WHERE sample = (SELECT 'S1')$$);
+EXPLAIN (COSTS OFF) SELECT cell_pack(cell_id, x, y, phenotypes) FROM parted WHERE sample = 'S2';
+-- Without a collation, texts cannot be compared; an empty table needs no values.
+CREATE TABLE ordered (sample text COLLATE "C", cell_id integer);
+CREATE TABLE other (sample text COLLATE "POSIX");
+INSERT INTO other VALUES ('S1');
+SELECT * FROM compare($$SELECT cell_pack(cell_id, 1, 1, cell_id) FROM ordered WHERE cell_id > (SELECT 1 / (count(*) - 1) FROM other)$$);
+INSERT INTO ordered VALUES ('S1', 1);
+SELECT state, message FROM error_of($$SELECT cell_pack(cell_id, cell_id, cell_id, cell_id) FROM ordered WHERE sample = (SELECT sample FROM other)$$);
+
 SELECT cell_drop_study(study) FROM cell_studies;
 SET client_min_messages = warning;
-DROP TABLE single, cell, odd, parted, collated, mixed, long, melted CASCADE;
+DROP TABLE single, cell, odd, parted, collated, mixed, long, melted, aligned, alternating, ordered, other CASCADE;
 DROP COLLATION insensitive;
 DROP FUNCTION compare(text), plan_nodes(text), error_of(text);
