@@ -204,6 +204,12 @@ FROM generate_series(1, 330) i;
 INSERT INTO aligned SELECT 1000 + i, 1, 1, array_fill('a'::"char", ARRAY[i]), array_fill(0::float8, ARRAY[14]), repeat('a', 364) || E'\x07S1zz'
 FROM generate_series(0, 7) i;
 SELECT * FROM compare($$SELECT sample, cell_pack(cell_id, x, y, cell_id) FROM aligned GROUP BY sample$$);
+CREATE TABLE misread (cell_id bigint, phenotypes bigint, x integer, y integer, other bigint, flag boolean, array_8 float8[], sample text);
+ALTER TABLE misread ALTER sample SET STORAGE EXTERNAL;
+INSERT INTO misread VALUES
+	(1, 0, 1, 1, 0, true, array_fill(0::float8, '{60}'), 'S1'),
+	(2, 0, 1, 1, 0, true, array_fill(0::float8, '{14}'), repeat('a', 364) || E'\x07S1zz');
+SELECT left(sample, 3) AS sample, octet_length(cell_pack(cell_id, x, y, phenotypes)) AS bytes FROM misread GROUP BY sample;
 
 -- A payload that is made and freed while another one is made, and is to be kept
 CREATE VIEW nested AS
@@ -231,6 +237,6 @@ SELECT state, message FROM error_of($$SELECT cell_pack(cell_id, cell_id, cell_id
 
 SELECT cell_drop_study(study) FROM cell_studies;
 SET client_min_messages = warning;
-DROP TABLE single, cell, odd, parted, collated, mixed, long, melted, aligned, alternating, ordered, other CASCADE;
+DROP TABLE single, cell, odd, parted, collated, mixed, long, melted, aligned, misread, alternating, ordered, other CASCADE;
 DROP COLLATION insensitive;
 DROP FUNCTION compare(text), plan_nodes(text), error_of(text);
