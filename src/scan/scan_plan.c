@@ -17,6 +17,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -147,9 +148,6 @@ add_conditions(Planning *planning, RelOptInfo *table, TablePlan *plan)
 
 		if (restriction->pseudoconstant || !ConditionOf(restriction->clause, &term))
 			return "The rows have a condition other than a comparison of a column with a value.";
-		/* The executor skips partitions by a value that the planner does not know. */
-		if (IS_OTHER_REL(table) && term.value != NULL && !IsA(term.value, Const))
-			return "The rows of several tables have a condition with a parameter.";
 		plan->conditions = lappend(plan->conditions, restriction->clause);
 		if (term.value != NULL)
 			planning->values = lappend(planning->values, term.value);
@@ -184,6 +182,34 @@ add_table(Planning *planning, RelOptInfo *table, const RangeTblEntry *entry, Lis
 	return NULL;
 }
 
+/*
+ * Return whether the executor skips partitions of a table by a value that the
+ * planner does not know.
+ */
+static bool
+is_pruned_later(const RelOptInfo *relation)
+{
+	ListCell   *condition;
+	ListCell   *key;
+
+	if (!enable_partition_pruning || relation->part_scheme == NULL)
+		return false;
+	foreach(condition, relation->baserestrictinfo)
+	{
+		ConditionTerm term;
+
+		if (!ConditionOf(lfirst_node(RestrictInfo, condition)->clause, &term) ||
+			term.value == NULL || IsA(term.value, Const))
+			continue;
+		for (int i = 0; i < relation->part_scheme->partnatts; i++)
+			foreach(key, relation->partexprs[i])
+				if (IsA(lfirst(key), Var) &&
+					lfirst_node(Var, key)->varattno == term.column.number)
+					return true;
+	}
+	return false;
+}
+
 /* Add a table, or all partitions or children that can have rows. */
 static const char *
 add_tables(Planning *planning, RelOptInfo *relation, List *arguments, Expr *sample)
@@ -197,6 +223,8 @@ add_tables(Planning *planning, RelOptInfo *relation, List *arguments, Expr *samp
 	entry = planning->root->simple_rte_array[relation->relid];
 	if (!entry->inh)
 		return add_table(planning, relation, entry, arguments, sample);
+	if (is_pruned_later(relation))
+		return "The executor chooses the partitions by a parameter.";
 	foreach(cell, planning->root->append_rel_list)
 	{
 		AppendRelInfo *child = lfirst_node(AppendRelInfo, cell);
