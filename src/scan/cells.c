@@ -55,6 +55,12 @@ CellsLastColumn(const Cells *cells)
 	return PhenotypesLastColumn(&cells->phenotypes, last);
 }
 
+static bool
+is_null(const TupleShape *shape, const ColumnTerm *column)
+{
+	return shape->offset[column->number - 1] == COLUMN_IS_NULL;
+}
+
 /* Return the offset of a column, and note if it is null. */
 static int32
 offset_of(PhenotypeColumns *columns, const TupleShape *shape, const ColumnTerm *column)
@@ -96,8 +102,14 @@ PhenotypesFit(PhenotypeColumns *columns, const TupleShape *shape)
 		(void) offset_of(columns, shape, &term->phenotypes);
 	for (int i = 0; i < term->features; i += Max(adjacent, 1))
 	{
-		int32		offset = offset_of(columns, shape, &term->feature[i]);
+		int32		offset;
 
+		if (is_null(shape, &term->feature[i]) && term->null_is_false >> i & 1)
+		{
+			adjacent = 1;
+			continue;
+		}
+		offset = offset_of(columns, shape, &term->feature[i]);
 		adjacent = adjacent_features(term, shape, i);
 		if (adjacent < 8)
 		{
@@ -111,12 +123,6 @@ PhenotypesFit(PhenotypeColumns *columns, const TupleShape *shape)
 		if (adjacent % 8 != 0)
 			add_eight(columns, offset + adjacent - 8, i + adjacent - 8);
 	}
-}
-
-static bool
-is_null(const TupleShape *shape, const ColumnTerm *column)
-{
-	return shape->offset[column->number - 1] == COLUMN_IS_NULL;
 }
 
 void

@@ -10,33 +10,17 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-/* Return the expression under "IS TRUE" or coalesce(..., false), if it has one of them. */
-static Expr *
-under_null_test(Expr *expression, PositiveTerm *term)
-{
-	term->null_is_false = true;
-	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype == IS_TRUE)
-		return ((BooleanTest *) expression)->arg;
-	if (IsA(expression, CoalesceExpr) && list_length(((CoalesceExpr *) expression)->args) == 2)
-	{
-		Const	   *otherwise = lsecond(((CoalesceExpr *) expression)->args);
-
-		if (IsA(otherwise, Const) && !otherwise->constisnull &&
-			!DatumGetBool(otherwise->constvalue))
-			return linitial(((CoalesceExpr *) expression)->args);
-	}
-	term->null_is_false = false;
-	return expression;
-}
-
 bool
 PositiveOf(Expr *expression, PositiveTerm *term)
 {
 	ConditionTerm *condition = &term->condition.term;
+	Expr	   *tested = UnderNullTest(expression);
 	Const	   *value;
 
 	memset(term, 0, sizeof(*term));
-	expression = under_null_test(expression, term);
+	term->null_is_false = tested != NULL;
+	if (tested != NULL)
+		expression = tested;
 	if (BooleanTerm(expression, &term->column))
 		return true;
 	if (!ConditionOf(expression, condition) || condition->value == NULL ||

@@ -172,6 +172,22 @@ NameTerm(Expr *expression, ColumnTerm *term)
 		column_of(conversion->arg, term) && (term->type == UUIDOID || is_integer(term->type));
 }
 
+Expr *
+UnderNullTest(Expr *expression)
+{
+	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype == IS_TRUE)
+		return ((BooleanTest *) expression)->arg;
+	if (IsA(expression, CoalesceExpr) && list_length(((CoalesceExpr *) expression)->args) == 2)
+	{
+		Const	   *otherwise = lsecond(((CoalesceExpr *) expression)->args);
+
+		if (IsA(otherwise, Const) && !otherwise->constisnull &&
+			!DatumGetBool(otherwise->constvalue))
+			return linitial(((CoalesceExpr *) expression)->args);
+	}
+	return NULL;
+}
+
 /* A feature: a column of type boolean, or cell_positive of an integer column. */
 static bool
 feature_of(Expr *expression, ColumnTerm *term)
@@ -226,8 +242,18 @@ PhenotypesOf(Expr *expression, PhenotypesTerm *term)
 		return false;
 	features = without_negatives(features);
 	foreach(cell, features)
-		if (!feature_of(lfirst(cell), &term->feature[term->features++]))
+	{
+		Expr	   *feature = lfirst(cell);
+		Expr	   *tested = UnderNullTest(feature);
+
+		if (tested != NULL)
+		{
+			term->null_is_false |= UINT64CONST(1) << term->features;
+			feature = tested;
+		}
+		if (!feature_of(feature, &term->feature[term->features++]))
 			return false;
+	}
 	return true;
 }
 

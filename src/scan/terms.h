@@ -60,6 +60,12 @@ extern bool GroupTerm(Expr *expression, ColumnTerm *term);
 extern bool NameTerm(Expr *expression, ColumnTerm *term);
 
 /*
+ * Return the expression under "IS TRUE" or coalesce(..., false), which make null
+ * count as false, or NULL if there is neither.
+ */
+extern Expr *UnderNullTest(Expr *expression);
+
+/*
  * The phenotypes of a cell: a column of type bigint, or a call of
  * cell_phenotypes with a column for each feature, of type boolean or, in
  * cell_positive, an integer type.
@@ -68,6 +74,7 @@ typedef struct PhenotypesTerm
 {
 	ColumnTerm	phenotypes;		/* number is 0 if there are features */
 	int			features;
+	uint64		null_is_false;	/* features for which null counts as false */
 	ColumnTerm	feature[CB_FEATURES];
 } PhenotypesTerm;
 

@@ -211,6 +211,15 @@ INSERT INTO misread VALUES
 	(2, 0, 1, 1, 0, true, array_fill(0::float8, '{14}'), repeat('a', 364) || E'\x07S1zz');
 SELECT left(sample, 3) AS sample, octet_length(cell_pack(cell_id, x, y, phenotypes)) AS bytes FROM misread GROUP BY sample;
 
+-- Features for which null counts as false
+CREATE TABLE partly (cell_id integer, a boolean, b boolean, c boolean, d boolean, e boolean, f boolean, g boolean, h boolean, i smallint);
+INSERT INTO partly SELECT n, n % 2 = 0, n % 3 = 0, nullif(n % 5, 0) = 1, true, n % 7 = 0, n % 11 = 0, n % 13 = 0, nullif(n % 17, 0) = 1, CASE WHEN n % 4 > 0 THEN n % 2 END
+FROM generate_series(1, 500) n;
+SELECT * FROM compare($$SELECT cell_pack(cell_id, 1 * cell_id, cell_id, cell_phenotypes(a, b, coalesce(c, false), d, e, f, g, h IS TRUE, coalesce(cell_positive(i), false))) FROM partly$$);
+SELECT * FROM compare($$SELECT cell_pack(cell_id, cell_id, cell_id, cell_phenotypes(a, b, coalesce(c, false), d, e, f, g, h IS TRUE, coalesce(cell_positive(i), false))) FROM partly$$);
+SELECT * FROM compare($$SELECT cell_pack(cell_id, cell_id, cell_id, cell_phenotypes(coalesce(c, true))) FROM partly$$);
+SELECT state, message FROM error_of($$SELECT cell_pack(cell_id, cell_id, cell_id, cell_phenotypes(coalesce(c, false), h)) FROM partly$$);
+
 -- A payload that is made and freed while another one is made, and is to be kept
 CREATE VIEW nested AS
 SELECT c.sample, c.cell_id, c.x, c.y, c.x::bigint AS phenotypes FROM mixed c JOIN (SELECT sample, cell_pack(cell_id, x, y, cell_id) AS payload FROM mixed GROUP BY sample) p USING (sample)
@@ -237,6 +246,6 @@ SELECT state, message FROM error_of($$SELECT cell_pack(cell_id, cell_id, cell_id
 
 SELECT cell_drop_study(study) FROM cell_studies;
 SET client_min_messages = warning;
-DROP TABLE single, cell, odd, parted, collated, mixed, long, melted, aligned, misread, alternating, ordered, other CASCADE;
+DROP TABLE partly, single, cell, odd, parted, collated, mixed, long, melted, aligned, misread, alternating, ordered, other CASCADE;
 DROP COLLATION insensitive;
 DROP FUNCTION compare(text), plan_nodes(text), error_of(text);

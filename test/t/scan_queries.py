@@ -54,6 +54,8 @@ class Queries:
             return self.random.choice(['phenotypes', 'phenotypes::bigint']), True
         features = [column.name if column.type == 'boolean' else f'cell_positive({column.name})' for column in columns]
         if self.random.random() < 0.2:
+            features = [self.random.choice([feature, f'coalesce({feature}, false)', f'{feature} IS TRUE']) for feature in features]
+        if self.random.random() < 0.2:
             self.random.shuffle(features)
         if self.random.random() < 0.2:
             features = self.random.choices(features, k=self.random.choice([1, 8, 64]))
