@@ -218,7 +218,7 @@ cb_dense_encode(CbWriter *writer, const CbBatch *batch)
 	CbDenseAxis x = columns->axes[0];
 	CbDenseAxis y = columns->axes[1];
 	const int	coordinate_planes = x.planes + y.planes;
-	uint64_t	numbers[CB_BATCH];
+	uint64_t	numbers[CB_BATCH] = {0};
 	CbPlanes	planes;
 
 	if (columns->gap_planes > 0)
