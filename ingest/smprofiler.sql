@@ -150,7 +150,7 @@ CROSS JOIN LATERAL (
 	SELECT i.histological_structure::bigint AS cell_id,
 		-- The subquery raises the error of an invalid outline.
 		coalesce(s.centroid, (
-			SELECT :"extension".cell_shape_centroid(o.base64_contents)
+			SELECT :"extension".cell_shape_centroid(o.base64_contents::text, false)
 			FROM :"schema".shape_file o WHERE o.identifier = i.shape_file)) AS centroid,
 		:"extension".cell_collected_phenotypes((
 			SELECT :"extension".cell_collect_phenotypes(e.histological_structure, e.target,
@@ -172,7 +172,7 @@ CROSS JOIN LATERAL (
 	-- join may read the outlines of other samples, which must not raise an error.
 	LEFT JOIN (
 		SELECT identifier, CASE WHEN base64_contents IS NOT NULL THEN
-			:"extension".cell_shape_centroid(base64_contents, null_if_invalid => true) END AS centroid
+			:"extension".cell_shape_centroid(base64_contents::text, true) END AS centroid
 		FROM :"schema".shape_file
 	) s ON s.identifier = i.shape_file
 	WHERE f.source_generation_process = m.identifier

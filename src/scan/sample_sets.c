@@ -175,6 +175,7 @@ read_set(SampleSets *sets, SampleSet *sample)
 		bytea	   *bytes = MemoryContextAllocHuge(sets->context, written->length);
 		CellSet    *part;
 
+		CHECK_FOR_INTERRUPTS();
 		if (BufFileSeek(sets->file, written->file, written->offset, SEEK_SET) != 0)
 			elog(ERROR, "could not seek in temporary file: %m");
 		BufFileReadExact(sets->file, bytes, written->length);

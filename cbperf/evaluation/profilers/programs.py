@@ -69,4 +69,6 @@ def run(argv: list[str], errors: Path, user: User | None = None, text: bytes = b
 
 
 def last_line(messages: Path) -> str:
-    return (messages.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
+    """The last line that says "error", or the last line."""
+    lines = messages.read_text(errors="replace").strip().splitlines() or ["no message"]
+    return ([line for line in lines if "error:" in line] or lines)[-1]

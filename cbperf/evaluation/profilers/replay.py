@@ -116,7 +116,7 @@ class Replay:
         # Pass only these parameters, because the libpq of pg_basebackup may know fewer than this one.
         known = "host", "hostaddr", "port", "user", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout"
         address = psycopg.conninfo.make_conninfo("", **{name: value for name, value in info.get_parameters().items() if name in known})
-        status = run([str(program), "-d", address, "-D", str(pristine), "-X", "fetch", "-c", "fast",
+        status = run([str(program), "-d", address, "-D", str(pristine), "-c", "fast",
                       "--no-sync", "--no-manifest"], messages, environment=environment)
         if status:
             raise Unavailable(f"cannot copy the cluster: {last_line(messages)}")
