@@ -104,6 +104,8 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 			if (unlikely(set == NULL))
 				return false;
 		}
+		if (unlikely(set->count == set->max_count))
+			return false;
 		CellSetAdd(set, &cell, with_id, fractions, any_layout);
 	}
 	return true;
