@@ -18,12 +18,13 @@
 /* The offset of a null column. */
 #define COLUMN_IS_NULL (-1)
 
+/* The most bytes of padding and of a header. */
+#define LENGTH_BYTES (MAXIMUM_ALIGNOF - 1 + VARHDRSZ)
+
 /*
  * The bytes that the tuples of a shape have in front of a value of variable
  * length: its header, and padding before it.
  */
-#define LENGTH_BYTES (MAXIMUM_ALIGNOF - 1 + VARHDRSZ)
-
 typedef struct LengthCheck
 {
 	uint32		offset;

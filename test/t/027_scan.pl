@@ -40,7 +40,7 @@ foreach my $kind (sort keys %tests)
 	is($counts->{$kind} // 0, 0, $tests{$kind}) or diag(join "\n\n", @{ $wrong->{$kind} });
 }
 cmp_ok($counts->{compared}, '>=', 8 * $result->{tables}, 'there are over 8 comparisons for each table');
-cmp_ok($counts->{ran}, '>', $counts->{compared} / 4, 'the scan computes over a quarter of the results');
+cmp_ok($counts->{ran}, '>', $counts->{compared} / 3, 'the scan computes over a third of the results');
 cmp_ok($counts->{'equal errors'}, '>', $counts->{compared} / 20, 'over a twentieth of the results are errors');
 SKIP:
 {
