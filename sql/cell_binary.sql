@@ -179,21 +179,30 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
 COMMENT ON FUNCTION cell_unpack(pg_catalog.bytea, pg_catalog.text) IS
 'cells of a payload as rows, in the payload''s order; cell_id is null if the layout has no ids';
 
+CREATE FUNCTION cell_unpack_intensities(
+	payload pg_catalog.bytea, channels integer,
+	OUT cell_id bigint, OUT intensities double precision[])
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000 ROWS 100000;
+COMMENT ON FUNCTION cell_unpack_intensities(pg_catalog.bytea, integer) IS
+'cells of a payload of layout intensity as rows, in the payload''s order';
+
 CREATE FUNCTION cell_info(
 	payload pg_catalog.bytea, layout pg_catalog.text DEFAULT 'compact',
+	channels integer DEFAULT 0,
 	OUT cells bigint, OUT bytes bigint,
 	OUT min_x bigint, OUT max_x bigint, OUT min_y bigint, OUT max_y bigint)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION cell_info(pg_catalog.bytea, pg_catalog.text) IS
+COMMENT ON FUNCTION cell_info(pg_catalog.bytea, pg_catalog.text, integer) IS
 'validates a payload and returns its number of cells, its size and its extent';
 
 CREATE FUNCTION cell_count(
 	payload pg_catalog.bytea, all_of bigint DEFAULT 0, none_of bigint DEFAULT 0,
-	layout pg_catalog.text DEFAULT 'compact')
+	layout pg_catalog.text DEFAULT 'compact', channels integer DEFAULT 0)
 RETURNS bigint AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION cell_count(pg_catalog.bytea, bigint, bigint, pg_catalog.text) IS
+COMMENT ON FUNCTION cell_count(pg_catalog.bytea, bigint, bigint, pg_catalog.text, integer) IS
 'number of cells that are positive for every feature in all_of and for no feature in none_of';
 
 -- ---------------------------------------------------------------------------
@@ -369,16 +378,31 @@ COMMENT ON FUNCTION cell_collected_intensities(pg_catalog.bytea, bigint) IS
 CREATE FUNCTION cell_pack_intensities_transfn(
 	state pg_catalog.internal, cell_id bigint, intensities real[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, real[]) IS
 'support function of the aggregate cell_pack_intensities';
 
 CREATE FUNCTION cell_pack_intensities_transfn(
 	state pg_catalog.internal, cell_id bigint, intensities double precision[])
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 COMMENT ON FUNCTION cell_pack_intensities_transfn(
 	pg_catalog.internal, bigint, double precision[]) IS
+'support function of the aggregate cell_pack_intensities';
+
+CREATE FUNCTION cell_pack_intensities_transfn(
+	state pg_catalog.internal, cell_id bigint, intensities real[], channels integer)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
+COMMENT ON FUNCTION cell_pack_intensities_transfn(pg_catalog.internal, bigint, real[], integer) IS
+'support function of the aggregate cell_pack_intensities';
+
+CREATE FUNCTION cell_pack_intensities_transfn(
+	state pg_catalog.internal, cell_id bigint, intensities double precision[], channels integer)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
+COMMENT ON FUNCTION cell_pack_intensities_transfn(
+	pg_catalog.internal, bigint, double precision[], integer) IS
 'support function of the aggregate cell_pack_intensities';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
@@ -390,7 +414,7 @@ CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[]) IS
-'packs the intensities of cells into a payload, one byte each, sorted by cell_id';
+'packs intensities of cells into a payload of layout intensity, sorted by cell_id';
 
 CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precision[]) (
 	SFUNC = @extschema@.cell_pack_intensities_transfn,
@@ -401,7 +425,30 @@ CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities double precis
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[]) IS
-'packs the intensities of cells into a payload, one byte each, sorted by cell_id';
+'packs intensities of cells into a payload of layout intensity, sorted by cell_id';
+
+CREATE AGGREGATE cell_pack_intensities(cell_id bigint, intensities real[], channels integer) (
+	SFUNC = @extschema@.cell_pack_intensities_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 3400000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_pack_intensities(bigint, real[], integer) IS
+'packs intensities of cells into a payload of layout intensity, sorted by cell_id; checks their number';
+
+CREATE AGGREGATE cell_pack_intensities(
+	cell_id bigint, intensities double precision[], channels integer) (
+	SFUNC = @extschema@.cell_pack_intensities_transfn,
+	STYPE = pg_catalog.internal, SSPACE = 3400000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE cell_pack_intensities(bigint, double precision[], integer) IS
+'packs intensities of cells into a payload of layout intensity, sorted by cell_id; checks their number';
 
 CREATE FUNCTION cell_minifloat_encode(value double precision)
 RETURNS smallint AS 'MODULE_PATHNAME'
@@ -489,6 +536,10 @@ CREATE TABLE cell_study (
 	feature_columns pg_catalog.name[],
 	features pg_catalog.text[] NOT NULL,
 	intensities_column pg_catalog.name,
+	subsample_cells bigint NOT NULL DEFAULT 1000000,
+	subsample_seed bigint NOT NULL DEFAULT 10001,
+	listed boolean NOT NULL DEFAULT true,
+	full_names pg_catalog.text[],
 	CONSTRAINT cell_study_feature_columns CHECK (
 		pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.<=) 64
 		AND pg_catalog.array_position(feature_columns, NULL::pg_catalog.name) IS NULL),
@@ -504,7 +555,12 @@ CREATE TABLE cell_study (
 				OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
 		ELSE feature_columns IS NULL END),
 	CONSTRAINT cell_study_intensities CHECK (
-		intensities_column IS NULL OR pg_catalog.cardinality(features) OPERATOR(pg_catalog.>) 0)
+		intensities_column IS NULL OR pg_catalog.cardinality(features) OPERATOR(pg_catalog.>) 0),
+	CONSTRAINT cell_study_subsample CHECK (subsample_cells OPERATOR(pg_catalog.>) 0),
+	CONSTRAINT cell_study_full_names CHECK (
+		pg_catalog.cardinality(full_names)
+			OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
+		AND pg_catalog.array_position(full_names, NULL::pg_catalog.text) IS NULL)
 ) USING heap;
 COMMENT ON TABLE cell_study IS
 'registered studies, with the relation and the columns that hold their cells';
@@ -518,7 +574,7 @@ GRANT SELECT, INSERT ON cell_study TO @extowner@;
 GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
-SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities
+SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities, listed
 FROM @extschema@.cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT')
 	OR pg_catalog.has_any_column_privilege(source, 'SELECT');
@@ -532,13 +588,15 @@ CREATE FUNCTION cell_register_study(
 	x pg_catalog.name DEFAULT 'x', y pg_catalog.name DEFAULT 'y',
 	phenotypes pg_catalog.name DEFAULT NULL, feature_columns pg_catalog.name[] DEFAULT NULL,
 	features pg_catalog.text[] DEFAULT NULL, store boolean DEFAULT NULL,
-	intensities pg_catalog.name DEFAULT NULL)
+	intensities pg_catalog.name DEFAULT NULL,
+	subsample_cells bigint DEFAULT 1000000, subsample_seed bigint DEFAULT 10001,
+	listed boolean DEFAULT true, full_names pg_catalog.text[] DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_register_study(
 	pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name,
 	pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean,
-	pg_catalog.name) IS
+	pg_catalog.name, bigint, bigint, boolean, pg_catalog.text[]) IS
 'registers the relation and columns of a study, and creates triggers that record changes';
 
 CREATE FUNCTION cell_drop_study(study pg_catalog.text)
@@ -554,7 +612,8 @@ COMMENT ON FUNCTION cell_track_study(pg_catalog.text) IS
 'creates the triggers that a study''s source lacks, for example on new partitions and children';
 
 CREATE FUNCTION cell_feature_names(
-	study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text)
+	study pg_catalog.text, OUT "bit" integer, OUT feature pg_catalog.text,
+	OUT full_name pg_catalog.text)
 RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 64;
 COMMENT ON FUNCTION cell_feature_names(pg_catalog.text) IS
@@ -578,12 +637,6 @@ RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
 COMMENT ON FUNCTION cell_samples(pg_catalog.text) IS
 'samples of a study, in ascending order';
-
-CREATE FUNCTION cell_samples_now(study pg_catalog.text)
-RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 200 COST 100000;
-COMMENT ON FUNCTION cell_samples_now(pg_catalog.text) IS
-'support function of cell_prepare: samples of a study, read after the source has been locked';
 
 CREATE FUNCTION cell_positive(value bigint)
 RETURNS boolean AS 'MODULE_PATHNAME'
@@ -613,7 +666,7 @@ CREATE UNLOGGED TABLE cell_payload (
 	cells bigint NOT NULL,
 	bytes bigint NOT NULL,
 	used_at pg_catalog.timestamptz NOT NULL,
-	sample pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	sample pg_catalog.text COLLATE pg_catalog."C",
 	layout pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
 	coding pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
 	etag pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
@@ -786,16 +839,16 @@ CREATE FUNCTION cell_data(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
 	coding pg_catalog.text DEFAULT 'identity')
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_data(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'payload of a sample, in a layout and a content coding; packed if it is not ready';
+'payload of a sample or, without one, of a study, in a layout and a content coding; packed if it is not ready';
 
 CREATE FUNCTION cell_data_head(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text DEFAULT 'compact',
 	coding pg_catalog.text DEFAULT 'identity',
 	OUT cells bigint, OUT bytes bigint, OUT etag pg_catalog.text)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_data_head(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'number of cells, length and strong ETag of the payload that cell_data returns';
@@ -846,14 +899,8 @@ LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
 'number of cells and thresholds of each sample in a subsample, and the order of the features';
 
--- The passes of the two functions over the cells. Only a scan can compute these aggregates, and
--- only for a call of one of the two functions. Without a scan, the functions run other queries.
-CREATE FUNCTION cell_subsample_count_transfn(state pg_catalog.internal, sample pg_catalog.text)
-RETURNS pg_catalog.internal AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT @extschema@.cell_scan_support;
-COMMENT ON FUNCTION cell_subsample_count_transfn(pg_catalog.internal, pg_catalog.text) IS
-'support function of cell_subsample';
-
+-- The query of the two functions on the cells. Only a scan can compute this aggregate, and only
+-- for a call of one of the two functions. Without a scan, the functions run another query.
 CREATE FUNCTION cell_subsample_cells_transfn(
 	state pg_catalog.internal, sample pg_catalog.text, cell_id bigint, intensities real[],
 	phenotypes bigint)
@@ -878,13 +925,6 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_subsample_finalfn(pg_catalog.internal) IS
 'support function of cell_subsample and cell_subsample_metadata';
 
-CREATE AGGREGATE cell_subsample_count(sample pg_catalog.text) (
-	SFUNC = @extschema@.cell_subsample_count_transfn, STYPE = pg_catalog.internal,
-	FINALFUNC = @extschema@.cell_subsample_finalfn, PARALLEL = UNSAFE
-);
-COMMENT ON AGGREGATE cell_subsample_count(pg_catalog.text) IS
-'support function of cell_subsample';
-
 CREATE AGGREGATE cell_subsample_cells(
 	sample pg_catalog.text, cell_id bigint, intensities real[], phenotypes bigint) (
 	SFUNC = @extschema@.cell_subsample_cells_transfn, STYPE = pg_catalog.internal,
@@ -905,10 +945,18 @@ CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
 	OUT outcome pg_catalog.text, OUT cells bigint, OUT bytes bigint)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_make_ready(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'support function of cell_prepare: packs a payload unless it is ready, and returns the outcome';
+
+CREATE FUNCTION cell_prepare_samples(
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text)
+RETURNS SETOF pg_catalog.text AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 200 COST 100000;
+COMMENT ON FUNCTION cell_prepare_samples(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'support function of cell_prepare: samples to make ready, or a null for a study';
 
 CREATE PROCEDURE cell_prepare(
 	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,
@@ -919,6 +967,8 @@ AS $$
 -- operator below is schema-qualified.
 DECLARE
 	samples pg_catalog.text[];
+	all_samples pg_catalog.bool;
+	subject pg_catalog.text;
 	done record;
 	failed pg_catalog.int4[];
 	reason pg_catalog.text;
@@ -929,26 +979,24 @@ BEGIN
 	END IF;
 	-- Inside a transaction block, COMMIT fails. Fail here, before anything is packed.
 	COMMIT;
-	-- Raise the error for an unknown layout or coding here, too.
-	PERFORM @extschema@.cell_encode(@extschema@.cell_empty(layout), coding, NULL::pg_catalog.int4);
-
-	samples := CASE WHEN sample IS NULL THEN ARRAY(SELECT @extschema@.cell_samples_now(study))
-		ELSE ARRAY[sample] END;
+	samples := ARRAY(SELECT @extschema@.cell_prepare_samples(study, sample, layout, coding));
+	all_samples := sample IS NULL AND samples[1] IS NOT NULL;
 	FOR i IN 1 .. pg_catalog.cardinality(samples) LOOP
+		subject := CASE WHEN samples[i] IS NULL THEN pg_catalog.format('study "%s"', study)
+			ELSE pg_catalog.format('sample "%s" (%s of %s)',
+				samples[i], i, pg_catalog.cardinality(samples)) END;
 		BEGIN
 			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
-			RAISE NOTICE 'sample "%" (% of %): %, % cells, % bytes',
-				samples[i], i, pg_catalog.cardinality(samples), done.outcome, done.cells,
-				done.bytes;
+			RAISE NOTICE '%: %, % cells, % bytes', subject, done.outcome, done.cells, done.bytes;
 		EXCEPTION
 			WHEN no_data_found THEN
 				-- The cells of a listed sample may have been deleted by now.
-				IF sample IS NOT NULL THEN
+				IF NOT all_samples THEN
 					RAISE;
 				END IF;
 			WHEN OTHERS THEN
 				-- Go on with the other samples after an error in one of them.
-				IF sample IS NOT NULL THEN
+				IF NOT all_samples THEN
 					RAISE;
 				END IF;
 				GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL, remedy = PG_EXCEPTION_HINT;
@@ -956,9 +1004,7 @@ BEGIN
 				IF pg_catalog.length(reason) OPERATOR(pg_catalog.=) 0 THEN
 					reason := 'SQLSTATE ' OPERATOR(pg_catalog.||) SQLSTATE;
 				END IF;
-				RAISE WARNING 'sample "%" (% of %): %',
-					samples[i], i, pg_catalog.cardinality(samples), SQLERRM
-					USING ERRCODE = SQLSTATE, DETAIL = reason;
+				RAISE WARNING '%: %', subject, SQLERRM USING ERRCODE = SQLSTATE, DETAIL = reason;
 				failed := pg_catalog.array_append(failed, i);
 		END;
 		COMMIT;
@@ -973,4 +1019,4 @@ END
 $$;
 COMMENT ON PROCEDURE cell_prepare(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
-'packs the samples of a study that are not ready, and commits after each sample';
+'packs the samples or the subsample of a study that are not ready, and commits after each';

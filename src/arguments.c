@@ -36,6 +36,15 @@ GetLayoutArgument(FunctionCallInfo fcinfo, int arg)
 }
 
 void
+RaiseNoCoordinates(const CbLayout *layout, const char *instead)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("layout \"%s\" has neither coordinates nor phenotypes", layout->name),
+			 errhint("Use %s().", instead)));
+}
+
+void
 RaiseMixedLayouts(const CbLayout *first, const CbLayout *other)
 {
 	ereport(ERROR,

@@ -23,6 +23,12 @@ extern const CbLayout *GetLayoutArgument(FunctionCallInfo fcinfo, int arg);
  */
 extern const char *LayoutNames(void);
 
+/*
+ * Raise 22023: a function that takes or returns coordinates and phenotypes is
+ * called with a layout of intensities.
+ */
+pg_noreturn extern void RaiseNoCoordinates(const CbLayout *layout, const char *instead);
+
 /* Raise 22023: the rows of one payload name two different layouts. */
 pg_noreturn extern void RaiseMixedLayouts(const CbLayout *first, const CbLayout *other);
 

@@ -11,6 +11,7 @@
 #include "scan/scan_list.h"
 #include "scan/scan_plan.h"
 #include "settings.h"
+#include "smprofiler/intensity_scan.h"
 #include "smprofiler/subsample_scan.h"
 
 CELL_BINARY_MODULE;
@@ -18,9 +19,9 @@ CELL_BINARY_MODULE;
 static const ScannedAggregate *const scanned[] = {
 	&scanned_pack_integer,
 	&scanned_pack_double,
+	&scanned_intensities,
 	&scanned_collect_phenotypes,
 	&scanned_collect_intensities,
-	&scanned_subsample_count,
 	&scanned_subsample_cells,
 	NULL
 };

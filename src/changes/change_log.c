@@ -157,7 +157,7 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 	OwnScan		scan;
 
 	OwnScanBegin(&scan, schema, "cell_change", "cell_change_sample", RowExclusiveLock, study,
-				 sample_hash, NULL);
+				 &sample_hash, NULL);
 	while (!recorded && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
 		if (FullTransactionIdEquals(((ChangeRow *) GETSTRUCT(row))->changed_by, current))
@@ -178,7 +178,8 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
 }
 
 /*
- * Whether a payload has all changes of one key that a snapshot sees.
+ * Whether a payload has all changes that a snapshot sees of one hash, or of all
+ * hashes if it is NULL.
  *
  * A change by the transaction that packed the payload never counts as
  * included: the payload's snapshot seems to see its own transaction, but
@@ -186,7 +187,8 @@ RecordChange(Oid schema, int32 study, int64 sample_hash)
  * after it.
  */
 static bool
-has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
+has_changes_of(Oid schema, int32 study, const int64 *sample_hash, Snapshot snapshot,
+			   PackedAt packed)
 {
 	bool		all = true;
 	HeapTuple	row;
@@ -211,7 +213,12 @@ has_changes_of(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, Pa
 bool
 HasAllChanges(Oid schema, int32 study, int64 sample_hash, Snapshot snapshot, PackedAt packed)
 {
-	return !is_foreign(packed.packed_by) &&
-		has_changes_of(schema, study, sample_hash, snapshot, packed) &&
-		has_changes_of(schema, study, EVERY_SAMPLE, snapshot, packed);
+	const int64 every_sample = EVERY_SAMPLE;
+
+	if (is_foreign(packed.packed_by))
+		return false;
+	if (sample_hash == EVERY_SAMPLE)
+		return has_changes_of(schema, study, NULL, snapshot, packed);
+	return has_changes_of(schema, study, &sample_hash, snapshot, packed) &&
+		has_changes_of(schema, study, &every_sample, snapshot, packed);
 }

@@ -24,7 +24,10 @@
 #include "access/transam.h"
 #include "utils/snapshot.h"
 
-/* The hash that stands for every sample of a study. */
+/*
+ * The hash that stands for every sample of a study: a change of all samples, or
+ * the payload of the study.
+ */
 #define EVERY_SAMPLE INT64CONST(0)
 
 /* The snapshot that a payload was packed with. */
@@ -53,7 +56,8 @@ extern void RecordChange(Oid schema, int32 study, int64 sample_hash);
 
 /*
  * Whether a payload has all changes of its sample, and of EVERY_SAMPLE, that a
- * snapshot sees.  Errors: 55000 if cell_change is not logged.
+ * snapshot sees.  The payload of EVERY_SAMPLE must have the changes of each
+ * sample.  Errors: 55000 if cell_change is not logged.
  */
 extern bool HasAllChanges(Oid schema, int32 study, int64 sample_hash,
 						  Snapshot snapshot, PackedAt packed);

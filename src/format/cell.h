@@ -38,6 +38,14 @@ typedef struct CbBatch
 	double		x[CB_BATCH];
 	double		y[CB_BATCH];
 	uint64_t	phenotypes[CB_BATCH];
+
+	/*
+	 * In layout intensity, instead of coordinates and phenotypes: the bytes of
+	 * cell i start at intensities + i * intensities_stride.  They are not
+	 * copied.
+	 */
+	const uint8_t *intensities;
+	size_t		intensities_stride;
 } CbBatch;
 
 /* The bounding box of a set of cells. */

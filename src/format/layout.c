@@ -60,12 +60,13 @@ cb_writer_fail(CbWriter *writer, CbFault fault)
 }
 
 void
-cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells,
-			   const CbExtent *extent)
+cb_writer_init(CbWriter *writer, const CbLayout *layout, unsigned channels,
+			   uint64_t cells, const CbExtent *extent)
 {
 	/* The state of dense is large, and dense initializes it itself. */
 	memset(writer, 0, offsetof(CbWriter, dense));
 	writer->layout = layout;
+	writer->channels = channels;
 	writer->cells = cells;
 	writer->extent = *extent;
 }
@@ -195,11 +196,12 @@ check_ids_read(CbReader *reader, const CbBatch *batch)
 }
 
 bool
-cb_reader_open(CbReader *reader, const CbLayout *layout,
+cb_reader_open(CbReader *reader, const CbLayout *layout, unsigned channels,
 			   const uint8_t *header, uint64_t size)
 {
 	memset(reader, 0, offsetof(CbReader, dense));
 	reader->layout = layout;
+	reader->channels = channels;
 	reader->bytes = header;
 	reader->size = size;
 	reader->extent = cb_extent_of_nothing();
@@ -231,8 +233,9 @@ cb_reader_read(CbReader *reader, CbBatch *batch)
 			return false;
 		reader->last_id = batch->cell_id[batch->count - 1];
 	}
-	for (size_t i = 0; i < batch->count; i++)
-		cb_extent_add(&reader->extent, batch->x[i], batch->y[i]);
+	if (!reader->layout->has_intensities)
+		for (size_t i = 0; i < batch->count; i++)
+			cb_extent_add(&reader->extent, batch->x[i], batch->y[i]);
 	reader->position += batch->count;
 	return true;
 }

@@ -16,6 +16,9 @@
  *	reading	cb_reader_open, cb_reader_start, then cb_reader_read until it
  *			returns no cell, or cb_reader_count
  *
+ * channels is the number of intensities of each cell in layout intensity, from 1
+ * to CB_FEATURES, and 0 in any other layout.
+ *
  * A function that returns false has stored the reason in the fault of the
  * writer or reader.  No function here allocates memory.
  */
@@ -61,8 +64,10 @@ typedef enum CbFaultCode
 								 * found: a coordinate over int32 */
 	CB_BITS_BEHIND_LAST,		/* bits are set in a plane after the last
 								 * cell */
-	CB_NOT_NEEDED				/* field: what the header provides although the
+	CB_NOT_NEEDED,				/* field: what the header provides although the
 								 * cells don't need it */
+	CB_PART_OF_CELL				/* cell: channels; found: bytes; expected: bytes
+								 * of a cell, which do not divide them */
 } CbFaultCode;
 
 typedef struct CbFault
@@ -80,6 +85,7 @@ typedef struct CbLayout CbLayout;
 typedef struct CbWriter
 {
 	const CbLayout *layout;
+	unsigned	channels;
 	uint64_t	cells;			/* in the payload */
 	uint64_t	position;		/* of the next cell of this pass */
 	uint32_t	last_id;		/* of the previous cell of this pass */
@@ -96,6 +102,7 @@ typedef struct CbWriter
 typedef struct CbReader
 {
 	const CbLayout *layout;
+	unsigned	channels;
 	const uint8_t *bytes;
 	uint64_t	size;			/* of the whole payload */
 	uint64_t	cells;			/* number in the header */
@@ -115,6 +122,8 @@ struct CbLayout
 	const char *name;
 	size_t		name_length;
 	bool		has_ids;		/* decoded cells have a cell_id */
+	bool		has_intensities;	/* cells have intensities, but neither
+									 * coordinates nor phenotypes */
 	bool		takes_fractions;	/* takes untruncated coordinates */
 	bool		needs_extent;	/* encoding needs the extent of all cells */
 	size_t		header_size;	/* bytes that decode_header reads */
@@ -168,6 +177,7 @@ extern const CbLayout cb_compact;
 extern const CbLayout cb_spt;
 extern const CbLayout cb_dense;
 extern const CbLayout cb_arrow;
+extern const CbLayout cb_intensity;
 
 /*
  * Return an upper limit on the cells that a payload of at most max_bytes can
@@ -179,8 +189,8 @@ extern uint64_t cb_layout_max_cells(const CbLayout *layout, uint64_t max_bytes);
  * Start to write a payload of this number of cells.  extent is used only if
  * the layout needs it.
  */
-extern void cb_writer_init(CbWriter *writer, const CbLayout *layout, uint64_t cells,
-						   const CbExtent *extent);
+extern void cb_writer_init(CbWriter *writer, const CbLayout *layout, unsigned channels,
+						   uint64_t cells, const CbExtent *extent);
 
 /* Return whether the layout needs the size pass. */
 extern bool cb_writer_must_measure(const CbWriter *writer);
@@ -208,7 +218,7 @@ extern bool cb_writer_write(CbWriter *writer, const CbBatch *batch);
  * At least the layout's header_size bytes must be there, or all bytes of a
  * shorter payload.
  */
-extern bool cb_reader_open(CbReader *reader, const CbLayout *layout,
+extern bool cb_reader_open(CbReader *reader, const CbLayout *layout, unsigned channels,
 						   const uint8_t *header, uint64_t size);
 
 /* Start to read the cells; now all bytes must be there. */

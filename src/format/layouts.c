@@ -11,6 +11,7 @@ static const CbLayout *const layouts[] = {
 	&cb_spt,
 	&cb_dense,
 	&cb_arrow,
+	&cb_intensity,
 };
 
 #define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))

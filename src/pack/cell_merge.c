@@ -135,10 +135,10 @@ CellSetMerge(CellSet *set, const CellSet *other)
 
 	Assert(!set->is_finished);
 	Assert(set->has_ids == other->has_ids);
-	if (set->layout == NULL && set->body != other->body)
-		RaiseMixedChannels(set->body, other->body);
 	if (set->layout != other->layout)
 		RaiseMixedLayouts(set->layout, other->layout);
+	if (set->layout->has_intensities && set->body != other->body)
+		RaiseMixedChannels(set->body, other->body);
 	if (set->has_fractions != other->has_fractions)
 		elog(ERROR, "cell sets with and without fractions cannot be merged");
 	if (other->count == 0)

@@ -64,7 +64,7 @@ make_compact(CellSet *set)
 }
 
 /*
- * Make the payload of intensities in place.  It is the records, with their ids
+ * Make the payload of layout intensity in place.  It is the records, with their ids
  * in big-endian order.
  */
 static bytea *
@@ -103,7 +103,7 @@ encode_set(CellSet *set)
 	bytea	   *payload;
 	uint64		size;
 
-	cb_writer_init(&writer, set->layout, set->count, &set->extent);
+	cb_writer_init(&writer, set->layout, 0, set->count, &set->extent);
 	if (cb_writer_must_measure(&writer))
 		for (uint64 i = 0; i < set->count; i += CB_BATCH)
 		{
@@ -150,7 +150,7 @@ make_payload(CellSet *set)
 		RadixSort(set->records, set->count, set->width, set->differing_bits);
 		set->ascending = true;
 	}
-	if (set->layout == NULL)
+	if (set->layout->has_intensities)
 		return turn_ids(set);
 	return encode_set(set);
 }

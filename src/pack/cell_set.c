@@ -28,8 +28,8 @@ CellSetCheck(const CellSet *set PG_USED_FOR_ASSERTS_ONLY)
 	Assert(set->capacity <= set->max_count);
 	Assert(set->has_ids || !set->stores_ids);
 	Assert(set->has_ids || set->layout == &cb_compact);
-	Assert(set->layout != NULL || set->stores_ids);
-	Assert(!set->has_fractions || (set->layout != NULL && set->layout->takes_fractions));
+	Assert(!set->layout->has_intensities || set->stores_ids);
+	Assert(!set->has_fractions || set->layout->takes_fractions);
 	Assert(set->stores_ids || set->ascending);
 }
 
@@ -107,7 +107,7 @@ CellSetCreate(MemoryContext aggcontext, const CbLayout *layout,
 CellSet *
 CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels)
 {
-	CellSet    *set = create_set(aggcontext, NULL, channels,
+	CellSet    *set = create_set(aggcontext, &cb_intensity, channels,
 								 MaxPayloadSize() / (ID_SIZE + channels), true, true);
 
 	CellSetCheck(set);
@@ -117,7 +117,7 @@ CellSetCreateIntensities(MemoryContext aggcontext, uint32 channels)
 CellSet *
 CellSetCreateLike(MemoryContext aggcontext, const CellSet *other)
 {
-	if (other->layout == NULL)
+	if (other->layout->has_intensities)
 		return CellSetCreateIntensities(aggcontext, other->body);
 	return CellSetCreate(aggcontext, other->layout, other->has_ids, other->has_fractions);
 }
@@ -161,7 +161,7 @@ CellSetGrow(CellSet *set, uint64 more)
 	Assert(!set->is_finished);
 	if (more > set->max_count - set->count)
 	{
-		if (set->layout == NULL)
+		if (set->layout->has_intensities)
 			RaiseTooLarge("payload of intensities",
 						  psprintf("At most " UINT64_FORMAT " cells with %u intensities fit",
 								   set->max_count, set->body),

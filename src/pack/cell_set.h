@@ -5,8 +5,7 @@
  *
  * The cells are records in one buffer that grows.  A record is one of: a cell
  * of layout compact; a Centroid, for a layout that takes untruncated
- * coordinates; the intensities of a cell, one byte for each channel.  If
- * needed, the cell's id is stored before the record.  It is not needed while
+ * coordinates; in layout intensity, one byte for each channel.  If needed, the cell's id is stored before the record.  It is not needed while
  * each id is the id of the previous row plus one, as when a table is read in
  * the order of its key; then first_id determines all ids.
  */
@@ -31,7 +30,7 @@ StaticAssertDecl(sizeof(Centroid) == 24, "Centroid has padding");
 
 typedef struct CellSet
 {
-	const CbLayout *layout;		/* NULL: records are intensities */
+	const CbLayout *layout;
 	bool		has_ids;
 	bool		has_fractions;	/* records are Centroids */
 	bool		stores_ids;		/* records start with their ids */
@@ -96,7 +95,7 @@ extern void CellSetLoadBatch(const CellSet *set, uint64 first, CbBatch *batch);
 static inline Size
 CellSetHeaderRoom(const CbLayout *layout)
 {
-	return VARHDRSZ + (layout != NULL && layout->cell_size > 0 ? layout->header_size : 0);
+	return VARHDRSZ + (layout->cell_size > 0 ? layout->header_size : 0);
 }
 
 /* Return the bytes of a record that is not trimmed. */

@@ -14,9 +14,9 @@
 #include "utils/memutils.h"
 
 /*
- * The fields after the records: the layout's name, which is empty for
- * intensities; has_ids, has_fractions, stores_ids, ascending; body, first_id,
- * differing_bits, last_id, count; the extent; and the trim of the records.
+ * The fields after the records: the layout's name; has_ids, has_fractions,
+ * stores_ids, ascending; body, first_id, differing_bits, last_id, count; the
+ * extent; and the trim of the records.
  */
 #define TRAILER_NAME 16
 #define TRAILER_SIZE (TRAILER_NAME + 4 * 1 + 3 * 4 + 2 * 8 + 4 * 8 + 3 * 4 + 4 * 1)
@@ -35,7 +35,7 @@ StaticAssertDecl(TRAILER_SIZE >= sizeof(uint64), "expanding would read too far")
 static bool
 can_be_trimmed(const CellSet *set)
 {
-	return set->layout != NULL && !set->has_fractions;
+	return !set->layout->has_intensities && !set->has_fractions;
 }
 
 /*
@@ -106,8 +106,7 @@ CellSetSerialize(CellSet *set)
 	}
 
 	initStringInfo(&trailer);
-	if (set->layout != NULL)
-		pq_sendbytes(&trailer, set->layout->name, set->layout->name_length);
+	pq_sendbytes(&trailer, set->layout->name, set->layout->name_length);
 	while (trailer.len < TRAILER_NAME)
 		pq_sendbyte(&trailer, 0);
 	pq_sendbyte(&trailer, set->has_ids);
@@ -154,7 +153,7 @@ CellSetDeserialize(const bytea *bytes)
 	initReadOnlyStringInfo(&trailer, start + length - TRAILER_SIZE, TRAILER_SIZE);
 	name = pq_getmsgbytes(&trailer, TRAILER_NAME);
 	set->layout = cb_layout_named(name, strnlen(name, TRAILER_NAME));
-	if (set->layout == NULL && name[0] != '\0')
+	if (set->layout == NULL)
 		elog(ERROR, "invalid serialized cell set");
 	set->has_ids = pq_getmsgbyte(&trailer);
 	set->has_fractions = pq_getmsgbyte(&trailer);

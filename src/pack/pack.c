@@ -46,6 +46,8 @@ create_set(FunctionCallInfo fcinfo, bool fractions)
 
 	if (PG_NARGS() == ARGS_WITH_LAYOUT)
 		layout = GetLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1);
+	if (layout->has_intensities)
+		RaiseNoCoordinates(layout, "cell_pack_intensities");
 	return CellSetCreate(aggcontext, layout, PG_NARGS() >= ARGS_WITH_ID,
 						 fractions && layout->takes_fractions);
 }
@@ -278,7 +280,7 @@ cell_empty(PG_FUNCTION_ARGS)
 	bytea	   *payload;
 	Size		size;
 
-	cb_writer_init(&writer, layout, 0, &nothing);
+	cb_writer_init(&writer, layout, layout->has_intensities ? 1 : 0, 0, &nothing);
 	size = VARHDRSZ + cb_writer_size(&writer);
 	payload = palloc(size);
 	SET_VARSIZE(payload, size);

@@ -9,29 +9,44 @@
 #include "fault.h"
 #include "miscadmin.h"
 
-void
-PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo, int payload_arg, int layout_arg)
+static void
+check_channels(const CbLayout *layout, int32 channels)
 {
-	const CbLayout *layout = GetLayoutArgument(fcinfo, layout_arg);
-	uint64		size = toast_raw_datum_size(PG_GETARG_DATUM(payload_arg)) - VARHDRSZ;
-	bytea	   *header = PG_GETARG_BYTEA_P_SLICE(payload_arg, 0, layout->header_size);
-	bytea	   *payload;
+	if (layout->has_intensities && (channels < 1 || channels > CB_FEATURES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of channels %d is out of range", channels),
+				 errdetail("In layout \"%s\", a cell has from 1 to %d channels.  The payload does "
+						   "not say how many.", layout->name, CB_FEATURES)));
+	if (!layout->has_intensities && channels != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("layout \"%s\" has no channels", layout->name),
+				 errhint("Leave out the argument channels.")));
+}
 
-	if (!cb_reader_open(reader, layout, (const uint8_t *) VARDATA_ANY(header), size))
+void
+PayloadOpen(CbReader *reader, Datum payload, const CbLayout *layout, int32 channels)
+{
+	uint64		size = toast_raw_datum_size(payload) - VARHDRSZ;
+	bytea	   *bytes = DatumGetByteaPSlice(payload, 0, layout->header_size);
+
+	check_channels(layout, channels);
+	if (!cb_reader_open(reader, layout, channels, (const uint8_t *) VARDATA_ANY(bytes), size))
 		RaiseFault(layout, &reader->fault);
 
-	payload = PG_GETARG_BYTEA_PP(payload_arg);
-	if (!cb_reader_start(reader, (const uint8_t *) VARDATA_ANY(payload)))
+	bytes = DatumGetByteaPP(payload);
+	if (!cb_reader_start(reader, (const uint8_t *) VARDATA_ANY(bytes)))
 		RaiseFault(layout, &reader->fault);
 }
 
 int64
-PayloadCells(const CbLayout *layout, const bytea *payload)
+PayloadCells(const CbLayout *layout, int channels, const bytea *payload)
 {
 	CbReader	reader;
 
-	if (!cb_reader_open(&reader, layout, (const uint8_t *) VARDATA_ANY(payload),
-						VARSIZE_ANY_EXHDR(payload)))
+	if (!cb_reader_open(&reader, layout, layout->has_intensities ? channels : 0,
+						(const uint8_t *) VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)))
 		RaiseFault(layout, &reader.fault);
 	return (int64) reader.cells;
 }

@@ -10,16 +10,19 @@
 #include "format/layout.h"
 
 /*
- * Open the bytea argument payload_arg in the layout that the text argument
- * layout_arg names.  The header is checked against the length before a
- * compressed or out-of-line value is fetched as a whole.  Errors: 22023 for an
- * unknown layout, 22P03 for an invalid payload.
+ * Open a payload.  The header is checked against the length before a compressed
+ * or out-of-line value is fetched as a whole.  Errors: 22023 unless channels is
+ * from 1 to CB_FEATURES in a layout of intensities, and 0 in any other; 22P03
+ * for an invalid payload.
  */
-extern void PayloadOpen(CbReader *reader, FunctionCallInfo fcinfo,
-						int payload_arg, int layout_arg);
+extern void PayloadOpen(CbReader *reader, Datum payload, const CbLayout *layout,
+						int32 channels);
 
-/* Return the number of cells in a payload that this extension packed. */
-extern int64 PayloadCells(const CbLayout *layout, const bytea *payload);
+/*
+ * Return the number of cells in a payload that this extension packed; channels
+ * is ignored unless it is of a layout of intensities.
+ */
+extern int64 PayloadCells(const CbLayout *layout, int channels, const bytea *payload);
 
 /*
  * Decode the next cells.  Returns false when all cells were read and the

@@ -6,15 +6,16 @@
 #include "read/payload.h"
 
 #include "access/htup_details.h"
+#include "arguments.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 
 /*
- * cell_info(payload bytea, layout text)
+ * cell_info(payload bytea, layout text, channels integer)
  *		-> (cells bigint, bytes bigint, min_x, max_x, min_y, max_y bigint)
  *
  * Returns the number of cells, the bytes and the extent, which is NULL if
- * there are no cells.  Validates the whole payload.
+ * there are no cells or no coordinates.  Validates the whole payload.
  */
 PG_FUNCTION_INFO_V1(cell_info);
 Datum
@@ -29,13 +30,13 @@ cell_info(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	PayloadOpen(&reader, fcinfo, 0, 1);
+	PayloadOpen(&reader, PG_GETARG_DATUM(0), GetLayoutArgument(fcinfo, 1), PG_GETARG_INT32(2));
 	while (PayloadRead(&reader, &batch))
 		;
 
 	values[0] = Int64GetDatum(reader.cells);
 	values[1] = Int64GetDatum(reader.size);
-	if (reader.cells > 0)
+	if (reader.cells > 0 && !reader.layout->has_intensities)
 	{
 		values[2] = Int64GetDatum((int64) reader.extent.min_x);
 		values[3] = Int64GetDatum((int64) reader.extent.max_x);
@@ -49,12 +50,13 @@ cell_info(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_count(payload bytea, all_of bigint, none_of bigint, layout text)
- *		-> bigint
+ * cell_count(payload bytea, all_of bigint, none_of bigint, layout text,
+ *			  channels integer) -> bigint
  *
  * Returns the number of cells that are positive for every feature in all_of
  * and for no feature in none_of.  Reads the header and the phenotypes, and
- * validates nothing else.
+ * validates nothing else.  Errors: 22023 if a feature is asked for in a layout
+ * without phenotypes.
  */
 PG_FUNCTION_INFO_V1(cell_count);
 Datum
@@ -64,7 +66,9 @@ cell_count(PG_FUNCTION_ARGS)
 	CbReader	reader;
 	uint64		found = 0;
 
-	PayloadOpen(&reader, fcinfo, 0, 3);
+	PayloadOpen(&reader, PG_GETARG_DATUM(0), GetLayoutArgument(fcinfo, 3), PG_GETARG_INT32(4));
+	if (reader.layout->has_intensities && (PG_GETARG_INT64(1) | PG_GETARG_INT64(2)) != 0)
+		RaiseNoCoordinates(reader.layout, "cell_unpack_intensities");
 	for (uint64 first = 0; first < reader.cells; first += cells_per_check)
 	{
 		CHECK_FOR_INTERRUPTS();

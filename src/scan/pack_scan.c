@@ -57,10 +57,10 @@ begin(const ScanTask *task)
 			return NULL;
 		name = DatumGetTextPP(task->constant);
 		pack->layout = cb_layout_named(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-		if (pack->layout == NULL)
+		if (pack->layout == NULL || pack->layout->has_intensities)
 			return NULL;
 	}
-	SampleSetsBegin(&pack->sets, task, pack->layout, table->cells.with_id,
+	SampleSetsBegin(&pack->sets, task, pack->layout, 0, table->cells.with_id,
 					table->cells.fractions);
 	return pack;
 }

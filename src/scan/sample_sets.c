@@ -45,7 +45,9 @@ typedef struct WrittenSet
 static CellSet *
 create_set(SampleSets *sets)
 {
-	CellSet    *set = CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
+	CellSet    *set = sets->layout->has_intensities ?
+		CellSetCreateIntensities(sets->context, sets->channels) :
+		CellSetCreate(sets->context, sets->layout, sets->with_id, sets->fractions);
 
 	set->expected_size = sets->largest;
 	return set;
@@ -70,12 +72,13 @@ add_set(SampleSets *sets, ValueBytes sample)
 }
 
 void
-SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout, bool with_id,
-				bool fractions)
+SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout,
+				uint32 channels, bool with_id, bool fractions)
 {
 	memset(sets, 0, sizeof(*sets));
 	sets->context = task->context;
 	sets->layout = layout;
+	sets->channels = channels;
 	sets->grouped = task->grouped;
 	sets->with_id = with_id;
 	sets->fractions = fractions && layout->takes_fractions;

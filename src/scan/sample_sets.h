@@ -36,6 +36,7 @@ typedef struct SampleSets
 {
 	MemoryContext context;
 	const CbLayout *layout;
+	uint32		channels;		/* in a layout of intensities */
 	bool		grouped;
 	bool		with_id;
 	bool		fractions;
@@ -52,7 +53,7 @@ typedef struct SampleSets
 
 /* Begin with no sets.  They are made in this memory context, or its children. */
 extern void SampleSetsBegin(SampleSets *sets, const ScanTask *task, const CbLayout *layout,
-							bool with_id, bool fractions);
+							uint32 channels, bool with_id, bool fractions);
 
 /*
  * Go to the set of a sample that is not that of the last row; write the other

@@ -1,8 +1,8 @@
 /*
  * data.c
- *		The SQL functions that serve payloads: cell_data, cell_data_head and
- *		cell_make_ready, which use the store (request.c), and cell_data_samples,
- *		which packs every sample without it.
+ *		The SQL functions that serve payloads: cell_data and cell_data_head, which
+ *		use the store (request.c), and cell_data_samples, which packs every sample
+ *		without it.
  */
 #include "serve/request.h"
 
@@ -17,15 +17,27 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+/* Whether an argument other than the sample is null; then the result is, too. */
+static bool
+is_incomplete(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3);
+}
+
 /*
- * cell_data(study text, sample text, layout text, coding text) -> bytea; strict
+ * cell_data(study text, sample text, layout text, coding text) -> bytea
  *
- * Returns the payload of a sample, from the store or packed.
+ * Returns the payload of a sample, from the store or packed; or, if the layout is
+ * one of studies and the sample is NULL, the payload of the study.  NULL for any
+ * other argument gives NULL.
  *
  * Errors: 42704 unknown study, 42P01 its source was dropped, 42703 a column of
- * the source does not exist, P0002 the sample has no cells, 42501 the caller
- * cannot read the source, 22023 unknown layout or coding, those of
- * StudyResolve, of the input function of the sample's type and of packing.
+ * the source does not exist, P0002 the sample or the study has no cells, 42501
+ * the caller cannot read the source, 22023 unknown layout or coding, 22004 the
+ * layout is one of samples and the sample is NULL, 22023 the layout is one of
+ * studies and the sample is not, 55000 the layout needs intensities and the study
+ * has none, those of StudyResolve, of the input function of the sample's type and
+ * of packing.
  */
 PG_FUNCTION_INFO_V1(cell_data);
 Datum
@@ -34,6 +46,8 @@ cell_data(PG_FUNCTION_ARGS)
 	Request		request;
 	Served		result;
 
+	if (is_incomplete(fcinfo))
+		PG_RETURN_NULL();
 	RequestBegin(&request, fcinfo, true);
 	RequestServe(&request, &result);
 	RequestEnd(&request);
@@ -42,10 +56,10 @@ cell_data(PG_FUNCTION_ARGS)
 
 /*
  * cell_data_head(study text, sample text, layout text, coding text)
- *		-> (cells bigint, bytes bigint, etag text); strict
+ *		-> (cells bigint, bytes bigint, etag text)
  *
  * Returns the number of cells, the length and the ETag of what cell_data would
- * return.
+ * return; NULL where cell_data does.
  *
  * Errors: those of cell_data.
  */
@@ -62,6 +76,8 @@ cell_data_head(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
+	if (is_incomplete(fcinfo))
+		PG_RETURN_NULL();
 	RequestBegin(&request, fcinfo, false);
 	RequestServe(&request, &result);
 	RequestEnd(&request);
@@ -72,66 +88,12 @@ cell_data_head(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
 }
 
-/*
- * cell_make_ready(study text, sample text, layout text, coding text)
- *		-> (outcome text, cells bigint, bytes bigint); strict
- *
- * Packs a payload and stores it unless it is ready, and returns what it did as
- * a phrase.
- *
- * Errors: those of cell_data, and 55000 if payloads of the study cannot be
- * stored.
- */
-PG_FUNCTION_INFO_V1(cell_make_ready);
-Datum
-cell_make_ready(PG_FUNCTION_ARGS)
-{
-	Request		request;
-	Served		result;
-	TupleDesc	columns;
-	const char *outcome;
-	Datum		values[3];
-	bool		isnull[3] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-
-	RequestBegin(&request, fcinfo, false);
-	if (request.detour != NO_DETOUR || request.read_only)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("payloads of study \"%s\" cannot be stored", request.study->name),
-				 errdetail_internal("%s", RequestDetourDetail(&request)),
-				 request.detour == DETOUR_UNTRACKED &&
-				 request.state.catalogs.untracked == UNTRACKED_TRIGGERS ?
-				 errhint("The owner of the source can create them with cell_track_study().") : 0));
-	RequestServe(&request, &result);
-	RequestEnd(&request);
-
-	if (!request.made)
-		outcome = "was ready";
-	else if (request.stored)
-		outcome = "packed";
-	else if (!request.storable)
-		outcome = "packed, not stored because its source changed meanwhile";
-	else if (request.outcome == STORE_TOO_LARGE)
-		outcome = "packed, too large to be stored";
-	else if (request.outcome == STORE_FULL)
-		outcome = "packed, not stored because the store is full until VACUUM";
-	else
-		outcome = "packed, not stored because the server lacks the resources";
-
-	values[0] = CStringGetTextDatum(outcome);
-	values[1] = Int64GetDatum(result.head.cells);
-	values[2] = Int64GetDatum(result.head.bytes);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
-}
-
 /* What put_payload needs to make a result row from a row of the source's query. */
 typedef struct ResultRows
 {
 	ReturnSetInfo *result;
 	const CbLayout *layout;
+	int			channels;
 	const Coding *coding;
 	MemoryContext per_row;
 } ResultRows;
@@ -148,7 +110,7 @@ put_payload(TupleTableSlot *row, void *argument)
 	slot_getallattrs(row);
 	payload = DatumGetByteaPP(row->tts_values[1]);
 	values[0] = row->tts_values[0];
-	values[1] = Int64GetDatum(PayloadCells(rows->layout, payload));
+	values[1] = Int64GetDatum(PayloadCells(rows->layout, rows->channels, payload));
 	if (rows->coding->encode != NULL)
 		payload = EncodePayload(rows->coding, payload, rows->coding->default_level);
 	values[2] = PointerGetDatum(payload);
@@ -184,7 +146,10 @@ cell_data_samples(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
 					   GetActiveSnapshot());
-	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, rows.layout->name);
+	if (rows.layout->has_intensities)
+		StudyResolveIntensities(study);
+	rows.channels = study->features;
+	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, rows.layout);
 	SourceCheck(&source, RENEW_SNAPSHOT);
 	SourceRun(&source, put_payload, &rows);
 	SourceClose(&source);

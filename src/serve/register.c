@@ -40,7 +40,11 @@ enum
 	ARG_FEATURE_COLUMNS,
 	ARG_FEATURES,
 	ARG_STORE,
-	ARG_INTENSITIES
+	ARG_INTENSITIES,
+	ARG_SUBSAMPLE_CELLS,
+	ARG_SUBSAMPLE_SEED,
+	ARG_LISTED,
+	ARG_FULL_NAMES
 };
 
 /* A name argument that must not be null. */
@@ -139,6 +143,44 @@ get_features(FunctionCallInfo fcinfo, Study *study)
 		study->feature[i].name = columns[i];
 }
 
+/* Get the full names of the features, or NULL. */
+static void
+get_full_names(FunctionCallInfo fcinfo, Study *study)
+{
+	int			count;
+
+	if (PG_ARGISNULL(ARG_FULL_NAMES))
+		return;
+	count = array_argument(fcinfo, ARG_FULL_NAMES, "full_names", &study->full_names);
+	if (count != study->features)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of full names does not match number of features"),
+				 errdetail("There are %d full names for %d features.", count, study->features),
+				 errhint("An empty string stands for a feature without a full name.")));
+}
+
+/* Get the arguments about the subsample, and whether the study is listed. */
+static void
+get_options(FunctionCallInfo fcinfo, Study *study)
+{
+	if (PG_ARGISNULL(ARG_SUBSAMPLE_CELLS))
+		RaiseNull("subsample_cells", NULL, NULL);
+	if (PG_ARGISNULL(ARG_SUBSAMPLE_SEED))
+		RaiseNull("subsample_seed", NULL, NULL);
+	if (PG_ARGISNULL(ARG_LISTED))
+		RaiseNull("listed", NULL, NULL);
+	study->subsample_cells = PG_GETARG_INT64(ARG_SUBSAMPLE_CELLS);
+	study->subsample_seed = PG_GETARG_INT64(ARG_SUBSAMPLE_SEED);
+	study->listed = PG_GETARG_BOOL(ARG_LISTED);
+	if (study->subsample_cells < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("subsample_cells " INT64_FORMAT " is out of range",
+						study->subsample_cells),
+				 errdetail("A subsample has at least one cell.")));
+}
+
 /*
  * The reason why changes of the source, or of a part of it, cannot be
  * recorded; NULL if they can.
@@ -194,7 +236,7 @@ is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 
 /* Raise an error unless the caller can run a query on the source. */
 static void
-check_query(const Study *study, SourceQuery query, const char *layout)
+check_query(const Study *study, SourceQuery query, const CbLayout *layout)
 {
 	Source		source;
 
@@ -209,7 +251,7 @@ check_query(const Study *study, SourceQuery query, const char *layout)
 static void
 check_source(const Study *study)
 {
-	check_query(study, SOURCE_PACK_ALL, "compact");
+	check_query(study, SOURCE_PACK_ALL, &cb_compact);
 	if (study->intensities.name != NULL)
 		check_query(study, SOURCE_INTENSITIES, NULL);
 }
@@ -217,7 +259,9 @@ check_source(const Study *study)
 /*
  * cell_register_study(study text, source regclass, sample, cell_id, x, y,
  *					   phenotypes name, feature_columns name[], features text[],
- *					   store boolean, intensities name) -> void; not strict
+ *					   store boolean, intensities name, subsample_cells bigint,
+ *					   subsample_seed bigint, listed boolean, full_names text[])
+ *		-> void; not strict
  *
  * sample, cell_id, x and y name the columns of the source; in SQL, each
  * defaults to its own name.
@@ -230,10 +274,14 @@ check_source(const Study *study)
  * record the changes of the source.  intensities names a column with an array
  * of numbers, one for each feature; NULL means that the study has none.
  *
+ * The study's subsample has up to subsample_cells cells, which subsample_seed
+ * chooses.  listed says whether services name the study to those who ask which
+ * studies there are.  full_names has a longer name for each feature, or is NULL.
+ *
  * Errors: 22004 an argument or an element is null, 42710 the study exists,
  * 42P01, 42809, 42703, 42804 and 0A000 the source or a column does not fit,
  * 42701 a feature column is named twice, 22023 a feature is named twice or
- * there is none, 2202E a list with several dimensions, 54023 more than 64
+ * there is none, the full names do not match, or a subsample would be empty, 2202E a list with several dimensions, 54023 more than 64
  * features, 42501 the caller cannot read the source or wants to store payloads
  * without owning it, 0A000 payloads of the source cannot be stored, 25006
  * read-only transaction.
@@ -258,6 +306,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 	study->x.name = name_argument(fcinfo, ARG_X, "x");
 	study->y.name = name_argument(fcinfo, ARG_Y, "y");
 	get_features(fcinfo, study);
+	get_full_names(fcinfo, study);
+	get_options(fcinfo, study);
 	if (!PG_ARGISNULL(ARG_INTENSITIES))
 	{
 		study->intensities.name = name_argument(fcinfo, ARG_INTENSITIES, "intensities");

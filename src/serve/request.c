@@ -1,7 +1,7 @@
 /*
  * request.c
- *		Serving the payload of a sample to one call: from the store if the stored
- *		payload is right for the caller, packed otherwise.  store.c reads and
+ *		Serving the payload of a sample or of a study to one call: from the store
+ *		if the stored payload is right for the caller, packed otherwise.  store.c reads and
  *		writes the store.
  *
  * The caller always gets what its own query would pack:
@@ -50,6 +50,7 @@
 #include "serve/etag.h"
 #include "serve/payload_lock.h"
 #include "settings.h"
+#include "smprofiler/subsample.h"
 #include "study/own_table.h"
 #include "study/sample.h"
 #include "study/study.h"
@@ -77,30 +78,63 @@ detour_of(const Request *request)
 	return NO_DETOUR;
 }
 
+/* Complete the key of the payload, and open the query that packs it. */
+static void
+open_source(Request *request, const char *sample)
+{
+	PayloadKey *key = &request->key;
+	Datum		value = (Datum) 0;
+
+	if (IsOfStudy(&request->kind) && sample != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("layout \"%s\" is of a study and not of a sample", request->kind.name),
+				 errhint("The sample must be null.")));
+	if (!IsOfStudy(&request->kind))
+	{
+		if (sample == NULL)
+			RaiseNull("sample", NULL, "Only the layouts of studies have no sample.");
+		value = SampleValue(request->study->sample.type, sample, &key->sample);
+		key->sample_hash = SampleHash(key->sample, strlen(key->sample));
+	}
+	SourceOpen(&request->source, request->study,
+			   IsOfStudy(&request->kind) ? SOURCE_SCAN_INTENSITIES : SOURCE_PACK, value,
+			   request->kind.layout);
+}
+
+/* Name the sample and the study, or the study. */
+static const char *
+owner_of(const Request *request)
+{
+	return request->key.sample == NULL ? psprintf("study \"%s\"", request->study->name) :
+		psprintf("sample \"%s\" of study \"%s\"", request->key.sample, request->study->name);
+}
+
 void
 RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *sample = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Datum		value;
+	char	   *sample = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 
 	memset(request, 0, sizeof(*request));
 	request->schema = OwnSchema(fcinfo);
-	request->layout = GetLayoutArgument(fcinfo, 2);
+	request->kind = GetPayloadKindArgument(fcinfo, 2);
 	request->coding = GetCodingArgument(fcinfo, 3);
 	request->wants_payload = wants_payload;
 	request->context = CurrentMemoryContext;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	request->study = StudyNamed(request->schema, name, GetActiveSnapshot());
-	value = SampleValue(request->study->sample.type, sample, &request->key.sample);
-	request->key.schema = request->schema;
-	request->key.study = request->study->id;
-	request->key.sample_hash = SampleHash(request->key.sample, strlen(request->key.sample));
-	request->key.layout = request->layout->name;
-	request->key.coding = request->coding->name;
-
-	SourceOpen(&request->source, request->study, SOURCE_PACK, value, request->layout->name);
+	if (NeedsIntensities(&request->kind))
+		StudyResolveIntensities(request->study);
+	request->key = (PayloadKey) {
+		.schema = request->schema,
+		.study = request->study->id,
+		.sample_hash = EVERY_SAMPLE,
+		.layout = request->kind.name,
+		.coding = request->coding->name,
+	};
+	open_source(request, sample);
 	request->state = SourceInspect(&request->source, RENEW_SNAPSHOT);
 	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	request->detour = detour_of(request);
@@ -119,8 +153,7 @@ RequestEnd(Request *request)
 	if (request->error != NULL)
 		ereport(WARNING,
 				(errcode(request->error->sqlerrcode),
-				 errmsg("payload of sample \"%s\" of study \"%s\" could not be stored",
-						request->key.sample, request->study->name),
+				 errmsg("payload of %s could not be stored", owner_of(request)),
 				 errdetail_internal("%s", request->error->message)));
 }
 
@@ -150,9 +183,9 @@ take_payload(TupleTableSlot *row, void *argument)
 	}
 }
 
-/* Run the query; return the payload in the request's memory context, or NULL without cells. */
+/* Pack a sample; return the payload in the request's memory context, or NULL without cells. */
 static bytea *
-run(Request *request)
+pack_sample(Request *request)
 {
 	PackedSample packed = {.kept.parent = request->context};
 
@@ -169,16 +202,16 @@ run(Request *request)
 	return packed.payload;
 }
 
-/* Add the sample and the study to the context of an error in packing. */
+/* Add the sample and the study, or the study, to the context of an error in packing. */
 static void
 add_context(void *argument)
 {
 	const Request *request = argument;
 
-	errcontext("sample \"%s\" of study \"%s\"", request->key.sample, request->study->name);
+	errcontext("%s", owner_of(request));
 }
 
-/* Pack the sample with the active snapshot. */
+/* Pack the sample, or the subsample of the study, with the active snapshot. */
 static void
 pack(Request *request, Served *result)
 {
@@ -199,7 +232,10 @@ pack(Request *request, Served *result)
 	context.previous = error_context_stack;
 	error_context_stack = &context;
 	INSTR_TIME_SET_CURRENT(start);
-	payload = run(request);
+	if (IsOfStudy(&request->kind))
+		payload = SubsamplePack(request->study, &result->head.cells);
+	else
+		payload = pack_sample(request);
 	INSTR_TIME_SET_CURRENT(end);
 	error_context_stack = context.previous;
 	INSTR_TIME_SUBTRACT(end, start);
@@ -208,8 +244,8 @@ pack(Request *request, Served *result)
 	if (payload == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("sample \"%s\" of study \"%s\" has no cells",
-						request->key.sample, request->study->name),
+				 errmsg("%s has no cells", owner_of(request)),
+				 IsOfStudy(&request->kind) ? 0 :
 				 errhint("The function cell_samples() lists the samples that you can see.")));
 
 	if (request->storable)
@@ -224,18 +260,39 @@ pack(Request *request, Served *result)
 			!after.catalogs.newer && !after.written;
 	}
 	result->head.source_state = request->state.catalogs.hash;
-	result->head.cells = PayloadCells(request->layout, payload);
+	if (!IsOfStudy(&request->kind))
+		result->head.cells = PayloadCells(request->kind.layout, request->study->features, payload);
 	result->payload = PointerGetDatum(payload);
 }
 
-/* Replace a payload by its encoded form. */
-static void
-encode(const Coding *coding, Served *result)
+/* Whether a payload is packed from the cells and not made from another payload. */
+static bool
+is_packed(const PayloadKind *kind, const Coding *coding)
 {
-	bytea	   *identity = DatumGetByteaPP(result->payload);
+	return kind->cut == NULL && coding->encode == NULL;
+}
 
-	result->payload = PointerGetDatum(EncodePayload(coding, identity, coding->default_level));
-	pfree(identity);
+/* Replace a packed payload by a part of it, by its encoded form, or by both. */
+static void
+derive(const PayloadKind *kind, const Coding *coding, Served *result)
+{
+	bytea	   *payload = DatumGetByteaPP(result->payload);
+
+	if (kind->cut != NULL)
+	{
+		bytea	   *whole = payload;
+
+		payload = kind->cut(whole);
+		pfree(whole);
+	}
+	if (coding->encode != NULL)
+	{
+		bytea	   *identity = payload;
+
+		payload = EncodePayload(coding, identity, coding->default_level);
+		pfree(identity);
+	}
+	result->payload = PointerGetDatum(payload);
 }
 
 /* Set the length of a payload that was built and, if wanted, its ETag. */
@@ -254,14 +311,14 @@ serve_directly(Request *request, Served *result)
 {
 	request->counts.direct++;
 	pack(request, result);
-	if (request->coding->encode != NULL)
-		encode(request->coding, result);
+	if (!is_packed(&request->kind, request->coding))
+		derive(&request->kind, request->coding, result);
 	describe(result, !request->wants_payload);
 }
 
 /*
  * Whether storing the payload is of use.  In READ COMMITTED it is of use to
- * the sessions that waited for it, even if the sample has changed since the
+ * the sessions that waited for it, even if its cells have changed since the
  * packing.  In REPEATABLE READ the transaction's snapshot can be too old for
  * every other session; then the payload is not stored.
  */
@@ -281,22 +338,24 @@ is_of_use(const Request *request, const Served *result)
 /*
  * Serve a payload from the store, or build and store it.
  *
- * A payload in a coding is built from the payload in coding identity, which
- * this function gets by calling itself while it holds the lock of the encoded
- * payload.  Every session takes the two locks in this order, so there is no
- * deadlock.
+ * A payload in a coding, and a part of a subsample, is made from the packed
+ * payload, which this function gets by calling itself while it holds the lock of
+ * the payload to make.  Every session takes the two locks in this order, so there
+ * is no deadlock.
  *
  * A read-only transaction waits for a session that builds the payload, but
  * does not take the lock itself, because it cannot store what it builds.
  */
 static void
-serve_from_store(Request *request, const Coding *coding, bool wants_payload, Served *result)
+serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding,
+				 bool wants_payload, Served *result)
 {
 	PayloadKey	key = request->key;
 	StoredPayload stored;
 	bool		locked = false;
 	bool		waited = false;
 
+	key.layout = kind->name;
 	key.coding = coding->name;
 	for (;;)
 	{
@@ -327,16 +386,17 @@ serve_from_store(Request *request, const Coding *coding, bool wants_payload, Ser
 	}
 
 	request->made = true;
-	if (coding->encode == NULL)
+	if (is_packed(kind, coding))
 	{
 		SourceRenewSnapshot();	/* the call may have waited for the payload's lock */
 		pack(request, result);
 	}
 	else
 	{
-		serve_from_store(request, &coding_identity, true, result);
-		request->stored = false;	/* the encoded payload is not stored yet */
-		encode(coding, result);
+		serve_from_store(request, kind->cut != NULL ? &subsample_kind : kind, &coding_identity, true,
+						 result);
+		request->stored = false;	/* the payload to make is not stored yet */
+		derive(kind, coding, result);
 	}
 	request->storable = request->storable && is_of_use(request, result);
 	describe(result, request->storable || !request->wants_payload);
@@ -364,7 +424,7 @@ RequestServe(Request *request, Served *result)
 		serve_directly(request, result);
 	else
 	{
-		serve_from_store(request, request->coding, request->wants_payload, result);
+		serve_from_store(request, &request->kind, request->coding, request->wants_payload, result);
 		if (request->made)
 			request->counts.misses++;
 		else

@@ -1,8 +1,8 @@
 /*
  * request.h
- *		Serving the payload of a sample to one call: from the store if the stored
- *		payload is right for the caller, packed otherwise.  The SQL functions are
- *		in data.c.
+ *		Serving the payload of a sample or of a study to one call: from the store
+ *		if the stored payload is right for the caller, packed otherwise.  The SQL
+ *		functions are in data.c and prepare.c.
  */
 #ifndef CELL_BINARY_REQUEST_H
 #define CELL_BINARY_REQUEST_H
@@ -11,7 +11,7 @@
 
 #include "changes/source_state.h"
 #include "coding/codings.h"
-#include "format/layouts.h"
+#include "serve/payload_kind.h"
 #include "serve/statistics.h"
 #include "serve/store.h"
 
@@ -36,7 +36,7 @@ typedef struct Request
 	Study	   *study;
 	Source		source;
 	PayloadKey	key;			/* of the requested payload */
-	const CbLayout *layout;
+	PayloadKind kind;
 	const Coding *coding;
 	MemoryContext context;		/* of the results */
 	Snapshot	snapshot;		/* taken after the relations were locked */
@@ -61,15 +61,16 @@ typedef struct Served
 
 /*
  * Begin a call of a SQL function with the arguments study, sample, layout and
- * coding: lock the source, check the caller's privileges, take the snapshot
- * and read the source's state.  Errors: those of StudyNamed, of SourceCheck
- * and of the arguments.
+ * coding, of which only sample may be NULL: lock the source, check the caller's
+ * privileges, take the snapshot and read the source's state.  Errors: those of
+ * StudyNamed, of SourceCheck and of the arguments; 22004 and 22023 if a sample is
+ * missing or one too many; 55000 if the study has no intensities, but needs them.
  */
 extern void RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload);
 
 /*
  * Serve the payload, or its head.  The results are in request->context.
- * Errors: P0002 if the sample has no cells, and those of packing.
+ * Errors: P0002 if the sample or the study has no cells, and those of packing.
  */
 extern void RequestServe(Request *request, Served *result);
 

@@ -18,7 +18,7 @@
 
 /* Plan a query, and return the decisions about its aggregates. */
 static List *
-decisions_about(const Study *study, SourceQuery query, Datum sample)
+decisions_about(const Study *study, SourceQuery query, Datum sample, const CbLayout *layout)
 {
 	List	   *decisions = NIL;
 	Source		source;
@@ -26,7 +26,7 @@ decisions_about(const Study *study, SourceQuery query, Datum sample)
 	ScanPlanObserve(&decisions);
 	PG_TRY();
 	{
-		SourceOpen(&source, study, query, sample, "compact");
+		SourceOpen(&source, study, query, sample, layout);
 		SourceCheck(&source, KEEP_SNAPSHOT);
 		SourceClose(&source);
 	}
@@ -61,12 +61,28 @@ put_decisions(ReturnSetInfo *result, const char *call, const List *decisions)
 	}
 }
 
+/* Add rows for the packing of all samples and, if there is a second argument, of one. */
+static void
+put_packing(ReturnSetInfo *result, const Study *study, FunctionCallInfo fcinfo,
+			const CbLayout *layout)
+{
+	const char *name;
+	Datum		sample;
+
+	put_decisions(result, "cell_data_samples",
+				  decisions_about(study, SOURCE_PACK_ALL, (Datum) 0, layout));
+	if (PG_ARGISNULL(1))
+		return;
+	sample = SampleValue(study->sample.type, text_to_cstring(PG_GETARG_TEXT_PP(1)), &name);
+	put_decisions(result, "cell_data", decisions_about(study, SOURCE_PACK, sample, layout));
+}
+
 /*
  * cell_scans(study text, sample text)
  *		-> setof (call text, aggregate text, scan boolean, detail text)
  *
- * Returns, for cell_data_samples, with a sample for cell_data, and with
- * intensities for cell_subsample, whether each aggregate of its queries is
+ * Returns, for cell_data_samples, with a sample for cell_data, and for the same
+ * with intensities and for cell_subsample, whether each aggregate of its query is
  * computed by a scan, and which pages the scan reads or why there is no scan.
  * NULL for the study gives no rows.
  *
@@ -79,26 +95,19 @@ cell_scans(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Study	   *study;
-	const char *name;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
 					   GetActiveSnapshot());
-	put_decisions(result, "cell_data_samples", decisions_about(study, SOURCE_PACK_ALL, (Datum) 0));
-	if (!PG_ARGISNULL(1))
-		put_decisions(result, "cell_data",
-					  decisions_about(study, SOURCE_PACK,
-									  SampleValue(study->sample.type,
-												  text_to_cstring(PG_GETARG_TEXT_PP(1)), &name)));
+	put_packing(result, study, fcinfo, &cb_compact);
 	if (StudyMayReadIntensities(study))
 	{
 		StudyResolveIntensities(study);
+		put_packing(result, study, fcinfo, &cb_intensity);
 		put_decisions(result, "cell_subsample",
-					  decisions_about(study, SOURCE_SCAN_SIZES, (Datum) 0));
-		put_decisions(result, "cell_subsample",
-					  decisions_about(study, SOURCE_SCAN_INTENSITIES, (Datum) 0));
+					  decisions_about(study, SOURCE_SCAN_INTENSITIES, (Datum) 0, NULL));
 	}
 	return (Datum) 0;
 }

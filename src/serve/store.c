@@ -58,7 +58,7 @@ StaticAssertDecl(offsetof(PayloadRow, used_at) == DOUBLEALIGN(sizeof(int32)) + 5
 /* A row is formed in one allocation, which holds the payload and all the rest. */
 #define LARGEST_STORED (MaxAllocSize - 1024 * 1024)
 
-/* The value of a column of variable width.  No column is null. */
+/* The value of a column of variable width that cannot be null. */
 static Datum
 column_of(Relation table, HeapTuple row, int column)
 {
@@ -80,7 +80,12 @@ is_text(Datum value, const char *string)
 static bool
 is_for(Relation table, HeapTuple row, const PayloadKey *key)
 {
-	return is_text(column_of(table, row, PAYLOAD_SAMPLE), key->sample) &&
+	bool		isnull;
+	Datum		sample = heap_getattr(row, PAYLOAD_SAMPLE, RelationGetDescr(table), &isnull);
+
+	if (isnull != (key->sample == NULL))
+		return false;
+	return (isnull || is_text(sample, key->sample)) &&
 		is_text(column_of(table, row, PAYLOAD_LAYOUT), key->layout) &&
 		is_text(column_of(table, row, PAYLOAD_CODING), key->coding);
 }
@@ -139,7 +144,7 @@ StoreFind(const PayloadKey *key, int64 source_state, Snapshot snapshot,
 	OwnScan		scan;
 
 	OwnScanBegin(&scan, key->schema, "cell_payload", "cell_payload_sample", AccessShareLock,
-				 key->study, key->sample_hash, NULL);
+				 key->study, &key->sample_hash, NULL);
 	OwnTableCheckPersistence(scan.table, false);
 	while (!found && HeapTupleIsValid(row = OwnScanNext(&scan)))
 	{
@@ -334,7 +339,10 @@ put(void *argument)
 	values[PAYLOAD_CELLS - 1] = Int64GetDatum(head->cells);
 	values[PAYLOAD_BYTES - 1] = Int64GetDatum(head->bytes);
 	values[PAYLOAD_USED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[PAYLOAD_SAMPLE - 1] = CStringGetTextDatum(key->sample);
+	if (key->sample != NULL)
+		values[PAYLOAD_SAMPLE - 1] = CStringGetTextDatum(key->sample);
+	else
+		isnull[PAYLOAD_SAMPLE - 1] = true;
 	values[PAYLOAD_LAYOUT - 1] = CStringGetTextDatum(key->layout);
 	values[PAYLOAD_CODING - 1] = CStringGetTextDatum(key->coding);
 	values[PAYLOAD_ETAG - 1] = CStringGetTextDatum(head->etag);

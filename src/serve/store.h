@@ -27,8 +27,8 @@ typedef struct PayloadKey
 {
 	Oid			schema;
 	int32		study;
-	const char *sample;
-	int64		sample_hash;
+	const char *sample;			/* NULL: the payload is of the study */
+	int64		sample_hash;	/* EVERY_SAMPLE, if so */
 	const char *layout;
 	const char *coding;
 } PayloadKey;

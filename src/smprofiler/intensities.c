@@ -96,16 +96,34 @@ EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes)
 		cb_floats_encode(ARR_DATA_PTR(array), channels, codes);
 }
 
+/* The argument of the transition function that says how many channels a cell must have. */
+#define ARG_CHANNELS 3
+
+static void
+check_channels(FunctionCallInfo fcinfo, int channels, uint32 cell_id)
+{
+	if (PG_ARGISNULL(ARG_CHANNELS))
+		RaiseNull("channels", NULL, NULL);
+	if (channels != PG_GETARG_INT32(ARG_CHANNELS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cell_id %u has %d intensities instead of %d", cell_id, channels,
+						PG_GETARG_INT32(ARG_CHANNELS))));
+}
+
 /*
  * cell_pack_intensities_transfn(internal, cell_id bigint,
- *								 intensities real[] or double precision[])
+ *								 intensities real[] or double precision[]
+ *								 [, channels integer])
  *		-> internal
+ *
+ * channels is the number of intensities that each cell must have; without it,
+ * all cells must have as many as the first.
  *
  * Not strict, so that a NULL is an error.  Errors: 22004 for a NULL argument
  * or element, 22003 for a cell_id out of range or a NaN, 2202E for more than
  * one dimension, 54023 for more than 64 elements, 22023 for an empty array or
- * one of a different length than that of earlier rows, 54000 if the payload
- * would be too large.
+ * one of another length, 54000 if the payload would be too large.
  */
 PG_FUNCTION_INFO_V1(cell_pack_intensities_transfn);
 Datum
@@ -123,6 +141,8 @@ cell_pack_intensities_transfn(PG_FUNCTION_ARGS)
 	cell_id = GetCellId(fcinfo, 1);
 	array = PG_GETARG_ARRAYTYPE_P(2);
 	channels = IntensityChannels(array, cell_id);
+	if (PG_NARGS() > ARG_CHANNELS)
+		check_channels(fcinfo, channels, cell_id);
 
 	if (unlikely(set == NULL))
 	{

@@ -26,4 +26,7 @@ extern void CheckIntensities(const ArrayType *array, int64 cell_id);
 /* Check and encode the elements. */
 extern void EncodeIntensities(const ArrayType *array, int64 cell_id, uint8 *codes);
 
+/* The transition function of cell_pack_intensities, by which a scan recognizes it. */
+extern PGDLLEXPORT Datum cell_pack_intensities_transfn(PG_FUNCTION_ARGS);
+
 #endif							/* CELL_BINARY_INTENSITIES_H */

@@ -36,99 +36,41 @@ cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint6
 		}
 }
 
-void
-cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size)
+uint64_t
+cb_candidate_limit(uint64_t cells, uint64_t total, uint64_t wanted, double deviations)
 {
-	*selection = (CbSelection) {
-		.taken = room,
-		.size = size,
-		.limit = size > 0 ? UINT64_MAX : 0,
-		.least_left = UINT64_MAX,
-	};
+	double		size = total > wanted ? (double) cells * ((double) wanted / (double) total) :
+		(double) cells;
+	double		share;
+
+	/* A sample can get a cell more than its share.  20 is for samples of few cells. */
+	share = (size + 1 + deviations * (sqrt(size) + 20.0 / 6)) / (double) cells;
+	return share < 1 ? (uint64_t) (share * 0x1p64) : UINT64_MAX;
 }
 
 /*
- * Keys are as good as random, so the number of keys below the limit has a
- * standard deviation of less than the root of the number that is expected.
+ * From the highest byte on, count the values of the byte, and keep the keys that
+ * have the value of the key that is sought.
  */
-void
-cb_selection_expect(CbSelection *selection, uint64_t offers)
+uint64_t
+cb_kth_smallest(uint64_t *keys, size_t count, size_t k)
 {
-	double		size = selection->size;
-	double		share = (size + 6 * sqrt(size) + 20) / (double) offers;
-
-	if (share < 1 && selection->size > 0)
-		selection->limit = (uint64_t) (share * 0x1p64);
-}
-
-/* Put an entry into a hole of the heap, or below it. */
-static void
-sift_down(CbSelection *selection, uint32_t hole, CbTaken entry)
-{
-	CbTaken    *taken = selection->taken;
-
-	for (;;)
+	for (int shift = 56; shift >= 0 && count > 1; shift -= 8)
 	{
-		uint64_t	child = 2 * (uint64_t) hole + 1;
+		size_t		counts[256] = {0};
+		size_t		kept = 0;
+		unsigned	value = 0;
 
-		if (child >= selection->count)
-			break;
-		if (child + 1 < selection->count && taken[child + 1].key > taken[child].key)
-			child++;
-		if (taken[child].key <= entry.key)
-			break;
-		taken[hole] = taken[child];
-		hole = (uint32_t) child;
+		for (size_t i = 0; i < count; i++)
+			counts[keys[i] >> shift & 255]++;
+		while (k > counts[value])
+			k -= counts[value++];
+		for (size_t i = 0; i < count; i++)
+			if ((keys[i] >> shift & 255) == value)
+				keys[kept++] = keys[i];
+		count = kept;
 	}
-	taken[hole] = entry;
-}
-
-/* Note a key that is not taken, or no longer taken. */
-static void
-leave(CbSelection *selection, uint64_t key)
-{
-	if (key < selection->least_left)
-		selection->least_left = key;
-}
-
-uint32_t
-cb_select_below(CbSelection *selection, uint64_t key)
-{
-	CbTaken		largest;
-
-	if (selection->count < selection->size)
-	{
-		uint32_t	place = selection->count++;
-
-		selection->taken[place] = (CbTaken) {key, place};
-		return place;
-	}
-
-	/* The selection is full for the first time, so the order matters now. */
-	if (!selection->is_heap)
-		for (uint32_t i = selection->count / 2; i-- > 0;)
-			sift_down(selection, i, selection->taken[i]);
-	selection->is_heap = true;
-
-	largest = selection->taken[0];
-	if (key >= largest.key)
-	{
-		selection->limit = largest.key;
-		leave(selection, key);
-		return CB_LEFT;
-	}
-	leave(selection, largest.key);
-	sift_down(selection, 0, (CbTaken) {key, largest.place});
-	selection->limit = selection->taken[0].key;
-	return largest.place;
-}
-
-uint32_t
-cb_selection_parted(const CbSelection *selection)
-{
-	if (selection->is_heap && selection->least_left == selection->taken[0].key)
-		return selection->taken[0].place;
-	return CB_LEFT;
+	return keys[0];
 }
 
 uint8_t

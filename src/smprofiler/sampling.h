@@ -27,8 +27,8 @@ cb_mix(uint64_t number)
 }
 
 /*
- * Return the key that decides whether a cell is taken: the cells with the
- * smallest keys are.  Different ids have different keys.  This is number
+ * Return the key that decides whether a cell is taken: the cells of a sample with
+ * the smallest keys are.  Different ids have different keys.  This is number
  * cell_id + 1 of the generator splitmix64, started at the mixed seed.
  */
 static inline uint64_t
@@ -37,61 +37,25 @@ cb_subsample_key(uint64_t seed, uint32_t cell_id)
 	return cb_mix(cb_mix(seed) + ((uint64_t) cell_id + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* A key that was taken, and the place of its data. */
-typedef struct CbTaken
-{
-	uint64_t	key;
-	uint32_t	place;
-} CbTaken;
-
-/* The smallest of the keys that were offered, up to size keys. */
-typedef struct CbSelection
-{
-	CbTaken    *taken;			/* a heap once it is full, with the largest key
-								 * first */
-	uint32_t	size;			/* how many keys are wanted */
-	uint32_t	count;			/* how many keys were taken */
-	bool		is_heap;
-	uint64_t	limit;			/* keys from here on are not taken */
-	uint64_t	least_left;		/* the smallest key that was not taken */
-} CbSelection;
-
-/* What cb_select returns for a key that is not taken. */
-#define CB_LEFT UINT32_MAX
-
-/* Start a selection; room must have space for size keys. */
-extern void cb_selection_init(CbSelection *selection, CbTaken *room, uint32_t size);
+/*
+ * Return the largest key that a cell of a sample can have and still be among the
+ * cells to take, if the sample has this number of cells so far, and the study
+ * this total.  More cells make the limit lower, so a cell with a larger key can
+ * be left out before all cells are known.
+ *
+ * Keys are as good as random: the number of a sample's keys below a limit has a
+ * binomial distribution.  The limit is so many standard deviations above the
+ * mean that fewer keys than wanted are hardly ever below it.  If they are, read
+ * the cells again with more deviations.
+ */
+extern uint64_t cb_candidate_limit(uint64_t cells, uint64_t total, uint64_t wanted,
+								   double deviations);
 
 /*
- * Guess a limit from the number of keys that will be offered, so that fewer keys
- * are taken and replaced.  If count is less than size at the end, the limit was
- * too low; start again without a guess.
+ * Return the k-th smallest of some keys, with k from 1.  Reorders the keys.  It
+ * takes linear time, whatever the keys are.
  */
-extern void cb_selection_expect(CbSelection *selection, uint64_t offers);
-
-/* cb_select for a key below the limit. */
-extern uint32_t cb_select_below(CbSelection *selection, uint64_t key);
-
-/*
- * Offer a key.  Returns the place for its data, from 0 to size - 1, which may
- * be that of a larger key that it replaces; or CB_LEFT if the key is not
- * taken.
- */
-static inline uint32_t
-cb_select(CbSelection *selection, uint64_t key)
-{
-	if (key < selection->limit)
-		return cb_select_below(selection, key);
-	if (key < selection->least_left)
-		selection->least_left = key;
-	return CB_LEFT;
-}
-
-/*
- * Return the place of a key that was offered twice but taken only once,
- * because the selection was full; CB_LEFT if there is no such key.
- */
-extern uint32_t cb_selection_parted(const CbSelection *selection);
+extern uint64_t cb_kth_smallest(uint64_t *keys, size_t count, size_t k);
 
 /* The extreme codes of a channel among the cells of a sample. */
 typedef struct CbChannel

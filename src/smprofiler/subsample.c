@@ -1,34 +1,59 @@
 /*
  * subsample.c
  *		A subsample of a study's cells with their intensities, as SMProfiler
- *		serves it: cell_subsample returns the body, cell_subsample_metadata its
- *		description.  Reading the cells is in subsample_scan.c and
- *		subsample_read.c.
+ *		serves it: the metadata, which describes the samples in JSON, and the
+ *		body, a byte for each channel of each cell.  cell_subsample returns the
+ *		body, cell_subsample_metadata the metadata, and SubsamplePack both.
+ *		Reading the cells is in subsample_scan.c and subsample_read.c.
  *
- * Both functions are stable, so all calls in one statement use the statement's
- * snapshot.  Only the cells that are taken are kept in memory.  Their keys
- * decide which cells are taken, not the order of the rows.
+ * Only the cells that may be taken are kept in memory.  Their keys decide which
+ * cells are taken, not the order of the rows.
  */
-#include "smprofiler/subsample_cells.h"
+#include "smprofiler/subsample.h"
 
 #include "fault.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pack/huge_pages.h"
 #include "pack/radix_sort.h"
 #include "settings.h"
+#include "smprofiler/subsample_cells.h"
 #include "smprofiler/subsample_read.h"
 #include "smprofiler/subsample_scan.h"
+#include "study/own_table.h"
+#include "study/study.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
-/* Make a pass over all cells, by a scan if a scan can read them. */
-static void
-make_pass(Subsample *subsample, SubsamplePass pass)
+/* Return whether a sample has fewer candidates than cells to take. */
+static bool
+fell_short(const Subsample *subsample, Sample *const *samples)
 {
-	subsample->pass = pass;
-	if (!SubsampleScan(subsample))
-		SubsampleRead(subsample);
+	for (uint32 i = 0; i < subsample->samples; i++)
+		if (samples[i]->count < samples[i]->size)
+			return true;
+	return false;
+}
+
+/*
+ * Read the cells of the study, by a scan if a scan can read them, and return the
+ * samples.
+ */
+static Sample **
+read_cells(Subsample *subsample)
+{
+	Sample	  **samples;
+
+	for (;;)
+	{
+		if (!SubsampleScan(subsample))
+			SubsampleRead(subsample);
+		samples = SubsampleSamples(subsample);
+		if (!(subsample->needs & NEEDS_CELLS) || !fell_short(subsample, samples))
+			return samples;
+		subsample->deviations *= 2;
+	}
 }
 
 /* Return the threshold of a channel in a sample. */
@@ -43,6 +68,211 @@ threshold(const Subsample *subsample, const Sample *sample, int channel)
 	return cb_channel_threshold(&codes);
 }
 
+/* Append the metadata. */
+static void
+append_metadata(StringInfo json, const Subsample *subsample, Sample *const *samples)
+{
+	const Study *study = subsample->study;
+
+	appendStringInfoString(json, "{\"subsample_counts\":[");
+	for (uint32 i = 0; i < subsample->samples; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		appendStringInfo(json, "%s{\"specimen\":", i > 0 ? "," : "");
+		escape_json(json, samples[i]->name);
+		appendStringInfo(json, ",\"count\":" UINT64_FORMAT ",\"thresholds\":[", samples[i]->size);
+		for (int k = 0; k < study->features; k++)
+			appendStringInfo(json, "%s%d", k > 0 ? "," : "", threshold(subsample, samples[i], k));
+		appendStringInfoString(json, "]}");
+	}
+	appendStringInfoString(json, "],\"channel_order\":[");
+	for (int k = 0; k < study->features; k++)
+	{
+		if (k > 0)
+			appendStringInfoChar(json, ',');
+		escape_json(json, study->feature_names[k]);
+	}
+	appendStringInfoString(json, "]}");
+}
+
+/*
+ * Copy the records of the candidates with the smallest keys to records.  Two
+ * candidates with the same key have the same id.
+ */
+static void
+take_records(const Subsample *subsample, const Sample *sample, uint64 *keys, char *records)
+{
+	uint32		width = SubsampleCandidateWidth(subsample);
+	uint32		record_width = SubsampleRecordWidth(subsample);
+	uint64		taken = 0;
+	uint64		last;
+
+	for (Size i = 0; i < sample->count; i++)
+		memcpy(&keys[i], sample->candidates + i * width, sizeof(uint64));
+	last = cb_kth_smallest(keys, sample->count, sample->size);
+	for (Size i = 0; i < sample->count; i++)
+	{
+		const uint8 *candidate = sample->candidates + i * width;
+		const uint8 *record = candidate + sizeof(uint64);
+		uint64		key;
+
+		memcpy(&key, candidate, sizeof(uint64));
+		if (key > last)
+			continue;
+		if (taken == sample->size)
+		{
+			uint32		cell_id;
+
+			memcpy(&cell_id, record, sizeof(uint32));
+			RaiseRepeatedId(cell_id);
+		}
+		memcpy(records + taken++ * record_width, record, record_width);
+	}
+}
+
+/* Sort the records of a sample by id, and copy them, without their ids, to the body. */
+static uint8 *
+append_records(const Subsample *subsample, char *records, uint64 count, uint8 *to)
+{
+	uint32		width = SubsampleRecordWidth(subsample);
+	int			features = subsample->study->features;
+	int64		previous = -1;
+
+	RadixSort(records, count, width, PG_UINT32_MAX);
+	for (uint64 i = 0; i < count; i++)
+	{
+		const char *record = records + i * width;
+		uint32		cell_id;
+
+		if (i % CB_BATCH == 0)
+			CHECK_FOR_INTERRUPTS();
+		memcpy(&cell_id, record, sizeof(uint32));
+		if (cell_id == previous)
+			RaiseRepeatedId(cell_id);
+		previous = cell_id;
+		memcpy(to, record + sizeof(uint32), features);
+		to += features;
+	}
+	return to;
+}
+
+/*
+ * Write the body.  Samples are in the order of the bytes of their names, and
+ * the cells of a sample are in the order of their ids.
+ */
+static void
+write_body(Subsample *subsample, Sample *const *samples, uint8 *to)
+{
+	ErrorContextCallback context = {.callback = SubsampleAddContext, .arg = subsample,
+									.previous = error_context_stack};
+
+	error_context_stack = &context;
+	for (uint32 i = 0; i < subsample->samples; i++)
+	{
+		Sample	   *sample = samples[i];
+		uint64	   *keys;
+		char	   *records;
+
+		CHECK_FOR_INTERRUPTS();
+		if (sample->size == 0)
+			continue;
+		subsample->current = sample;
+		keys = MemoryContextAllocHuge(subsample->context, sample->count * sizeof(uint64));
+		records = MemoryContextAllocHuge(subsample->context,
+										 sample->size * SubsampleRecordWidth(subsample));
+		take_records(subsample, sample, keys, records);
+		pfree(keys);
+		pfree(sample->candidates);
+		to = append_records(subsample, records, sample->size, to);
+		pfree(records);
+	}
+	error_context_stack = context.previous;
+}
+
+static uint64
+cells_to_take(const Subsample *subsample, Sample *const *samples)
+{
+	uint64		cells = 0;
+
+	for (uint32 i = 0; i < subsample->samples; i++)
+		cells += samples[i]->size;
+	return cells;
+}
+
+/* Allocate a payload that begins with some bytes and ends with the body, and write the body. */
+static bytea *
+make_payload(Subsample *subsample, Sample *const *samples, const char *start, Size length)
+{
+	uint64		cells = cells_to_take(subsample, samples);
+	Size		size = length + cells * subsample->study->features;
+	bytea	   *payload;
+
+	if (size > (Size) MaxPayloadSize())
+		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
+					  psprintf("The metadata and the " UINT64_FORMAT " cells take %zu bytes",
+							   cells, size), NULL);
+	payload = palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE);
+	AdviseHugePages(payload, VARHDRSZ + size);
+	SET_VARSIZE(payload, VARHDRSZ + size);
+	if (length > 0)
+		memcpy(VARDATA(payload), start, length);
+	write_body(subsample, samples, (uint8 *) VARDATA(payload) + length);
+	return payload;
+}
+
+Size
+SubsampleMetadataLength(const bytea *payload)
+{
+	const char *bytes = VARDATA_ANY(payload);
+	const char *end = memchr(bytes, SUBSAMPLE_SEPARATOR, VARSIZE_ANY_EXHDR(payload));
+
+	Assert(end != NULL);
+	return end - bytes;
+}
+
+bytea *
+SubsamplePack(const Study *study, int64 *cells)
+{
+	Subsample	subsample;
+	Sample	  **samples;
+	StringInfoData json;
+	char	   *metadata;
+	bytea	   *payload = NULL;
+
+	SubsampleBegin(&subsample, study, NEEDS_CELLS | NEEDS_EXTREMES, study->subsample_cells,
+				   study->subsample_seed);
+	samples = read_cells(&subsample);
+	*cells = (int64) cells_to_take(&subsample, samples);
+	if (subsample.samples > 0)
+	{
+		initStringInfo(&json);
+		append_metadata(&json, &subsample, samples);
+		/* JSON is in UTF-8. */
+		metadata = pg_server_to_any(json.data, json.len, PG_UTF8);
+		if (metadata != json.data)
+		{
+			resetStringInfo(&json);
+			appendStringInfoString(&json, metadata);
+		}
+		appendStringInfoChar(&json, SUBSAMPLE_SEPARATOR);
+		payload = make_payload(&subsample, samples, json.data, json.len);
+		pfree(json.data);
+	}
+	SubsampleEnd(&subsample);
+	return payload;
+}
+
+/* Begin a call of a function whose first arguments are study and cells. */
+static void
+begin(Subsample *subsample, FunctionCallInfo fcinfo, SubsampleNeeds needs, int64 seed)
+{
+	Study	   *study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
+								   GetActiveSnapshot());
+
+	StudyResolveIntensities(study);
+	SubsampleBegin(subsample, study, needs, PG_GETARG_INT64(1), seed);
+}
+
 /*
  * cell_subsample_metadata(study text, cells bigint) -> json; strict
  *
@@ -54,167 +284,36 @@ Datum
 cell_subsample_metadata(PG_FUNCTION_ARGS)
 {
 	Subsample	subsample;
-	Sample	  **samples;
 	StringInfoData json;
 
-	SubsampleBegin(&subsample, fcinfo);
-	make_pass(&subsample, PASS_EXTREMES);
-	samples = SubsampleSamples(&subsample);
-
+	begin(&subsample, fcinfo, NEEDS_EXTREMES, 0);
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"subsample_counts\":[");
-	for (uint32 i = 0; i < subsample.samples; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		appendStringInfo(&json, "%s{\"specimen\":", i > 0 ? "," : "");
-		escape_json(&json, samples[i]->name);
-		appendStringInfo(&json, ",\"count\":" UINT64_FORMAT ",\"thresholds\":[", samples[i]->size);
-		for (int k = 0; k < subsample.study->features; k++)
-			appendStringInfo(&json, "%s%d", k > 0 ? "," : "",
-							 threshold(&subsample, samples[i], k));
-		appendStringInfoString(&json, "]}");
-	}
-	appendStringInfoString(&json, "],\"channel_order\":[");
-	for (int k = 0; k < subsample.study->features; k++)
-	{
-		if (k > 0)
-			appendStringInfoChar(&json, ',');
-		escape_json(&json, subsample.study->feature_names[k]);
-	}
-	appendStringInfoString(&json, "]}");
+	append_metadata(&json, &subsample, read_cells(&subsample));
 	SubsampleEnd(&subsample);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(json.data, json.len));
 }
 
 /*
- * Give each sample room for the records of the cells that are taken of it.
- * The body is allocated in the caller's memory context; the keys are released
- * with the subsample.
- */
-static bytea *
-make_room(Subsample *subsample, Sample **samples)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	uint32		width = SubsampleRecordWidth(subsample);
-	uint64		total = 0;
-	uint64		fit = MaxPayloadSize() / subsample->study->features;
-	bytea	   *body;
-	CbTaken    *taken;
-
-	for (uint32 i = 0; i < subsample->samples; i++)
-		total += samples[i]->size;
-	if (total > fit)
-		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
-					  psprintf("At most %llu of the %llu cells fit, with an intensity for each of "
-							   "%d features", (unsigned long long) fit,
-							   (unsigned long long) total, subsample->study->features), NULL);
-
-	body = MemoryContextAllocHuge(caller, VARHDRSZ + total * width);
-	AdviseHugePages(body, VARHDRSZ + total * width);
-	taken = MemoryContextAllocHuge(subsample->context, Max(total, 1) * sizeof(CbTaken));
-	AdviseHugePages(taken, Max(total, 1) * sizeof(CbTaken));
-	total = 0;
-	for (uint32 i = 0; i < subsample->samples; i++)
-	{
-		samples[i]->records = (uint8 *) VARDATA(body) + total * width;
-		samples[i]->selection.taken = taken + total;
-		total += samples[i]->size;
-	}
-	return body;
-}
-
-/* Return whether the guess which keys are too large has left out a cell to take. */
-static bool
-fell_short(const Subsample *subsample, Sample *const *samples)
-{
-	for (uint32 i = 0; i < subsample->samples; i++)
-		if (samples[i]->seen == samples[i]->cells &&
-			samples[i]->selection.count < samples[i]->size)
-			return true;
-	return false;
-}
-
-/*
- * Sort the cells taken of a sample by id, and move them, without their ids, to
- * the end of the body so far.  That is never after the place where they were.
- */
-static uint8 *
-append_sample(Subsample *subsample, const Sample *sample, uint8 *to)
-{
-	uint32		width = SubsampleRecordWidth(subsample);
-	int			features = subsample->study->features;
-	uint32		parted = cb_selection_parted(&sample->selection);
-	int64		previous = -1;
-	uint32		cell_id;
-
-	if (parted != CB_LEFT)
-	{
-		memcpy(&cell_id, sample->records + (uint64) parted * width, sizeof(uint32));
-		RaiseRepeatedId(cell_id);
-	}
-	RadixSort((char *) sample->records, sample->size, width, PG_UINT32_MAX);
-	for (uint64 i = 0; i < sample->size; i++)
-	{
-		const uint8 *record = sample->records + i * width;
-
-		if (i % CB_BATCH == 0)
-			CHECK_FOR_INTERRUPTS();
-		memcpy(&cell_id, record, sizeof(uint32));
-		if (cell_id == previous)
-			RaiseRepeatedId(cell_id);
-		previous = cell_id;
-		memmove(to, record + sizeof(uint32), features);
-		to += features;
-	}
-	return to;
-}
-
-/*
  * cell_subsample(study text, cells bigint, seed bigint) -> bytea; strict
  *
- * Returns a byte for each channel of each cell that is taken.  Samples are in
- * the order of the bytes of their names, and the cells of a sample are in the
- * order of their ids.
+ * Returns a byte for each channel of each cell that is taken.
  *
  * Errors: 42704 for an unknown study; 42P01 and 42703 if its source, or a
  * column of the source, no longer exists; 55000 if the study has no
  * intensities; 42501 if the caller cannot read the source; 22023 for a
  * negative number of cells; 54000 if the result would be too large; 22003,
  * 22004, 22023, 2202E and 54023 for a cell's intensities or features; 21000
- * for a repeated cell_id; 40001 if the source differs when it is read again.
+ * for a repeated cell_id.
  */
 PG_FUNCTION_INFO_V1(cell_subsample);
 Datum
 cell_subsample(PG_FUNCTION_ARGS)
 {
 	Subsample	subsample;
-	ErrorContextCallback context = {.callback = SubsampleAddContext, .arg = &subsample};
-	Sample	  **samples;
 	bytea	   *body;
-	uint8	   *end;
 
-	SubsampleBegin(&subsample, fcinfo);
-	subsample.seed = (uint64) PG_GETARG_INT64(2);
-	make_pass(&subsample, PASS_COUNT);
-	samples = SubsampleSamples(&subsample);
-	body = make_room(&subsample, samples);
-	make_pass(&subsample, PASS_TAKE);
-	subsample.no_guess = fell_short(&subsample, samples);
-	if (subsample.no_guess)
-		make_pass(&subsample, PASS_TAKE);
-
-	context.previous = error_context_stack;
-	error_context_stack = &context;
-	end = (uint8 *) VARDATA(body);
-	for (uint32 i = 0; i < subsample.samples; i++)
-	{
-		subsample.current = samples[i];
-		if (samples[i]->seen != samples[i]->cells)
-			RaiseUnsteady(subsample.study);
-		end = append_sample(&subsample, samples[i], end);
-	}
-	error_context_stack = context.previous;
-	SET_VARSIZE(body, end - (uint8 *) body);
+	begin(&subsample, fcinfo, NEEDS_CELLS, PG_GETARG_INT64(2));
+	body = make_payload(&subsample, read_cells(&subsample), NULL, 0);
 	SubsampleEnd(&subsample);
 	PG_RETURN_BYTEA_P(body);
 }

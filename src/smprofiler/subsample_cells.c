@@ -1,17 +1,17 @@
 /*
  * subsample_cells.c
- *		The samples of a study, by name, and how many cells a subsample takes of
- *		each.
+ *		The samples of a study, by name, the candidates of each, and how many
+ *		cells a subsample takes of each.
  */
 #include "smprofiler/subsample_cells.h"
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "study/own_table.h"
-#include "study/study.h"
-#include "utils/builtins.h"
+#include "miscadmin.h"
+#include "pack/huge_pages.h"
+#include "settings.h"
+#include "smprofiler/virtual_sample.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 /* The samples, by name. */
 typedef struct SampleEntry
@@ -35,26 +35,32 @@ typedef struct SampleEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-void
-SubsampleBegin(Subsample *subsample, FunctionCallInfo fcinfo)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		cells = PG_GETARG_INT64(1);
+/*
+ * How many deviations the limit is above the mean at first.  The keys of one in a
+ * billion samples are fewer.
+ */
+#define FIRST_DEVIATIONS 6
 
+void
+SubsampleBegin(Subsample *subsample, const Study *study, SubsampleNeeds needs, int64 cells,
+			   int64 seed)
+{
 	if (cells < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number of cells " INT64_FORMAT " is out of range", cells),
 				 errdetail("It must not be negative.")));
-	memset(subsample, 0, sizeof(*subsample));
-	subsample->study = StudyNamed(OwnSchema(fcinfo), name, GetActiveSnapshot());
-	StudyResolveIntensities(subsample->study);
-	subsample->is_double = subsample->study->intensities.type == FLOAT8ARRAYOID;
-	subsample->cells = cells;
-	subsample->context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample",
-											   ALLOCSET_DEFAULT_SIZES);
-	subsample->table = sample_table_create(subsample->context, 64, NULL);
-	subsample->current_id = -1;
+	*subsample = (Subsample) {
+		.study = study,
+		.needs = needs,
+		.is_double = study->intensities.type == FLOAT8ARRAYOID,
+		.wanted = cells,
+		.seed = (uint64) seed,
+		.deviations = FIRST_DEVIATIONS,
+		.context = AllocSetContextCreate(CurrentMemoryContext, "cell_binary subsample",
+										 ALLOCSET_DEFAULT_SIZES),
+		.current_id = -1,
+	};
 }
 
 void
@@ -78,40 +84,110 @@ SubsampleAddContext(void *argument)
 				   subsample->study->name);
 }
 
-void
-RaiseUnsteady(const Study *study)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("source of study \"%s\" returned different cells when it was read again",
-					study->name),
-			 errdetail("The source is read twice with the same snapshot."),
-			 errhint("The rows of a view must not depend on volatile functions.")));
-}
+/* Until there are so many candidates, each sample keeps its own. */
+#define FIRST_CANDIDATES 16384
 
 void
-SubsampleBeginPass(Subsample *subsample)
+SubsampleBeginCells(Subsample *subsample)
+{
+	MemoryContextReset(subsample->context);
+	subsample->table = sample_table_create(subsample->context, 64, NULL);
+	subsample->samples = 0;
+	subsample->cells = 0;
+	subsample->candidates = 0;
+	subsample->most_candidates = FIRST_CANDIDATES;
+	subsample->last = NULL;
+}
+
+/* Lower the limit of a sample to what the cells so far allow, and drop candidates above it. */
+static void
+drop_candidates(Subsample *subsample, Sample *sample)
+{
+	uint32		width = SubsampleCandidateWidth(subsample);
+	Size		kept = 0;
+
+	sample->limit = cb_candidate_limit(sample->cells, subsample->cells, subsample->wanted,
+									   subsample->deviations);
+	if (sample->limit == PG_UINT64_MAX)
+		return;
+	for (Size i = 0; i < sample->count; i++)
+	{
+		const uint8 *candidate = sample->candidates + i * width;
+		uint64		key;
+
+		memcpy(&key, candidate, sizeof(uint64));
+		if (key > sample->limit)
+			continue;
+		if (kept < i)
+			memcpy(sample->candidates + kept * width, candidate, width);
+		kept++;
+	}
+	subsample->candidates -= sample->count - kept;
+	sample->count = kept;
+}
+
+/* Give a sample room for a quarter more candidates than it has. */
+static void
+set_room(const Subsample *subsample, Sample *sample)
+{
+	Size		room = sample->count + Max(sample->count / 4, 16);
+	Size		bytes = room * SubsampleCandidateWidth(subsample);
+
+	sample->candidates = sample->candidates == NULL ?
+		MemoryContextAllocHuge(subsample->context, bytes) :
+		repalloc_huge(sample->candidates, bytes);
+	AdviseHugePages(sample->candidates, bytes);
+	sample->room = room;
+}
+
+/* Drop candidates of all samples, and give back most of the room that they had. */
+static void
+drop_all_candidates(Subsample *subsample)
 {
 	sample_table_iterator iterator;
 	SampleEntry *entry;
 
-	if (subsample->pass != PASS_TAKE)
-	{
-		sample_table_reset(subsample->table);
-		subsample->samples = 0;
-		subsample->last = NULL;
-		return;
-	}
 	sample_table_start_iterate(subsample->table, &iterator);
 	while ((entry = sample_table_iterate(subsample->table, &iterator)) != NULL)
 	{
-		Sample	   *sample = entry->sample;
-
-		sample->seen = 0;
-		cb_selection_init(&sample->selection, sample->selection.taken, (uint32) sample->size);
-		if (!subsample->no_guess)
-			cb_selection_expect(&sample->selection, sample->cells);
+		CHECK_FOR_INTERRUPTS();
+		drop_candidates(subsample, entry->sample);
+		if (entry->sample->count < entry->sample->room / 2)
+			set_room(subsample, entry->sample);
 	}
+}
+
+/* Raise an error if the cells to take so far do not fit into a payload. */
+static void
+check_size(const Subsample *subsample)
+{
+	uint64		fit = MaxPayloadSize() / subsample->study->features;
+
+	if (Min(subsample->cells, subsample->wanted) > fit)
+		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
+					  psprintf("At most " UINT64_FORMAT " cells fit, with an intensity for each of "
+							   "%d features", fit, subsample->study->features), NULL);
+}
+
+/*
+ * The samples keep the candidates that were good enough when they came.  Those of
+ * all samples are dropped whenever there are a quarter more than after the last
+ * time.  Otherwise a sample drops its own, and gets more room if few were dropped.
+ */
+void
+SubsampleMakeRoom(Subsample *subsample, Sample *sample)
+{
+	CHECK_FOR_INTERRUPTS();
+	check_size(subsample);
+	if (subsample->candidates >= subsample->most_candidates)
+	{
+		drop_all_candidates(subsample);
+		subsample->most_candidates = FIRST_CANDIDATES + subsample->candidates / 4 * 5;
+	}
+	else
+		drop_candidates(subsample, sample);
+	if (sample->count >= sample->room - sample->room / 8)
+		set_room(subsample, sample);
 }
 
 /* Create a sample without cells. */
@@ -124,17 +200,23 @@ create_sample(Subsample *subsample, const char *name, int length)
 
 	sample->name = pnstrdup(name, length);
 	sample->name_length = length;
-	if (subsample->pass == PASS_EXTREMES && subsample->is_double)
+	sample->limit = PG_UINT64_MAX;
+	sample->is_virtual = strcmp(sample->name, VIRTUAL_SAMPLE) == 0;
+	if (subsample->needs & NEEDS_EXTREMES)
 	{
-		sample->extremes = palloc(cb_double_extremes_size(channels));
-		cb_double_extremes_init(sample->extremes, channels);
+		if (subsample->is_double)
+		{
+			sample->extremes = palloc(cb_double_extremes_size(channels));
+			cb_double_extremes_init(sample->extremes, channels);
+		}
+		else
+		{
+			sample->extremes = palloc(cb_float_extremes_size(channels));
+			cb_float_extremes_init(sample->extremes, channels);
+		}
 	}
-	else if (subsample->pass == PASS_EXTREMES)
-	{
-		sample->extremes = palloc(cb_float_extremes_size(channels));
-		cb_float_extremes_init(sample->extremes, channels);
-	}
-	subsample->samples++;
+	if (!sample->is_virtual)
+		subsample->samples++;
 	MemoryContextSwitchTo(caller);
 	return sample;
 }
@@ -184,14 +266,17 @@ SubsampleSamples(const Subsample *subsample)
 	SampleEntry *entry;
 	uint32		i = 0;
 
+	if (subsample->needs & NEEDS_CELLS)
+		check_size(subsample);
 	sample_table_start_iterate(subsample->table, &iterator);
 	while ((entry = sample_table_iterate(subsample->table, &iterator)) != NULL)
-		samples[i++] = entry->sample;
+		if (!entry->sample->is_virtual)
+			samples[i++] = entry->sample;
 	qsort(samples, count, sizeof(Sample *), compare_names);
 
 	for (i = 0; i < count; i++)
 		cells[i] = samples[i]->cells;
-	cb_subsample_sizes(cells, sizes, count, subsample->cells);
+	cb_subsample_sizes(cells, sizes, count, subsample->wanted);
 	for (i = 0; i < count; i++)
 		samples[i]->size = sizes[i];
 	return samples;

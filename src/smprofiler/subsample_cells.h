@@ -1,10 +1,12 @@
 /*
  * subsample_cells.h
- *		The samples of a study, the cells that a subsample takes of each, and the
- *		extremes of their channels.
+ *		The samples of a study, the cells that a subsample may take of each, and
+ *		the extremes of their channels.
  *
- * A call makes one or two passes over the cells of a study.  A scan reads them
- * for a pass (subsample_scan.c), or the executor does (subsample_read.c).
+ * A call reads the cells of a study once.  A scan reads them
+ * (subsample_scan.c), or the executor does (subsample_read.c).  How many cells
+ * are taken of a sample is known only at the end; until then, the cells whose
+ * keys are small enough are kept as candidates.
  */
 #ifndef CELL_BINARY_SUBSAMPLE_CELLS_H
 #define CELL_BINARY_SUBSAMPLE_CELLS_H
@@ -15,42 +17,47 @@
 #include "smprofiler/numbers.h"
 #include "smprofiler/sampling.h"
 #include "study/registry.h"
-#include "study/source.h"
 
-typedef enum SubsamplePass
+/* What a call needs of the cells; the values are bits. */
+typedef enum SubsampleNeeds
 {
-	PASS_COUNT,					/* count the cells of each sample */
-	PASS_TAKE,					/* take cells of each sample */
-	PASS_EXTREMES				/* count the cells, and find the extremes */
-} SubsamplePass;
+	NEEDS_CELLS = 1,			/* the cells that are taken */
+	NEEDS_EXTREMES = 2,			/* the extremes of the channels */
+} SubsampleNeeds;
 
-/* A sample of the study. */
+/*
+ * A sample of the study.  A candidate is its key, its cell_id, and a code for
+ * each channel.
+ */
 typedef struct Sample
 {
 	const char *name;
 	int			name_length;
-	uint64		cells;			/* number that was counted */
-	uint64		size;			/* number that is taken */
-	uint64		seen;			/* cells in the second pass */
-	CbExtremes *extremes;		/* for the metadata */
-	CbSelection selection;		/* for the body */
-	uint8	   *records;		/* of the cells that are taken: cell_id, and a
-								 * code for each channel */
+	bool		is_virtual;		/* its cells are left out */
+	uint64		cells;			/* read so far */
+	uint64		size;			/* number to take, once all cells are read */
+	CbExtremes *extremes;
+	uint64		limit;			/* keys above it are no candidates */
+	Size		count;			/* of candidates */
+	Size		room;			/* for candidates */
+	uint8	   *candidates;
 } Sample;
 
-/* The state of one call of cell_subsample or cell_subsample_metadata. */
+/* The state of one call. */
 typedef struct Subsample
 {
-	Study	   *study;
+	const Study *study;
+	SubsampleNeeds needs;
 	bool		is_double;		/* the intensities are double precision */
-	Source		source;
-	uint64		cells;			/* number that was asked for */
+	uint64		wanted;			/* number of cells that was asked for */
 	uint64		seed;
-	SubsamplePass pass;
-	bool		no_guess;		/* PASS_TAKE does not guess which keys are too large */
+	double		deviations;		/* for cb_candidate_limit */
 	MemoryContext context;		/* for the samples, until the call ends */
 	struct sample_table_hash *table;	/* the samples, by name */
 	uint32		samples;		/* their number */
+	uint64		cells;			/* of all samples, read so far */
+	Size		candidates;		/* of all samples */
+	Size		most_candidates;	/* from here on, some of all samples are dropped */
 	Sample	   *last;			/* the sample of the previous cell */
 	const Sample *current;		/* the sample that an error's context names, or
 								 * NULL */
@@ -58,30 +65,34 @@ typedef struct Subsample
 } Subsample;
 
 /*
- * Begin and end a call of a function with the arguments study and cells.
- * Errors of the first: 22023 for a negative number of cells, and those of
- * StudyNamed and StudyResolveIntensities.
+ * Begin and end a call for a study whose intensities are resolved.  Errors of
+ * the first: 22023 for a negative number of cells.
  */
-extern void SubsampleBegin(Subsample *subsample, FunctionCallInfo fcinfo);
+extern void SubsampleBegin(Subsample *subsample, const Study *study, SubsampleNeeds needs,
+						   int64 cells, int64 seed);
 extern void SubsampleEnd(Subsample *subsample);
 
 /* An error context callback that names the current sample and cell. */
 extern void SubsampleAddContext(void *argument);
 
-/* Begin a pass with no cells, and forget what it has read before. */
-extern void SubsampleBeginPass(Subsample *subsample);
+/* Begin to read the cells, and forget what was read before. */
+extern void SubsampleBeginCells(Subsample *subsample);
 
 /* Return the sample with this name, which is created if it is new. */
 extern Sample *SubsampleSample(Subsample *subsample, const char *name, int length);
 
 /*
  * Return the samples in the order of the bytes of their names, each with the
- * number of cells to take of it.  All cells must have been counted.
+ * number of cells to take of it.  All cells must have been read.  Errors: 54000
+ * as below.
  */
 extern Sample **SubsampleSamples(const Subsample *subsample);
 
-/* Raise 40001: two passes with one snapshot have read different cells. */
-pg_noreturn extern void RaiseUnsteady(const Study *study);
+/*
+ * Make room for another candidate of a sample.  Errors: 54000 if the cells to
+ * take do not fit into a payload.
+ */
+extern void SubsampleMakeRoom(Subsample *subsample, Sample *sample);
 
 /* Return the bytes of a cell that is taken, with its id. */
 static inline uint32
@@ -90,42 +101,50 @@ SubsampleRecordWidth(const Subsample *subsample)
 	return sizeof(uint32) + subsample->study->features;
 }
 
-/*
- * Add a cell in PASS_TAKE.  Inline this where is_double is a constant.  Errors:
- * 40001 if the sample had fewer cells in PASS_COUNT.
- */
-static pg_attribute_always_inline void
-SubsampleTake(Subsample *subsample, Sample *sample, uint32 cell_id, const char *intensities,
-			  const bool is_double)
+/* Return the bytes of a candidate, which is a record after its key. */
+static inline uint32
+SubsampleCandidateWidth(const Subsample *subsample)
 {
-	uint32		place;
-	uint8	   *record;
-
-	if (unlikely(sample->seen++ == sample->cells))
-		RaiseUnsteady(subsample->study);
-	place = cb_select(&sample->selection, cb_subsample_key(subsample->seed, cell_id));
-	if (place == CB_LEFT)
-		return;
-	record = sample->records + (uint64) place * SubsampleRecordWidth(subsample);
-	memcpy(record, &cell_id, sizeof(uint32));
-	if (is_double)
-		cb_doubles_encode(intensities, subsample->study->features, record + sizeof(uint32));
-	else
-		cb_floats_encode(intensities, subsample->study->features, record + sizeof(uint32));
+	return sizeof(uint64) + SubsampleRecordWidth(subsample);
 }
 
-/* Add a cell in PASS_EXTREMES, as above. */
+/*
+ * Add a cell of a sample that is not virtual.  Inline this where needs and
+ * is_double are constants.
+ */
 static pg_attribute_always_inline void
-SubsampleExtend(Subsample *subsample, Sample *sample, uint64 phenotypes, const char *intensities,
-				const bool is_double)
+SubsampleAdd(Subsample *subsample, Sample *sample, uint32 cell_id, uint64 phenotypes,
+			 const char *intensities, const SubsampleNeeds needs, const bool is_double)
 {
+	int			features = subsample->study->features;
+	uint8	   *candidate;
+	uint64		key;
+
 	sample->cells++;
+	subsample->cells++;
+	if (needs & NEEDS_EXTREMES)
+	{
+		if (is_double)
+			cb_double_extremes_add(sample->extremes, intensities, features, phenotypes);
+		else
+			cb_float_extremes_add(sample->extremes, intensities, features, phenotypes);
+	}
+	if (!(needs & NEEDS_CELLS))
+		return;
+	key = cb_subsample_key(subsample->seed, cell_id);
+	if (key > sample->limit)
+		return;
+	if (unlikely(sample->count == sample->room))
+		SubsampleMakeRoom(subsample, sample);
+	subsample->candidates++;
+	candidate = sample->candidates + sample->count++ * SubsampleCandidateWidth(subsample);
+	memcpy(candidate, &key, sizeof(uint64));
+	memcpy(candidate + sizeof(uint64), &cell_id, sizeof(uint32));
+	candidate += sizeof(uint64) + sizeof(uint32);
 	if (is_double)
-		cb_double_extremes_add(sample->extremes, intensities, subsample->study->features,
-							   phenotypes);
+		cb_doubles_encode(intensities, features, candidate);
 	else
-		cb_float_extremes_add(sample->extremes, intensities, subsample->study->features,
-							  phenotypes);
+		cb_floats_encode(intensities, features, candidate);
 }
 
 #endif							/* CELL_BINARY_SUBSAMPLE_CELLS_H */

@@ -10,11 +10,12 @@
 #include "arguments.h"
 #include "catalog/pg_type.h"
 #include "smprofiler/intensities.h"
+#include "study/source.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* The rows of a pass. */
+/* The rows of the query. */
 typedef struct Rows
 {
 	Subsample  *subsample;
@@ -64,25 +65,20 @@ read_phenotypes(const Study *study, const Datum *values, const bool *isnull)
 	return mask;
 }
 
-static Sample *
-read_sample(Subsample *subsample, Datum name)
-{
-	const text *bytes = DatumGetTextPP(name);
-
-	return SubsampleSample(subsample, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-}
-
 /* Check every column of a row of SOURCE_INTENSITIES, and add its cell. */
 static void
 add_cell(Subsample *subsample, TupleTableSlot *row)
 {
 	const Study *study = subsample->study;
-	Sample	   *sample = read_sample(subsample, row->tts_values[0]);
+	const text *name = DatumGetTextPP(row->tts_values[0]);
+	Sample	   *sample = SubsampleSample(subsample, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	ArrayType  *intensities;
 	uint32		cell_id;
 	int			channels;
 	uint64		phenotypes;
 
+	if (sample->is_virtual)
+		return;
 	subsample->current = sample;
 	if (row->tts_isnull[1])
 		raise_null(study, study->cell_id.name);
@@ -103,26 +99,22 @@ add_cell(Subsample *subsample, TupleTableSlot *row)
 	subsample->current = NULL;
 	subsample->current_id = -1;
 
-	if (subsample->pass == PASS_TAKE)
-		SubsampleTake(subsample, sample, cell_id, ARR_DATA_PTR(intensities),
-					  subsample->is_double);
+	if (subsample->is_double)
+		SubsampleAdd(subsample, sample, cell_id, phenotypes, ARR_DATA_PTR(intensities),
+					 subsample->needs, true);
 	else
-		SubsampleExtend(subsample, sample, phenotypes, ARR_DATA_PTR(intensities),
-						subsample->is_double);
+		SubsampleAdd(subsample, sample, cell_id, phenotypes, ARR_DATA_PTR(intensities),
+					 subsample->needs, false);
 }
 
 static void
 receive_row(TupleTableSlot *row, void *argument)
 {
 	Rows	   *rows = argument;
-	Subsample  *subsample = rows->subsample;
 	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
 
 	slot_getallattrs(row);
-	if (subsample->pass == PASS_COUNT)
-		read_sample(subsample, row->tts_values[0])->cells = DatumGetInt64(row->tts_values[1]);
-	else
-		add_cell(subsample, row);
+	add_cell(rows->subsample, row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->per_row);
 }
@@ -131,18 +123,18 @@ void
 SubsampleRead(Subsample *subsample)
 {
 	Rows		rows = {.subsample = subsample};
+	Source		source;
 	ErrorContextCallback context = {.callback = SubsampleAddContext, .arg = subsample,
 									.previous = error_context_stack};
 
-	rows.per_row = AllocSetContextCreate(subsample->context, "cell_binary row",
+	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary row",
 										 ALLOCSET_SMALL_SIZES);
-	SubsampleBeginPass(subsample);
-	SourceOpen(&subsample->source, subsample->study,
-			   subsample->pass == PASS_COUNT ? SOURCE_SIZES : SOURCE_INTENSITIES, (Datum) 0, NULL);
-	SourceCheck(&subsample->source, KEEP_SNAPSHOT);
+	SubsampleBeginCells(subsample);
+	SourceOpen(&source, subsample->study, SOURCE_INTENSITIES, (Datum) 0, NULL);
+	SourceCheck(&source, KEEP_SNAPSHOT);
 	error_context_stack = &context;
-	SourceRun(&subsample->source, receive_row, &rows);
+	SourceRun(&source, receive_row, &rows);
 	error_context_stack = context.previous;
-	SourceClose(&subsample->source);
+	SourceClose(&source);
 	MemoryContextDelete(rows.per_row);
 }

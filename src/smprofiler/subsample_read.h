@@ -11,7 +11,7 @@
 #include "smprofiler/subsample_cells.h"
 
 /*
- * Read all cells for a pass.  Errors: 22004, 22003, 22023, 2202E and 54023 for
+ * Read all cells.  Errors: 22004, 22003, 22023, 2202E and 54023 for
  * a cell's columns, whose context names the cell.
  */
 extern void SubsampleRead(Subsample *subsample);

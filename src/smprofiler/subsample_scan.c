@@ -2,7 +2,7 @@
  * subsample_scan.c
  *		Reading the cells of a study for a subsample by a scan.
  *
- * A pass is an aggregate of all cells, so that the hook into the planner finds
+ * The query is an aggregate of all cells, so that the hook into the planner finds
  * it.  Only a scan can compute it, and only for a call of cell_subsample or
  * cell_subsample_metadata, to whose state it adds the cells.  The executor would
  * combine the features before a transition function gets them, so that an error
@@ -11,14 +11,14 @@
 #include "smprofiler/subsample_scan.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "scan/cells.h"
 #include "scan/scan_node.h"
 #include "settings.h"
+#include "smprofiler/numbers_column.h"
 #include "smprofiler/sample_keys.h"
-#include "utils/array.h"
+#include "study/source.h"
 
-/* The call whose pass is about to be run, or NULL. */
+/* The call whose query is about to be run, or NULL. */
 static Subsample *awaited;
 
 /* The columns of one table. */
@@ -32,25 +32,11 @@ typedef struct SubsampleTable
 	bool		has_null;		/* a column is null */
 } SubsampleTable;
 
-/* What all arrays of intensities have in front of the numbers, after the length. */
-typedef struct NumbersHeader
-{
-	int32		dimensions;
-	int32		nulls;
-	Oid			type;
-	int32		channels;
-	int32		first;			/* may be any number */
-} NumbersHeader;
-
-StaticAssertDecl(VARHDRSZ + sizeof(NumbersHeader) == ARR_OVERHEAD_NONULLS(1),
-				 "numbers of an array follow the header");
-
 typedef struct SubsampleState
 {
 	Subsample  *subsample;
 	SampleKeys	keys;
-	NumbersHeader header;
-	int			numbers_size;
+	NumbersColumn column;
 	bool		is_done;		/* the result was returned */
 } SubsampleState;
 
@@ -58,16 +44,6 @@ static int
 columns(int arguments)
 {
 	return arguments;
-}
-
-static void *
-open_count(const TablePlan *plan, int *last_column, const char **why)
-{
-	SubsampleTable *table = palloc0(sizeof(SubsampleTable));
-
-	*why = NameTerm(linitial(plan->arguments), &table->sample) ? NULL : "sample";
-	*last_column = table->sample.number;
-	return table;
 }
 
 /* Recognize the columns.  Returns NULL, or the argument that a scan cannot read. */
@@ -99,49 +75,29 @@ open_cells(const TablePlan *plan, int *last_column, const char **why)
 
 /* Raise 0A000: the aggregate is called in another query. */
 pg_noreturn static void
-raise_direct_call(const char *aggregate)
+raise_direct_call(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s cannot be called directly", aggregate),
+			 errmsg("cell_subsample_cells cannot be called directly"),
 			 errhint("Call cell_subsample() or cell_subsample_metadata().")));
 }
 
-/* Begin the awaited pass, which no other query can begin after this. */
+/* Begin the awaited query; no other query can begin after this. */
 static void *
 begin(const ScanTask *task)
 {
 	SubsampleState *state = palloc0(sizeof(SubsampleState));
 	Subsample  *subsample = awaited;
-	int			channels = subsample->study->features;
 
+	if (subsample == NULL)
+		raise_direct_call();
 	awaited = NULL;
-	SubsampleBeginPass(subsample);
+	SubsampleBeginCells(subsample);
 	state->subsample = subsample;
 	SampleKeysBegin(&state->keys, subsample, task->context);
-	state->header = (NumbersHeader) {
-		.dimensions = 1,
-		.type = subsample->is_double ? FLOAT8OID : FLOAT4OID,
-		.channels = channels,
-	};
-	state->numbers_size = channels * (subsample->is_double ? sizeof(float8) : sizeof(float4));
+	state->column = NumbersColumnOf(subsample->is_double, subsample->study->features);
 	return state;
-}
-
-static void *
-begin_count(const ScanTask *task)
-{
-	if (awaited == NULL || awaited->pass != PASS_COUNT)
-		raise_direct_call("cell_subsample_count");
-	return begin(task);
-}
-
-static void *
-begin_cells(const ScanTask *task)
-{
-	if (awaited == NULL || awaited->pass == PASS_COUNT)
-		raise_direct_call("cell_subsample_cells");
-	return begin(task);
 }
 
 /* Return the sample of a cell, or NULL if it is null, compressed or stored out of line. */
@@ -157,30 +113,6 @@ sample_of(SubsampleState *state, const SubsampleTable *table, const TupleShape *
 						  table->sample.type);
 }
 
-static bool
-count_page(void *of_scan, void *of_table, TableScan *scan)
-{
-	SubsampleState *state = of_scan;
-	SubsampleTable *table = of_table;
-
-	for (int i = 0; i < scan->pages.count; i++)
-	{
-		const uint8 *data = TableScanData(scan, i);
-		ConditionResult result = ConditionsTest(&scan->conditions, &scan->shape, data);
-		Sample	   *sample;
-
-		if (result == CONDITION_FALSE)
-			continue;
-		if (unlikely(result == CONDITION_UNREADABLE))
-			return false;
-		sample = sample_of(state, table, &scan->shape, data);
-		if (unlikely(sample == NULL))
-			return false;
-		sample->cells++;
-	}
-	return true;
-}
-
 /* Prepare to read the tuples of the current shape. */
 static void
 fit(SubsampleTable *table, const TableScan *scan)
@@ -194,44 +126,18 @@ fit(SubsampleTable *table, const TableScan *scan)
 		offset[table->intensities.number - 1] == COLUMN_IS_NULL;
 }
 
-/* Return the numbers of an array where they are, or NULL if it has another form than most. */
-static inline const char *
-numbers_in_place(const SubsampleState *state, const uint8 *value)
-{
-	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
-				 VARSIZE_ANY_EXHDR(value) != sizeof(NumbersHeader) + state->numbers_size ||
-				 memcmp(VARDATA_ANY(value), &state->header,
-						offsetof(NumbersHeader, first)) != 0))
-		return NULL;
-	return VARDATA_ANY(value) + sizeof(NumbersHeader);
-}
-
-/* Return a copy of an array of any form, or NULL if the executor would raise an error. */
-static pg_noinline ArrayType *
-copy_array(const SubsampleState *state, const uint8 *value)
-{
-	ArrayType  *array = DatumGetArrayTypePCopy(PointerGetDatum(value));
-
-	if (ARR_ELEMTYPE(array) != state->header.type ||
-		ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != state->header.channels ||
-		array_contains_nulls(array))
-		return NULL;
-	return array;
-}
-
 /* Add the cells on a page.  Inline this where the flags are constants. */
 static pg_attribute_always_inline bool
-add_rows(SubsampleState *state, SubsampleTable *table, TableScan *scan, const bool take,
-		 const bool is_double)
+add_rows(SubsampleState *state, SubsampleTable *table, TableScan *scan,
+		 const SubsampleNeeds needs, const bool is_double)
 {
 	const TupleShape *shape = &scan->shape;
-	int			channels = state->header.channels;
 
 	for (int i = 0; i < scan->pages.count; i++)
 	{
 		const uint8 *data = TableScanData(scan, i);
 		ConditionResult result = ConditionsTest(&scan->conditions, shape, data);
-		ArrayType  *copy = NULL;
+		ArrayType  *copy;
 		const char *numbers;
 		Sample	   *sample;
 		int64		cell_id;
@@ -249,30 +155,37 @@ add_rows(SubsampleState *state, SubsampleTable *table, TableScan *scan, const bo
 		sample = sample_of(state, table, shape, data);
 		cell_id = ReadInteger(data + shape->offset[table->cell_id.number - 1],
 							  table->cell_id.type);
+		if (sample != NULL && unlikely(sample->is_virtual))
+			continue;
 		if (unlikely(sample == NULL || cell_id < 0 || cell_id > PG_UINT32_MAX ||
 					 !PhenotypesRead(&table->phenotypes, shape, data, &phenotypes)))
 			return false;
 
-		numbers = numbers_in_place(state, data + shape->offset[table->intensities.number - 1]);
+		numbers = NumbersRead(&state->column,
+							  data + shape->offset[table->intensities.number - 1], &copy,
+							  is_double);
 		if (unlikely(numbers == NULL))
-		{
-			copy = copy_array(state, data + shape->offset[table->intensities.number - 1]);
-			if (copy == NULL)
-				return false;
-			numbers = ARR_DATA_PTR(copy);
-		}
-		if (unlikely(is_double ? cb_doubles_have_nan(numbers, channels) :
-					 cb_floats_have_nan(numbers, channels)))
 			return false;
-
-		if (take)
-			SubsampleTake(state->subsample, sample, (uint32) cell_id, numbers, is_double);
-		else
-			SubsampleExtend(state->subsample, sample, phenotypes, numbers, is_double);
+		SubsampleAdd(state->subsample, sample, (uint32) cell_id, phenotypes, numbers, needs,
+					 is_double);
 		if (unlikely(copy != NULL))
 			pfree(copy);
 	}
 	return true;
+}
+
+static pg_attribute_always_inline bool
+add_rows_as(SubsampleState *state, SubsampleTable *table, TableScan *scan, const bool is_double)
+{
+	switch (state->subsample->needs)
+	{
+		case NEEDS_CELLS:
+			return add_rows(state, table, scan, NEEDS_CELLS, is_double);
+		case NEEDS_EXTREMES:
+			return add_rows(state, table, scan, NEEDS_EXTREMES, is_double);
+		default:
+			return add_rows(state, table, scan, NEEDS_CELLS | NEEDS_EXTREMES, is_double);
+	}
 }
 
 static bool
@@ -280,11 +193,8 @@ add_page(void *of_scan, void *table, TableScan *scan)
 {
 	SubsampleState *state = of_scan;
 
-	if (state->subsample->pass == PASS_TAKE)
-		return state->subsample->is_double ? add_rows(state, table, scan, true, true) :
-			add_rows(state, table, scan, true, false);
-	return state->subsample->is_double ? add_rows(state, table, scan, false, true) :
-		add_rows(state, table, scan, false, false);
+	return state->subsample->is_double ? add_rows_as(state, table, scan, true) :
+		add_rows_as(state, table, scan, false);
 }
 
 /* The result says that the scan has read all cells. */
@@ -307,32 +217,21 @@ end(void *state pg_attribute_unused())
 }
 
 /*
- * cell_subsample_count_transfn(internal, sample text) -> internal
  * cell_subsample_cells_transfn(internal, sample text, cell_id bigint,
  *								intensities real[] or double precision[],
  *								phenotypes bigint) -> internal
  *
- * The hook into the planner recognizes the aggregates by these functions.  The
- * executor calls them only if a plan was made anew without a scan; the result
- * is then null.  Errors: 0A000 if no call of cell_subsample awaits its pass.
+ * The hook into the planner recognizes the aggregate by this function.  The
+ * executor calls it only if a plan was made anew without a scan; the result is
+ * then null.  Errors: 0A000 if no call of cell_subsample awaits its query.
  */
-PG_FUNCTION_INFO_V1(cell_subsample_count_transfn);
-Datum
-cell_subsample_count_transfn(PG_FUNCTION_ARGS)
-{
-	(void) fcinfo;
-	if (awaited == NULL)
-		raise_direct_call("cell_subsample_count");
-	PG_RETURN_NULL();
-}
-
 PG_FUNCTION_INFO_V1(cell_subsample_cells_transfn);
 Datum
 cell_subsample_cells_transfn(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
 	if (awaited == NULL)
-		raise_direct_call("cell_subsample_cells");
+		raise_direct_call();
 	PG_RETURN_NULL();
 }
 
@@ -345,26 +244,13 @@ cell_subsample_finalfn(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-const ScannedAggregate scanned_subsample_count = {
-	.name = "cell_subsample_count",
-	.transition = cell_subsample_count_transfn,
-	.final = cell_subsample_finalfn,
-	.columns = columns,
-	.open_table = open_count,
-	.begin = begin_count,
-	.add_page = count_page,
-	.next = next,
-	.end = end,
-	.only_scan = true,
-};
-
 const ScannedAggregate scanned_subsample_cells = {
 	.name = "cell_subsample_cells",
 	.transition = cell_subsample_cells_transfn,
 	.final = cell_subsample_finalfn,
 	.columns = columns,
 	.open_table = open_cells,
-	.begin = begin_cells,
+	.begin = begin,
 	.add_page = add_page,
 	.next = next,
 	.end = end,
@@ -379,9 +265,9 @@ receive_result(TupleTableSlot *row, void *has_read)
 	*(bool *) has_read = !row->tts_isnull[0];
 }
 
-/* Run the planned pass. */
+/* Run the planned query. */
 static bool
-run(Subsample *subsample)
+run(Subsample *subsample, Source *source)
 {
 	Subsample  *outer = awaited;
 	bool		has_read = false;
@@ -389,7 +275,7 @@ run(Subsample *subsample)
 	PG_TRY();
 	{
 		awaited = subsample;
-		SourceRun(&subsample->source, receive_result, &has_read);
+		SourceRun(source, receive_result, &has_read);
 	}
 	PG_FINALLY();
 	{
@@ -402,16 +288,15 @@ run(Subsample *subsample)
 bool
 SubsampleScan(Subsample *subsample)
 {
+	Source		source;
 	bool		has_read = false;
 
 	if (!cell_binary_scan || IsolationIsSerializable())
 		return false;
-	SourceOpen(&subsample->source, subsample->study,
-			   subsample->pass == PASS_COUNT ? SOURCE_SCAN_SIZES : SOURCE_SCAN_INTENSITIES,
-			   (Datum) 0, NULL);
-	SourceCheck(&subsample->source, KEEP_SNAPSHOT);
-	if (subsample->source.custom == &scan_node_methods)
-		has_read = run(subsample);
-	SourceClose(&subsample->source);
+	SourceOpen(&source, subsample->study, SOURCE_SCAN_INTENSITIES, (Datum) 0, NULL);
+	SourceCheck(&source, KEEP_SNAPSHOT);
+	if (source.custom == &scan_node_methods)
+		has_read = run(subsample, &source);
+	SourceClose(&source);
 	return has_read;
 }

@@ -10,13 +10,12 @@
 #include "scan/scanned_aggregate.h"
 #include "smprofiler/subsample_cells.h"
 
-extern const ScannedAggregate scanned_subsample_count;
 extern const ScannedAggregate scanned_subsample_cells;
 
 /*
- * Read all cells for a pass.  Returns false if a scan cannot read the source,
- * or has met a value that it cannot read or that is an error: then nothing of
- * the pass is valid, and the executor must make it.
+ * Read all cells.  Returns false if a scan cannot read the source, or has met a
+ * value that it cannot read or that is an error: then the executor must read
+ * them.
  */
 extern bool SubsampleScan(Subsample *subsample);
 

@@ -1,14 +1,13 @@
 /*
  * listing.c
  *		The SQL functions that list the features and the samples of a study:
- *		cell_feature_names, cell_samples and cell_samples_now.  The function
- *		cell_data_samples, which packs every sample, is in serve/data.c.
+ *		cell_feature_names and cell_samples.  The function cell_data_samples, which
+ *		packs every sample, is in serve/data.c.
  */
-#include "compat.h"
+#include "study/listing.h"
 
 #include "funcapi.h"
 #include "study/own_table.h"
-#include "study/source.h"
 #include "study/study.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -23,9 +22,11 @@ study_argument(FunctionCallInfo fcinfo)
 }
 
 /*
- * cell_feature_names(study text) -> setof (bit integer, feature text); strict
+ * cell_feature_names(study text)
+ *		-> setof (bit integer, feature text, full_name text); strict
  *
- * Returns one row for each feature, in the order of the bits.  The caller
+ * Returns one row for each feature, in the order of the bits.  full_name is empty
+ * if the study was registered without full names.  The caller
  * needs SELECT on all columns of the study.  No query is planned or run,
  * because planning can run code of the source's owner.
  *
@@ -43,8 +44,12 @@ cell_feature_names(PG_FUNCTION_ARGS)
 	StudyCheckReadable(study);
 	for (int i = 0; i < study->features; i++)
 	{
-		Datum		values[2] = {Int32GetDatum(i), CStringGetTextDatum(study->feature_names[i])};
-		bool		isnull[2] = {false};
+		const char *full_name = study->full_names != NULL ? study->full_names[i] : "";
+		Datum		values[3] = {
+			Int32GetDatum(i), CStringGetTextDatum(study->feature_names[i]),
+			CStringGetTextDatum(full_name)
+		};
+		bool		isnull[3] = {false};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
@@ -60,44 +65,30 @@ put_sample(TupleTableSlot *row, void *argument)
 	tuplestore_putvalues(result->setResult, result->setDesc, row->tts_values, row->tts_isnull);
 }
 
-/*
- * cell_samples(study text) -> setof text; strict
- * cell_samples_now(study text) -> setof text; strict
- *
- * Both return the names of the samples, in the order of the sample column.
- * cell_samples reads with the snapshot of the calling statement.
- * cell_samples_now reads with a snapshot that is taken once the source is
- * locked, so it sees what other transactions committed while it waited for the
- * lock.
- *
- * Errors: those of cell_data, except P0002.
- */
-static void
-put_samples(FunctionCallInfo fcinfo, SnapshotChoice choice)
+void
+StudyPutSamples(ReturnSetInfo *result, const Study *study, SnapshotChoice choice)
 {
 	Source		source;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	SourceOpen(&source, study_argument(fcinfo), SOURCE_SAMPLES, (Datum) 0, NULL);
+	SourceOpen(&source, study, SOURCE_SAMPLES, (Datum) 0, NULL);
 	SourceCheck(&source, choice);
-	SourceRun(&source, put_sample, fcinfo->resultinfo);
+	SourceRun(&source, put_sample, result);
 	SourceClose(&source);
 }
 
+/*
+ * cell_samples(study text) -> setof text; strict
+ *
+ * Returns the names of the samples, in the order of the sample column.  Reads
+ * with the snapshot of the calling statement.
+ *
+ * Errors: those of cell_data, except P0002.
+ */
 PG_FUNCTION_INFO_V1(cell_samples);
 Datum
 cell_samples(PG_FUNCTION_ARGS)
 {
-	put_samples(fcinfo, KEEP_SNAPSHOT);
-	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(cell_samples_now);
-Datum
-cell_samples_now(PG_FUNCTION_ARGS)
-{
-	PushActiveSnapshot(GetTransactionSnapshot());
-	put_samples(fcinfo, RENEW_SNAPSHOT);
-	PopActiveSnapshot();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	StudyPutSamples((ReturnSetInfo *) fcinfo->resultinfo, study_argument(fcinfo), KEEP_SNAPSHOT);
 	return (Datum) 0;
 }

@@ -32,17 +32,19 @@ OwnRelation(Oid schema, const char *name)
 
 void
 OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
-			 LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot)
+			 LOCKMODE lockmode, int32 study, const int64 *sample_hash, Snapshot snapshot)
 {
 	ScanKeyData keys[2];
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(study));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(sample_hash));
+	if (sample_hash != NULL)
+		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(*sample_hash));
 
 	InitDirtySnapshot(scan->dirty);
 	scan->table = table_open(OwnRelation(schema, table), lockmode);
 	scan->scan = systable_beginscan(scan->table, OwnRelation(schema, index), true,
-									snapshot != NULL ? snapshot : &scan->dirty, 2, keys);
+									snapshot != NULL ? snapshot : &scan->dirty,
+									sample_hash != NULL ? 2 : 1, keys);
 }
 
 HeapTuple

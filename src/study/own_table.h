@@ -25,7 +25,10 @@ extern Oid	OwnSchema(FunctionCallInfo fcinfo);
 /* The OID of a table, an index or a sequence in that schema. */
 extern Oid	OwnRelation(Oid schema, const char *name);
 
-/* A scan of a table by the columns (study, sample_hash) of one of its indexes. */
+/*
+ * A scan of a table by the columns (study, sample_hash) of one of its indexes, or
+ * by the first of them.
+ */
 typedef struct OwnScan
 {
 	Relation	table;
@@ -34,13 +37,14 @@ typedef struct OwnScan
 } OwnScan;
 
 /*
- * Start a scan with a snapshot.  With a NULL snapshot, the scan returns all
+ * Start a scan with a snapshot, of the rows with a study and a hash, or with the
+ * study and any hash if sample_hash is NULL.  With a NULL snapshot, the scan returns all
  * live rows, including those of transactions in progress; scan->dirty.xmin and
  * .xmax then name another transaction in progress that inserted, or is
  * deleting or updating, the current row.
  */
 extern void OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
-						 LOCKMODE lockmode, int32 study, int64 sample_hash, Snapshot snapshot);
+						 LOCKMODE lockmode, int32 study, const int64 *sample_hash, Snapshot snapshot);
 extern HeapTuple OwnScanNext(OwnScan *scan);
 extern void OwnScanEnd(OwnScan *scan);
 

@@ -64,6 +64,14 @@ append_phenotypes(StringInfo query, const Study *study)
 	appendStringInfoChar(query, ')');
 }
 
+/* Append the intensities of the cells t. */
+static void
+append_intensities(StringInfo query, const Study *study)
+{
+	append_column(query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ?
+				  "_float4" : "_float8");
+}
+
 /* Append the call of cell_pack for the cells t; the layout is parameter $layout. */
 static void
 append_cell_pack(StringInfo query, const Study *study, int layout)
@@ -82,12 +90,20 @@ append_cell_pack(StringInfo query, const Study *study, int layout)
 	appendStringInfo(query, ", $%d)", layout);
 }
 
-/* Append the intensities of the cells t. */
+/* Append the aggregate that packs the cells t; the layout can be parameter $parameter. */
 static void
-append_intensities(StringInfo query, const Study *study)
+append_pack(StringInfo query, const Study *study, const CbLayout *layout, int parameter)
 {
-	append_column(query, &study->intensities, study->intensities.type == FLOAT4ARRAYOID ?
-				  "_float4" : "_float8");
+	if (!layout->has_intensities)
+	{
+		append_cell_pack(query, study, parameter);
+		return;
+	}
+	append_call(query, study, "cell_pack_intensities");
+	append_column(query, &study->cell_id, "int8");
+	appendStringInfoString(query, ", ");
+	append_intensities(query, study);
+	appendStringInfo(query, ", %d)", study->features);
 }
 
 static void
@@ -110,26 +126,26 @@ begin_by_sample(StringInfo query, const Study *study)
 }
 
 char *
-PackQuery(const Study *study)
+PackQuery(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT ");
-	append_cell_pack(&query, study, 2);
+	append_pack(&query, study, layout, 2);
 	append_source(&query, study);
 	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) $1");
 	return query.data;
 }
 
 char *
-PackAllQuery(const Study *study)
+PackAllQuery(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
 	begin_by_sample(&query, study);
 	appendStringInfoString(&query, ", ");
-	append_cell_pack(&query, study, 1);
+	append_pack(&query, study, layout, 1);
 	append_source(&query, study);
 	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
 	return query.data;
@@ -204,18 +220,6 @@ SamplesQuery(const Study *study)
 	return query.data;
 }
 
-char *
-SizesQuery(const Study *study)
-{
-	StringInfoData query;
-
-	begin_by_sample(&query, study);
-	appendStringInfoString(&query, ", pg_catalog.count(*)");
-	append_source(&query, study);
-	appendStringInfo(&query, " IS NOT NULL GROUP BY t.%s", quote_identifier(study->sample.name));
-	return query.data;
-}
-
 /*
  * The feature columns are read as they are, not combined by cell_phenotypes,
  * so that an error about a value can name the cell.
@@ -241,21 +245,6 @@ IntensitiesQuery(const Study *study)
 		append_column(&query, &study->feature[i], study->feature[i].type == BOOLOID ? "bool" :
 					  "int8");
 	}
-	append_source(&query, study);
-	appendStringInfoString(&query, " IS NOT NULL");
-	return query.data;
-}
-
-char *
-ScanSizesQuery(const Study *study)
-{
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_call(&query, study, "cell_subsample_count");
-	append_column(&query, &study->sample, "text");
-	appendStringInfoChar(&query, ')');
 	append_source(&query, study);
 	appendStringInfoString(&query, " IS NOT NULL");
 	return query.data;

@@ -8,19 +8,20 @@
 
 #include "compat.h"
 
+#include "format/layout.h"
 #include "study/registry.h"
 
-/* One row: the payload of a sample.  Parameters: the sample, the layout. */
-extern char *PackQuery(const Study *study);
+/*
+ * One row: the payload of a sample.  Parameters: the sample, and the layout unless
+ * it is one of intensities, which only such a layout's query reads.
+ */
+extern char *PackQuery(const Study *study, const CbLayout *layout);
 
-/* A row for each sample: its name and its payload.  Parameter: the layout. */
-extern char *PackAllQuery(const Study *study);
+/* A row for each sample: its name and its payload.  Parameter: the layout, as above. */
+extern char *PackAllQuery(const Study *study, const CbLayout *layout);
 
 /* A row for each sample: its name; in the order of the sample column. */
 extern char *SamplesQuery(const Study *study);
-
-/* A row for each sample: its name and its number of cells. */
-extern char *SizesQuery(const Study *study);
 
 /*
  * A row for each cell: the name of its sample, its cell_id, its intensities,
@@ -29,10 +30,9 @@ extern char *SizesQuery(const Study *study);
 extern char *IntensitiesQuery(const Study *study);
 
 /*
- * SizesQuery and IntensitiesQuery for a scan: one row, the result of an aggregate
- * with the same columns as arguments, and the features as phenotypes.
+ * IntensitiesQuery for a scan: one row, the result of an aggregate with the same
+ * columns as arguments, and the features as phenotypes.
  */
-extern char *ScanSizesQuery(const Study *study);
 extern char *ScanIntensitiesQuery(const Study *study);
 
 #endif							/* CELL_BINARY_QUERY_H */

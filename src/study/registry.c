@@ -96,14 +96,12 @@ list_fault(ArrayType *list, const char *column)
 	return NULL;
 }
 
-/* Get a list of features as strings.  Returns the count, or 0 if it has a fault. */
+/* Get a list as strings.  Returns the count, or 0 if it has a fault. */
 static int
 registry_list(RegistryRow *row, int column, const char ***strings)
 {
 	const char *fault;
-	const char *repeated;
 	Datum		value;
-	int			count;
 
 	*strings = NULL;
 	if (!registry_value(row, column, &value))
@@ -114,8 +112,16 @@ registry_list(RegistryRow *row, int column, const char ***strings)
 		note_fault(row, fault);
 		return 0;
 	}
-	count = ArrayStrings(DatumGetArrayTypeP(value), strings);
-	repeated = RepeatedString(count, *strings);
+	return ArrayStrings(DatumGetArrayTypeP(value), strings);
+}
+
+/* The same for a list in which no string may be repeated. */
+static int
+registry_set(RegistryRow *row, int column, const char ***strings)
+{
+	int			count = registry_list(row, column, strings);
+	const char *repeated = RepeatedString(count, *strings);
+
 	if (repeated != NULL)
 		note_fault(row,
 				   psprintf("Column \"%s\" has \"%s\" twice.", column_name(row, column), repeated));
@@ -152,11 +158,13 @@ read_features(RegistryRow *row)
 {
 	Study	   *study = row->study;
 	const char **columns;
+	int			full_names;
 
 	study->phenotypes.name = optional_name(row, STUDY_PHENOTYPES);
-	study->feature_columns = registry_list(row, STUDY_FEATURE_COLUMNS, &columns);
+	study->feature_columns = registry_set(row, STUDY_FEATURE_COLUMNS, &columns);
 	(void) required_value(row, STUDY_FEATURES);
-	study->features = registry_list(row, STUDY_FEATURES, &study->feature_names);
+	study->features = registry_set(row, STUDY_FEATURES, &study->feature_names);
+	full_names = registry_list(row, STUDY_FULL_NAMES, &study->full_names);
 	study->intensities.name = optional_name(row, STUDY_INTENSITIES);
 	study->feature = palloc0(Max(study->feature_columns, 1) * sizeof(SourceColumn));
 	for (int i = 0; i < study->feature_columns; i++)
@@ -168,8 +176,23 @@ read_features(RegistryRow *row)
 	if (study->feature_columns > 0 && study->features != study->feature_columns)
 		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features,
 								 study->feature_columns));
+	if (study->full_names != NULL && full_names != study->features)
+		note_fault(row, psprintf("There are %d full names for %d features.", full_names,
+								 study->features));
 	if (study->intensities.name != NULL && study->features == 0)
 		note_fault(row, "A study without features cannot have intensities.");
+}
+
+static void
+read_subsample(RegistryRow *row)
+{
+	Study	   *study = row->study;
+
+	study->subsample_cells = DatumGetInt64(required_value(row, STUDY_SUBSAMPLE_CELLS));
+	study->subsample_seed = DatumGetInt64(required_value(row, STUDY_SUBSAMPLE_SEED));
+	if (study->subsample_cells < 1)
+		note_fault(row, psprintf("A subsample cannot have " INT64_FORMAT " cells.",
+								 study->subsample_cells));
 }
 
 Study *
@@ -197,6 +220,8 @@ RegistryRead(Oid schema, const char *name, Snapshot snapshot)
 		study->x.name = required_name(&row, STUDY_X);
 		study->y.name = required_name(&row, STUDY_Y);
 		read_features(&row);
+		read_subsample(&row);
+		study->listed = DatumGetBool(required_value(&row, STUDY_LISTED));
 	}
 	table_close(registry, AccessShareLock);
 	return row.study;
@@ -318,6 +343,13 @@ RegistryInsert(Study *study)
 		values[STUDY_INTENSITIES - 1] = name_datum(study->intensities.name);
 	else
 		isnull[STUDY_INTENSITIES - 1] = true;
+	values[STUDY_SUBSAMPLE_CELLS - 1] = Int64GetDatum(study->subsample_cells);
+	values[STUDY_SUBSAMPLE_SEED - 1] = Int64GetDatum(study->subsample_seed);
+	values[STUDY_LISTED - 1] = BoolGetDatum(study->listed);
+	if (study->full_names != NULL)
+		values[STUDY_FULL_NAMES - 1] = array_of(TEXTOID, study->features, study->full_names);
+	else
+		isnull[STUDY_FULL_NAMES - 1] = true;
 
 	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
 	CatalogTupleInsert(registry, row);

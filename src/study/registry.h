@@ -26,7 +26,11 @@ enum
 	STUDY_FEATURE_COLUMNS,
 	STUDY_FEATURES,
 	STUDY_INTENSITIES,
-	STUDY_COLUMNS = STUDY_INTENSITIES
+	STUDY_SUBSAMPLE_CELLS,
+	STUDY_SUBSAMPLE_SEED,
+	STUDY_LISTED,
+	STUDY_FULL_NAMES,
+	STUDY_COLUMNS = STUDY_FULL_NAMES
 };
 
 /* A column of the source. */
@@ -54,7 +58,11 @@ typedef struct Study
 	SourceColumn *feature;
 	int			features;
 	const char **feature_names;
+	const char **full_names;	/* of the features; NULL if there are none */
 	SourceColumn intensities;	/* name is NULL if the study has none */
+	int64		subsample_cells;	/* at least 1 */
+	int64		subsample_seed;
+	bool		listed;			/* for those who ask which studies there are */
 	const char *fault;			/* what is wrong with the row, or NULL */
 } Study;
 

@@ -32,40 +32,50 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
-/* Get the text of a query and the types of its parameters; returns their number. */
-static int
-query_text(const Study *study, SourceQuery query, char **text, Oid types[2])
+/* The text of a query, and its parameters. */
+typedef struct QueryText
 {
-	int			count = 0;
+	char	   *text;
+	int			count;
+	Oid			types[2];
+	Datum		values[2];
+} QueryText;
+
+static void
+add_parameter(QueryText *query, Oid type, Datum value)
+{
+	query->types[query->count] = type;
+	query->values[query->count++] = value;
+}
+
+static QueryText
+query_text(const Study *study, SourceQuery query, Datum sample, const CbLayout *layout)
+{
+	QueryText	result = {0};
 
 	switch (query)
 	{
 		case SOURCE_PACK:
-			*text = PackQuery(study);
-			types[count++] = SampleParameterType(study->sample.type);
-			types[count++] = TEXTOID;
+			result.text = PackQuery(study, layout);
+			add_parameter(&result, SampleParameterType(study->sample.type), sample);
 			break;
 		case SOURCE_PACK_ALL:
-			*text = PackAllQuery(study);
-			types[count++] = TEXTOID;
+			result.text = PackAllQuery(study, layout);
 			break;
 		case SOURCE_SAMPLES:
-			*text = SamplesQuery(study);
-			break;
-		case SOURCE_SIZES:
-			*text = SizesQuery(study);
+			result.text = SamplesQuery(study);
 			break;
 		case SOURCE_INTENSITIES:
-			*text = IntensitiesQuery(study);
-			break;
-		case SOURCE_SCAN_SIZES:
-			*text = ScanSizesQuery(study);
+			result.text = IntensitiesQuery(study);
 			break;
 		case SOURCE_SCAN_INTENSITIES:
-			*text = ScanIntensitiesQuery(study);
+			result.text = ScanIntensitiesQuery(study);
 			break;
 	}
-	return count;
+	/* The queries that pack cells in another layout have it as their last parameter. */
+	if ((query == SOURCE_PACK || query == SOURCE_PACK_ALL) && !layout->has_intensities)
+		add_parameter(&result, TEXTOID, CStringGetTextDatum(layout->name));
+	return result;
 }
 
 /* Change a setting until SourceClose. */
@@ -77,12 +87,10 @@ set_for_query(const char *name, const char *value)
 }
 
 void
-SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, const char *layout)
+SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
+		   const CbLayout *layout)
 {
-	Datum		values[2];
-	Oid			types[2];
-	char	   *text = NULL;
-	int			count;
+	QueryText	text;
 
 	source->study = study;
 	source->settings = NewGUCNestLevel();
@@ -93,23 +101,20 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample, 
 	set_for_query("client_min_messages", "error");
 
 	SPI_connect();
-	count = query_text(study, query, &text, types);
-	source->plan = SPI_prepare_cursor(text, count, types, CURSOR_OPT_PARALLEL_OK |
+	text = query_text(study, query, sample, layout);
+	source->plan = SPI_prepare_cursor(text.text, text.count, text.types, CURSOR_OPT_PARALLEL_OK |
 									  CURSOR_OPT_CUSTOM_PLAN);
 	if (source->plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 
-	values[0] = sample;
-	if (count > 0)
-		values[count - 1] = CStringGetTextDatum(layout);
 	/* Without parameters, pass NULL and not an empty list: Citus looks into the list. */
-	source->parameters = count > 0 ? makeParamList(count) : NULL;
-	for (int i = 0; i < count; i++)
+	source->parameters = text.count > 0 ? makeParamList(text.count) : NULL;
+	for (int i = 0; i < text.count; i++)
 	{
-		source->parameters->params[i].value = values[i];
+		source->parameters->params[i].value = text.values[i];
 		source->parameters->params[i].isnull = false;
 		source->parameters->params[i].pflags = PARAM_FLAG_CONST;
-		source->parameters->params[i].ptype = types[i];
+		source->parameters->params[i].ptype = text.types[i];
 	}
 }
 

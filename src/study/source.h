@@ -13,6 +13,7 @@
 #include "compat.h"
 
 #include "executor/spi.h"
+#include "format/layouts.h"
 #include "nodes/pg_list.h"
 #include "study/registry.h"
 
@@ -22,10 +23,8 @@ typedef enum SourceQuery
 	SOURCE_PACK,				/* the payload of one sample */
 	SOURCE_PACK_ALL,			/* the payload of every sample */
 	SOURCE_SAMPLES,				/* the names of the samples */
-	SOURCE_SIZES,				/* the names and the numbers of cells */
 	SOURCE_INTENSITIES,			/* intensities and features of each cell */
-	SOURCE_SCAN_SIZES,			/* the same as the two before, for a scan */
-	SOURCE_SCAN_INTENSITIES
+	SOURCE_SCAN_INTENSITIES		/* the same, for a scan */
 } SourceQuery;
 
 typedef struct Source
@@ -43,7 +42,7 @@ typedef struct Source
 
 /*
  * Prepare a query on a study's source with its parameters: the sample's value
- * and the layout for SOURCE_PACK, the layout for SOURCE_PACK_ALL.
+ * for SOURCE_PACK, and the layout for SOURCE_PACK and SOURCE_PACK_ALL.
  *
  * Until SourceClose, some settings are fixed.  search_path is fixed because
  * the functions of a view must see the same tables for every caller.
@@ -52,7 +51,7 @@ typedef struct Source
  * payload.
  */
 extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
-					   Datum sample, const char *layout);
+					   Datum sample, const CbLayout *layout);
 extern void SourceClose(Source *source);
 
 /* Whether SourceCheck keeps the active snapshot or calls SourceRenewSnapshot. */

@@ -126,7 +126,10 @@ SELECT * FROM error_of($$SELECT cell_data('columns', 'S1', 'compact', 'deflate')
 SELECT * FROM error_of($$SELECT * FROM cell_data_samples('columns', 'compact', 'deflate')$$);
 SELECT * FROM error_of($$SELECT * FROM cell_data_chunks('columns', 'S1', chunk_bytes => 0)$$);
 SELECT * FROM error_of($$SELECT * FROM cell_chunks('\x00', -1)$$);
-SELECT cell_data(NULL, 'S1'), cell_data('columns', NULL);
+SELECT cell_data(NULL, 'S1'), cell_data('columns', 'S1', NULL), cell_data('columns', 'S1', 'compact', NULL), cell_data(NULL, NULL, NULL, NULL);
+SELECT cell_data_head(NULL, 'S1'), cell_data_head('columns', 'S1', NULL), cell_data_head('columns', 'S1', 'compact', NULL);
+SELECT * FROM error_of($$SELECT cell_data('columns', NULL)$$);
+SELECT * FROM error_of($$SELECT cell_data_head('columns', NULL)$$);
 SELECT * FROM error_of($$CALL cell_prepare(NULL)$$);
 SELECT * FROM error_of($$CALL cell_prepare('columns', layout => NULL)$$);
 

@@ -158,12 +158,6 @@ SELECT state, message FROM error_of($$SELECT cell_subsample('s', 5)$$);
 SELECT cells FROM cell_data_head('s', 'S2');
 ALTER TABLE cell RENAME "values" TO intensities;
 SELECT octet_length(cell_subsample('s', 5));
-CREATE SEQUENCE calls;
-CREATE VIEW unsteady AS SELECT i::text AS sample, i AS cell_id, 1 AS x, 1 AS y, 1::bigint AS mask, '{1}'::real[] AS i FROM generate_series(1, nextval('test_subsample.calls')) i;
-SELECT cell_register_study('unsteady', 'unsteady', phenotypes => 'mask', features => '{a}', intensities => 'i');
-SELECT state, message, detail FROM error_of($$SELECT cell_subsample('unsteady', 5)$$);
-ALTER SEQUENCE calls INCREMENT -1 MAXVALUE 3 START 3 RESTART 3;
-SELECT state, message, detail FROM error_of($$SELECT cell_subsample('unsteady', 5)$$);
 
 -- privileges on the columns of the source, and row-level security
 CREATE ROLE regress_cell_reader;

@@ -11,7 +11,10 @@
 
 #include "format/layouts.h"
 
-/* One cell, with the columns of a CbBatch. */
+/*
+ * One cell, with the columns of a CbBatch.  In a layout of intensities, the eight
+ * bytes of the phenotypes are eight channels, and there are no coordinates.
+ */
 typedef struct Cell
 {
 	double		x;
@@ -19,6 +22,12 @@ typedef struct Cell
 	uint64_t	phenotypes;
 	uint32_t	cell_id;
 } Cell;
+
+static inline unsigned
+channels_of(const CbLayout *layout)
+{
+	return layout->has_intensities ? sizeof(uint64_t) : 0;
+}
 
 /* Cells to encode, or cells decoded from a payload. */
 typedef struct Cells
@@ -39,6 +48,9 @@ load_batch(Cells cells, size_t first, CbBatch *batch)
 		batch->y[i] = cells.cells[first + i].y;
 		batch->phenotypes[i] = cells.cells[first + i].phenotypes;
 	}
+	if (batch->count > 0)
+		batch->intensities = (const uint8_t *) &cells.cells[first].phenotypes;
+	batch->intensities_stride = sizeof(Cell);
 }
 
 /*
@@ -56,7 +68,7 @@ encode(const CbLayout *layout, Cells cells, size_t *size, CbFault *fault)
 
 	for (size_t i = 0; i < cells.count; i++)
 		cb_extent_add(&extent, cells.cells[i].x, cells.cells[i].y);
-	cb_writer_init(&writer, layout, cells.count, &extent);
+	cb_writer_init(&writer, layout, channels_of(layout), cells.count, &extent);
 	if (cb_writer_must_measure(&writer))
 		for (size_t i = 0; ok && i < cells.count; i += CB_BATCH)
 		{
@@ -101,7 +113,7 @@ decode(const CbLayout *layout, const uint8_t *bytes, size_t size, Cells *cells)
 	header = realloc(header, header_size ? header_size : 1);
 	if (header_size > 0)
 		memcpy(header, bytes, header_size);
-	ok = cb_reader_open(&reader, layout, header, size);
+	ok = cb_reader_open(&reader, layout, channels_of(layout), header, size);
 	free(header);
 	ok = ok && cb_reader_start(&reader, bytes);
 	do
@@ -111,11 +123,20 @@ decode(const CbLayout *layout, const uint8_t *bytes, size_t size, Cells *cells)
 			return reader.fault;
 		cells->cells = realloc(cells->cells, (cells->count + batch.count + 1) * sizeof(Cell));
 		for (size_t i = 0; i < batch.count; i++)
-			cells->cells[cells->count++] = (Cell)
+		{
+			Cell		cell = {.cell_id = batch.cell_id[i]};
+
+			if (layout->has_intensities)
+				memcpy(&cell.phenotypes, batch.intensities + i * batch.intensities_stride,
+					   sizeof(uint64_t));
+			else
 			{
-				.cell_id = batch.cell_id[i], .x = batch.x[i], .y = batch.y[i],
-				.phenotypes = batch.phenotypes[i]
-			};
+				cell.x = batch.x[i];
+				cell.y = batch.y[i];
+				cell.phenotypes = batch.phenotypes[i];
+			}
+			cells->cells[cells->count++] = cell;
+		}
 	} while (batch.count > 0);
 	if (cells->count != reader.cells)
 		abort();
@@ -132,7 +153,8 @@ count(const CbLayout *layout, const uint8_t *bytes, size_t size, uint64_t all_of
 	CbReader	reader;
 	uint64_t	found = 0;
 
-	if (!cb_reader_open(&reader, layout, bytes, size) || !cb_reader_start(&reader, bytes))
+	if (!cb_reader_open(&reader, layout, channels_of(layout), bytes, size) ||
+		!cb_reader_start(&reader, bytes))
 		return UINT64_MAX;
 	/* in parts, as the extension does between checks for interrupts */
 	for (uint64_t first = 0; first < reader.cells; first += 2 * CB_BATCH)

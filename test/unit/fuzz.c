@@ -66,6 +66,11 @@ check_count(Cells cells, const uint8_t *bytes, size_t size)
 	uint64_t	none_of = cells.count > 1 ? ~cells.cells[1].phenotypes & 0x4000000000000018 : 0;
 	uint64_t	found = 0;
 
+	if (LAYOUT.has_intensities)
+	{
+		CHECK(count(&LAYOUT, bytes, size, 0, 0) == cells.count);
+		return;
+	}
 	for (size_t i = 0; i < cells.count; i++)
 		found += (cells.cells[i].phenotypes & all_of) == all_of &&
 			(cells.cells[i].phenotypes & none_of) == 0;

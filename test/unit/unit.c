@@ -72,6 +72,7 @@ table_of_layouts(void **state)
 	assert_ptr_equal(layout_named("spt"), &cb_spt);
 	assert_ptr_equal(layout_named("dense"), &cb_dense);
 	assert_ptr_equal(layout_named("arrow"), &cb_arrow);
+	assert_ptr_equal(layout_named("intensity"), &cb_intensity);
 	assert_null(layout_named(""));
 	assert_null(layout_named("compac"));
 	assert_null(layout_named("compactx"));
@@ -181,7 +182,7 @@ no_cells(void **state)
 	{
 		uint8_t    *payload = encode(layout, (Cells) {NULL, 0}, &size, &fault);
 
-		if (layout == &cb_compact || layout == &cb_spt)
+		if (layout == &cb_compact || layout == &cb_spt || layout == &cb_intensity)
 		{
 			assert_int_equal(size, layout->header_size);
 			assert_memory_equal(payload, zeros, size);
@@ -227,8 +228,8 @@ round_trip(void **state)
 			assert_int_equal(decoded.count, cells.count);
 			for (size_t i = 0; i < cells.count; i++)
 			{
-				assert_true(decoded.cells[i].x == cells.cells[i].x);
-				assert_true(decoded.cells[i].y == cells.cells[i].y);
+				assert_true(decoded.cells[i].x == (layout->has_intensities ? 0 : cells.cells[i].x));
+				assert_true(decoded.cells[i].y == (layout->has_intensities ? 0 : cells.cells[i].y));
 				assert_true(decoded.cells[i].phenotypes == cells.cells[i].phenotypes);
 				assert_int_equal(decoded.cells[i].cell_id, layout->has_ids ? cells.cells[i].cell_id : 0);
 			}
@@ -255,7 +256,7 @@ extremes(void **state)
 	(void) state;
 	for (size_t l = 0; (layout = cb_layout_at(l)) != NULL; l++)
 	{
-		if (layout == &cb_spt)
+		if (layout == &cb_spt || layout == &cb_intensity)
 			continue;
 		payload = encode(layout, (Cells) {cells, 2}, &size, &fault);
 		fault = decode(layout, payload, size, &decoded);
@@ -614,6 +615,8 @@ counts(void **state)
 				for (size_t i = 0; i < cells.count; i++)
 					expected += (cells.cells[i].phenotypes & all_of) == all_of &&
 						(cells.cells[i].phenotypes & none_of) == 0;
+				if (layout->has_intensities)
+					expected = (all_of | none_of) == 0 ? cells.count : 0;
 				assert_int_equal(count(layout, payload, size, all_of, none_of), expected);
 			}
 			/* a feature that is in both all_of and none_of */
@@ -1062,13 +1065,9 @@ compare_keys(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The selection has the smallest keys, each in a place of its own. */
 static void
-subsample_selection(void **state)
+subsample_keys(void **state)
 {
-	static const uint32_t sizes[] = {0, 1, 2, 3, 10, 63, 64, 100};
-	uint64_t	random = 5;
-
 	(void) state;
 	/* with seed 0, these are the numbers of splitmix64 from 0 */
 	assert_true(cb_subsample_key(0, 0) == UINT64_C(0xe220a8397b1dcdaf));
@@ -1076,126 +1075,85 @@ subsample_selection(void **state)
 	assert_true(cb_subsample_key(0, 2) == UINT64_C(0x06c45d188009454f));
 	assert_true(cb_subsample_key(1, 0) != cb_subsample_key(0, 0));
 	assert_true(cb_subsample_key(UINT64_MAX, UINT32_MAX) != cb_subsample_key(UINT64_MAX, 0));
-
-	for (size_t s = 0; s < COUNT_OF(sizes); s++)
-		for (uint32_t offered = 0; offered < 100; offered += 1 + offered / 3)
-		{
-			CbTaken    *room = malloc((sizes[s] + 1) * sizeof(CbTaken));
-			uint64_t	kept[101];
-			uint64_t	keys[100];
-			uint32_t	count = offered < sizes[s] ? offered : sizes[s];
-			CbSelection selection;
-
-			cb_selection_init(&selection, room, sizes[s]);
-			for (uint32_t i = 0; i < offered; i++)
-			{
-				uint32_t	place;
-
-				keys[i] = next_random(&random);
-				place = cb_select(&selection, keys[i]);
-				assert_true(place == CB_LEFT || place < count);
-				if (place != CB_LEFT)
-					kept[place] = keys[i];
-			}
-			assert_int_equal(selection.count, count);
-			assert_int_equal(cb_selection_parted(&selection), CB_LEFT);
-			qsort(keys, offered, sizeof(*keys), compare_keys);
-			qsort(kept, count, sizeof(*kept), compare_keys);
-			for (uint32_t i = 0; i < count; i++)
-				assert_true(kept[i] == keys[i]);
-			free(room);
-		}
 }
 
-/* A key that was offered twice and taken once is found in any order. */
+/* Each key of random ones, of equal ones, and of ones that differ in one byte, is found. */
 static void
-subsample_parted(void **state)
+kth_smallest(void **state)
 {
-	static const uint64_t keys[] = {10, 20, 30, 30, 40, 50};
-	size_t		order[] = {0, 1, 2, 3, 4, 5};
-	uint64_t	random = 6;
+	uint64_t	random = 5;
 
 	(void) state;
 	for (int round = 0; round < 200; round++)
 	{
-		for (size_t i = 6; i-- > 1;)
+		uint64_t	keys[300];
+		uint64_t	sorted[300];
+		size_t		count = 1 + next_random(&random) % 300;
+		int			shift = round % 4 == 3 ? round / 4 % 8 * 8 : 0;
+		uint64_t	most = round % 4 == 0 ? UINT64_MAX : round % 4 == 1 ? 3 : 255;
+
+		for (size_t i = 0; i < count; i++)
+			sorted[i] = (next_random(&random) & most) << shift;
+		for (size_t k = 1; k <= count; k++)
 		{
-			size_t		other = next_random(&random) % (i + 1);
-			size_t		swap = order[i];
-
-			order[i] = order[other];
-			order[other] = swap;
-		}
-		for (uint32_t size = 0; size <= 6; size++)
-		{
-			CbTaken		room[6];
-			uint64_t	kept[6];
-			CbSelection selection;
-			uint32_t	parted;
-
-			cb_selection_init(&selection, room, size);
-			for (size_t i = 0; i < 6; i++)
-			{
-				uint32_t	place = cb_select(&selection, keys[order[i]]);
-
-				if (place != CB_LEFT)
-					kept[place] = keys[order[i]];
-			}
-			parted = cb_selection_parted(&selection);
-			if (size == 3)
-				assert_true(parted != CB_LEFT && kept[parted] == 30);
-			else
-				assert_true(parted == CB_LEFT);
+			memcpy(keys, sorted, sizeof(keys));
+			if (k == 1)
+				qsort(sorted, count, sizeof(*sorted), compare_keys);
+			assert_true(cb_kth_smallest(keys, count, k) == sorted[k - 1]);
 		}
 	}
 }
 
-/* With a guess, the selection has the same keys, or says that it fell short. */
+/*
+ * More cells, of a sample or of the study, make the limit lower.  With six
+ * deviations, no sample of many has fewer keys below its limit than cells to
+ * take, and none has many more.
+ */
 static void
-subsample_guess(void **state)
+candidate_limit(void **state)
 {
 	uint64_t	random = 7;
-	int			rounds_short = 0;
+	int			limited = 0;
+	int			fewer = 0;
 
 	(void) state;
-	for (int round = 0; round < 300; round++)
+	assert_true(cb_candidate_limit(1, 1, 1, 6) == UINT64_MAX);
+	assert_true(cb_candidate_limit(1000, 1000, 1000, 6) == UINT64_MAX);
+	assert_true(cb_candidate_limit(1, UINT64_MAX, 1, 6) == UINT64_MAX);
+	for (int round = 0; round < 2000; round++)
 	{
-		uint32_t	size = (uint32_t) (next_random(&random) % 100);
-		uint32_t	offered = 1 + (uint32_t) (next_random(&random) % 2000);
-		/* in some rounds all keys are larger than random ones */
-		uint64_t	least = round % 10 == 0 ? UINT64_MAX / 4 * 3 : 0;
-		CbTaken		room[2][100];
-		uint64_t	kept[2][100];
-		CbSelection selection[2];
+		uint64_t	cells = 1 + next_random(&random) % 3000;
+		uint64_t	total = cells + next_random(&random) % 100000;
+		uint64_t	wanted = 1 + next_random(&random) % total;
+		uint64_t	limit = cb_candidate_limit(cells, total, wanted, 6);
+		uint64_t	bare = cb_candidate_limit(cells, total, wanted, 0);
+		uint64_t	samples[2] = {cells, total - cells};
+		uint64_t	sizes[2];
+		uint64_t	below = 0;
+		uint64_t	below_bare = 0;
 
-		for (int i = 0; i < 2; i++)
-			cb_selection_init(&selection[i], room[i], size);
-		cb_selection_expect(&selection[1], offered);
-		for (uint32_t i = 0; i < offered; i++)
+		assert_true(cb_candidate_limit(cells + 1, total + 1, wanted, 6) <= limit);
+		assert_true(cb_candidate_limit(cells, total + 1, wanted, 6) <= limit);
+		assert_true(cb_candidate_limit(cells, total, wanted, 12) >= limit);
+		assert_true(bare <= limit);
+		cb_subsample_sizes(samples, sizes, 2, wanted);
+		for (uint64_t i = 0; i < cells; i++)
 		{
-			uint64_t	key = least + next_random(&random) / (least > 0 ? 4 : 1);
+			uint64_t	key = cb_subsample_key(round, (uint32_t) i);
 
-			for (int j = 0; j < 2; j++)
-			{
-				uint32_t	place = cb_select(&selection[j], key);
-
-				if (place != CB_LEFT)
-					kept[j][place] = key;
-			}
+			below += key <= limit;
+			below_bare += key <= bare;
 		}
-		assert_int_equal(selection[0].count, size < offered ? size : offered);
-		if (selection[1].count < selection[0].count)
-		{
-			rounds_short++;
-			assert_true(least > 0);
+		assert_true(below >= sizes[0]);
+		fewer += below_bare < sizes[0];
+		if (limit == UINT64_MAX)
 			continue;
-		}
-		for (int j = 0; j < 2; j++)
-			qsort(kept[j], selection[j].count, sizeof(uint64_t), compare_keys);
-		assert_memory_equal(kept[0], kept[1], selection[0].count * sizeof(uint64_t));
-		assert_true(selection[0].least_left == selection[1].least_left);
+		limited++;
+		assert_true((double) below <= (double) sizes[0] + 12 * sqrt((double) sizes[0]) + 70);
 	}
-	assert_true(rounds_short > 10);
+	assert_true(limited > 1000);
+	/* Without deviations, many samples have fewer. */
+	assert_true(fewer > 200);
 }
 
 /* Take the code of a cell into account. */
@@ -1400,9 +1358,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(shape_centroids),
 		cmocka_unit_test(refused_shapes),
 		cmocka_unit_test(subsample_sizes),
-		cmocka_unit_test(subsample_selection),
-		cmocka_unit_test(subsample_parted),
-		cmocka_unit_test(subsample_guess),
+		cmocka_unit_test(subsample_keys),
+		cmocka_unit_test(kth_smallest),
+		cmocka_unit_test(candidate_limit),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(thresholds),
 	};

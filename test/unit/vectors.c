@@ -5,7 +5,8 @@
  *
  * Prints one JSON object a line: a payload in hexadecimal, and either the
  * cells that the reader of src/format finds in it (id, x, y, phenotypes; no id
- * in layout compact) or, if the reader refuses it, the fault.  The output does
+ * in layout compact; in layout intensity, id and the bytes of the channels) or,
+ * if the reader refuses it, the fault.  The output does
  * not depend on the machine.  clients/vectors/README.md describes the lines.
  *
  * The writer of src/format makes only one of the payloads that layout dense
@@ -69,6 +70,17 @@ resize(Payload *payload, size_t size)
 }
 
 static void
+print_intensities(const Cell *cell)
+{
+	uint8_t		codes[sizeof(uint64_t)];
+
+	memcpy(codes, &cell->phenotypes, sizeof(codes));
+	for (size_t i = 0; i < sizeof(codes); i++)
+		printf(i > 0 ? ",%d" : ",[%d", codes[i]);
+	printf("]]");
+}
+
+static void
 print_cells(const CbLayout *layout, Cells cells)
 {
 	for (size_t i = 0; i < cells.count; i++)
@@ -76,6 +88,12 @@ print_cells(const CbLayout *layout, Cells cells)
 		const Cell *cell = &cells.cells[i];
 
 		printf(i > 0 ? ",[" : "[");
+		if (layout->has_intensities)
+		{
+			printf("%" PRIu32, cell->cell_id);
+			print_intensities(cell);
+			continue;
+		}
 		if (layout->has_ids)
 			printf("%" PRIu32, cell->cell_id);
 		else
@@ -99,6 +117,7 @@ static const char *const fault_texts[] = {
 	[CB_COORDINATE_OUTSIDE] = "$ outside int32 at #",
 	[CB_BITS_BEHIND_LAST] = "bits behind the last cell",
 	[CB_NOT_NEEDED] = "not needed: $",
+	[CB_PART_OF_CELL] = "part of a cell",
 };
 
 static void
@@ -124,7 +143,10 @@ print_line(const CbLayout *layout, const char *name, Payload payload)
 	Cells		cells;
 	CbFault		fault = decode(layout, payload.bytes, payload.size, &cells);
 
-	printf("{\"name\":\"%s: %s\",\"layout\":\"%s\",\"payload\":\"", layout->name, name, layout->name);
+	printf("{\"name\":\"%s: %s\",\"layout\":\"%s\",", layout->name, name, layout->name);
+	if (layout->has_intensities)
+		printf("\"channels\":%u,", channels_of(layout));
+	printf("\"payload\":\"");
 	for (size_t i = 0; i < payload.size; i++)
 		printf("%02x", payload.bytes[i]);
 	if (fault.code == CB_NO_FAULT)
@@ -167,6 +189,8 @@ refuse(const CbLayout *layout, CbFaultCode code, Payload payload, const char *fo
 static double
 stored_coordinate(const CbLayout *layout, double value, double min, bool shifted)
 {
+	if (layout->has_intensities)
+		return 0;
 	if (layout == &cb_spt && shifted)
 		value = value - min + 1;
 	return (double) (int64_t) value;
@@ -798,6 +822,27 @@ put_count(const CbLayout *layout, Payload payload, uint32_t cells)
 		cb_put_le32(payload.bytes + (layout == &cb_dense ? 4 : 0), cells);
 }
 
+static void
+malformed_intensity(void)
+{
+	const CbLayout *layout = &cb_intensity;
+	Cells		cells = slide(2, 1);
+	Payload		valid = encoded(layout, cells);
+	Payload		edit;
+
+	refuse(layout, CB_PART_OF_CELL, payload_of("\0\0\0\0", 4), "an id without intensities");
+	refuse(layout, CB_PART_OF_CELL, with_size(valid, valid.size - 1), "a byte too few");
+	refuse(layout, CB_PART_OF_CELL, with_size(valid, valid.size + 1), "a byte too many");
+	edit = with_size(valid, 2 * valid.size);
+	memcpy(edit.bytes + valid.size, valid.bytes, valid.size);
+	refuse(layout, CB_ID_NOT_ASCENDING, edit, "the cells twice");
+	edit = with_size(valid, valid.size);
+	memcpy(edit.bytes, valid.bytes + valid.size / 2, 4);
+	refuse(layout, CB_ID_NOT_ASCENDING, edit, "an id twice");
+	free(valid.bytes);
+	free(cells.cells);
+}
+
 /* Edit a payload at random. */
 static void
 mutate(const CbLayout *layout, Payload *payload, size_t cells, uint64_t *seed)
@@ -816,7 +861,7 @@ mutate(const CbLayout *layout, Payload *payload, size_t cells, uint64_t *seed)
 		resize(payload, size + 1 + where % 24);
 		payload->bytes[payload->size - 1] = (uint8_t) what;
 	}
-	else if (kind == 2 && size >= layout->header_size)
+	else if (kind == 2 && layout->header_size > 0 && size >= layout->header_size)
 		put_count(layout, *payload, what % 2 ? many[where % COUNT_OF(many)] : (uint32_t) cells + where % 9 - 4);
 	else if (kind == 3 && size > 0)
 		payload->bytes[at] = (uint8_t) what;
@@ -865,8 +910,10 @@ main(void)
 	malformed_compact();
 	malformed_spt();
 	malformed_dense();
+	malformed_intensity();
 	mutations(&cb_compact);
 	mutations(&cb_spt);
 	mutations(&cb_dense);
+	mutations(&cb_intensity);
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

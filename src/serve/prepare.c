@@ -1,0 +1,118 @@
+/*
+ * prepare.c
+ *		The support functions of the procedure cell_prepare, which makes payloads
+ *		ready.
+ */
+#include "serve/request.h"
+
+#include "access/htup_details.h"
+#include "arguments.h"
+#include "funcapi.h"
+#include "study/listing.h"
+#include "study/own_table.h"
+#include "study/study.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+/*
+ * cell_make_ready(study text, sample text, layout text, coding text)
+ *		-> (outcome text, cells bigint, bytes bigint)
+ *
+ * Packs a payload and stores it unless it is ready, and returns what it did as
+ * a phrase.  Only the sample may be NULL, for a layout of studies.
+ *
+ * Errors: those of cell_data, and 55000 if payloads of the study cannot be
+ * stored.
+ */
+PG_FUNCTION_INFO_V1(cell_make_ready);
+Datum
+cell_make_ready(PG_FUNCTION_ARGS)
+{
+	Request		request;
+	Served		result;
+	TupleDesc	columns;
+	const char *outcome;
+	Datum		values[3];
+	bool		isnull[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	RequestBegin(&request, fcinfo, false);
+	if (request.detour != NO_DETOUR || request.read_only)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("payloads of study \"%s\" cannot be stored", request.study->name),
+				 errdetail_internal("%s", RequestDetourDetail(&request)),
+				 request.detour == DETOUR_UNTRACKED &&
+				 request.state.catalogs.untracked == UNTRACKED_TRIGGERS ?
+				 errhint("The owner of the source can create them with cell_track_study().") : 0));
+	RequestServe(&request, &result);
+	RequestEnd(&request);
+
+	if (!request.made)
+		outcome = "was ready";
+	else if (request.stored)
+		outcome = "packed";
+	else if (!request.storable)
+		outcome = "packed, not stored because its source changed meanwhile";
+	else if (request.outcome == STORE_TOO_LARGE)
+		outcome = "packed, too large to be stored";
+	else if (request.outcome == STORE_FULL)
+		outcome = "packed, not stored because the store is full until VACUUM";
+	else
+		outcome = "packed, not stored because the server lacks the resources";
+
+	values[0] = CStringGetTextDatum(outcome);
+	values[1] = Int64GetDatum(result.head.cells);
+	values[2] = Int64GetDatum(result.head.bytes);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, isnull)));
+}
+
+static void
+put_name(ReturnSetInfo *result, Datum name, bool isnull)
+{
+	tuplestore_putvalues(result->setResult, result->setDesc, &name, &isnull);
+}
+
+/*
+ * cell_prepare_samples(study text, sample text, layout text, coding text)
+ *		-> setof text
+ *
+ * Returns the samples whose payloads cell_prepare makes ready: the given one or,
+ * if it is NULL, all; for a layout of studies, a NULL.  Reads with a snapshot
+ * that is taken once the source is locked, so it sees what other transactions
+ * committed while it waited for the lock.
+ *
+ * Errors: 22004 if another argument is NULL, and those of cell_data, except
+ * P0002.
+ */
+PG_FUNCTION_INFO_V1(cell_prepare_samples);
+Datum
+cell_prepare_samples(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"study", "sample", "layout", "coding"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	PayloadKind kind;
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (i != 1 && PG_ARGISNULL(i))
+			RaiseNull(names[i], NULL, NULL);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	kind = GetPayloadKindArgument(fcinfo, 2);
+	(void) GetCodingArgument(fcinfo, 3);
+	if (!PG_ARGISNULL(1))
+		put_name(result, PG_GETARG_DATUM(1), false);
+	else if (IsOfStudy(&kind))
+		put_name(result, (Datum) 0, true);
+	else
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		StudyPutSamples(result, StudyNamed(OwnSchema(fcinfo),
+										   text_to_cstring(PG_GETARG_TEXT_PP(0)),
+										   GetActiveSnapshot()), RENEW_SNAPSHOT);
+		PopActiveSnapshot();
+	}
+	return (Datum) 0;
+}
