@@ -574,7 +574,9 @@ GRANT SELECT, INSERT ON cell_study TO @extowner@;
 GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
-SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities, listed
+SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities, listed,
+	sample_column, cell_id_column, x_column, y_column, phenotypes_column, feature_columns,
+	intensities_column
 FROM @extschema@.cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT')
 	OR pg_catalog.has_any_column_privilege(source, 'SELECT');
@@ -899,8 +901,17 @@ LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION cell_subsample_metadata(pg_catalog.text, bigint) IS
 'number of cells and thresholds of each sample in a subsample, and the order of the features';
 
--- The query of the two functions on the cells. Only a scan can compute this aggregate, and only
--- for a call of one of the two functions. Without a scan, the functions run another query.
+CREATE FUNCTION cell_subsample_rows(
+	study pg_catalog.text, cells bigint, seed bigint DEFAULT 0,
+	OUT sample pg_catalog.text, OUT cell_id bigint, OUT phenotypes bigint,
+	OUT intensities double precision[])
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION cell_subsample_rows(pg_catalog.text, bigint, bigint) IS
+'cells of the subsample that cell_subsample returns, with their ids and phenotypes';
+
+-- The query of the functions on the cells. Only a scan can compute this aggregate, and only
+-- for a call of one of these functions. Without a scan, the functions run another query.
 CREATE FUNCTION cell_subsample_cells_transfn(
 	state pg_catalog.internal, sample pg_catalog.text, cell_id bigint, intensities real[],
 	phenotypes bigint)

@@ -7,8 +7,8 @@
 
 #include "compat.h"
 
-/* The width of the widest records: 64 channels and the key. */
-#define RADIX_SORT_MAX_WIDTH 68
+/* The width of the widest records: the key, 64 channels, and the phenotypes. */
+#define RADIX_SORT_MAX_WIDTH 76
 
 /*
  * Sort records in ascending order of the uint32, in machine byte order, that

@@ -15,7 +15,7 @@
 #include "pack/radix_sort.h"
 #include "smprofiler/numbers.h"
 
-StaticAssertDecl(ID_SIZE + CB_FEATURES == RADIX_SORT_MAX_WIDTH,
+StaticAssertDecl(ID_SIZE + CB_FEATURES <= RADIX_SORT_MAX_WIDTH,
 				 "records of intensities can be sorted");
 
 int

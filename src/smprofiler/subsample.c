@@ -3,15 +3,18 @@
  *		A subsample of a study's cells with their intensities, as SMProfiler
  *		serves it: the metadata, which describes the samples in JSON, and the
  *		body, a byte for each channel of each cell.  cell_subsample returns the
- *		body, cell_subsample_metadata the metadata, and SubsamplePack both.
- *		Reading the cells is in subsample_scan.c and subsample_read.c.
+ *		body, cell_subsample_metadata the metadata, and SubsamplePack both;
+ *		cell_subsample_rows returns the cells as rows.  Reading the cells is in
+ *		subsample_scan.c and subsample_read.c.
  *
  * Only the cells that may be taken are kept in memory.  Their keys decide which
  * cells are taken, not the order of the rows.
  */
 #include "smprofiler/subsample.h"
 
+#include "catalog/pg_type.h"
 #include "fault.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pack/huge_pages.h"
@@ -25,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 /* Return whether a sample has fewer candidates than cells to take. */
 static bool
@@ -130,16 +134,19 @@ take_records(const Subsample *subsample, const Sample *sample, uint64 *keys, cha
 	}
 }
 
-/* Sort the records of a sample by id, and copy them, without their ids, to the body. */
-static uint8 *
-append_records(const Subsample *subsample, char *records, uint64 count, uint8 *to)
+/* What receives the records of the cells that are taken. */
+typedef void (*RecordReceiver) (void *argument, const Sample *sample, const char *record);
+
+/* Sort the records of a sample by id, and hand them over. */
+static void
+put_records(const Subsample *subsample, const Sample *sample, char *records,
+			RecordReceiver receive, void *argument)
 {
 	uint32		width = SubsampleRecordWidth(subsample);
-	int			features = subsample->study->features;
 	int64		previous = -1;
 
-	RadixSort(records, count, width, PG_UINT32_MAX);
-	for (uint64 i = 0; i < count; i++)
+	RadixSort(records, sample->size, width, PG_UINT32_MAX);
+	for (uint64 i = 0; i < sample->size; i++)
 	{
 		const char *record = records + i * width;
 		uint32		cell_id;
@@ -150,18 +157,17 @@ append_records(const Subsample *subsample, char *records, uint64 count, uint8 *t
 		if (cell_id == previous)
 			RaiseRepeatedId(cell_id);
 		previous = cell_id;
-		memcpy(to, record + sizeof(uint32), features);
-		to += features;
+		receive(argument, sample, record);
 	}
-	return to;
 }
 
 /*
- * Write the body.  Samples are in the order of the bytes of their names, and
- * the cells of a sample are in the order of their ids.
+ * Hand over the records of all cells that are taken.  Samples are in the order of
+ * the bytes of their names, and the cells of a sample are in the order of their
+ * ids.
  */
 static void
-write_body(Subsample *subsample, Sample *const *samples, uint8 *to)
+put_samples(Subsample *subsample, Sample *const *samples, RecordReceiver receive, void *argument)
 {
 	ErrorContextCallback context = {.callback = SubsampleAddContext, .arg = subsample,
 									.previous = error_context_stack};
@@ -183,10 +189,26 @@ write_body(Subsample *subsample, Sample *const *samples, uint8 *to)
 		take_records(subsample, sample, keys, records);
 		pfree(keys);
 		pfree(sample->candidates);
-		to = append_records(subsample, records, sample->size, to);
+		put_records(subsample, sample, records, receive, argument);
 		pfree(records);
 	}
 	error_context_stack = context.previous;
+}
+
+/* Where the codes of the next cell go. */
+typedef struct Body
+{
+	int			features;
+	uint8	   *to;
+} Body;
+
+static void
+put_codes(void *argument, const Sample *sample pg_attribute_unused(), const char *record)
+{
+	Body	   *body = argument;
+
+	memcpy(body->to, record + sizeof(uint32), body->features);
+	body->to += body->features;
 }
 
 static uint64
@@ -206,6 +228,7 @@ make_payload(Subsample *subsample, Sample *const *samples, const char *start, Si
 	uint64		cells = cells_to_take(subsample, samples);
 	Size		size = length + cells * subsample->study->features;
 	bytea	   *payload;
+	Body		body;
 
 	if (size > (Size) MaxPayloadSize())
 		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
@@ -216,7 +239,9 @@ make_payload(Subsample *subsample, Sample *const *samples, const char *start, Si
 	SET_VARSIZE(payload, VARHDRSZ + size);
 	if (length > 0)
 		memcpy(VARDATA(payload), start, length);
-	write_body(subsample, samples, (uint8 *) VARDATA(payload) + length);
+	body.features = subsample->study->features;
+	body.to = (uint8 *) VARDATA(payload) + length;
+	put_samples(subsample, samples, put_codes, &body);
 	return payload;
 }
 
@@ -316,4 +341,76 @@ cell_subsample(PG_FUNCTION_ARGS)
 	body = make_payload(&subsample, read_cells(&subsample), NULL, 0);
 	SubsampleEnd(&subsample);
 	PG_RETURN_BYTEA_P(body);
+}
+
+/* The columns of the result of cell_subsample_rows. */
+enum
+{
+	ROW_SAMPLE,
+	ROW_CELL_ID,
+	ROW_PHENOTYPES,
+	ROW_INTENSITIES,
+	ROW_COLUMNS
+};
+
+/* What put_row needs to make a row from a record. */
+typedef struct Rows
+{
+	ReturnSetInfo *result;
+	int			features;
+	MemoryContext per_row;
+} Rows;
+
+static void
+put_row(void *argument, const Sample *sample, const char *record)
+{
+	Rows	   *rows = argument;
+	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
+	const uint8 *codes = (const uint8 *) record + sizeof(uint32);
+	uint32		cell_id;
+	uint64		phenotypes;
+	Datum		numbers[CB_FEATURES];
+	Datum		values[ROW_COLUMNS];
+	bool		isnull[ROW_COLUMNS] = {false};
+
+	memcpy(&cell_id, record, sizeof(uint32));
+	memcpy(&phenotypes, codes + rows->features, sizeof(uint64));
+	for (int k = 0; k < rows->features; k++)
+		numbers[k] = Float8GetDatum(cb_minifloat_decode(codes[k]));
+	values[ROW_SAMPLE] = PointerGetDatum(cstring_to_text_with_len(sample->name,
+																  sample->name_length));
+	values[ROW_CELL_ID] = Int64GetDatum(cell_id);
+	values[ROW_PHENOTYPES] = Int64GetDatum((int64) phenotypes);
+	values[ROW_INTENSITIES] = PointerGetDatum(construct_array(numbers, rows->features, FLOAT8OID,
+															  sizeof(float8), FLOAT8PASSBYVAL,
+															  TYPALIGN_DOUBLE));
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values, isnull);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->per_row);
+}
+
+/*
+ * cell_subsample_rows(study text, cells bigint, seed bigint)
+ *		-> setof (sample text, cell_id bigint, phenotypes bigint,
+ *				  intensities double precision[]); strict
+ *
+ * Returns the cells that cell_subsample takes, in the order of its body, with the
+ * numbers of its codes.  Errors: those of cell_subsample, but there is no limit on
+ * the size.
+ */
+PG_FUNCTION_INFO_V1(cell_subsample_rows);
+Datum
+cell_subsample_rows(PG_FUNCTION_ARGS)
+{
+	Subsample	subsample;
+	Rows		rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+
+	InitMaterializedSRF(fcinfo, 0);
+	begin(&subsample, fcinfo, NEEDS_CELLS | NEEDS_PHENOTYPES, PG_GETARG_INT64(2));
+	rows.features = subsample.study->features;
+	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary row",
+										 ALLOCSET_SMALL_SIZES);
+	put_samples(&subsample, read_cells(&subsample), put_row, &rows);
+	SubsampleEnd(&subsample);
+	return (Datum) 0;
 }

@@ -163,6 +163,9 @@ check_size(const Subsample *subsample)
 {
 	uint64		fit = MaxPayloadSize() / subsample->study->features;
 
+	/* Rows have no limit. */
+	if (subsample->needs & NEEDS_PHENOTYPES)
+		return;
 	if (Min(subsample->cells, subsample->wanted) > fit)
 		RaiseTooLarge(psprintf("subsample of study \"%s\"", subsample->study->name),
 					  psprintf("At most " UINT64_FORMAT " cells fit, with an intensity for each of "

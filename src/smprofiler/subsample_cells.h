@@ -22,12 +22,13 @@
 typedef enum SubsampleNeeds
 {
 	NEEDS_CELLS = 1,			/* the cells that are taken */
-	NEEDS_EXTREMES = 2,			/* the extremes of the channels */
+	NEEDS_PHENOTYPES = 2,		/* and their phenotypes */
+	NEEDS_EXTREMES = 4,			/* the extremes of the channels */
 } SubsampleNeeds;
 
 /*
- * A sample of the study.  A candidate is its key, its cell_id, and a code for
- * each channel.
+ * A sample of the study.  A candidate is its key and its record: its cell_id, a
+ * code for each channel and, if they are needed, its phenotypes.
  */
 typedef struct Sample
 {
@@ -94,11 +95,12 @@ extern Sample **SubsampleSamples(const Subsample *subsample);
  */
 extern void SubsampleMakeRoom(Subsample *subsample, Sample *sample);
 
-/* Return the bytes of a cell that is taken, with its id. */
+/* Return the bytes of the record of a candidate. */
 static inline uint32
 SubsampleRecordWidth(const Subsample *subsample)
 {
-	return sizeof(uint32) + subsample->study->features;
+	return sizeof(uint32) + subsample->study->features +
+		(subsample->needs & NEEDS_PHENOTYPES ? sizeof(uint64) : 0);
 }
 
 /* Return the bytes of a candidate, which is a record after its key. */
@@ -145,6 +147,8 @@ SubsampleAdd(Subsample *subsample, Sample *sample, uint32 cell_id, uint64 phenot
 		cb_doubles_encode(intensities, features, candidate);
 	else
 		cb_floats_encode(intensities, features, candidate);
+	if (needs & NEEDS_PHENOTYPES)
+		memcpy(candidate + features, &phenotypes, sizeof(uint64));
 }
 
 #endif							/* CELL_BINARY_SUBSAMPLE_CELLS_H */

@@ -177,10 +177,12 @@ add_rows(SubsampleState *state, SubsampleTable *table, TableScan *scan,
 static pg_attribute_always_inline bool
 add_rows_as(SubsampleState *state, SubsampleTable *table, TableScan *scan, const bool is_double)
 {
-	switch (state->subsample->needs)
+	switch ((int) state->subsample->needs)
 	{
 		case NEEDS_CELLS:
 			return add_rows(state, table, scan, NEEDS_CELLS, is_double);
+		case NEEDS_CELLS | NEEDS_PHENOTYPES:
+			return add_rows(state, table, scan, NEEDS_CELLS | NEEDS_PHENOTYPES, is_double);
 		case NEEDS_EXTREMES:
 			return add_rows(state, table, scan, NEEDS_EXTREMES, is_double);
 		default:

@@ -44,6 +44,13 @@ CREATE VIEW reversed AS SELECT sample, cell_id::integer, x, y, (cd3::integer + 2
 SELECT cell_register_study('v', 'reversed', phenotypes => 'mask', features => '{CD3,"C\"D8"}', intensities => 'intensities');
 SELECT bool_and(cell_subsample('v', cells, seed) = cell_subsample('s', cells, seed)) AS body, bool_and(cell_subsample_metadata('v', cells)::text = cell_subsample_metadata('s', cells)::text) AS metadata
 FROM unnest('{1,12,50,99}'::bigint[]) cells, unnest('{0,7}'::bigint[]) seed;
+-- the cells as rows: those of the body, with their ids and phenotypes
+SELECT cells, count(*) AS rows, string_agg(set_byte(set_byte('\x0000', 0, cell_minifloat_encode(r.intensities[1])), 1, cell_minifloat_encode(r.intensities[2])), '' ORDER BY n) = cell_subsample('s', cells, 5) AS body,
+	bool_and(cell_minifloat_encode(c.intensities[1]) = cell_minifloat_encode(r.intensities[1]) AND r.phenotypes = cell_phenotypes(c.cd3, c.cd8 = 1)) AS same
+FROM unnest('{12,60,1000}'::bigint[]) cells, cell_subsample_rows('s', cells, 5) WITH ORDINALITY r (sample, cell_id, phenotypes, intensities, n) LEFT JOIN cell c USING (sample, cell_id) GROUP BY cells ORDER BY cells;
+SELECT (SELECT array_agg(r) FROM cell_subsample_rows('v', 30, 5) r) = (SELECT array_agg(r) FROM cell_subsample_rows('s', 30, 5) r) AS same;
+SELECT count(*) FROM cell_subsample_rows('s', 0);
+SELECT cell_subsample_rows(NULL, 5);
 -- a domain, an integer sample, samples in the order of their text, rows without a sample
 CREATE DOMAIN numbers AS double precision[];
 CREATE TABLE numbered (slide integer, cell_id bigint, x integer, y integer, mask bigint, i numbers);
@@ -110,6 +117,7 @@ TRUNCATE numbered;
 INSERT INTO numbered SELECT 1, i, 1, 1, 0, '{1}' FROM generate_series(5, 1100) i;
 SELECT octet_length(cell_subsample('n', 1024));
 SELECT * FROM error_of($$SELECT cell_subsample('n', 1025)$$);
+SELECT count(*) FROM cell_subsample_rows('n', 1025);
 RESET cell_binary.max_payload_size;
 
 -- errors of cells name the sample and the id, also for cells that would not be taken
