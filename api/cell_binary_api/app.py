@@ -1,5 +1,6 @@
 """The endpoints. Their paths, parameters and answers are those of SMProfiler (formerly SPT)."""
 
+import re
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -64,7 +65,7 @@ def once(request: Request) -> None:
     """Refuse a repeated parameter: a proxy that checks access could read the first value of it,
     and the service the last."""
     names = [name for name, _ in request.query_params.multi_items()]
-    for name in "study", "sample", "layout":
+    for name in "study", "sample", "layout", "collection":
         if names.count(name) > 1:
             raise HTTPException(400, f"query.{name}: The parameter is given more than once.")
 
@@ -75,14 +76,25 @@ def text(value: str) -> str:
     return value
 
 
-def parameter(description: str, **schema: list[str]):
+def parameter(description: str, max_length: int | None = None, **schema: list[str]):
     return Annotated[str, AfterValidator(text), Query(
-        description=description, json_schema_extra={"pattern": r"^[^\u0000]*$"} | schema)]
+        description=description, max_length=max_length,
+        json_schema_extra={"pattern": r"^[^\u0000]*$"} | schema)]
 
 
 Study = parameter("The name of a study that is registered in the database.")
-Sample = parameter("The name of a sample (one slide) of the study.")
-Layout = parameter("The layout of the payload.", enum=["spt", "compact", "dense", "arrow"])
+Sample = parameter(
+    'The name of a sample (one slide) of the study, or "UMAP virtual sample", if the study has it.',
+    max_length=512)
+Layout = parameter("The layout of the payload.",
+                   enum=["spt", "compact", "dense", "arrow", "intensity"])
+Collection = parameter(
+    "The token of a collection: a study belongs to it if its name ends with ` collection: ` and "
+    "the token. Without this parameter, no such study is listed.", max_length=512)
+
+
+# The name of a study can end with the token of a collection, as in "Study collection: token".
+TOKEN = "[a-z0-9-]+"
 
 
 def page(path: str):
@@ -112,14 +124,12 @@ async def json(query: str, *arguments: str) -> Response:
     return Response(await database.answer(query, *arguments), media_type="application/json")
 
 
-@endpoint("/cell-data-binary/",
-          **documentation.payload(206, 304, 400, 403, 404, 406, 412, 413, 416))
-async def cell_data_binary(
-        request: Request, study: Study, sample: Sample, layout: Layout = "spt") -> Response:
-    """The cells of a sample as a payload, in the format that docs/format.md of cell_binary
-    specifies. The answer has the coding that Accept-Encoding prefers, and a strong ETag. Byte
-    ranges apply to the coding identity only."""
-    coding = negotiation.coding(request.headers)
+async def payload(request: Request, study: str, sample: str | None, layout: str,
+                  unasked: str = "identity") -> Response:
+    """Answer with a payload, in the coding that the client prefers; unasked is the coding without
+    the header Accept-Encoding."""
+    request.state.payload = True
+    coding = negotiation.coding(request.headers, unasked=unasked)
     if coding is None:
         return problems.problem(
             406, "The service offers the codings zstd, br, gzip and identity.", VARY)
@@ -133,6 +143,47 @@ async def cell_data_binary(
     return Download(payload, head, request)
 
 
+@endpoint("/cell-data-binary/", **documentation.payload())
+async def cell_data_binary(
+        request: Request, study: Study, sample: Sample, layout: Layout = "spt") -> Response:
+    """The cells of a sample as a payload, in the format that docs/format.md of cell_binary
+    specifies. The answer has the coding that Accept-Encoding prefers, and a strong ETag. Byte
+    ranges apply to the coding identity only."""
+    return await payload(request, study, sample, layout)
+
+
+@endpoint("/cell-data-binary-intensity/", **documentation.payload())
+async def cell_data_binary_intensity(
+        request: Request, study: Study, sample: Sample) -> Response:
+    """The intensities of the cells of a sample, in the order of the cells of cell-data-binary: for
+    each cell its id (4 bytes, big-endian), then a byte for each channel, in the order of
+    cell-data-binary-feature-names. 404 if the study has no intensities."""
+    return await payload(request, study, sample, "intensity")
+
+
+@endpoint("/cell-data-binary-intensity-whole-study-subsample/",
+          **documentation.payload(unasked="br"))
+async def cell_data_binary_intensity_whole_study_subsample(
+        request: Request, study: Study) -> Response:
+    """The intensities of a subsample of the study's cells: the metadata as JSON, a byte 28, and a
+    byte for each channel of each cell. 404 if the study has no intensities."""
+    return await payload(request, study, None, "subsample", unasked="br")
+
+
+@endpoint("/whole-study-subsample-binary/", **documentation.payload(unasked="br"))
+async def whole_study_subsample_binary(request: Request, study: Study) -> Response:
+    """The part after the byte 28 of cell-data-binary-intensity-whole-study-subsample."""
+    return await payload(request, study, None, "subsample_body", unasked="br")
+
+
+@endpoint("/whole-study-subsample-metadata/",
+          **documentation.payload(documentation.SubsampleMetadata))
+async def whole_study_subsample_metadata(request: Request, study: Study) -> Response:
+    """The part before the byte 28 of cell-data-binary-intensity-whole-study-subsample. A threshold
+    is a byte, like an intensity; cells from there on are positive for the channel."""
+    return await payload(request, study, None, "subsample_metadata")
+
+
 @endpoint("/cell-data-binary-feature-names/",
           **documentation.json(documentation.FeatureNames, 400, 403, 404))
 async def cell_data_binary_feature_names(study: Study) -> Response:
@@ -140,12 +191,25 @@ async def cell_data_binary_feature_names(study: Study) -> Response:
     return await json("SELECT cell_feature_names_json(%s)::text", study)
 
 
-@endpoint("/study-names/", **documentation.json(list[documentation.StudyName]))
-async def study_names() -> Response:
-    """The studies that the service can read."""
+@endpoint("/channels/", **documentation.json(list[documentation.Feature], 400, 403, 404))
+async def channels(study: Study) -> Response:
+    """The channels of a study, which are its features, in the order of their symbols."""
+    return await json("""
+        SELECT coalesce(json_agg(json_build_object('symbol', feature, 'full_name', full_name)
+            ORDER BY feature COLLATE "C"), '[]')::text FROM cell_feature_names(%s)""", study)
+
+
+@endpoint("/study-names/", **documentation.json(list[documentation.StudyName], 400, 404))
+async def study_names(collection: Collection | None = None) -> Response:
+    """The studies that the service can read, except those that their owners do not want listed."""
+    if collection is not None and not re.fullmatch(TOKEN, collection):
+        raise HTTPException(
+            404, f'Collection "{collection}" is not a valid collection string.')
     return await json("""
         SELECT coalesce(json_agg(json_build_object('handle', study, 'display_name_detail', '')
-            ORDER BY study), '[]')::text FROM cell_studies""")
+            ORDER BY study), '[]')::text FROM cell_studies
+        WHERE listed AND substring(study FROM ' collection: (' || %s::text || ')$')
+            IS NOT DISTINCT FROM %s::text""", TOKEN, collection)
 
 
 @endpoint("/samples/", **documentation.json(documentation.Samples, 400, 403, 404))

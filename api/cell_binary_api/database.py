@@ -23,10 +23,10 @@ GRACE = 0.5
 
 
 class Payload(NamedTuple):
-    """What a request asks for: the arguments of cell_data."""
+    """What a request asks for: the arguments of cell_data. The payload of a study has no sample."""
 
     study: str
-    sample: str
+    sample: str | None
     layout: str
     coding: str
 

@@ -36,6 +36,19 @@ class FeatureNames(Exact):
     names: list[Feature]
 
 
+class SubsampleCount(Exact):
+    specimen: str
+    count: int
+    thresholds: list[int]
+
+
+class SubsampleMetadata(Exact):
+    """How many cells the subsample takes of each sample, and the order of the channels."""
+
+    subsample_counts: list[SubsampleCount]
+    channel_order: list[str]
+
+
 class Samples(Exact):
     samples: list[str]
 
@@ -89,7 +102,7 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 
 CONDITIONS = {
     "Accept-Encoding": "The codings that the client accepts, of zstd, br, gzip and identity. "
-                       "Without this header, the answer has the coding identity.",
+                       "Without this header, the answer has the coding {unasked}.",
     "If-None-Match": "ETags that the client has. The answer is 304 if one of them is the "
                      "payload's.",
     "If-Match": "ETags that the client requires. The answer is 412 if none of them is the "
@@ -99,10 +112,6 @@ CONDITIONS = {
     "If-Range": "The ETag of the payload that the range is of. If the payload has another ETag "
                 "now, the answer is the whole payload.",
 }
-PAYLOAD = {"parameters": [
-    {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-    for name, text in CONDITIONS.items()]}
-
 
 def answer(status: int) -> dict:
     content = PROBLEM if status >= 400 else BINARY if status == 206 else {}
@@ -116,11 +125,21 @@ def json(model: type, *errors: int) -> dict:
             | {200: {"model": model, "headers": EVERY}}}
 
 
-def payload(*statuses: int) -> dict:
-    """Arguments for the decorator of the endpoint that serves payloads."""
-    return {"responses": {status: answer(status) for status in (*statuses, 500, 503)}
-            | {200: {"headers": EVERY | TAGGED | CODED, "content": BINARY}},
-            "openapi_extra": PAYLOAD}
+def payload(model: type | None = None, unasked: str = "identity") -> dict:
+    """Arguments for the decorator of an endpoint that serves a payload: bytes, or JSON of a model.
+    unasked is its coding without Accept-Encoding."""
+    statuses = 206, 304, 400, 403, 404, 406, 412, 413, 416, 500, 503
+    responses = {status: answer(status) for status in statuses}
+    responses[200] = {"headers": EVERY | TAGGED | CODED}
+    if model:
+        responses[200]["model"] = model
+        responses[206]["content"] = {"application/json": {}}   # a part of JSON
+    else:
+        responses[200]["content"] = BINARY
+    return {"responses": responses,
+            "openapi_extra": {"parameters": [
+                {"name": name, "in": "header", "description": text.format(unasked=unasked),
+                 "schema": {"type": "string"}} for name, text in CONDITIONS.items()]}}
 
 
 def complete(document: dict) -> None:

@@ -15,9 +15,12 @@ def field(headers: Headers, name: str) -> str:
     return ", ".join(headers.getlist(name))
 
 
-def coding(headers: Headers, codings: Collection[str] = CODINGS) -> str | None:
-    """The coding to send: identity if the client states no preference, or None if the client
-    accepts none of the codings."""
+def coding(headers: Headers, codings: Collection[str] = CODINGS,
+           unasked: str = "identity") -> str | None:
+    """The coding to send: unasked if there is no Accept-Encoding, identity if the header states no
+    preference, or None if the client accepts none of the codings."""
+    if "accept-encoding" not in headers:
+        return unasked
     accept = parse_accept_header(
         field(headers, "accept-encoding").lower().replace("x-gzip", "gzip"), Accept)
     quality = {coding: accept.quality(coding) for coding in CODINGS if coding in codings}

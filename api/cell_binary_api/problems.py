@@ -16,12 +16,12 @@ RETRY_AFTER = {"Retry-After": "1"}
 
 # Errors of the request, by SQLSTATE. The client gets PostgreSQL's message.
 OF_STUDY = {
-    "42704": 404,   # the study does not exist
+    "42704": 404,   # the study does not exist, or it has no intensities
     "22P05": 404,   # no study can have this name: the database's encoding lacks a character of it
     "42501": 403,   # the service's role cannot read the cells
 }
 OF_SAMPLE = {
-    "P0002": 404,   # the sample has no cells
+    "P0002": 404,   # the sample or the study has no cells
     "22P02": 404,   # no sample can have this name: the samples are numbers or UUIDs
     "22003": 404,   # no sample can have this name: the number is too large for the column
     "22023": 400,   # the layout is unknown
@@ -45,10 +45,10 @@ def status_of(request: Request, error: psycopg.Error) -> int:
     state = error.sqlstate
     if state is None:   # not from the server: the connection is lost, or there was none
         return 503 if isinstance(error, psycopg.OperationalError) else 500
-    if request.scope["route"].path != "/cell-data-binary/":
+    if not getattr(request.state, "payload", False):
         statuses = OF_STUDY
-    elif 'sample "' in (error.diag.context or ""):
-        # cell_data names the sample in the context if the cells raise the error. The SQLSTATE
+    elif 'study "' in (error.diag.context or ""):
+        # cell_data names the study in the context if the cells raise the error. The SQLSTATE
         # alone does not distinguish: a NaN coordinate is a 22003, too.
         statuses = OF_CELLS
     else:

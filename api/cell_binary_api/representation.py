@@ -11,13 +11,15 @@ from . import clients, database, negotiation, problems
 
 SMALL = database.CHUNK_BYTES   # bytes that are read at once and kept in memory for the client
 VARY = {"Vary": "Accept-Encoding"}
+MEDIA_TYPES = {"subsample_metadata": "application/json"}   # of layouts; all others are binary
 # Headers that describe the body, which a 304 omits (RFC 9110, 15.4.5).
 METADATA = {"Content-Type", "Content-Encoding", "Accept-Ranges"}
 REFUSED = "If-Match does not contain the current ETag."
 
 
 def headers_of(payload: database.Payload, head: database.Head) -> dict[str, str]:
-    headers = {"Content-Type": "application/octet-stream", "ETag": head.etag, **VARY,
+    headers = {"Content-Type": MEDIA_TYPES.get(payload.layout, "application/octet-stream"),
+               "ETag": head.etag, **VARY,
                "Cache-Control": "no-cache"}   # caches may store it, and revalidate before each use
     if payload.coding == "identity":
         return headers | {"Accept-Ranges": "bytes"}

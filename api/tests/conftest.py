@@ -46,6 +46,20 @@ def role(connection, study):
 
 
 @pytest.fixture(scope="session")
+def intense(connection, role):
+    """The study "intense": the samples A and B of 100 cells, with intensities in three channels.
+    Its subsample has 50 cells."""
+    connection.execute("""
+        CREATE TABLE intense (LIKE cell, intensities real[]);
+        INSERT INTO intense SELECT sample, i, i % 97, i % 89, i % 8,
+            ARRAY[i % 100 / 100.0, i % 7 / 7.0, i % 3 / 2.0]
+        FROM unnest('{A,B}'::text[]) sample, generate_series(1, 100) i""")
+    register(connection, "intense", "intense", ["CD8", "CD3", "DAPI"],
+             intensities="'intensities'", subsample_cells=50, full_names="'{Leu-2,\"\",\"\"}'")
+    return "intense"
+
+
+@pytest.fixture(scope="session")
 def service(role, tmp_path_factory):
     with serve(tmp_path_factory.mktemp("service") / "log") as service:
         yield service

@@ -76,7 +76,7 @@ def serve(log: Path, *module: str, **environment: str) -> Iterator[Service]:
 
 
 def register(connection, study: str, source: str | None = None, features: list[str] = ["A"],
-             **options: bool) -> None:
+             **options: bool | int | str) -> None:
     """Register a study; its source, unless named, is the relation with the study's name."""
     more = "".join(f", {name} => {value}" for name, value in options.items())
     connection.execute(

@@ -351,8 +351,9 @@ def test_input_that_is_not_http(service, request_bytes):
 def test_openapi(service):
     document = get_json(service, "/openapi.json")
     assert set(document["paths"]) == {
-        "/cell-data-binary/", "/cell-data-binary-feature-names/", "/study-names/", "/samples/",
-        "/health"}
+        "/cell-data-binary/", "/cell-data-binary-feature-names/", "/cell-data-binary-intensity/",
+        "/cell-data-binary-intensity-whole-study-subsample/", "/whole-study-subsample-binary/",
+        "/whole-study-subsample-metadata/", "/channels/", "/study-names/", "/samples/", "/health"}
     data = document["paths"]["/cell-data-binary/"]["get"]
     assert {p["name"]: p["required"] for p in data["parameters"] if p["in"] == "query"} == {
         "study": True, "sample": True, "layout": False}

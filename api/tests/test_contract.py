@@ -213,10 +213,13 @@ def test_documented_statuses(document):
     """The statuses of the table in README.md; 405 belongs to no documented method."""
     study = {"200", "400", "403", "404", "500", "503"}
     payload = study | {"206", "304", "406", "412", "413", "416"}
+    payloads = ["/cell-data-binary/", "/cell-data-binary-intensity/",
+                "/cell-data-binary-intensity-whole-study-subsample/",
+                "/whole-study-subsample-binary/", "/whole-study-subsample-metadata/"]
     assert {path: set(methods["get"]["responses"])
             for path, methods in document["paths"].items()} == {
-        "/cell-data-binary/": payload, "/cell-data-binary-feature-names/": study,
-        "/samples/": study, "/study-names/": {"200", "500", "503"},
+        **dict.fromkeys(payloads, payload), "/cell-data-binary-feature-names/": study,
+        "/samples/": study, "/channels/": study, "/study-names/": study - {"403"},
         "/health": {"200", "500", "503"}}
     head = document["paths"]["/cell-data-binary/"]["head"]
     assert set(head["responses"]) == payload - {"206", "416"}
@@ -233,7 +236,10 @@ def test_documented_contents(document):
     for path, methods in document["paths"].items():
         for status, described in methods["get"]["responses"].items():
             content = described.get("content", {})
-            if status in ("200", "206") and path == "/cell-data-binary/":
+            if status == "206" and "metadata" in path:
+                assert content == {"application/json": {}}
+            elif (status in ("200", "206") and "metadata" not in path
+                    and ("binary/" in path or "intensity" in path)):
                 assert content["application/octet-stream"]["schema"] == {
                     "type": "string", "format": "binary"}
             elif status == "304":
@@ -247,7 +253,8 @@ def test_documented_contents(document):
         for described in methods["head"]["responses"].values():
             assert "content" not in described
     assert set(schemas) == {
-        "Feature", "FeatureNames", "Health", "Problem", "Samples", "StudyName"}
+        "Feature", "FeatureNames", "Health", "Problem", "Samples", "StudyName", "SubsampleCount",
+        "SubsampleMetadata"}
 
 
 @pytest.mark.parametrize("status, asked", [

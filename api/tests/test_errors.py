@@ -42,7 +42,7 @@ def assert_status(answer: Answer, status: int) -> None:
     ("bigint", "7", ["8", "x", "1.0", "", "9223372036854775808"]),
     ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
      ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12", "x", "", "7"]),
-    ("text", "seven", ["8", "", "x" * 5000]),
+    ("text", "seven", ["8", "", "x" * 512]),
     ("varchar(5)", "seven", ["8", "", "seven and more"]),
     ("positive", "7", ["8", "-1", "x", "99999999999"]),
 ])

@@ -59,6 +59,10 @@ CASES = {
     "HEAD, gzip": (200, PAYLOAD, {"method": "HEAD", "Accept_Encoding": "gzip"}),
     "feature names": (200, "/cell-data-binary-feature-names/?study=lab", {}),
     "samples": (200, "/samples/?study=lab", {}),
+    "intensities": (200, "/cell-data-binary-intensity/?study=intense&sample=A", {}),
+    "subsample": (200, "/cell-data-binary-intensity-whole-study-subsample/?study=intense", {}),
+    "its metadata": (200, "/whole-study-subsample-metadata/?study=intense", {}),
+    "channels": (200, "/channels/?study=intense", {}),
     "studies": (200, "/study-names/", {}),
     "health": (200, "/health", {}),
     "HEAD of health": (200, "/health", {"method": "HEAD"}),
@@ -111,7 +115,7 @@ def open_service(connection, role, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_answers(service, open_service, name):
+def test_answers(service, open_service, intense, name):
     status, path, asked = CASES[name]
     assert lint(open_service if "Origin" in asked else service, path, **asked) == (status, {})
 

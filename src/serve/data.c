@@ -35,7 +35,7 @@ is_incomplete(FunctionCallInfo fcinfo)
  * the source does not exist, P0002 the sample or the study has no cells, 42501
  * the caller cannot read the source, 22023 unknown layout or coding, 22004 the
  * layout is one of samples and the sample is NULL, 22023 the layout is one of
- * studies and the sample is not, 55000 the layout needs intensities and the study
+ * studies and the sample is not, 42704 the layout needs intensities and the study
  * has none, those of StudyResolve, of the input function of the sample's type and
  * of packing.
  */

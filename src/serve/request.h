@@ -64,7 +64,7 @@ typedef struct Served
  * coding, of which only sample may be NULL: lock the source, check the caller's
  * privileges, take the snapshot and read the source's state.  Errors: those of
  * StudyNamed, of SourceCheck and of the arguments; 22004 and 22023 if a sample is
- * missing or one too many; 55000 if the study has no intensities, but needs them.
+ * missing or one too many; 42704 if the study has no intensities, but needs them.
  */
 extern void RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload);
 

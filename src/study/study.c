@@ -232,7 +232,7 @@ StudyResolveIntensities(Study *study)
 {
 	if (study->intensities.name == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("study \"%s\" has no intensities", study->name),
 				 errhint("Drop the study with cell_drop_study() and register it again with the "
 						 "argument \"intensities\", which names the column of the intensities.")));

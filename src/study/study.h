@@ -37,8 +37,8 @@ extern void StudyLockSource(Study *study);
 extern void StudyResolve(Study *study);
 
 /*
- * Look up the column of intensities, which only subsamples need.  Errors:
- * 55000 if the study has no intensities, 42703 and 42804 as above.
+ * Look up the column of intensities, which only some payloads need.  Errors:
+ * 42704 if the study has no intensities, 42703 and 42804 as above.
  */
 extern void StudyResolveIntensities(Study *study);
 
