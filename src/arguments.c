@@ -7,6 +7,7 @@
 #include "arguments.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 
 const char *
@@ -137,9 +138,16 @@ ArrayStrings(ArrayType *array, const char ***strings)
 const char *
 RepeatedString(int count, const char **strings)
 {
-	for (int i = 0; i < count; i++)
-		for (int j = 0; j < i; j++)
-			if (strcmp(strings[i], strings[j]) == 0)
-				return strings[i];
-	return NULL;
+	uint32	   *hashes = palloc(Max(count, 1) * sizeof(uint32));
+	const char *repeated = NULL;
+
+	for (int i = 0; i < count && repeated == NULL; i++)
+	{
+		hashes[i] = hash_bytes((const unsigned char *) strings[i], strlen(strings[i]));
+		for (int j = 0; j < i && repeated == NULL; j++)
+			if (hashes[i] == hashes[j] && strcmp(strings[i], strings[j]) == 0)
+				repeated = strings[i];
+	}
+	pfree(hashes);
+	return repeated;
 }

@@ -131,7 +131,7 @@ SourceInspect(Source *source, SnapshotChoice choice)
 	TriggerFunctions functions;
 	ListCell   *cell;
 
-	SourceCheck(source, choice);
+	SourceCheckKept(source, choice);
 	state.restricted = source->restricted;
 	functions = TriggerFunctionsOf(source->study);
 	foreach(cell, source->relations)

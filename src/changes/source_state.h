@@ -27,7 +27,7 @@ typedef struct SourceState
 
 /*
  * Check the caller's privileges on the query of an open source and lock what
- * it reads (SourceCheck), then read the state of these relations.
+ * it reads (SourceCheckKept), then read the state of these relations.
  *
  * The state is read after the snapshot is renewed.  In the other order, a
  * change between the two would be visible to the snapshot but missing from the

@@ -134,7 +134,7 @@ PackQuery(const Study *study, const CbLayout *layout)
 	appendStringInfoString(&query, "SELECT ");
 	append_pack(&query, study, layout, 2);
 	append_source(&query, study);
-	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) $1");
+	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) " SAMPLE_PARAMETER);
 	return query.data;
 }
 

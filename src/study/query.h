@@ -17,6 +17,9 @@
  */
 extern char *PackQuery(const Study *study, const CbLayout *layout);
 
+/* What the text of PackQuery ends with. */
+#define SAMPLE_PARAMETER "$1"
+
 /* A row for each sample: its name and its payload.  Parameter: the layout, as above. */
 extern char *PackAllQuery(const Study *study, const CbLayout *layout);
 

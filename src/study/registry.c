@@ -23,8 +23,9 @@
 typedef struct RegistryRow
 {
 	Study	   *study;
-	HeapTuple	tuple;
 	TupleDesc	columns;
+	Datum		values[STUDY_COLUMNS];
+	bool		isnull[STUDY_COLUMNS];
 } RegistryRow;
 
 /* Note what is wrong with a row; the first fault is kept. */
@@ -45,10 +46,8 @@ column_name(const RegistryRow *row, int column)
 static bool
 registry_value(const RegistryRow *row, int column, Datum *value)
 {
-	bool		isnull;
-
-	*value = heap_getattr(row->tuple, column, row->columns, &isnull);
-	return !isnull;
+	*value = row->values[column - 1];
+	return !row->isnull[column - 1];
 }
 
 /* A value that must not be null; if it is null, note the fault and return 0. */
@@ -130,7 +129,7 @@ registry_set(RegistryRow *row, int column, const char ***strings)
 
 /* A copy of the row that a unique index has for a key, or NULL. */
 static HeapTuple
-registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
+registry_tuple(Relation registry, Oid schema, const char *index, ScanKey key, Snapshot snapshot)
 {
 	SysScanDesc scan = systable_beginscan(registry, OwnRelation(schema, index), true, snapshot, 1,
 										  key);
@@ -144,12 +143,22 @@ registry_row(Relation registry, Oid schema, const char *index, ScanKey key, Snap
 
 /* The row of a study's id, by a current catalog snapshot. */
 static HeapTuple
-registry_row_of_id(Relation registry, Oid schema, int32 id)
+registry_tuple_of_id(Relation registry, Oid schema, int32 id)
 {
 	ScanKeyData key;
 
 	ScanKeyInit(&key, STUDY_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-	return registry_row(registry, schema, "cell_study_pkey", &key, NULL);
+	return registry_tuple(registry, schema, "cell_study_pkey", &key, NULL);
+}
+
+/* The values of a row. */
+static RegistryRow
+registry_row(Relation registry, HeapTuple tuple)
+{
+	RegistryRow row = {.columns = RelationGetDescr(registry)};
+
+	heap_deform_tuple(tuple, row.columns, row.values, row.isnull);
+	return row;
 }
 
 /* Read the feature columns of a study, the names of its features, and intensities. */
@@ -199,16 +208,17 @@ Study *
 RegistryRead(Oid schema, const char *name, Snapshot snapshot)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
-	RegistryRow row = {.columns = RelationGetDescr(registry)};
+	Study	   *study = NULL;
 	ScanKeyData key;
+	HeapTuple	tuple;
 
 	ScanKeyInit(&key, STUDY_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	row.tuple = registry_row(registry, schema, "cell_study_name", &key, snapshot);
-	if (HeapTupleIsValid(row.tuple))
+	tuple = registry_tuple(registry, schema, "cell_study_name", &key, snapshot);
+	if (HeapTupleIsValid(tuple))
 	{
-		Study	   *study = palloc0(sizeof(*study));
+		RegistryRow row = registry_row(registry, tuple);
 
-		row.study = study;
+		study = row.study = palloc0(sizeof(*study));
 		study->schema = schema;
 		study->name = pstrdup(name);
 		study->id = DatumGetInt32(required_value(&row, STUDY_ID));
@@ -224,7 +234,7 @@ RegistryRead(Oid schema, const char *name, Snapshot snapshot)
 		study->listed = DatumGetBool(required_value(&row, STUDY_LISTED));
 	}
 	table_close(registry, AccessShareLock);
-	return row.study;
+	return study;
 }
 
 Study *
@@ -245,18 +255,18 @@ Oid
 RegistrySource(Oid schema, int32 id, char **sample_column)
 {
 	Relation	registry = table_open(OwnRelation(schema, "cell_study"), AccessShareLock);
-	RegistryRow row = {.tuple = registry_row_of_id(registry, schema, id),
-					   .columns = RelationGetDescr(registry)};
+	HeapTuple	tuple = registry_tuple_of_id(registry, schema, id);
 	Oid			source = InvalidOid;
-	Datum		value;
 
 	/* An invalid row must not make a writer's statement fail. */
-	if (HeapTupleIsValid(row.tuple) && registry_value(&row, STUDY_SOURCE, &value))
+	if (HeapTupleIsValid(tuple))
 	{
-		source = DatumGetObjectId(value);
+		RegistryRow row = registry_row(registry, tuple);
+		Datum		value;
+
 		*sample_column = (char *) optional_name(&row, STUDY_SAMPLE);
-		if (*sample_column == NULL)
-			source = InvalidOid;
+		if (registry_value(&row, STUDY_SOURCE, &value) && *sample_column != NULL)
+			source = DatumGetObjectId(value);
 	}
 	table_close(registry, AccessShareLock);
 	return source;
@@ -266,7 +276,7 @@ void
 RegistryDelete(const Study *study)
 {
 	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
-	HeapTuple	tuple = registry_row_of_id(registry, study->schema, study->id);
+	HeapTuple	tuple = registry_tuple_of_id(registry, study->schema, study->id);
 
 	if (HeapTupleIsValid(tuple))
 		CatalogTupleDelete(registry, &tuple->t_self);

@@ -3,17 +3,20 @@
  *		Preparing, checking and running the queries on a study's source.
  *
  * A stored payload is served to exactly the roles that could pack it: each
- * call plans the query that packs the sample and makes the executor's
- * privilege checks on that plan, even if the payload is then read from the
- * store.
+ * call makes the executor's privilege checks on a plan of the query that packs
+ * the sample, even if the payload is then read from the store.
  *
- * The plan is a custom plan for the given sample.  For a partitioned table it
- * reads only the partitions that can contain the sample, so the state of the
- * other partitions does not matter to the payload.
+ * The query runs with a custom plan for the given sample.  The checks use a
+ * generic plan that the session keeps, because planning takes longer than packing
+ * a small sample.  If the query reads a partitioned table, a plan is kept for each
+ * sample: it has only the partitions that can contain the sample, so the others
+ * are not locked, and their state does not matter to the payload.
  */
 #include "study/source.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -21,6 +24,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
+#include "study/kept_plans.h"
 #include "study/query.h"
 #include "study/sample.h"
 #include "study/study.h"
@@ -31,6 +35,7 @@
 #include "utils/plancache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* The text of a query, and its parameters. */
 typedef struct QueryText
@@ -90,7 +95,7 @@ void
 SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 		   const CbLayout *layout)
 {
-	QueryText	text;
+	QueryText	query_of;
 
 	source->study = study;
 	source->settings = NewGUCNestLevel();
@@ -101,21 +106,44 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 	set_for_query("client_min_messages", "error");
 
 	SPI_connect();
-	text = query_text(study, query, sample, layout);
-	source->plan = SPI_prepare_cursor(text.text, text.count, text.types, CURSOR_OPT_PARALLEL_OK |
-									  CURSOR_OPT_CUSTOM_PLAN);
-	if (source->plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-
+	query_of = query_text(study, query, sample, layout);
+	source->text = query_of.text;
+	source->plan = NULL;
 	/* Without parameters, pass NULL and not an empty list: Citus looks into the list. */
-	source->parameters = text.count > 0 ? makeParamList(text.count) : NULL;
-	for (int i = 0; i < text.count; i++)
+	source->parameters = query_of.count > 0 ? makeParamList(query_of.count) : NULL;
+	for (int i = 0; i < query_of.count; i++)
 	{
-		source->parameters->params[i].value = text.values[i];
+		source->parameters->params[i].value = query_of.values[i];
 		source->parameters->params[i].isnull = false;
 		source->parameters->params[i].pflags = PARAM_FLAG_CONST;
-		source->parameters->params[i].ptype = text.types[i];
+		source->parameters->params[i].ptype = query_of.types[i];
 	}
+}
+
+/* Get the types of the parameters; returns their number. */
+static int
+parameter_types(const Source *source, Oid types[2])
+{
+	int			count = source->parameters != NULL ? source->parameters->numParams : 0;
+
+	for (int i = 0; i < count; i++)
+		types[i] = source->parameters->params[i].ptype;
+	return count;
+}
+
+/* Prepare the query, unless it is prepared. */
+static void
+prepare(Source *source)
+{
+	Oid			types[2];
+	int			count = parameter_types(source, types);
+
+	if (source->plan != NULL)
+		return;
+	source->plan = SPI_prepare_cursor(source->text, count, types,
+									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+	if (source->plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 }
 
 void
@@ -155,23 +183,18 @@ SourceRenewSnapshot(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-void
-SourceCheck(Source *source, SnapshotChoice choice)
+/*
+ * Make the checks that the executor makes when it runs the query: on relations and
+ * columns, with the privileges of a view's owner below the view, and on functions.
+ * Note the relations.
+ */
+static void
+check_plan(Source *source, CachedPlanSource *prepared, PlannedStmt *plan)
 {
-	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(source->plan));
-	CachedPlan *cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
-	PlannedStmt *plan = linitial_node(PlannedStmt, cached->stmt_list);
 	ListCell   *cell;
 
-	/*
-	 * The executor makes the same checks when it runs the query: on relations
-	 * and columns, with the privileges of a view's owner below the view, and
-	 * on functions.
-	 */
 	CheckPlanPermissions(plan);
 	(void) check_functions((Node *) prepared->query_list, NULL);
-	source->custom = IsA(plan->planTree, CustomScan) ?
-		((CustomScan *) plan->planTree)->methods : NULL;
 
 	/* Not plan->relationOids, because that also has constants of type regclass. */
 	source->relations = NIL;
@@ -187,8 +210,12 @@ SourceCheck(Source *source, SnapshotChoice choice)
 			check_enable_rls(entry->relid, PlanCheckAsUser(plan, entry), true) == RLS_ENABLED)
 			source->restricted = true;
 	}
-	ReleaseCachedPlan(cached, NULL);	/* keeps the locks on the relations */
+}
 
+/* Make the checks that follow the ones on the plan. */
+static void
+check_source(Source *source, SnapshotChoice choice)
+{
 	/*
 	 * The query finds the source by its name.  The source is locked and keeps
 	 * its name, but a concurrent transaction can have renamed its schema, so
@@ -199,6 +226,122 @@ SourceCheck(Source *source, SnapshotChoice choice)
 
 	if (choice == RENEW_SNAPSHOT)
 		SourceRenewSnapshot();
+}
+
+void
+SourceCheck(Source *source, SnapshotChoice choice)
+{
+	CachedPlanSource *prepared;
+	CachedPlan *cached;
+	PlannedStmt *plan;
+
+	prepare(source);
+	prepared = linitial(SPI_plan_get_plan_sources(source->plan));
+	cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
+	plan = linitial_node(PlannedStmt, cached->stmt_list);
+	check_plan(source, prepared, plan);
+	source->custom = IsA(plan->planTree, CustomScan) ?
+		((CustomScan *) plan->planTree)->methods : NULL;
+	ReleaseCachedPlan(cached, NULL);	/* keeps the locks on the relations */
+	check_source(source, choice);
+}
+
+/* Whether a relation's partitions or children that a query reads can depend on the sample. */
+static bool
+reads_parts(const CachedPlanSource *prepared)
+{
+	ListCell   *cell;
+
+	foreach(cell, prepared->relationOids)
+	{
+		HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(cell)));
+		bool		has_parts = false;
+
+		if (HeapTupleIsValid(row))
+		{
+			has_parts = ((Form_pg_class) GETSTRUCT(row))->relhassubclass;
+			ReleaseSysCache(row);
+		}
+		if (has_parts)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Return the query for the sample of its first parameter, which the text ends
+ * with, as a constant.
+ */
+static char *
+text_for_sample(const Source *source)
+{
+	const ParamExternData *sample = &source->parameters->params[0];
+	Size		length = strlen(source->text) - strlen(SAMPLE_PARAMETER);
+	Oid			output;
+	bool		is_varlena;
+
+	Assert(strcmp(source->text + length, SAMPLE_PARAMETER) == 0);
+	getTypeOutputInfo(sample->ptype, &output, &is_varlena);
+	return psprintf("%.*s%s::%s", (int) length, source->text,
+					quote_literal_cstr(OidOutputFunctionCall(output, sample->value)),
+					format_type_be_qualified(sample->ptype));
+}
+
+/* What became of checking a kept plan. */
+typedef enum KeptCheck
+{
+	KEPT_CHECKED,
+	KEPT_NEEDS_SAMPLE,			/* the plan depends on the sample */
+	KEPT_NOT					/* there can be no kept plan now */
+} KeptCheck;
+
+/* Check the kept plan of a text. */
+static KeptCheck
+check_kept(Source *source, const char *text)
+{
+	Oid			types[2];
+	int			count = parameter_types(source, types);
+	KeptPlan   *kept = KeptPlanOf(text, count, types);
+	volatile KeptCheck result = KEPT_CHECKED;
+
+	if (kept == NULL)
+		return KEPT_NOT;
+	PG_TRY();
+	{
+		CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(kept->plan));
+
+		if (text == source->text && count > 0 && reads_parts(prepared))
+			result = KEPT_NEEDS_SAMPLE;
+		else
+		{
+			CachedPlan *cached = GetCachedPlan(prepared, NULL, CurrentResourceOwner, NULL);
+
+			check_plan(source, prepared, linitial_node(PlannedStmt, cached->stmt_list));
+			ReleaseCachedPlan(cached, CurrentResourceOwner);
+		}
+	}
+	PG_FINALLY();
+	{
+		KeptPlanRelease(kept);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+void
+SourceCheckKept(Source *source, SnapshotChoice choice)
+{
+	KeptCheck	result = KEPT_NOT;
+
+	/* Without the store, packing takes longer than planning. */
+	if (source->study->store)
+		result = check_kept(source, source->text);
+	if (result == KEPT_NEEDS_SAMPLE)
+		result = check_kept(source, text_for_sample(source));
+	if (result == KEPT_CHECKED)
+		check_source(source, choice);
+	else
+		SourceCheck(source, choice);
 }
 
 /* A receiver that calls a function for each row. */
@@ -247,8 +390,10 @@ SourceRun(Source *source, SourceRow function, void *argument)
 		.dest = &receiver.receiver,
 	};
 	MemoryContext caller = CurrentMemoryContext;
-	int			result = SPI_execute_plan_extended(source->plan, &options);
+	int			result;
 
+	prepare(source);
+	result = SPI_execute_plan_extended(source->plan, &options);
 	MemoryContextSwitchTo(caller);	/* SPI switches to its own context */
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));

@@ -30,7 +30,8 @@ typedef enum SourceQuery
 typedef struct Source
 {
 	const Study *study;
-	SPIPlanPtr	plan;
+	char	   *text;			/* of the query */
+	SPIPlanPtr	plan;			/* a custom plan; NULL before it is needed */
 	ParamListInfo parameters;
 	int			settings;		/* GUC nesting level of the changed settings */
 	List	   *relations;		/* OIDs of the relations that the query reads;
@@ -41,8 +42,8 @@ typedef struct Source
 } Source;
 
 /*
- * Prepare a query on a study's source with its parameters: the sample's value
- * for SOURCE_PACK, and the layout for SOURCE_PACK and SOURCE_PACK_ALL.
+ * Open a query on a study's source with its parameters: the sample's value for
+ * SOURCE_PACK, and the layout for SOURCE_PACK and SOURCE_PACK_ALL.
  *
  * Until SourceClose, some settings are fixed.  search_path is fixed because
  * the functions of a view must see the same tables for every caller.
@@ -71,6 +72,12 @@ typedef enum SnapshotChoice
  * which this call waited may have changed the rows.
  */
 extern void SourceCheck(Source *source, SnapshotChoice choice);
+
+/*
+ * The same, by a plan that the session keeps, which takes much less time.  It
+ * lists at least the relations that the query reads.  source->custom is not set.
+ */
+extern void SourceCheckKept(Source *source, SnapshotChoice choice);
 
 /*
  * Replace the active snapshot by one that sees everything committed until now.

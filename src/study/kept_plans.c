@@ -1,0 +1,99 @@
+/*
+ * kept_plans.c
+ *		Keeping the plans of the queries that were used last.
+ *
+ * The text of a query determines its plan, so nothing of a study is kept here: a
+ * study that was registered again has another query, or the same.
+ */
+#include "study/kept_plans.h"
+
+#include "common/hashfn.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+/* Of most studies two queries are kept; of a partitioned table, two for each sample. */
+#define MOST_PLANS 128
+
+static KeptPlan plans[MOST_PLANS];
+static uint64 uses;
+
+/* Prepare the query of a free place. */
+static void
+prepare(KeptPlan *kept, const char *text, uint32 hash, int parameters, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(text, parameters, types, 0);
+	char	   *copy;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	copy = MemoryContextStrdup(TopMemoryContext, text);
+	(void) SPI_keepplan(plan);
+	*kept = (KeptPlan) {.text = copy, .hash = hash, .plan = plan};
+}
+
+/* Free the place of a plan that nobody uses. */
+static void
+forget(KeptPlan *kept)
+{
+	KeptPlan	forgotten = *kept;
+
+	*kept = (KeptPlan) {0};
+	(void) SPI_freeplan(forgotten.plan);
+	pfree(forgotten.text);
+}
+
+/* Return a place that is free or was used least recently, or NULL. */
+static KeptPlan *
+free_place(void)
+{
+	KeptPlan   *oldest = NULL;
+
+	for (int i = 0; i < MOST_PLANS; i++)
+		if (plans[i].users == 0 && (oldest == NULL || plans[i].used_at < oldest->used_at))
+			oldest = &plans[i];
+	if (oldest != NULL && oldest->text != NULL)
+		forget(oldest);
+	return oldest;
+}
+
+static KeptPlan *
+find(const char *text, uint32 hash)
+{
+	for (int i = 0; i < MOST_PLANS; i++)
+		if (plans[i].text != NULL && plans[i].hash == hash && strcmp(plans[i].text, text) == 0)
+			return &plans[i];
+	return NULL;
+}
+
+KeptPlan *
+KeptPlanOf(const char *text, int parameters, Oid *types)
+{
+	uint32		hash = hash_bytes((const unsigned char *) text, strlen(text));
+	KeptPlan   *kept = find(text, hash);
+
+	/* The relations that the plan cache lists may be gone.  Begin anew. */
+	if (kept != NULL &&
+		!CachedPlanIsValid(linitial(SPI_plan_get_plan_sources(kept->plan))))
+	{
+		if (kept->users > 0)
+			return NULL;
+		forget(kept);
+		kept = NULL;
+	}
+	if (kept == NULL)
+	{
+		kept = free_place();
+		if (kept == NULL)
+			return NULL;
+		prepare(kept, text, hash, parameters, types);
+	}
+	kept->users++;
+	kept->used_at = ++uses;
+	return kept;
+}
+
+void
+KeptPlanRelease(KeptPlan *kept)
+{
+	kept->users--;
+}
