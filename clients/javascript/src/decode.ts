@@ -1,13 +1,16 @@
+import { bytesOf } from "./bytes.js";
 import { Cells, CELL, WORDS } from "./cells.js";
 import { decodeDense } from "./dense.js";
 import { PayloadError } from "./errors.js";
+import { putId } from "./ids.js";
 import { checkNumber, MAX_CELLS, type DecodeOptions } from "./limit.js";
 
 /** The layouts that `decode` reads. */
 export type Layout = "compact" | "spt" | "dense";
 
 /**
- * Decode a payload.
+ * Decode a payload.  `fromArrow` reads layout arrow, and `decodeIntensities` layout
+ * intensity; `decodeSubsample` decodes a subsample.
  *
  * In layout compact the cells are views of the payload's memory, from its byte 4
  * on.  The payload is copied only if it is a Uint8Array whose byteOffset is not
@@ -17,7 +20,7 @@ export type Layout = "compact" | "spt" | "dense";
  * header cannot claim memory that its payload does not fill.
  *
  * @throws PayloadError if the bytes are not a payload of the layout, or have more than maxCells cells
- * @throws RangeError if the layout does not exist
+ * @throws RangeError if the layout does not exist or needs another function
  * @throws TypeError if the payload is neither an ArrayBuffer nor a Uint8Array
  */
 export function decode<Memory extends ArrayBufferLike>(
@@ -36,18 +39,12 @@ export function decode<Memory extends ArrayBufferLike>(
         default:
             if ((layout as string) === "arrow")
                 throw new RangeError('layout "arrow" is read with apache-arrow: fromArrow(tableFromIPC(bytes))');
+            if ((layout as string) === "intensity")
+                throw new RangeError('"intensity" is decoded with decodeIntensities(payload, channels)');
+            if ((layout as string) === "subsample")
+                throw new RangeError('"subsample" is decoded with decodeSubsample(payload)');
             throw new RangeError(`unknown layout "${layout}"; the layouts are compact, spt, dense`);
     }
-}
-
-function bytesOf<Memory extends ArrayBufferLike>(payload: Memory | Uint8Array<Memory>): Uint8Array<Memory> {
-    if (ArrayBuffer.isView(payload))
-        return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-    // Check the tag, because an ArrayBuffer of a frame or a worker is an instance of another class.
-    const tag = Object.prototype.toString.call(payload);
-    if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]")
-        return new Uint8Array(payload);
-    throw new TypeError("the payload is neither an ArrayBuffer nor a Uint8Array");
 }
 
 /** Check a header that begins with the number of cells, and return that number. */
@@ -94,15 +91,10 @@ function decodeSpt(bytes: Uint8Array, maxCells: number): Cells {
     let maxY = 0;
 
     for (let i = 0, from = header, to = 0; i < cells; i++, from += cellSize, to += WORDS) {
-        const id = view.getUint32(from);
         const x = view.getUint32(from + 4);
         const y = view.getUint32(from + 8);
 
-        if (i > 0 && id <= ids[i - 1]!)
-            throw new PayloadError(
-                `the cell at position ${i} has cell_id ${id}, which is not above the previous cell_id ${ids[i - 1]}`,
-            );
-        ids[i] = id;
+        putId(ids, i, view.getUint32(from));
         words[to] = x;
         words[to + 1] = y;
         words[to + 2] = view.getUint32(from + 12, true);

@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 
 const file = new URL("../../vectors/vectors.jsonl", import.meta.url);
 
-/** Objects with name, layout, payload (a Uint8Array at the start of its buffer), and cells or fault. */
+/**
+ * Objects with name, layout, payload (a Uint8Array at the start of its buffer), and cells or fault; in layout intensity
+ * also channels.
+ */
 export const vectors = readFileSync(file, "utf8")
     .trimEnd()
     .split("\n")
@@ -18,6 +21,11 @@ export function fromHex(hex) {
 /** A copy of the payload of a vector, which the test may change. */
 export function named(name) {
     return vectors.find((vector) => vector.name === name).payload.slice();
+}
+
+/** The intensities in the form of a vector. */
+export function intensityRows({ length, channels, cellIds, codes }) {
+    return Array.from({ length }, (_, i) => [cellIds[i], [...codes.subarray(channels * i, channels * (i + 1))]]);
 }
 
 /** The cells in the form of a vector. */

@@ -114,6 +114,18 @@ def test_unknown_layout() -> None:
         decode(b"", "dence")
 
 
+@pytest.mark.parametrize(
+    ("layout", "text"),
+    [
+        ("intensity", '"intensity" is decoded with decode_intensities(payload, channels)'),
+        ("subsample", '"subsample" is decoded with decode_subsample(payload)'),
+    ],
+)
+def test_layouts_of_other_functions(layout: str, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        decode(b"", layout)
+
+
 def edited(layout: str, at: int, value: bytes) -> bytes:
     payload = bytearray(EXAMPLE[layout])
     payload[at : at + len(value)] = value
@@ -423,7 +435,7 @@ def test_a_header_alone_takes_no_memory(vector: Vector) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(PayloadError):
-            decode(vector.payload, vector.layout)
+            vector.decode()
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()

@@ -1,5 +1,5 @@
 // The types must not hide that memory may be shared: none of these statements may compile; see types.test.js.
-import { decode } from "cell-binary";
+import { decode, decodeSubsample } from "cell-binary";
 
 declare const unknownMemory: Uint8Array;
 declare const sharedMemory: SharedArrayBuffer;
@@ -10,3 +10,7 @@ new Blob([decode(unknownMemory).bytes]);
 new Blob([decode(sharedMemory).bytes]);
 // @ts-expect-error
 new Blob([decode(new Uint8Array(sharedMemory), "compact").phenotypeWords]);
+// @ts-expect-error
+new Blob([decodeSubsample(unknownMemory).codes]);
+// @ts-expect-error
+new Blob([decodeSubsample(sharedMemory).sample("A").codes]);

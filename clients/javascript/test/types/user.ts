@@ -3,16 +3,22 @@ import { tableFromIPC } from "apache-arrow";
 import {
     type Cells,
     compactLength,
+    codeValue,
     count,
     decode,
+    decodeIntensities,
+    decodeSubsample,
     Features,
     fetchPayload,
     type FetchOptions,
     fromArrow,
+    type Intensities,
     type Layout,
     matching,
     nearest,
     type Rule,
+    type Subsample,
+    type SubsampleSample,
 } from "cell-binary";
 
 declare const gl: WebGL2RenderingContext;
@@ -52,6 +58,16 @@ const rule: Rule = { allOf: phenotypes, noneOf: new Features(["CD3"]).phenotypes
 new Blob([matching(cells, rule)]);
 export const nearestPhenotypes: bigint = cells.phenotypes(nearest(cells, 1, 2, 3) + count(cells, rule));
 
+export const intensities: Intensities = decodeIntensities(bytes, cells.length, { maxCells: maxBytes });
+await toTheWeb(intensities.codes);
+new Blob([intensities.cellIds, intensities.channel(0)]);
+
+export const subsample: Subsample = decodeSubsample(bytes);
+export const sample: SubsampleSample = subsample.sample(subsample.channelNames[0] ?? "");
+await toTheWeb(sample.codes);
+new Blob([subsample.codes, decodeSubsample(bytes.buffer).codes, sample.thresholds, sample.thresholdValues, sample.channel(0)]);
+export const value: number = codeValue(1) + subsample.samples.length + sample.length;
+
 declare const unknownMemory: Uint8Array;
 declare const sharedMemory: SharedArrayBuffer;
 for (const shared of [decode(unknownMemory), decode(sharedMemory), decode(new Uint8Array(sharedMemory), "compact")]) {
@@ -59,3 +75,5 @@ for (const shared of [decode(unknownMemory), decode(sharedMemory), decode(new Ui
     new Blob([matching(shared, rule)]);
     new Response(`${count(shared, rule)} ${nearest(shared, 1, 2, 3)} ${shared.x(0)}`);
 }
+for (const shared of [decodeSubsample(unknownMemory), decodeSubsample(sharedMemory)])
+    new Blob([shared.channel(0), shared.sample("A").thresholds, decodeIntensities(unknownMemory, 1).codes, decodeIntensities(sharedMemory, 1).codes]);

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrow import decode_arrow
+from .buffer import read_buffer
 from .cells import Cells
 from .dense import decode_dense
 from .errors import PayloadError
+from .ids import check_ascending
 from .limit import MAX_CELLS, check_number
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def decode(
 ) -> Cells:
     """Decode a payload in layout compact, spt, dense or arrow.
 
+    decode_intensities decodes layout intensity, and decode_subsample a subsample,
+    because they have no positions.
+
     payload is any contiguous buffer.  In layouts compact, spt and arrow the
     arrays are views of it; nothing is copied, except that several record batches
     of layout arrow are joined into new arrays.  In layout dense the arrays are new.
@@ -41,18 +46,17 @@ def decode(
     memory is allocated.  None removes the limit, for payloads that you trust.
 
     Raises PayloadError if the bytes are not a payload of the layout, or have more
-    than max_cells cells; ValueError if the layout does not exist; TypeError if
-    payload is not a contiguous buffer; and ImportError if layout arrow cannot
-    load pyarrow.
+    than max_cells cells; ValueError if the layout does not exist or needs another
+    function; TypeError if payload is not a contiguous buffer; and ImportError if
+    layout arrow cannot load pyarrow.
     """
     try:
         decode_layout = LAYOUTS[layout]
     except KeyError:
+        if layout in OTHER_FUNCTIONS:
+            raise ValueError(f'"{layout}" is decoded with {OTHER_FUNCTIONS[layout]}') from None
         raise ValueError(f'unknown layout "{layout}"; the layouts are {", ".join(LAYOUTS)}') from None
-    view = memoryview(payload)
-    if not view.c_contiguous:
-        raise TypeError("payload must be a contiguous buffer")
-    return decode_layout(np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8), max_cells)
+    return decode_layout(read_buffer(payload), max_cells)
 
 
 def read_cells(
@@ -79,12 +83,7 @@ def decode_compact(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
 def decode_spt(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
     cells = read_cells(data, SPT_HEADER, ">", SPT_CELL, max_cells)
     ids = cells["cell_id"]
-    descents = ids[1:] <= ids[:-1]
-    if descents.any():
-        at = int(descents.argmax()) + 1
-        raise PayloadError(
-            f"the cell at position {at} has cell_id {ids[at]}, which is not above the previous cell_id {ids[at - 1]}"
-        )
+    check_ascending(ids)
     extent = data[4:SPT_HEADER].view(">u4")
     for i, axis in enumerate("xy"):
         for j, side in enumerate(("minimum", "maximum")):
@@ -96,3 +95,4 @@ def decode_spt(data: NDArray[np.uint8], max_cells: int | None) -> Cells:
 
 
 LAYOUTS = {"compact": decode_compact, "spt": decode_spt, "dense": decode_dense, "arrow": decode_arrow}
+OTHER_FUNCTIONS = {"intensity": "decode_intensities(payload, channels)", "subsample": "decode_subsample(payload)"}
