@@ -954,11 +954,12 @@ COMMENT ON AGGREGATE cell_subsample_cells(pg_catalog.text, bigint, double precis
 
 CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
+	number integer, samples integer,
 	OUT outcome pg_catalog.text, OUT cells bigint, OUT bytes bigint)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION cell_make_ready(
-	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer, integer) IS
 'support function of cell_prepare: packs a payload unless it is ready, and returns the outcome';
 
 CREATE FUNCTION cell_prepare_samples(
@@ -997,7 +998,8 @@ BEGIN
 			ELSE pg_catalog.format('sample "%s" (%s of %s)',
 				samples[i], i, pg_catalog.cardinality(samples)) END;
 		BEGIN
-			SELECT * INTO done FROM @extschema@.cell_make_ready(study, samples[i], layout, coding);
+			SELECT * INTO done FROM @extschema@.cell_make_ready(
+				study, samples[i], layout, coding, i, pg_catalog.cardinality(samples));
 			RAISE NOTICE '%: %, % cells, % bytes', subject, done.outcome, done.cells, done.bytes;
 		EXCEPTION
 			WHEN no_data_found THEN
@@ -1031,3 +1033,24 @@ $$;
 COMMENT ON PROCEDURE cell_prepare(
 	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'packs the samples or the subsample of a study that are not ready, and commits after each';
+
+-- ---------------------------------------------------------------------------
+-- What the sessions do that make payloads (src/serve/progress.h)
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION cell_progress_entries(
+	OUT pid integer, OUT study integer, OUT sample pg_catalog.text, OUT layout pg_catalog.text,
+	OUT coding pg_catalog.text, OUT phase pg_catalog.text, OUT since pg_catalog.timestamptz,
+	OUT number integer, OUT samples integer)
+RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION cell_progress_entries() IS
+'support function of the view cell_progress';
+
+CREATE VIEW cell_progress AS
+SELECT e.pid, s.study, e.sample, e.layout, e.coding, e.phase, e.since, e.number, e.samples
+FROM @extschema@.cell_progress_entries() e
+LEFT JOIN @extschema@.cell_study s ON s.id OPERATOR(pg_catalog.=) e.study;
+COMMENT ON VIEW cell_progress IS
+'sessions that make a payload: which one, in which phase and since when';
+GRANT SELECT ON cell_progress TO PUBLIC;

@@ -174,4 +174,11 @@ initReadOnlyStringInfo(StringInfo str, char *data, int len)
 #define CELL_BINARY_MODULE PG_MODULE_MAGIC
 #endif
 
+/* 16 renamed the function that returns the status of a backend. */
+#if PG_VERSION_NUM < 160000
+#define BackendStatusAt(number) pgstat_fetch_stat_local_beentry(number)
+#else
+#define BackendStatusAt(number) pgstat_get_local_beentry_by_index(number)
+#endif
+
 #endif							/* CELL_BINARY_COMPAT_H */

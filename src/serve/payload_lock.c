@@ -8,6 +8,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/wait_event.h"
 
 static uint64
 hash_string(const char *string)
@@ -35,15 +36,60 @@ payload_lock(const PayloadKey *key)
 	return tag;
 }
 
+#if PG_VERSION_NUM >= 170000
+
+/*
+ * Wait for a lock, with a wait event of the extension.  The lock manager would
+ * report its own, so its reports go to a place that nobody reads.
+ */
+static void
+wait_for_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+	static uint32 event;
+	static uint32 hidden;
+	uint32	   *shown = my_wait_event_info;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("CellBinaryPayload");
+	pgstat_report_wait_start(event);
+	pgstat_set_wait_event_storage(&hidden);
+	PG_TRY();
+	{
+		(void) LockAcquire(tag, mode, false, false);
+	}
+	PG_FINALLY();
+	{
+		pgstat_set_wait_event_storage(shown);
+		pgstat_report_wait_end();
+	}
+	PG_END_TRY();
+}
+
+#else
+
+/* Before 17, an extension that is not preloaded cannot have a wait event. */
+static void
+wait_for_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+	(void) LockAcquire(tag, mode, false, false);
+}
+
+#endif
+
 bool
+TryLockPayload(const PayloadKey *key)
+{
+	LOCKTAG		tag = payload_lock(key);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
 LockPayload(const PayloadKey *key)
 {
 	LOCKTAG		tag = payload_lock(key);
 
-	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
-		return false;
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	return true;
+	wait_for_lock(&tag, ExclusiveLock);
 }
 
 void
@@ -59,6 +105,6 @@ WaitForPayload(const PayloadKey *key)
 {
 	LOCKTAG		tag = payload_lock(key);
 
-	(void) LockAcquire(&tag, ShareLock, false, false);
+	wait_for_lock(&tag, ShareLock);
 	(void) LockRelease(&tag, ShareLock, false);
 }

@@ -13,8 +13,11 @@
 
 #include "serve/store.h"
 
-/* Take the lock, waiting for it if needed.  Returns true if it had to wait. */
-extern bool LockPayload(const PayloadKey *key);
+/* Take the lock if it is free.  Returns whether it was. */
+extern bool TryLockPayload(const PayloadKey *key);
+
+/* Wait for the lock, and take it. */
+extern void LockPayload(const PayloadKey *key);
 extern void UnlockPayload(const PayloadKey *key);
 
 /*

@@ -16,11 +16,13 @@
 #include "utils/tuplestore.h"
 
 /*
- * cell_make_ready(study text, sample text, layout text, coding text)
+ * cell_make_ready(study text, sample text, layout text, coding text,
+ *				   number integer, samples integer)
  *		-> (outcome text, cells bigint, bytes bigint)
  *
  * Packs a payload and stores it unless it is ready, and returns what it did as
- * a phrase.  Only the sample may be NULL, for a layout of studies.
+ * a phrase.  number of samples is for the report of progress.  Only the sample may
+ * be NULL, for a layout of studies.
  *
  * Errors: those of cell_data, and 55000 if payloads of the study cannot be
  * stored.
@@ -39,7 +41,13 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (i != 1 && PG_ARGISNULL(i))
+			RaiseNull(i == 0 ? "study" : i == 2 ? "layout" : i == 3 ? "coding" :
+					  i == 4 ? "number" : "samples", NULL, NULL);
 	RequestBegin(&request, fcinfo, false);
+	request.number = PG_GETARG_INT32(4);
+	request.samples = PG_GETARG_INT32(5);
 	if (request.detour != NO_DETOUR || request.read_only)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

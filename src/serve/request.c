@@ -145,6 +145,8 @@ RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 void
 RequestEnd(Request *request)
 {
+	if (request->reports)
+		ProgressEnd(&request->outer);
 	if (!request->read_only && request->detour != DETOUR_STANDBY)
 		AddStatistics(request->schema, request->study->id, request->counts);
 	SourceClose(&request->source);
@@ -155,6 +157,15 @@ RequestEnd(Request *request)
 				(errcode(request->error->sqlerrcode),
 				 errmsg("payload of %s could not be stored", owner_of(request)),
 				 errdetail_internal("%s", request->error->message)));
+}
+
+/* Report a phase of making a payload of the call. */
+static void
+report(Request *request, const PayloadKey *key, ProgressPhase phase)
+{
+	ProgressReport(key, phase, request->number, request->samples,
+				   request->reports ? NULL : &request->outer);
+	request->reports = true;
 }
 
 /* The payload in the first column of a row, and one that outlives the query. */
@@ -310,7 +321,9 @@ static void
 serve_directly(Request *request, Served *result)
 {
 	request->counts.direct++;
+	report(request, &request->key, PROGRESS_PACKING);
 	pack(request, result);
+	report(request, &request->key, PROGRESS_ENCODING);
 	if (!is_packed(&request->kind, request->coding))
 		derive(&request->kind, request->coding, result);
 	describe(result, !request->wants_payload);
@@ -375,12 +388,18 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 			break;
 		else if (request->read_only)
 		{
+			report(request, &key, PROGRESS_WAITING);
 			WaitForPayload(&key);
 			waited = true;
 		}
 		else
 		{
-			request->counts.waits += LockPayload(&key);
+			if (!TryLockPayload(&key))
+			{
+				report(request, &key, PROGRESS_WAITING);
+				LockPayload(&key);
+				request->counts.waits++;
+			}
 			locked = true;
 		}
 	}
@@ -389,6 +408,7 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 	if (is_packed(kind, coding))
 	{
 		SourceRenewSnapshot();	/* the call may have waited for the payload's lock */
+		report(request, &key, PROGRESS_PACKING);
 		pack(request, result);
 	}
 	else
@@ -396,6 +416,7 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 		serve_from_store(request, kind->cut != NULL ? &subsample_kind : kind, &coding_identity, true,
 						 result);
 		request->stored = false;	/* the payload to make is not stored yet */
+		report(request, &key, PROGRESS_ENCODING);
 		derive(kind, coding, result);
 	}
 	request->storable = request->storable && is_of_use(request, result);
@@ -404,6 +425,7 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 	{
 		ErrorData  *error = NULL;
 
+		report(request, &key, PROGRESS_STORING);
 		request->outcome = StorePut(&key, &result->head, (bytea *) DatumGetPointer(result->payload),
 									&error);
 		request->stored = request->outcome == STORE_DONE;

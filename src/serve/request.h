@@ -12,6 +12,7 @@
 #include "changes/source_state.h"
 #include "coding/codings.h"
 #include "serve/payload_kind.h"
+#include "serve/progress.h"
 #include "serve/statistics.h"
 #include "serve/store.h"
 
@@ -50,6 +51,10 @@ typedef struct Request
 	StoreOutcome outcome;		/* of storing the built payload */
 	ErrorData  *error;			/* why it could not be stored, or NULL */
 	StoreStatistics counts;
+	int32		number;			/* of the sample, if cell_prepare calls, or 0 */
+	int32		samples;		/* that cell_prepare makes ready */
+	bool		reports;		/* the call has reported progress */
+	Progress	outer;			/* what the backend reported before */
 } Request;
 
 /* What a call serves.  payload can be 0 if the call wants only the head. */
