@@ -954,7 +954,7 @@ COMMENT ON AGGREGATE cell_subsample_cells(pg_catalog.text, bigint, double precis
 
 CREATE FUNCTION cell_make_ready(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
-	number integer, samples integer,
+	number integer DEFAULT 1, samples integer DEFAULT 1,
 	OUT outcome pg_catalog.text, OUT cells bigint, OUT bytes bigint)
 RETURNS pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;

@@ -220,7 +220,7 @@ CALL cell_prepare('s');
 ROLLBACK;
 SET client_min_messages = warning;
 BEGIN READ ONLY;
-SELECT * FROM error_of($$SELECT cell_make_ready('s', 'A', 'compact', 'identity', 1, 1)$$);
+SELECT * FROM error_of($$SELECT cell_make_ready('s', 'A', 'compact', 'identity')$$);
 COMMIT;
 -- a read-only transaction is served from the store, but stores nothing
 SELECT how FROM served('s', 'cell', 'A');

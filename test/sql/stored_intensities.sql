@@ -130,7 +130,7 @@ CALL cell_prepare('s', layout => 'subsample_body', coding => 'br');
 CALL cell_prepare('s', 'C', 'intensity', 'zstd');
 SET client_min_messages = warning;
 SELECT how FROM served('s', NULL, 'subsample', 'br');
-SELECT state, message FROM error_of($$SELECT cell_make_ready('s', NULL, 'compact', 'identity', 1, 1)$$);
+SELECT state, message FROM error_of($$SELECT cell_make_ready('s', NULL, 'compact', 'identity')$$);
 SELECT state, message FROM error_of($$SELECT cell_prepare_samples('s', NULL, NULL, 'identity')$$);
 SELECT state, message FROM error_of($$SELECT cell_prepare_samples('s', NULL, 'compact', 'lzma')$$);
 SELECT * FROM cell_prepare_samples('s', NULL, 'intensity', 'br');
