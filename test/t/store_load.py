@@ -1,12 +1,13 @@
 """Call cell_data in many sessions at once, and print the outcome as JSON.
 
-    store_load.py sessions NUMBER FAULT   NUMBER sessions request one sample that is not ready. One
-                                          of them comes first. FAULT happens to it while it packs:
-                                          none, cancel, terminate or client (its client is killed).
-    store_load.py writers SECONDS         One writer changes samples. 8 readers compare payloads
-                                          with the rows.
+    store_load.py sessions NUMBER FAULT LAYOUT
+        NUMBER sessions request a payload of study "large" that is not ready: of its sample "large"
+        or, if LAYOUT is subsample, of the study. One session comes first. FAULT happens to it
+        while it packs: none, cancel, terminate or client (its client is killed).
+    store_load.py writers SECONDS
+        One writer changes samples of study "s". 8 readers compare payloads with the rows.
 
-The environment (PGHOST etc.) names the server. The table cell is registered as study "s".
+The environment (PGHOST etc.) names the server. The tables of the studies are "large" and "cell".
 """
 import collections
 import hashlib
@@ -22,7 +23,18 @@ import time
 import psycopg
 
 PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"   # PAYLOAD_LOCK_KIND in payload_lock.c
-PACK = 'SELECT cell_pack(cell_id, x, y, phenotypes, %s) FROM cell WHERE sample = %s'
+SUBSAMPLE_CELLS = {'s': 300, 'large': 1000000}   # the size in the studies' registrations
+
+
+def packed(connection, table, sample, layout):
+    """The payload that the rows give, without the store."""
+    if layout == 'subsample':
+        study, cells = {'cell': 's'}.get(table, table), SUBSAMPLE_CELLS[{'cell': 's'}.get(table, table)]
+        return one(connection, f"""
+            SELECT convert_to(cell_subsample_metadata('{study}', {cells})::text, 'UTF8') || '\\x1c'
+                || cell_subsample('{study}', {cells}, 10001)""")
+    aggregate = 'cell_pack_intensities(cell_id, intensities)' if layout == 'intensity' else f"cell_pack(cell_id, x, y, phenotypes, '{layout}')"
+    return one(connection, f'SELECT {aggregate} FROM {table} WHERE sample = %s', [sample])
 
 
 def connect():
@@ -41,13 +53,15 @@ def wait_until(condition, seconds=60):
         time.sleep(0.005)
 
 
-def sessions(number, fault):
+def sessions(number, fault, layout):
     """Run the sessions. The first one is stopped while it packs, until all others wait for it."""
     number = int(number)
+    sample = None if layout == 'subsample' else 'large'
+    call = f"cell_data('large', {'NULL' if sample is None else repr(sample)}, '{layout}')"
     watcher = connect()
-    before = one(watcher, "SELECT packings FROM cell_store_stats WHERE study = 's'")
+    before = one(watcher, "SELECT packings FROM cell_store_stats WHERE study = 'large'")
     results, errors = [], []
-    first = subprocess.Popen(['psql', '-X', '-q', '-A', '-t', '-c', "SELECT sha256(cell_data('s', 'large'))"],
+    first = subprocess.Popen(['psql', '-X', '-q', '-A', '-t', '-c', f'SELECT sha256({call})'],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     holders = lambda: [pid for pid, in watcher.execute(f'SELECT pid FROM pg_locks WHERE {PAYLOAD_LOCK} AND granted')]
     waiters = lambda: one(watcher, f'SELECT count(*) FROM pg_locks WHERE {PAYLOAD_LOCK} AND NOT granted')
@@ -57,7 +71,7 @@ def sessions(number, fault):
 
     def ask(connection):
         try:
-            results.append(hashlib.sha256(one(connection, "SELECT cell_data('s', 'large')")).hexdigest())
+            results.append(hashlib.sha256(one(connection, f'SELECT {call}')).hexdigest())
         except psycopg.Error as error:
             errors.append(str(error))
 
@@ -83,15 +97,16 @@ def sessions(number, fault):
     return {
         'results': len(results),
         'distinct': len(set(results)),
-        'right': results[0] == hashlib.sha256(one(watcher, PACK, ['compact', 'large'])).hexdigest(),
+        'right': results[0] == hashlib.sha256(packed(watcher, 'large', sample, layout)).hexdigest(),
         'errors': errors,
-        'packings': one(watcher, "SELECT packings FROM cell_store_stats WHERE study = 's'") - before,
+        'packings': one(watcher, "SELECT packings FROM cell_store_stats WHERE study = 'large'") - before,
         'most_at_once': most,
     }
 
 
 class Writer(threading.Thread):
-    """Sets x of all cells of a sample to a new version, in several ways. Some changes roll back."""
+    """Sets x and an intensity of all cells of a sample to a new version, in several ways. Some
+    changes roll back."""
 
     def __init__(self, samples, stop):
         super().__init__()
@@ -106,15 +121,19 @@ class Writer(threading.Thread):
         if kind == 0:
             cells = one(cursor, 'SELECT count(*) FROM cell WHERE sample = %s', [sample])
             cursor.execute('DELETE FROM cell WHERE sample = %s', [sample])
-            cursor.execute('INSERT INTO cell SELECT %s, i, %s, i, i FROM generate_series(1, %s) i', [sample, version, cells])
+            cursor.execute('INSERT INTO cell SELECT %s, i, %s, i, i, ARRAY[%s / 100.0, i / 3000.0] FROM generate_series(1, %s) i', [sample, version, version % 100, cells])
         elif kind == 1:
             cursor.execute('SAVEPOINT one')
             cursor.execute('DELETE FROM cell WHERE sample = %s', [sample])
             cursor.execute('ROLLBACK TO one')
-            cursor.execute('UPDATE cell SET x = %s WHERE sample = %s', [version, sample])
+            self.update(cursor, sample, version)
         else:
-            cursor.execute('UPDATE cell SET x = %s WHERE sample = %s', [version, sample])
+            self.update(cursor, sample, version)
         return version
+
+    @staticmethod
+    def update(cursor, sample, version):
+        cursor.execute('UPDATE cell SET x = %s, intensities[1] = %s / 100.0 WHERE sample = %s', [version, version % 100, sample])
 
     def run(self):
         try:
@@ -134,7 +153,7 @@ class Writer(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Compares payloads with cell_pack in the same snapshot, or with the versions of the writer."""
+    """Compares payloads with the rows in the same snapshot, or with the versions of the writer."""
 
     def __init__(self, number, writer, stop):
         super().__init__()
@@ -142,15 +161,20 @@ class Reader(threading.Thread):
         self.counts, self.errors = collections.Counter(), []
 
     def same_snapshot(self, connection, sample):
-        layout, coding = self.random.choice([('compact', 'identity'), ('spt', 'identity'), ('dense', 'zstd')])
+        layout, coding = self.random.choice([
+            ('compact', 'identity'), ('spt', 'identity'), ('dense', 'zstd'), ('intensity', 'identity'), ('intensity', 'zstd'),
+            ('subsample', 'identity'), ('subsample', 'gzip')])
+        if layout == 'subsample':
+            sample = None
         with connection.transaction():
             connection.execute('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
             if self.random.random() < 0.5:
                 connection.execute('SELECT 1 FROM cell LIMIT 1')
                 time.sleep(self.random.random() * 0.02)
             served = one(connection, "SELECT cell_decode(cell_data('s', %s, %s, %s), %s)", [sample, layout, coding, coding])
-            right = one(connection, PACK, [layout, sample])
+            right = packed(connection, 'cell', sample, layout)
         self.counts['compared'] += 1
+        self.counts[layout] += 1
         self.counts['stale'] += served != right
 
     def current(self, connection, sample):
@@ -175,7 +199,7 @@ class Reader(threading.Thread):
 def writers(seconds):
     stop = threading.Event()
     watcher = connect()
-    samples = [sample for sample, in watcher.execute("SELECT DISTINCT sample FROM cell WHERE sample <> 'large' ORDER BY 1")]
+    samples = [sample for sample, in watcher.execute('SELECT DISTINCT sample FROM cell ORDER BY 1')]
     writer = Writer(samples, stop)
     readers = [Reader(number, writer, stop) for number in range(8)]
     for thread in [writer, *readers]:
@@ -188,7 +212,7 @@ def writers(seconds):
     stats = watcher.execute("SELECT hits, misses, waits, direct, packings FROM cell_store_stats WHERE study = 's'")
     names = [column.name for column in stats.description]
     return {
-        **{name: counts[name] for name in ('compared', 'stale', 'torn', 'uncommitted')},
+        **{name: counts[name] for name in ('compared', 'intensity', 'subsample', 'stale', 'torn', 'uncommitted')},
         **dict(zip(names, stats.fetchone())),
         'commits': writer.commits,
         'errors': writer.errors + [error for reader in readers for error in reader.errors],
