@@ -131,6 +131,14 @@ def test_features_are_chosen_by_keyboard(viewer):
     viewer.expect_link(rule="56b4e9:F2:F0")
 
 
+def test_list_of_samples_keeps_the_focus(viewer):
+    viewer.open("#study=few&sample=corners")
+    viewer.page.get_by_label("Sample").focus()
+    viewer.page.keyboard.press("ArrowDown")
+    expect(viewer.page).to_have_title("far · few · Slide viewer")
+    expect(viewer.page.get_by_label("Sample")).to_be_focused()
+
+
 # ---- The window
 
 def test_narrow_window(viewer):

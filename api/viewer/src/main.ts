@@ -78,6 +78,10 @@ async function open(next: Link, faults: string[]): Promise<void> {
   const { signal } = loading;
   messages.clear();
   forget();
+  // The samples of the same study stay until their new list arrives, so that the focus stays.
+  if (next.study !== link.study) {
+    panel.showSamples([], "");
+  }
   link = next;
   cells = features = null;
   slide.clear();
@@ -90,7 +94,6 @@ async function open(next: Link, faults: string[]): Promise<void> {
     progress("Loading the studies …");
     const studies = await api.studies(signal);
     panel.showStudies(studies, link.study ?? studies[0] ?? "");
-    panel.showSamples([], "");
     if (studies.length === 0) {
       throw new Problem("There are no studies.",
                         "The database has no study that the service can read.", true,
