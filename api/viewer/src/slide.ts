@@ -77,7 +77,7 @@ export class Slide {
     // Before deck.gl, whose error for this is hard to tell from others; with luma.gl's options.
     const options = { antialias: false, powerPreference: "high-performance" };
     if (!this.canvas.getContext("webgl2", options)) {
-      throw new Problem("This browser cannot draw the slide because it has no WebGL 2.",
+      throw new Problem("This browser cannot draw the cells because it has no WebGL 2.",
                         "WebGL may be switched off in the browser's settings, or the browser may "
                         + "block the graphics card or its driver.", false);
     }
@@ -213,7 +213,7 @@ export class Slide {
         this.clear();
         const number = cells.length.toLocaleString("en");
         const megabytes = Math.ceil(cells.bytes.length / 1e6);
-        throw new Problem("The slide is too large for the graphics memory.",
+        throw new Problem("The sample is too large for the graphics memory.",
                           `Its ${number} cells need ${megabytes} MB.`, true);
       }
     }
