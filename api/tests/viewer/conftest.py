@@ -7,7 +7,7 @@ import pytest
 from harness import CHROMIUM, CHROMIUM_FLAGS
 from playwright.sync_api import sync_playwright
 from services import VIEWER
-from viewer_page import ODD, WINDOW, Viewer, add_study
+from viewer_page import ODD, UMAP_SAMPLES, VIRTUAL_SAMPLE, WINDOW, Viewer, add_study
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,9 @@ def slides(connection, study):
     add_study(connection, "wide", [f"F{bit}" for bit in range(64)], {
         "bits": [(bit % 8 * 10, bit // 8 * 10, 1 << bit) for bit in range(64)]
                 + [(200, 200, 2**64 - 1)]})
+    # In the order of the names, the virtual sample is the first one.
+    add_study(connection, "umap", ["A", "B"], UMAP_SAMPLES)
+    add_study(connection, "umap only", ["A"], {VIRTUAL_SAMPLE: [(0, 0, 1), (10, 10, 0)]})
     add_study(connection, "odd", ODD, {
         "S 1/2 & <i>": [(10 * bit, 0, 1 << bit) for bit in range(len(ODD))],
         "other": [(0, 0, 1)]})

@@ -25,6 +25,14 @@ RULES = f"&rule={SKY}:A:B&rule={ORANGE}:B"
 VIEW = (50, 50, 2)
 PLACES = [(0, 0), (100, 0), (0, 100), (100, 100)]
 
+# The samples of the study "umap": two slides, and all their cells at other places
+VIRTUAL_SAMPLE = "UMAP virtual sample"
+UMAP_SAMPLES = {
+    "a": [(0, 0, 1), (100, 0, 2), (0, 100, 0)],
+    "b": [(500, 500, 1), (600, 500, 1)],
+    VIRTUAL_SAMPLE: [(-30, 0, 1), (30, 0, 2), (0, 30, 0), (-20, 0, 1), (-10, 0, 1)],
+}
+
 View = tuple[float, float, float]   # x, y, zoom
 LINK_DELAY = 0.2   # seconds until the page writes its link
 

@@ -4,6 +4,7 @@ import {
   compactLength, decode, Features, fetchPayload, HttpError, PayloadError, type Cells,
 } from "cell-binary";
 import { measure } from "./timing.ts";
+import { nameOf } from "./umap.ts";
 
 /** An error with a message for the user. */
 export class Problem extends Error {
@@ -72,7 +73,7 @@ export async function cells(study: string, sample: string, signal: AbortSignal,
     measure("decode", received);
     return cells;
   } catch (error) {
-    throw inWords(`the cells of ${sample}`, error);
+    throw inWords(`the cells of ${nameOf(sample)}`, error);
   }
 }
 

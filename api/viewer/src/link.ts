@@ -1,9 +1,10 @@
 /** Links: the state of the page in the part of its address after "#". Pure functions. */
 
 import { MAX_RULES, PALETTE, type Rule } from "./rules.ts";
+import { VIRTUAL_SAMPLE } from "./umap.ts";
 
-/** The point of the slide at the centre of the screen; a pixel of the slide has 2^zoom screen
- * pixels. */
+/** The point of the slide or UMAP at the centre of the screen; a pixel of the slide has 2^zoom
+ * screen pixels. */
 export interface View {
   x: number;
   y: number;
@@ -12,17 +13,35 @@ export interface View {
 
 export interface Link {
   study?: string;
-  sample?: string;
-  view?: View;      // the whole slide if absent
-  rules?: Rule[];   // the default rules if absent
+  sample?: string;   // also while the UMAP is shown, because the user can switch back
+  view?: View;       // the whole slide if absent
+  umap?: boolean;    // whether the UMAP is shown in place of the slide
+  umapView?: View;   // the whole UMAP if absent
+  rules?: Rule[];    // the default rules if absent
   hideOther: boolean;
-  size: number;     // factor for the diameter of points
+  size: number;      // factor for the diameter of points
 }
+
+/** The sample whose cells the page shows. */
+export const shownSample = (link: Link): string | undefined =>
+  link.umap ? VIRTUAL_SAMPLE : link.sample;
+
+export const shownView = (link: Link): View | undefined => link.umap ? link.umapView : link.view;
+
+/** The link with another view of what it shows. */
+export const withView = (link: Link, view: View | undefined): Link =>
+  link.umap ? { ...link, umapView: view } : { ...link, view };
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
-/** Format a link: `study=S&sample=T&view=x,y,zoom&rule=COLOUR:A,B:C&other=hidden`.
- * encodeURIComponent encodes all separators in a name. A single `rule=` is an empty list. */
+function formatView({ x, y, zoom }: View): string {
+  const digits = Math.min(Math.max(0, Math.ceil(zoom)) + 1, 20);   // a tenth of a screen pixel
+  return [round(x, digits), round(y, digits), round(zoom, 2)].join(",");
+}
+
+/** Format a link: `study=S&sample=T&view=x,y,zoom&umap=x,y,zoom&rule=COLOUR:A,B:C&other=hidden`.
+ * encodeURIComponent encodes all separators in a name. `umap=` is the whole UMAP; without this
+ * part, the link shows the slide. A single `rule=` is an empty list. */
 export function format(link: Link): string {
   const parts: string[] = [];
   const add = (key: string, value: string) => parts.push(`${key}=${value}`);
@@ -34,9 +53,10 @@ export function format(link: Link): string {
     add("sample", encodeURIComponent(link.sample));
   }
   if (link.view) {
-    const { x, y, zoom } = link.view;
-    const digits = Math.min(Math.max(0, Math.ceil(zoom)) + 1, 20);   // a tenth of a screen pixel
-    add("view", [round(x, digits), round(y, digits), round(zoom, 2)].join(","));
+    add("view", formatView(link.view));
+  }
+  if (link.umap) {
+    add("umap", link.umapView ? formatView(link.umapView) : "");
   }
   link.rules?.forEach((rule) => {
     const negative = rule.negative.length ? `:${list(rule.negative)}` : "";
@@ -68,7 +88,21 @@ export function parse(hash: string): { link: Link; faults: string[] } {
       faults.push(`The part “${part}” of the link was ignored: ${reason}.`);
     }
   }
+  if (link.sample === VIRTUAL_SAMPLE) {   // a link that treats the UMAP as a slide
+    const { sample, view, ...others } = link;
+    return { link: { umapView: view, ...others, umap: true }, faults };
+  }
   return { link, faults };
+}
+
+function parseView(value: string): View {
+  // Some programs that send links encode the commas.
+  const numbers = decodeURIComponent(value).split(",")
+    .map((number) => number === "" ? NaN : Number(number));
+  if (numbers.length !== 3 || !numbers.every(Number.isFinite)) {
+    throw new Error("its value must be three numbers, x,y,zoom");
+  }
+  return { x: numbers[0]!, y: numbers[1]!, zoom: numbers[2]! };
 }
 
 function read(link: Link, key: string, value: string): void {
@@ -77,16 +111,13 @@ function read(link: Link, key: string, value: string): void {
     case "sample":
       link[key] = decodeURIComponent(value);
       return;
-    case "view": {
-      // Some programs that send links encode the commas.
-      const numbers = decodeURIComponent(value).split(",")
-        .map((number) => number === "" ? NaN : Number(number));
-      if (numbers.length !== 3 || !numbers.every(Number.isFinite)) {
-        throw new Error("its value must be three numbers, x,y,zoom");
-      }
-      link.view = { x: numbers[0]!, y: numbers[1]!, zoom: numbers[2]! };
+    case "view":
+      link.view = parseView(value);
       return;
-    }
+    case "umap":
+      link.umapView = value === "" ? undefined : parseView(value);
+      link.umap = true;
+      return;
     case "rule": {
       link.rules ??= [];
       if (value === "") {

@@ -1,4 +1,4 @@
-/** The page: it shows the slide of the link, and keeps the link up to date. */
+/** The page: it shows the slide or UMAP of the link, and keeps the link up to date. */
 
 import type { Cells, Features } from "cell-binary";
 import * as api from "./api.ts";
@@ -11,6 +11,7 @@ import { Pointer } from "./pointer.ts";
 import * as rules from "./rules.ts";
 import { Slide } from "./slide.ts";
 import { forget, measure, summary } from "./timing.ts";
+import { nameOf, slidesOf } from "./umap.ts";
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const number = (value: number) => value.toLocaleString("en");
@@ -24,8 +25,8 @@ const messages = new Messages(element("messages"));
 addEventListener("error", (event) => event.error && messages.failure(event.error));
 addEventListener("unhandledrejection", (event) => messages.failure(event.reason));
 
-/** The slide that is shown or being loaded. Once it has cells, `slide` has the view and `panel` the
- * rules. */
+/** The slide or UMAP that is shown or being loaded. Once it has cells, `slide` has the view and
+ * `panel` the rules. */
 let link: Link = { hideOther: false, size: 1 };
 let cells: Cells | null = null, features: Features | null = null;
 let compiled: Int32Array = new Int32Array(0);
@@ -36,7 +37,7 @@ let loading = new AbortController();
 let writing = 0;
 
 const current = (): Link => cells
-  ? { ...link, view: slide.fitted ? undefined : slide.view, rules: panel.rules }
+  ? { ...links.withView(link, slide.fitted ? undefined : slide.view), rules: panel.rules }
   : link;
 
 /** Write the link after a delay, because browsers limit how often the address can change. */
@@ -50,7 +51,8 @@ function writeLink(): void {
   }, 200);
 }
 
-/** Open a sample that the user chose; the browser's "back" returns to the sample before. */
+/** Open a sample or the UMAP, which the user chose; the browser's "back" returns to what the page
+ * showed before. */
 function choose(next: Link): void {
   clearTimeout(writing);
   history.pushState(null, "", `#${links.format(next)}`);
@@ -60,11 +62,12 @@ function choose(next: Link): void {
 addEventListener("hashchange", () => {
   const { link: next, faults } = links.parse(location.hash);
   clearTimeout(writing);
-  if (cells && next.study === link.study && next.sample === link.sample) {
+  const shows = links.shownSample(next), view = links.shownView(next);
+  if (cells && next.study === link.study && shows === links.shownSample(link)) {
     messages.clear();
     link = next;
     dress(faults);
-    next.view ? slide.look(next.view) : slide.fit();
+    view ? slide.look(view) : slide.fit();
   } else {
     void open(next, faults);
   }
@@ -80,7 +83,7 @@ async function open(next: Link, faults: string[]): Promise<void> {
   forget();
   // The samples of the same study stay until their new list arrives, so that the focus stays.
   if (next.study !== link.study) {
-    panel.showSamples([], "");
+    panel.showSamples([]);
   }
   link = next;
   cells = features = null;
@@ -106,26 +109,34 @@ async function open(next: Link, faults: string[]): Promise<void> {
     }
     const [samples, named] = await Promise.all([
       api.samples(link.study, signal), api.features(link.study, signal)]);
-    panel.showSamples(samples, link.sample ?? samples[0] ?? "");
+    const slides = slidesOf(samples);
+    if (!link.umap) {
+      link.sample ??= slides[0];
+      link.umap = link.sample === undefined && samples.length > 0;   // no slides
+    }
+    panel.showSamples(samples, links.shownSample(link));
     if (samples.length === 0) {
       throw new Problem(`The study “${link.study}” has no samples.`,
                         "Its table or view has no cells that the service can read.", true);
     }
-    link.sample ??= samples[0]!;
-    if (!samples.includes(link.sample)) {
-      throw new Problem(`The study “${link.study}” has no sample “${link.sample}”.`,
-                        "The link may be outdated. Choose another sample.", false);
+    const shown = links.shownSample(link)!, name = nameOf(shown);
+    if (!samples.includes(shown)) {
+      throw link.umap
+        ? new Problem(`The study “${link.study}” has no UMAP.`,
+                      "The link may be outdated. Choose a sample.", false)
+        : new Problem(`The study “${link.study}” has no sample “${shown}”.`,
+                      "The link may be outdated. Choose another sample.", false);
     }
     const asked = performance.now();
-    progress(`Waiting for ${link.sample} …`);
+    progress(`Waiting for ${name} …`);
     const loaded = await api.cells(
-      link.study, link.sample, signal,
-      (received, total) => progress(`Loading ${link.sample}`, received, total));
-    progress(`Drawing ${link.sample} …`);
+      link.study, shown, signal,
+      (received, total) => progress(`Loading ${name}`, received, total));
+    progress(`Drawing ${name} …`);
     cells = loaded;
     features = named;
     dress(faults);
-    await slide.show(cells, link.view);
+    await slide.show(cells, links.shownView(link));
     if (signal.aborted) {
       return;
     }
@@ -144,13 +155,14 @@ async function open(next: Link, faults: string[]): Promise<void> {
 }
 
 function ready(): void {
-  const { study, sample } = link, { length } = cells!;
-  document.title = `${sample} · ${study} · Slide viewer`;
+  const { study, sample, umap } = link, { length } = cells!;
+  document.title = `${umap ? "UMAP" : sample} · ${study} · Slide viewer`;
   slide.canvas.dataset.state = "ready";
-  slide.canvas.setAttribute("aria-label", `${number(length)} cells of ${sample}`);
+  slide.canvas.setAttribute("aria-label", `${number(length)} cells of `
+    + (umap ? "all samples in the UMAP" : sample));
   panel.showTiming(`${number(length)} cells; ${summary()}`);
   if (length === 0) {
-    messages.notice(`The sample “${sample}” has no cells.`);
+    messages.notice(umap ? "The UMAP has no cells." : `The sample “${sample}” has no cells.`);
   }
   writeLink();
 }
@@ -232,18 +244,23 @@ async function recount(): Promise<void> {
 
 function describe(cell: number): { title: string; text: string } {
   const names = features!.namesOf(cells!.phenotypes(cell)).join(", ");
+  // A place in the UMAP has a meaning only relative to the other cells.
+  const place = link.umap ? "" : `x ${cells!.x(cell)}, y ${cells!.y(cell)}\n`;
   return {
     title: `Cell at position ${number(cell)}`,   // in the payload, because compact has no ids
-    text: `x ${cells!.x(cell)}, y ${cells!.y(cell)}\npositive for ${names || "no feature"}`,
+    text: `${place}positive for ${names || "no feature"}`,
   };
 }
 
 // ---- Parts
 
 const panel = new Panel({
-  study: (study) => choose(
-    { ...current(), study, sample: undefined, view: undefined, rules: undefined }),
-  sample: (sample) => choose({ ...current(), sample, view: undefined }),
+  study: (study) => choose({
+    ...current(), study, sample: undefined, view: undefined, umap: false, umapView: undefined,
+    rules: undefined,
+  }),
+  umap: (umap) => choose({ ...current(), umap }),
+  sample: (sample) => choose({ ...current(), umap: false, sample, view: undefined }),
   rules: rulesChanged,
   hideOther: (hideOther) => {
     link.hideOther = hideOther;

@@ -1,9 +1,12 @@
-/** The panel beside the slide: study, sample, options, and the rules with their counts. */
+/** The panel beside the slide: study, switch to the UMAP, sample, options, and the rules with their
+ * counts. */
 
 import { isEmpty, MAX_RULES, nameOf, nextColour, OTHER_COLOUR, type Rule } from "./rules.ts";
+import { slidesOf, VIRTUAL_SAMPLE } from "./umap.ts";
 
 export interface Changes {
   study(study: string): void;
+  umap(umap: boolean): void;
   sample(sample: string): void;
   rules(): void;
   hideOther(hide: boolean): void;
@@ -30,6 +33,9 @@ export class Panel {
   private edited = -1;   // the index of the rule whose editor is open
 
   private readonly study = element<HTMLSelectElement>("study");
+  private readonly plane = element<HTMLFieldSetElement>("plane");
+  private readonly onSlide = element<HTMLInputElement>("on-slide");
+  private readonly onUmap = element<HTMLInputElement>("on-umap");
   private readonly sample = element<HTMLSelectElement>("sample");
   private readonly list = element<HTMLOListElement>("rules");
   private readonly addButton = element<HTMLButtonElement>("add");
@@ -38,6 +44,7 @@ export class Panel {
 
   constructor(private readonly changes: Changes) {
     this.study.addEventListener("change", () => changes.study(this.study.value));
+    this.plane.addEventListener("change", () => changes.umap(this.onUmap.checked));
     this.sample.addEventListener("change", () => changes.sample(this.sample.value));
     this.hide.addEventListener("change", () => changes.hideOther(this.hide.checked));
     this.size.addEventListener("input", () => changes.size(this.size.valueAsNumber));
@@ -55,8 +62,20 @@ export class Panel {
     this.fill(this.study, studies, chosen);
   }
 
-  showSamples(samples: readonly string[], chosen: string): void {
-    this.fill(this.sample, samples, chosen);
+  /** Show the samples of a study. The UMAP is no entry of the list: a switch leads to it. */
+  showSamples(samples: readonly string[], chosen = ""): void {
+    const slides = slidesOf(samples);
+    const exists = slides.length < samples.length, umap = chosen === VIRTUAL_SAMPLE;
+    this.plane.hidden = this.plane.disabled = !exists;
+    this.onSlide.disabled = slides.length === 0;
+    this.onSlide.checked = !umap;
+    this.onUmap.checked = umap;
+    if (exists && umap) {
+      this.fill(this.sample, ["All samples"], "All samples");
+      this.sample.disabled = true;
+    } else {
+      this.fill(this.sample, slides, chosen);
+    }
   }
 
   showRules(rules: Rule[], names: readonly string[]): void {

@@ -1,4 +1,4 @@
-/** The canvas with the cells, and its view. */
+/** The canvas with the cells of a slide or of the UMAP, and its view. */
 
 import { Deck, OrthographicView } from "@deck.gl/core";
 import type { Buffer, Device } from "@luma.gl/core";
