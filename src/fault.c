@@ -48,8 +48,8 @@ decoding_fault_detail(const CbLayout *layout, const CbFault *fault)
 		case CB_NOT_NEEDED:
 			return psprintf("The value in the header for the %s does not match the cells.", field);
 		case CB_PART_OF_CELL:
-			return psprintf("A cell with %lld intensities takes %lld bytes, which do not divide the "
-							"%lld bytes of the payload.", cell, expected, found);
+			return psprintf("A cell with %lld intensities takes %lld bytes, which do not divide "
+							"the %lld bytes of the payload.", cell, expected, found);
 		default:
 			elog(ERROR, "unexpected fault %d of layout \"%s\"", (int) fault->code, layout->name);
 	}

@@ -11,7 +11,7 @@
 #include "scan/scan_list.h"
 #include "scan/scan_plan.h"
 #include "settings.h"
-#include "smprofiler/intensity_scan.h"
+#include "intensity/intensity_scan.h"
 #include "smprofiler/subsample_scan.h"
 
 CELL_BINARY_MODULE;

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 # From the top floor down. A file can include and call files of its own floor and of lower floors.
-FLOORS = ["serve", "smprofiler", "changes", "scan", "heap", "study", "long", "read", "pack", "coding", "format"]
+FLOORS = ["serve", "smprofiler", "intensity", "changes", "scan", "heap", "study", "long", "read", "pack", "coding", "format"]
 BASE = "src"                      # arguments, fault, settings, compat: between coding and format
 
 MOST_FILES = 12                   # .c files in a folder

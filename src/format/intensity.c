@@ -1,8 +1,8 @@
 /*
  * intensity.c
  *		Layout intensity: the cell_id of each cell as uint32, big-endian, then one
- *		byte for each channel, its intensity in the format of
- *		smprofiler/minifloat.h.  Cells are in ascending order of cell_id.
+ *		byte for each channel, its intensity in the format of minifloat.h.  Cells
+ *		are in ascending order of cell_id.
  *
  * The payload has no header.  A reader must know the number of channels, and
  * computes the number of cells from the length.  The aggregate does not use

@@ -5,9 +5,10 @@
  *
  * The cells are records in one buffer that grows.  A record is one of: a cell
  * of layout compact; a Centroid, for a layout that takes untruncated
- * coordinates; in layout intensity, one byte for each channel.  If needed, the cell's id is stored before the record.  It is not needed while
- * each id is the id of the previous row plus one, as when a table is read in
- * the order of its key; then first_id determines all ids.
+ * coordinates; in layout intensity, one byte for each channel.  If needed, the
+ * cell's id is stored before the record.  It is not needed while each id is the
+ * id of the previous row plus one, as when a table is read in the order of its
+ * key; then first_id determines all ids.
  */
 #ifndef CELL_BINARY_CELL_SET_H
 #define CELL_BINARY_CELL_SET_H

@@ -2,7 +2,7 @@
  * pack.c
  *		The aggregate cell_pack: the rules for its arguments, and its support
  *		functions.  cell_pack_intensities shares all of them except the
- *		transition function, which is in smprofiler/intensities.c.
+ *		transition function, which is in intensity/intensities.c.
  */
 #include "arguments.h"
 #include "common/shortest_dec.h"

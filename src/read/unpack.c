@@ -7,8 +7,8 @@
 #include "access/htup_details.h"
 #include "arguments.h"
 #include "catalog/pg_type.h"
+#include "format/minifloat.h"
 #include "funcapi.h"
-#include "smprofiler/minifloat.h"
 #include "utils/array.h"
 #include "utils/tuplestore.h"
 

@@ -281,10 +281,10 @@ check_source(const Study *study)
  * Errors: 22004 an argument or an element is null, 42710 the study exists,
  * 42P01, 42809, 42703, 42804 and 0A000 the source or a column does not fit,
  * 42701 a feature column is named twice, 22023 a feature is named twice or
- * there is none, the full names do not match, or a subsample would be empty, 2202E a list with several dimensions, 54023 more than 64
- * features, 42501 the caller cannot read the source or wants to store payloads
- * without owning it, 0A000 payloads of the source cannot be stored, 25006
- * read-only transaction.
+ * there is none, the full names do not match, or a subsample would be empty,
+ * 2202E a list with several dimensions, 54023 more than 64 features, 42501 the
+ * caller cannot read the source or wants to store payloads without owning it,
+ * 0A000 payloads of the source cannot be stored, 25006 read-only transaction.
  */
 PG_FUNCTION_INFO_V1(cell_register_study);
 Datum

@@ -413,8 +413,8 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 	}
 	else
 	{
-		serve_from_store(request, kind->cut != NULL ? &subsample_kind : kind, &coding_identity, true,
-						 result);
+		serve_from_store(request, kind->cut != NULL ? &subsample_kind : kind, &coding_identity,
+						 true, result);
 		request->stored = false;	/* the payload to make is not stored yet */
 		report(request, &key, PROGRESS_ENCODING);
 		derive(kind, coding, result);

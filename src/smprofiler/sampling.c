@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "smprofiler/minifloat.h"
+#include "format/minifloat.h"
 
 void
 cb_subsample_sizes(const uint64_t *cells, uint64_t *sizes, size_t samples, uint64_t wanted)

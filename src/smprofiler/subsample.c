@@ -324,10 +324,10 @@ cell_subsample_metadata(PG_FUNCTION_ARGS)
  * Returns a byte for each channel of each cell that is taken.
  *
  * Errors: 42704 for an unknown study, or one without intensities; 42P01 and
- * 42703 if its source, or a column of the source, no longer exists; 42501 if the caller cannot read the source; 22023 for a
- * negative number of cells; 54000 if the result would be too large; 22003,
- * 22004, 22023, 2202E and 54023 for a cell's intensities or features; 21000
- * for a repeated cell_id.
+ * 42703 if its source, or a column of the source, no longer exists; 42501 if the
+ * caller cannot read the source; 22023 for a negative number of cells; 54000 if
+ * the result would be too large; 22003, 22004, 22023, 2202E and 54023 for a
+ * cell's intensities or features; 21000 for a repeated cell_id.
  */
 PG_FUNCTION_INFO_V1(cell_subsample);
 Datum

@@ -14,7 +14,7 @@
 #include "compat.h"
 
 #include "format/cell.h"
-#include "smprofiler/numbers.h"
+#include "smprofiler/extremes.h"
 #include "smprofiler/sampling.h"
 #include "study/registry.h"
 

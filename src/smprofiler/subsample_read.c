@@ -9,7 +9,7 @@
 
 #include "arguments.h"
 #include "catalog/pg_type.h"
-#include "smprofiler/intensities.h"
+#include "intensity/intensities.h"
 #include "study/source.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

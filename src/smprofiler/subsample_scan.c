@@ -11,10 +11,10 @@
 #include "smprofiler/subsample_scan.h"
 
 #include "access/xact.h"
+#include "intensity/numbers_column.h"
 #include "scan/cells.h"
 #include "scan/scan_node.h"
 #include "settings.h"
-#include "smprofiler/numbers_column.h"
 #include "smprofiler/sample_keys.h"
 #include "study/source.h"
 

@@ -44,7 +44,8 @@ typedef struct OwnScan
  * deleting or updating, the current row.
  */
 extern void OwnScanBegin(OwnScan *scan, Oid schema, const char *table, const char *index,
-						 LOCKMODE lockmode, int32 study, const int64 *sample_hash, Snapshot snapshot);
+						 LOCKMODE lockmode, int32 study, const int64 *sample_hash,
+						 Snapshot snapshot);
 extern HeapTuple OwnScanNext(OwnScan *scan);
 extern void OwnScanEnd(OwnScan *scan);
 

@@ -17,7 +17,7 @@
 
 #include "format/byteorder.h"
 #include "cells.h"
-#include "smprofiler/numbers.h"
+#include "smprofiler/extremes.h"
 #include "smprofiler/shapefile.h"
 #include "smprofiler/sampling.h"
 

@@ -8,7 +8,7 @@
 #include "compat.h"
 
 #include "catalog/pg_type.h"
-#include "smprofiler/numbers.h"
+#include "intensity/numbers.h"
 #include "utils/array.h"
 
 /* What all arrays of intensities have in front of the numbers, after the length. */

@@ -4,16 +4,16 @@
  *		function of the aggregate cell_pack_intensities, whose other support
  *		functions are in pack/pack.c.
  */
-#include "smprofiler/intensities.h"
+#include "intensity/intensities.h"
 
 #include <math.h>
 
 #include "access/tupmacs.h"
 #include "arguments.h"
 #include "catalog/pg_type.h"
+#include "intensity/numbers.h"
 #include "pack/cell_merge.h"
 #include "pack/radix_sort.h"
-#include "smprofiler/numbers.h"
 
 StaticAssertDecl(ID_SIZE + CB_FEATURES <= RADIX_SORT_MAX_WIDTH,
 				 "records of intensities can be sorted");

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "smprofiler/minifloat.h"
+#include "format/minifloat.h"
 
 /*
  * cell_minifloat_encode(value double precision) -> smallint; strict

@@ -3,7 +3,7 @@
  *		Copying the intensities of a cell from an array that is not as most are:
  *		compressed, stored out of line, or with another header.
  */
-#include "smprofiler/numbers_column.h"
+#include "intensity/numbers_column.h"
 
 ArrayType *
 NumbersCopy(const NumbersColumn *column, const uint8 *value)

@@ -2,12 +2,12 @@
  * intensity_scan.c
  *		Adding the intensities of the cells on a page to the sets of their samples.
  */
-#include "smprofiler/intensity_scan.h"
+#include "intensity/intensity_scan.h"
 
+#include "intensity/intensities.h"
+#include "intensity/numbers_column.h"
 #include "pack/pack.h"
 #include "scan/sample_sets.h"
-#include "smprofiler/intensities.h"
-#include "smprofiler/numbers_column.h"
 
 /* The columns of one table. */
 typedef struct IntensityTable
