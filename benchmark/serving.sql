@@ -18,3 +18,15 @@ CREATE UNLOGGED TABLE packed (payload bytea);
 ALTER TABLE ready ALTER payload SET STORAGE EXTERNAL;
 ALTER TABLE packed ALTER payload SET STORAGE EXTERNAL;
 INSERT INTO ready SELECT cell_pack(cell_id, x, y, phenotypes) FROM cells;
+
+-- A source with intensities, and tables with its payloads
+CREATE TABLE intense AS
+SELECT 'S1' AS sample, cell_id, x, y, phenotypes, ARRAY(
+	SELECT ((hashint8(cell_id * 64 + bit)::bigint & 65535) / 65536.0 * 0.3 + 0.4 * (phenotypes >> bit & 1))::real
+	FROM generate_series(0, 29) bit) AS intensities
+FROM cells LIMIT 1000000;
+CREATE UNLOGGED TABLE ready_intensity (payload bytea);
+CREATE UNLOGGED TABLE ready_subsample (payload bytea);
+ALTER TABLE ready_intensity ALTER payload SET STORAGE EXTERNAL;
+ALTER TABLE ready_subsample ALTER payload SET STORAGE EXTERNAL;
+INSERT INTO ready_intensity SELECT cell_pack_intensities(cell_id, intensities) FROM intense;

@@ -24,3 +24,12 @@ BEGIN
 	INSERT INTO cells_partitions SELECT * FROM cells_columns;
 END
 $$;
+
+-- Ten samples of a million cells in all, with 30 intensities each
+CREATE TABLE cells_intense AS
+SELECT 'S' || i * 10 / total AS sample, cell_id, x, y, phenotypes, ARRAY(
+	SELECT ((hashint8(cell_id * 64 + bit)::bigint & 65535) / 65536.0 * 0.3 + 0.4 * (phenotypes >> bit & 1))::real
+	FROM generate_series(0, 29) bit) AS intensities
+FROM (SELECT *, row_number() OVER (ORDER BY cell_id) - 1 AS i, least(1000000, (SELECT count(*) FROM cells)) AS total FROM cells) c
+WHERE i < total;
+CREATE INDEX ON cells_intense (sample);

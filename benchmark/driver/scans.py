@@ -13,9 +13,10 @@ def are_compared(sql):
 
 def is_scanned(connection, sql):
     """Whether the planner uses a scan for the only SELECT of a statement."""
-    call = re.search(r"\b(cell_data|cell_data_samples)\('(\w+)'(?:, '(\w+)')?", sql)
+    call = re.search(r"\b(cell_data|cell_data_samples)\('(\w+)'(?:, (?:'(\w+)'|(NULL)))?", sql)
     if call:
-        found = connection.execute('SELECT coalesce(bool_or(scan), false) FROM cell_scans(%s, %s) WHERE call = %s', [call[2], call[3], call[1]])
+        name = 'cell_subsample' if call[4] else call[1]
+        found = connection.execute('SELECT coalesce(bool_or(scan), false) FROM cell_scans(%s, %s) WHERE call = %s', [call[2], call[3], name])
         return found.fetchone()[0]
     plan = server.execute(connection, re.sub(r'^SELECT\b', 'EXPLAIN SELECT', sql, flags=re.MULTILINE))
     return any('CellScan' in line for line, in plan)

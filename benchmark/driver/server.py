@@ -10,8 +10,8 @@ import psycopg
 LAYOUTS = 'compact', 'spt', 'arrow', 'dense'
 BENCHMARK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROW_BYTES = 53                  # of the table cells, a little more than measured
-SERVING_BYTES = 430             # per cell in all tables of serving.sql, with the rows of COPY and the store
-SHAPES_BYTES = 300              # per cell in all tables of shapes.sql, with their indexes
+SERVING_BYTES = 750             # per cell in all tables of serving.sql, with the rows of COPY and the store
+SHAPES_BYTES = 500              # per cell in all tables of shapes.sql, with their indexes
 SMPROFILER_BYTES = 2800         # per cell in the tables of smprofiler.sql, with their indexes
 SMPROFILER_CELLS = 1_000_000    # the most cells in these tables
 
@@ -176,6 +176,7 @@ def register(connection, study, columns, **options):
 
 FEATURES = 'ARRAY(SELECT feature FROM tissue.feature ORDER BY bit)'
 PHENOTYPES = {'phenotypes': "'phenotypes'", 'features': FEATURES}
+INTENSITIES = {**PHENOTYPES, 'intensities': "'intensities'"}
 FEATURE_COLUMNS = {'feature_columns': "ARRAY(SELECT 'f' || bit FROM tissue.feature ORDER BY bit)::name[]", 'features': FEATURES}
 
 
@@ -184,7 +185,11 @@ def create_serving(data):
     with connect(data) as connection:
         connection.execute(read(f'{BENCHMARK}/serving.sql'))
         connection.execute(f"COPY (SELECT * FROM served WHERE sample = 'S2') TO '{slide()}' (FORMAT csv)")
-        return register(connection, 'served', PHENOTYPES) | register(connection, 'registered', PHENOTYPES)
+        absent = (register(connection, 'served', PHENOTYPES) | register(connection, 'registered', PHENOTYPES)
+                  | register(connection, 'intense', INTENSITIES))
+        if 'intense' not in absent:
+            connection.execute("INSERT INTO ready_subsample SELECT cell_data('intense', NULL, 'subsample')")
+        return absent
 
 
 def create_shapes(data):
@@ -195,6 +200,7 @@ def create_shapes(data):
         for table, columns in {'cells_slide': PHENOTYPES, 'cells_slides': PHENOTYPES,
                                'cells_columns': FEATURE_COLUMNS, 'cells_partitions': FEATURE_COLUMNS}.items():
             absent |= register(connection, table, columns, store='false')
+        absent |= register(connection, 'cells_intense', INTENSITIES, store='false', subsample_cells=100_000)
     return absent
 
 

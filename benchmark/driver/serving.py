@@ -40,6 +40,14 @@ def fetch_payload(sql):
     return lambda data: clients.psycopg_fetch(data, sql, True, lambda rows: clients.payload_columns(rows[0][0]))
 
 
+def fetch_bytes(sql):
+    """The same for a payload that holds no coordinates: the result is its bytes."""
+    def start(data):
+        connection = server.connect(data)
+        return lambda: connection.execute(sql, binary=True).fetchone()[0]
+    return start
+
+
 def update(sql, cells):
     """A start function for updates of one cell each, spread over the table. The result is the number of rows."""
     def start(data):
@@ -94,6 +102,14 @@ def add_to(suite):
     add_payload('serve_cold_without', 'INSERT of cell_pack(...) into a table, RETURNING the payload',
                 "INSERT INTO packed SELECT cell_pack(cell_id, x, y, phenotypes) FROM served WHERE sample = 'S1' RETURNING payload",
                 statements(data, 'DELETE FROM packed', f'{VACUUM} packed'))
+
+    for layout, sample in ('intensity', "'S1'"), ('subsample', 'NULL'):
+        arguments = f"'intense', {sample}, '{layout}'"
+        for suffix, title, sql, prepare in [
+                ('', f'cell_data of a ready payload, layout {layout}', f'SELECT cell_data({arguments})',
+                 statements(data, f'SELECT cell_data_head({arguments})')),
+                ('_without', 'The same bytea selected from a table', f'SELECT payload FROM ready_{layout}', lambda: None)]:
+            suite.add('serving', f'serve_{layout}{suffix}', title, data, fetch_bytes(sql), lambda payload: (len(payload),), sql, prepare)
 
     tables = [('registered', ''), ('unregistered', '_without')]
     for table, suffix in tables:

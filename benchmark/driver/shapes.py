@@ -53,6 +53,9 @@ GROUPS = [
      ('partitions', f'cell_data_samples: ten partitions, {BOOLEANS}', data_of_all('cells_partitions'))],
     [('partitions_sample_rows', f'count(*) of a partition, {BOOLEANS}', rows_of_sample('cells_partitions')),
      ('partitions_sample', f'cell_data of a partition, {BOOLEANS}', data('cells_partitions'))],
+    [('intense_rows', 'count(*): ten samples, at most a million cells, 30 intensities', rows('cells_intense')),
+     ('intense', 'cell_data_samples in layout intensity', "SELECT sum(octet_length(payload)) FROM cell_data_samples('cells_intense', 'intensity')"),
+     ('intense_subsample', 'The subsample of the study, a tenth of the cells', "SELECT octet_length(cell_data('cells_intense', NULL, 'subsample'))")],
 ]
 GROUPS = [[(f'shape_{name}', title, sql) for name, title, sql in group] for group in GROUPS]
 NAMES = [name for group in GROUPS for name, *_ in group]

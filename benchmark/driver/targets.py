@@ -138,6 +138,8 @@ def targets(figures):
         *[Target(what, '<=', limit, time, partial(ratio, f'serve_{name}', f'serve_{name}_without'))
           for what, name, limit in [
               ('cell_data of a ready payload against the same bytea selected from a table', 'ready', 1.2),
+              ('cell_data of a ready payload of a million cells with 30 intensities against the same bytea', 'intensity', 1.2),
+              ('cell_data of a ready subsample of a million cells against the same bytea', 'subsample', 1.2),
               ('cell_data of a payload that is not ready against INSERT of cell_pack into a table, RETURNING the payload', 'cold', 1.15),
               ('UPDATE of a row by its key in a registered table against an unregistered one', 'update', 1.2),
               ('COPY into a registered table against an unregistered one', 'copy', 1.1)]],
@@ -150,6 +152,8 @@ def targets(figures):
               ('cell_data_samples of ten samples, column of phenotypes, against count(*)', 'shape_slides', 'shape_slides_rows', 0.8),
               ('cell_data_samples of ten samples, 30 boolean columns, against count(*)', 'shape_columns', 'shape_columns_rows', 1.1),
               ('cell_pack with cell_phenotypes of 30 boolean columns against count(...) of the last column', 'shape_columns_pack', 'shape_columns_last', 1.5),
+              ('cell_data_samples in layout intensity, 30 intensities, against count(*)', 'shape_intense', 'shape_intense_rows', 1.5),
+              ('the subsample of a tenth of the cells, 30 intensities, against count(*)', 'shape_intense_subsample', 'shape_intense_rows', 3),
               ('cell_pack of a table that is not in memory against count(*)', 'cold_pack', 'cold_rows', 1.05)]],
         *[Target(f'scan: {what} against count(*) of SMProfiler\'s long table', '<=', limit, time, partial(ratio, name, 'smprofiler_rows', 'smprofiler'))
           for what, name, limit in [('cell_collect_phenotypes', 'smprofiler_phenotypes', 1.3), ('cell_data in layout spt', 'smprofiler_pack', 2.5),
