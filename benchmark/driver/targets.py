@@ -152,8 +152,6 @@ def targets(figures):
               ('cell_data_samples of ten samples, column of phenotypes, against count(*)', 'shape_slides', 'shape_slides_rows', 0.8),
               ('cell_data_samples of ten samples, 30 boolean columns, against count(*)', 'shape_columns', 'shape_columns_rows', 1.1),
               ('cell_pack with cell_phenotypes of 30 boolean columns against count(...) of the last column', 'shape_columns_pack', 'shape_columns_last', 1.5),
-              ('cell_data_samples in layout intensity, 30 intensities, against count(*)', 'shape_intense', 'shape_intense_rows', 1.5),
-              ('the subsample of a tenth of the cells, 30 intensities, against count(*)', 'shape_intense_subsample', 'shape_intense_rows', 3),
               ('cell_pack of a table that is not in memory against count(*)', 'cold_pack', 'cold_rows', 1.05)]],
         *[Target(f'scan: {what} against count(*) of SMProfiler\'s long table', '<=', limit, time, partial(ratio, name, 'smprofiler_rows', 'smprofiler'))
           for what, name, limit in [('cell_collect_phenotypes', 'smprofiler_phenotypes', 1.3), ('cell_data in layout spt', 'smprofiler_pack', 2.5),
