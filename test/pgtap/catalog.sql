@@ -13,8 +13,8 @@ SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid,
 -- Functions of studies use the registry or the store. All other functions depend only
 -- on their arguments.
 SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
-	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_samples_now,
-		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_scans,cell_subsample,cell_subsample_metadata,cell_subsample_count,cell_subsample_count_transfn,
+	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_progress_entries,cell_prepare_samples,
+		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_scans,cell_subsample,cell_subsample_metadata,cell_subsample_rows,
 		cell_subsample_cells,cell_subsample_cells_transfn,cell_subsample_finalfn,cell_make_ready,cell_prepare}'::name[])$$,
 	'all are parallel safe except those of studies');
 SELECT set_eq('SELECT DISTINCT proname, provolatile::text FROM member WHERE provolatile <> ''i'' AND proparallel = ''s''',
@@ -52,7 +52,7 @@ SELECT set_eq('SELECT relname, relpersistence::text FROM member_relation WHERE r
 	$$VALUES ('cell_study'::name, 'p'), ('cell_change', 'p'), ('cell_payload', 'u'), ('cell_store_count', 'u')$$,
 	'tables that can be filled again are unlogged');
 SELECT set_eq('SELECT relname FROM member_relation WHERE relkind <> ''S'' AND has_table_privilege(''public'', oid, ''SELECT, INSERT, UPDATE, DELETE, TRUNCATE'')',
-	$$VALUES ('cell_studies'::name)$$, 'PUBLIC can read only a view');
+	$$VALUES ('cell_studies'::name), ('cell_progress')$$, 'PUBLIC can read only views that hide what a role may not see');
 SELECT is_empty('SELECT oid::regclass FROM member_relation WHERE relkind = ''r'' AND has_table_privilege(''pg_monitor'', oid, ''SELECT'')',
 	'pg_monitor can read no table');
 

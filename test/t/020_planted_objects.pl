@@ -54,25 +54,27 @@ my $cells = q{
 # only the extension itself can call a planted object.
 my $registering = q{
 	SELECT imaging.cell_register_study('flags'::text, 'tissue.flags'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		NULL::name, '{cd3,cd8}'::name[], NULL::text[], NULL::boolean, NULL::name);
+		NULL::name, '{cd3,cd8}'::name[], NULL::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('digits'::text, 'tissue.digits'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		NULL::name, '{a,b,c}'::name[], '{A,B,C}'::text[], true::boolean, NULL::name);
+		NULL::name, '{a,b,c}'::name[], '{A,B,C}'::text[], true::boolean, NULL::name, 1000::bigint, 7::bigint, false::boolean, '{a,b,c}'::text[]);
 	SELECT imaging.cell_register_study('masks'::text, 'tissue.masks'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		'phenotypes'::name, NULL::name[], '{A,B,C}'::text[], NULL::boolean, 'intensities'::name);
+		'phenotypes'::name, NULL::name[], '{A,B,C}'::text[], NULL::boolean, 'intensities'::name, 10::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('uuids'::text, 'tissue.uuids'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		'phenotypes'::name, NULL::name[], '{A,B,C}'::text[], false::boolean, 'intensities'::name);
+		'phenotypes'::name, NULL::name[], '{A,B,C}'::text[], false::boolean, 'intensities'::name, 10::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('seen'::text, 'tissue.seen'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		NULL::name, '{cd3,a}'::name[], NULL::text[], NULL::boolean, NULL::name);
+		NULL::name, '{cd3,a}'::name[], NULL::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('bad'::text, 'tissue.bad'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		'phenotypes'::name, NULL::name[], '{}'::text[], NULL::boolean, NULL::name);
+		'phenotypes'::name, NULL::name[], '{}'::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('none'::text, 'tissue.long'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		NULL::name, '{cd3}'::name[], NULL::text[], NULL::boolean, NULL::name)};
+		NULL::name, '{cd3}'::name[], NULL::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[])};
 
 my $serving = q{
 	SELECT study, scans.* FROM (SELECT study FROM imaging.cell_studies WHERE study OPERATOR(pg_catalog.<>) 'bad'::text OFFSET 0) study,
 		LATERAL imaging.cell_scans(study, NULL::text) scans ORDER BY study, call, aggregate;
-	SELECT study, source, store, features, intensities FROM imaging.cell_studies ORDER BY study;
-	SELECT study, bit, feature, imaging.cell_feature_names_json(study) FROM imaging.cell_studies, LATERAL imaging.cell_feature_names(study) ORDER BY study, bit;
+	SELECT study, source, store, features, intensities, listed FROM imaging.cell_studies ORDER BY study;
+	SELECT pid, study, sample, layout, coding, phase, since, number, samples FROM imaging.cell_progress;
+	SELECT * FROM imaging.cell_prepare_samples('flags'::text, NULL::text, 'intensity'::text, 'br'::text);
+	SELECT study, bit, feature, full_name, imaging.cell_feature_names_json(study) FROM imaging.cell_studies, LATERAL imaging.cell_feature_names(study) ORDER BY study, bit;
 	SELECT study, sample, layout, coding, head.*, pg_catalog.md5(imaging.cell_data(study, sample, layout, coding))
 	FROM (SELECT study FROM imaging.cell_studies WHERE study OPERATOR(pg_catalog.<>) 'bad'::text OFFSET 0) study, LATERAL imaging.cell_samples(study) sample,
 		(VALUES ('compact'::text), ('spt'::text), ('dense'::text), ('arrow'::text)) layout (layout),
@@ -82,10 +84,17 @@ my $serving = q{
 	SELECT study, sample, cells, payload FROM (SELECT study FROM imaging.cell_studies WHERE study OPERATOR(pg_catalog.<>) 'bad'::text OFFSET 0) study,
 		LATERAL imaging.cell_data_samples(study, 'dense'::text, 'identity'::text) ORDER BY study, sample;
 	SELECT imaging.cell_data('bad'::text, 'wrong'::text, 'compact'::text, 'identity'::text);
+	SELECT study, sample, head.*, imaging.cell_data(study, sample, 'intensity'::text, 'identity'::text)
+	FROM (VALUES ('masks'::text), ('uuids'::text)) study (study), LATERAL imaging.cell_samples(study) sample,
+		LATERAL imaging.cell_data_head(study, sample, 'intensity'::text, 'zstd'::text) head ORDER BY study, sample;
+	SELECT study, layout, pg_catalog.md5(imaging.cell_data(study, NULL::text, layout, 'identity'::text))
+	FROM (VALUES ('masks'::text), ('uuids'::text)) study (study), (VALUES ('subsample'::text), ('subsample_metadata'::text), ('subsample_body'::text)) layout (layout)
+	ORDER BY study, layout;
 	SELECT chunk, byte_offset, body FROM imaging.cell_data_chunks('flags'::text, 'S1'::text, 'dense'::text, 'identity'::text, 30::integer);
 	SELECT study, imaging.cell_subsample(study, 25::bigint, 7::bigint), imaging.cell_subsample_metadata(study, 25::bigint)
 	FROM (VALUES ('masks'::text), ('uuids'::text)) study (study);
-	SELECT * FROM imaging.cell_make_ready('flags'::text, 'S2'::text, 'spt'::text, 'gzip'::text);
+	SELECT * FROM imaging.cell_subsample_rows('masks'::text, 25::bigint, 7::bigint);
+	SELECT * FROM imaging.cell_make_ready('flags'::text, 'S2'::text, 'spt'::text, 'gzip'::text, 1::integer, 1::integer);
 	CALL imaging.cell_prepare('digits'::text, NULL::text, 'arrow'::text, 'br'::text);
 	CALL imaging.cell_prepare('digits'::text, 'S1'::text, 'arrow'::text, 'br'::text);
 	CALL imaging.cell_prepare('bad'::text, NULL::text, 'compact'::text, 'identity'::text);
@@ -96,7 +105,7 @@ my $using = q{
 	SELECT imaging.cell_pack(cell_id, x, y, cell_id) FROM tissue.flags;
 	SELECT imaging.cell_pack(x::float8, y::float8, phenotypes) FROM tissue.masks;
 	SELECT imaging.cell_pack(cell_id::bigint, x::float8, y::float8, phenotypes) FROM tissue.masks;
-	SELECT layout, payload, imaging.cell_info(payload, layout), imaging.cell_count(payload, 1::bigint, 2::bigint, layout),
+	SELECT layout, payload, imaging.cell_info(payload, layout, 0::integer), imaging.cell_count(payload, 1::bigint, 2::bigint, layout, 0::integer),
 		imaging.cell_empty(layout), imaging.cell_decode(imaging.cell_encode(payload, 'gzip'::text, 1::integer), 'gzip'::text)
 	FROM (VALUES ('compact'::text), ('spt'::text), ('dense'::text), ('arrow'::text)) layout (layout),
 		LATERAL (SELECT imaging.cell_pack(cell_id, x, y, imaging.cell_phenotypes(VARIADIC ARRAY[cd3, cd8]::boolean[]), layout) FROM tissue.flags) p (payload);
@@ -108,6 +117,9 @@ my $using = q{
 	FROM (SELECT imaging.cell_collect_phenotypes(cell, feature, positive, '{a,b}'::text[]), imaging.cell_collect_intensities(cell, feature, intensity, '{a,b}'::text[])
 		FROM tissue.long) collected (m, i), (VALUES (1::bigint), (8::bigint), (9::bigint)) id (id);
 	SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities) FROM tissue.masks;
+	SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities, 3::integer) FROM tissue.masks;
+	SELECT unpacked.* FROM (SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities, 3::integer) FROM tissue.uuids) p (payload),
+		LATERAL imaging.cell_unpack_intensities(payload, 3::integer) unpacked;
 	SELECT imaging.cell_pack_intensities(cell_id::bigint, intensities) FROM tissue.uuids;
 	SELECT imaging.cell_minifloat_encode(0.3::float8), imaging.cell_minifloat_decode(200::smallint);
 	SELECT imaging.cell_shape_centroid('AAAnCgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdugDAAAFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAABABQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAAUAAAAAAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAMkAAAAAAALq0QAAAAAAAADJAAAAAAAC6tEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAGMA='::text, false::boolean);

@@ -151,8 +151,8 @@ my %inserted = (
 	'tissue.private' => q{"sample_column": "sample", "cell_id_column": "cell_id", "x_column": "x", "y_column": "y", "feature_columns": ["cd3"]},
 	'pg_authid' => q{"sample_column": "rolpassword", "cell_id_column": "rolconnlimit", "x_column": "rolconnlimit", "y_column": "rolconnlimit", "feature_columns": ["rolsuper"]});
 my %reading = map { split /\|/ } split /\n/, $node->safe_psql('lab', q{
-	SELECT proname, random_call(function, '{"study": "inserted", "sample": "S1", "layout": "compact", "coding": "gzip", "cells": 9, "seed": 1, "chunk_bytes": 9}', 0)
-	FROM study_function WHERE proname NOT IN ('cell_register_study', 'cell_invalidate', 'cell_drop_study')});
+	SELECT proname, random_call(function, '{"study": "inserted", "sample": "S1", "layout": "compact", "coding": "gzip", "cells": 9, "seed": 1, "chunk_bytes": 9, "number": 1, "samples": 1}', 0)
+	FROM study_function WHERE proname NOT IN ('cell_register_study', 'cell_invalidate', 'cell_drop_study', 'cell_prepare_samples')});
 cmp_ok(scalar(keys %reading), '>=', 12, 'there are functions that read a source');
 foreach my $source (sort keys %inserted)
 {

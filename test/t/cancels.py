@@ -54,6 +54,11 @@ STATEMENTS = [
     "SELECT sample, cells, sha256(payload) FROM cell_data_samples('s', 'dense') ORDER BY sample",
     "SELECT sha256(cell_subsample('s', 5000))",
     "SELECT cell_subsample_metadata('s', 5000)",
+    "SELECT count(*), sum(cell_id) FROM cell_subsample_rows('s', 5000)",
+    "SELECT sha256(cell_data('s', 'large', 'intensity', 'zstd'))",
+    "SELECT sha256(cell_data('s', NULL, 'subsample_body', 'gzip'))",
+    "SELECT count(*), sum(cell_id) FROM (SELECT cell_data('s', 'large', 'intensity') OFFSET 0) p (payload), cell_unpack_intensities(payload, 2)",
+    "SELECT count(*) FROM cell_progress, generate_series(1, 500)",
 ]
 
 connection = psycopg.connect('', autocommit=True, prepare_threshold=None)   # runs the statements

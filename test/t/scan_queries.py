@@ -70,7 +70,17 @@ class Queries:
             return f'cell_phenotypes(VARIADIC ARRAY[{features}]::boolean[])', readable
         return f'cell_phenotypes({features})', readable
 
+    def pack_intensities(self):
+        """The form with the number of channels, which is sometimes another one than the cells have."""
+        features = [column for column in self.table.columns if column.name[0] == 'f' and column.name[1:].isdigit()]
+        right = len(features) or 2
+        channels = self.random.choice([right] * 8 + [right + 1, 0, 'NULL'])
+        cell_id = self.random.choice(['cell_id', 'cell_id::bigint'])
+        return Call(f'cell_pack_intensities({cell_id}, intensities, {channels})', 'packed intensities', True, channels == right)
+
     def pack(self, layout):
+        if layout is None and 'intensities' in self.table.parts[0].columns and self.random.random() < 0.3:
+            return self.pack_intensities()
         (coordinates, readable), (phenotypes, features_readable) = self.coordinates(), self.phenotypes()
         arguments, readable = f'{coordinates}, {phenotypes}', readable and features_readable
         form = 'layout' if layout else self.random.choice(['cells', 'ids', 'layout', 'layout'])
@@ -313,7 +323,7 @@ class Queries:
         call = Call('', 'served', False, False)
         literal = self.literal()
         literal = literal if literal[0] == "'" else quoted(literal)
-        layout, coding = self.random.choice(LAYOUTS + ['unknown']), self.random.choice(['identity', 'identity', 'zstd'])
+        layout, coding = self.random.choice(LAYOUTS + ['intensity', 'intensity', 'unknown']), self.random.choice(['identity', 'identity', 'zstd'])
         text = self.random.choice([
             f"SELECT cell_data('{self.study}', {literal}, '{layout}', '{coding}')",
             f"SELECT * FROM cell_data_samples('{self.study}', '{layout}', '{coding}')",
@@ -325,7 +335,11 @@ class Queries:
         if self.study is None or 'intensities' not in self.table.parts[0].columns:
             return self.as_served()
         cells = self.random.choice([0, 1, 20, 100, 1000, 9223372036854775807])
-        text = self.random.choice([f"SELECT cell_subsample('{self.study}', {cells}, {self.random.choice([0, 7, -1])})", f"SELECT cell_subsample_metadata('{self.study}', {cells})"])
+        seed = self.random.choice([0, 7, -1])
+        text = self.random.choice([
+            f"SELECT cell_subsample('{self.study}', {cells}, {seed})", f"SELECT cell_subsample_metadata('{self.study}', {cells})",
+            f"SELECT array_agg(r) FROM cell_subsample_rows('{self.study}', {cells}, {seed}) r",
+            f"SELECT cell_data('{self.study}', NULL, '{self.random.choice(['subsample', 'subsample_body'])}')"])
         return self.query(text, text.split('(')[0].split()[-1], Call('', 'subsample', False, False), explained=False)
 
     def draw(self, count):

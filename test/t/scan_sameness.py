@@ -59,7 +59,7 @@ class Run:
         samples = [f'sample {kind}' for kind, (_, _, _, scannable) in SAMPLE_KINDS.items() if scannable]
         shapes = ['whole', 'one sample', 'grouped', 'inside another query', 'lateral', 'correlated', 'lateral with groups', 'repeated', 'sample of a subquery',
                   'prepared', 'as cell_data', 'as cell_data_samples']
-        calls = LAYOUTS + ['without ids', 'with ids', 'layout of a parameter', 'positive', 'intensities']
+        calls = LAYOUTS + ['without ids', 'with ids', 'layout of a parameter', 'positive', 'intensities', 'packed intensities']
         indexes = [f'index {kind}' for kind in ('btree', 'hash', 'brin', 'two columns', 'partial', 'one sample', 'number', 'covering', 'descending')]
         contexts = [f'in {context}' for context in CONTEXTS if context != 'SERIALIZABLE'] + ['in an old snapshot', 'as a role with a policy', 'beside changes in progress']
         wanted = tables + samples + [f'query {shape}' for shape in shapes] + [f'aggregate {call}' for call in calls] + indexes + contexts
