@@ -1,4 +1,4 @@
-"""All output of cbload for people, with control characters escaped to protect the terminal."""
+"""All output for people, with control characters escaped to protect the terminal."""
 
 import contextlib
 import sys
@@ -6,6 +6,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+program = "cbload"     # the name before a complaint; embed sets its own
 LONGEST = 5000     # characters of a line; a value in a file may have millions
 
 
@@ -28,7 +29,7 @@ def say(text: str, file: TextIO) -> None:
 
 
 def complain(text: str) -> None:
-    say(f"cbload: {text}", sys.stderr)
+    say(f"{program}: {text}", sys.stderr)
 
 
 def prepare() -> None:
