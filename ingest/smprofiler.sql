@@ -120,7 +120,8 @@ BEGIN
 	PERFORM set_config('smprofiler.extension', extension, true),
 		set_config('smprofiler.registered', coalesce(registered, '{}')::text, true),
 		set_config('smprofiler.measurement', measurement, true),
-		set_config('smprofiler.targets', found::text, true);
+		set_config('smprofiler.targets', found::text, true),
+		set_config('smprofiler.changed', (view_targets IS DISTINCT FROM found)::text, true);
 END
 $$;
 SELECT current_setting('smprofiler.extension') AS extension,
@@ -129,11 +130,51 @@ SELECT current_setting('smprofiler.extension') AS extension,
 	current_setting('smprofiler.targets') AS targets \gset
 
 CREATE OR REPLACE VIEW :"schema".cell_binary_features AS
-SELECT f.ordinality::integer - 1 AS bit, f.target, s.symbol
+SELECT f.ordinality::integer - 1 AS bit, f.target, s.symbol, coalesce(s.name, '') AS full_name
 FROM unnest(:'targets'::text[]) WITH ORDINALITY f (target, ordinality)
 LEFT JOIN :"schema".chemical_species s ON s.identifier = f.target;
 COMMENT ON VIEW :"schema".cell_binary_features IS
 'features of the cells in cell_binary_cells, and their bits; created by smprofiler.sql of cell_binary';
+
+-- The virtual sample, whose cells ingest/embed places by their intensities. SMProfiler
+-- keeps its own one in blobs. With the CHECK, the planner leaves out the table in a
+-- query for another sample; if it does not know the sample, the key finds no rows.
+SET LOCAL client_min_messages = warning;
+CREATE TABLE IF NOT EXISTS :"schema".cell_binary_embedding (
+	sample varchar(512) NOT NULL CHECK (sample = 'UMAP virtual sample'),
+	cell_id bigint NOT NULL,
+	x double precision NOT NULL,
+	y double precision NOT NULL,
+	phenotypes bigint NOT NULL,
+	intensities double precision[] NOT NULL,
+	PRIMARY KEY (sample, cell_id)
+);
+DO $$
+DECLARE
+	schema CONSTANT text := current_setting('smprofiler.schema');
+	embedding CONSTANT regclass := format('%I.cell_binary_embedding', schema)::regclass;
+	cells bigint;
+BEGIN
+	-- The triggers of another role's table would run with the privileges of the owner.
+	IF NOT EXISTS (SELECT FROM pg_class
+		WHERE oid = embedding AND pg_get_userbyid(relowner) = current_user AND relkind = 'r')
+	THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = format('"%s.cell_binary_embedding" is not a table of role "%s"', schema, current_user),
+			HINT = 'Drop or rename it, and run smprofiler.sql again.';
+	END IF;
+	IF current_setting('smprofiler.changed')::boolean THEN
+		EXECUTE format('DELETE FROM %s', embedding);
+		GET DIAGNOSTICS cells = ROW_COUNT;
+		IF cells > 0 THEN
+			RAISE WARNING 'the % cells of the virtual sample are deleted, because the targets have changed', cells
+				USING HINT = 'Register the study, and run ingest/embed again.';
+		END IF;
+	END IF;
+END
+$$;
+COMMENT ON TABLE :"schema".cell_binary_embedding IS
+'cells of the virtual sample in cell_binary_cells; created by smprofiler.sql of cell_binary';
 
 -- A sample's rows of expression_quantification are the rows in its range, as in
 -- SMProfiler. A query that needs phenotypes or intensities collects these rows
@@ -182,9 +223,44 @@ CROSS JOIN LATERAL (
 		WHERE h.identifier = i.histological_structure AND h.anatomical_entity IS DISTINCT FROM 'cell')
 	OFFSET 0
 ) c
-WHERE m.study = :'measurement';
+WHERE m.study = :'measurement'
+UNION ALL
+SELECT e.sample, e.cell_id, e.x, e.y, e.phenotypes, e.intensities
+FROM :"schema".cell_binary_embedding e;
 COMMENT ON VIEW :"schema".cell_binary_cells IS
 'cells of the study, for cell_register_study; created by smprofiler.sql of cell_binary';
+
+-- Writes to the view change the virtual sample. As with a view that PostgreSQL can
+-- update by itself, a role needs privileges on the view, and the owner of the view
+-- those on the table.
+SELECT format($body$
+DECLARE
+	sample CONSTANT text := CASE WHEN TG_OP = 'INSERT' THEN NEW.sample ELSE OLD.sample END;
+BEGIN
+	IF TG_OP = 'UPDATE' OR sample IS DISTINCT FROM 'UMAP virtual sample' THEN
+		RAISE feature_not_supported USING
+			MESSAGE = format('cannot %%s sample "%%s" of view "%%s"',
+				CASE TG_OP WHEN 'INSERT' THEN 'insert into' WHEN 'DELETE' THEN 'delete from' ELSE 'update' END,
+				sample, TG_TABLE_NAME),
+			DETAIL = 'Rows of sample "UMAP virtual sample" can be inserted and deleted. All other samples are in SMProfiler''s tables.';
+	ELSIF TG_OP = 'INSERT' THEN
+		INSERT INTO %1$I.cell_binary_embedding (sample, cell_id, x, y, phenotypes, intensities)
+		VALUES (NEW.sample, NEW.cell_id, NEW.x, NEW.y, NEW.phenotypes, NEW.intensities);
+		RETURN NEW;
+	END IF;
+	DELETE FROM %1$I.cell_binary_embedding e WHERE e.sample = OLD.sample AND e.cell_id = OLD.cell_id;
+	RETURN OLD;
+END
+$body$, :'schema') AS body \gset
+CREATE OR REPLACE FUNCTION :"schema".cell_binary_write_embedding() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS :'body';
+COMMENT ON FUNCTION :"schema".cell_binary_write_embedding() IS
+'trigger function of the view cell_binary_cells; created by smprofiler.sql of cell_binary';
+-- With a trigger of this function on a table of its own, a role could write to the table.
+REVOKE ALL ON FUNCTION :"schema".cell_binary_write_embedding() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER cell_binary_write_embedding
+INSTEAD OF INSERT OR UPDATE OR DELETE ON :"schema".cell_binary_cells
+FOR EACH ROW EXECUTE FUNCTION :"schema".cell_binary_write_embedding();
 
 -- Create the indexes that find the rows of a sample quickly, unless such indexes
 -- exist, and drop the invalid ones that an interrupted run left. This happens
@@ -216,11 +292,14 @@ SELECT coalesce(string_agg(command, E'\n' ORDER BY command DESC), '') AS index_c
 			AND m.amname IN ('btree', 'brin'))
 ) commands \gset
 SELECT CASE WHEN current_setting('smprofiler.registered') = '{}' THEN
-	E'To register the study, run for example:\n' || format('SELECT %I.cell_register_study(%L, %L, '
-		'phenotypes => %L, intensities => %L, features => ARRAY(SELECT symbol FROM %s ORDER BY bit));',
+	E'To register the study, run as the owner of the views:\n' || format('SELECT %1$I.cell_register_study(%2$L, %3$L, '
+		'phenotypes => %4$L, intensities => %5$L, features => ARRAY(SELECT symbol FROM %6$s ORDER BY bit), '
+		'full_names => ARRAY(SELECT full_name FROM %6$s ORDER BY bit), store => true);',
 		:'extension', :'study', format('%I.cell_binary_cells', :'schema'), 'phenotypes', 'intensities',
 		format('%I.cell_binary_features', :'schema'))
-	ELSE format('The view is registered as %s.', current_setting('smprofiler.registered')) END AS registration \gset
+	ELSE (SELECT string_agg(format(E'The view is registered as study "%s". If it stores payloads, run:\n'
+			'SELECT %I.cell_invalidate(%L);', study, :'extension', study), E'\n')
+		FROM unnest(current_setting('smprofiler.registered')::text[]) study) END AS registration \gset
 COMMIT;
 
 :index_commands

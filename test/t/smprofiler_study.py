@@ -2,7 +2,7 @@
 
     smprofiler_study.py [FOLDER] load             psql commands that create and fill the tables
     smprofiler_study.py [FOLDER] payload|intensities SCHEMA SAMPLE
-    smprofiler_study.py [FOLDER] names SCHEMA
+    smprofiler_study.py [FOLDER] names|full_names SCHEMA
 
 FOLDER contains SMProfiler's fixture, which becomes the first sample. Without FOLDER, the first
 sample is generated like the others. Payloads go to standard output in hexadecimal. The code follows
@@ -36,6 +36,10 @@ class Study:
     def targets(self):
         """Return the channel numbers in the order of the bits, which is their order as text."""
         return sorted(range(len(self.channels)), key=str)
+
+    def full_name(self, target):
+        """Return the name of a channel, which SMProfiler serves as its full name."""
+        return ['', f'{self.channels[target][0]} "in full"', f"channel {target}'s name"][target % 3]
 
     def payload(self, sample):
         columns = [self.channels[target][1] + '_Positive' for target in self.targets()]
@@ -118,7 +122,8 @@ def load(study):
          [[study.name, study.name + part] for part in (' - specimen collection', ' - measurement', ' - data analysis')])
     copy('specimen_collection_study', ['name'], [[study.name + ' - specimen collection']])
     copy('specimen_measurement_study', ['name'], [[elsewhere], [measurement]])
-    copy('chemical_species', ['identifier', 'symbol'], [[i, symbol] for i, (symbol, _) in enumerate(study.channels)] + [[900, 'NO']])
+    copy('chemical_species', ['identifier', 'symbol', 'name'],
+         [[i, symbol, study.full_name(i)] for i, (symbol, _) in enumerate(study.channels)] + [[900, 'NO', None]])
     copy('biological_marking_system', ['identifier', 'target', 'study'],
          [[i, i, measurement] for i in range(len(study.channels))] + [[900, 900, elsewhere], [901, 0, measurement], [902, 900, measurement]])
 
@@ -169,6 +174,8 @@ def main(arguments):
     study = next(study for study in studies(folder) if study.schema == arguments[0])
     if what == 'names':
         print(json.dumps({'names': [{'symbol': study.channels[target][0], 'full_name': ''} for target in study.targets()]}))
+    elif what == 'full_names':
+        print('\n'.join(study.full_name(target) for target in study.targets()))
     else:
         print(getattr(study, what)(arguments[1]).hex())
 
