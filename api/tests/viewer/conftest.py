@@ -29,6 +29,7 @@ def slides(connection, study):
     # In the order of the names, the virtual sample is the first one.
     add_study(connection, "umap", ["A", "B"], UMAP_SAMPLES)
     add_study(connection, "umap only", ["A"], {VIRTUAL_SAMPLE: [(0, 0, 1), (10, 10, 0)]})
+    add_study(connection, "unlisted", ["A"], {"one": [(0, 0, 1), (10, 0, 0)]}, listed=False)
     add_study(connection, "odd", ODD, {
         "S 1/2 & <i>": [(10 * bit, 0, 1 << bit) for bit in range(len(ODD))],
         "other": [(0, 0, 1)]})

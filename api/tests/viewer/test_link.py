@@ -1,7 +1,7 @@
 """The link in the address: it restores what the page shows, and reports what it cannot restore."""
 
 from playwright.sync_api import expect
-from viewer_page import CORNERS, GREEN, NOTHING, ODD, ORANGE, RULES, SKY
+from viewer_page import CORNERS, GREEN, NOTHING, NOT_LOADED, ODD, ORANGE, RULES, SKY
 
 
 def test_link_restores_the_page(viewer):
@@ -81,7 +81,20 @@ def test_broken_link(viewer):
     assert viewer.drawn == 4
 
 
+def test_study_that_is_not_listed(viewer):
+    viewer.open("#study=few&sample=one")
+    studies = viewer.page.get_by_label("Study")
+    assert "unlisted" not in studies.locator("option").all_inner_texts()
+    viewer.open("#study=unlisted")
+    viewer.wait(drawn=2)
+    expect(studies).to_have_value("unlisted")
+    viewer.choose("Study", "few")
+    viewer.wait(drawn=4)
+    assert "unlisted" not in studies.locator("option").all_inner_texts()
+
+
 def test_unknown_study(viewer):
+    viewer.expected = [NOT_LOADED]
     viewer.open("#study=nope&sample=corners", "error")
     assert "There is no study “nope”." in viewer.alerts
     viewer.choose("Study", "few")

@@ -57,7 +57,7 @@ LEGEND = """() => {
 
 
 def add_study(connection, study: str, features: list[str],
-              samples: dict[str, list[tuple[int, int, int]]]) -> None:
+              samples: dict[str, list[tuple[int, int, int]]], **options: bool) -> None:
     """Make a study from cells (x, y, phenotypes); the ids of the cells ascend."""
     connection.execute(f'CREATE TABLE "{study}" {CELLS}')
     for sample, cells in samples.items():
@@ -65,7 +65,7 @@ def add_study(connection, study: str, features: list[str],
             cursor.executemany(f'INSERT INTO "{study}" VALUES (%s, %s, %s, %s, %s)', [
                 (sample, cell, x, y, bits - 2**64 if bits >= 2**63 else bits)
                 for cell, (x, y, bits) in enumerate(cells)])
-    register(connection, study, features=features)
+    register(connection, study, features=features, **options)
 
 
 def cell_count(connection, study: str, sample: str, all_of: int = 0, none_of: int = 0) -> int:

@@ -9,7 +9,7 @@ import { nameOf } from "./umap.ts";
 /** An error with a message for the user. */
 export class Problem extends Error {
   constructor(readonly title: string, readonly detail: string, readonly again: boolean,
-              readonly hint?: string) {
+              readonly hint?: string, readonly status?: number) {
     super(`${title} ${detail}`);
   }
 }
@@ -88,7 +88,7 @@ function ofStatus(what: string, status: number, { detail, hint }: Details): Prob
     : `The service did not return ${what} (status ${status}).`;
   return new Problem(title, typeof detail === "string" ? detail : "The service gave no reason.",
                      status >= 500 || status === 408 || status === 429,
-                     typeof hint === "string" ? hint : undefined);
+                     typeof hint === "string" ? hint : undefined, status);
 }
 
 /** The error as a Problem. An aborted request stays an AbortError, which the user does not see. */

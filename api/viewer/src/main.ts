@@ -97,18 +97,23 @@ async function open(next: Link, faults: string[]): Promise<void> {
     progress("Loading the studies …");
     const studies = await api.studies(signal);
     panel.showStudies(studies, link.study ?? studies[0] ?? "");
-    if (studies.length === 0) {
+    if (link.study === undefined && studies.length === 0) {
       throw new Problem("There are no studies.",
-                        "The database has no study that the service can read.", true,
+                        "The database has no listed study that the service can read.", true,
                         "Register a study with the SQL function cell_register_study().");
     }
-    link.study ??= studies[0]!;
-    if (!studies.includes(link.study)) {
-      throw new Problem(`There is no study “${link.study}”.`,
-                        "The link may be outdated. Choose another study.", false);
-    }
+    const study = link.study ??= studies[0]!;
     const [samples, named] = await Promise.all([
-      api.samples(link.study, signal), api.features(link.study, signal)]);
+      api.samples(study, signal), api.features(study, signal),
+    ]).catch((error) => {
+      throw error instanceof Problem && error.status === 404
+        ? new Problem(`There is no study “${study}”.`,
+                      "The link may be outdated. Choose another study.", false)
+        : error;
+    });
+    if (!studies.includes(study)) {
+      panel.showStudies([...studies, study], study);   // the link names it
+    }
     const slides = slidesOf(samples);
     if (!link.umap) {
       link.sample ??= slides[0];
