@@ -50,7 +50,7 @@ GetPayloadKindArgument(FunctionCallInfo fcinfo, int arg)
 	if (layout != NULL)
 		return (PayloadKind) {.name = layout->name, .layout = layout};
 	initStringInfo(&names);
-	for (int i = 0; i < lengthof(study_kinds); i++)
+	for (size_t i = 0; i < lengthof(study_kinds); i++)
 	{
 		if (strcmp(study_kinds[i]->name, name) == 0)
 			return *study_kinds[i];
