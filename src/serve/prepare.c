@@ -104,7 +104,7 @@ cell_prepare_samples(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PayloadKind kind;
 
-	for (int i = 0; i < lengthof(names); i++)
+	for (size_t i = 0; i < lengthof(names); i++)
 		if (i != 1 && PG_ARGISNULL(i))
 			RaiseNull(names[i], NULL, NULL);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
