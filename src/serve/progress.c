@@ -138,7 +138,7 @@ put_entry(ReturnSetInfo *result, const PgBackendStatus *backend)
 	bool		isnull[ENTRY_COLUMNS] = {false};
 
 	memcpy(&progress, backend->st_progress_param, sizeof(Progress));
-	if (progress.phase <= 0 || progress.phase >= lengthof(phase_names))
+	if (progress.phase <= 0 || progress.phase >= (int) lengthof(phase_names))
 		return;
 	values[ENTRY_PID] = Int32GetDatum(backend->st_procpid);
 	if (may_see(backend->st_userid))

@@ -295,30 +295,34 @@ typedef enum KeptCheck
 	KEPT_NOT					/* there can be no kept plan now */
 } KeptCheck;
 
+/* Check a kept plan of a text. */
+static KeptCheck
+check_kept_plan(Source *source, const char *text, const KeptPlan *kept)
+{
+	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(kept->plan));
+	CachedPlan *cached;
+
+	if (text == source->text && source->parameters != NULL && reads_parts(prepared))
+		return KEPT_NEEDS_SAMPLE;
+	cached = GetCachedPlan(prepared, NULL, CurrentResourceOwner, NULL);
+	check_plan(source, prepared, linitial_node(PlannedStmt, cached->stmt_list));
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return KEPT_CHECKED;
+}
+
 /* Check the kept plan of a text. */
 static KeptCheck
 check_kept(Source *source, const char *text)
 {
 	Oid			types[2];
-	int			count = parameter_types(source, types);
-	KeptPlan   *kept = KeptPlanOf(text, count, types);
-	volatile KeptCheck result = KEPT_CHECKED;
+	KeptPlan   *kept = KeptPlanOf(text, parameter_types(source, types), types);
+	KeptCheck	result = KEPT_NOT;
 
 	if (kept == NULL)
-		return KEPT_NOT;
+		return result;
 	PG_TRY();
 	{
-		CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(kept->plan));
-
-		if (text == source->text && count > 0 && reads_parts(prepared))
-			result = KEPT_NEEDS_SAMPLE;
-		else
-		{
-			CachedPlan *cached = GetCachedPlan(prepared, NULL, CurrentResourceOwner, NULL);
-
-			check_plan(source, prepared, linitial_node(PlannedStmt, cached->stmt_list));
-			ReleaseCachedPlan(cached, CurrentResourceOwner);
-		}
+		result = check_kept_plan(source, text, kept);
 	}
 	PG_FINALLY();
 	{
