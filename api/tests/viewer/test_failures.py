@@ -120,7 +120,9 @@ def test_unexpected_json(viewer, url, body):
 
 
 def test_no_studies(viewer):
-    assert "There are no studies." in viewer.broken(re.compile("/study-names/"), json=[])
+    with viewer.answering(re.compile("/study-names/"), json=[]):
+        viewer.open("", "error")
+    assert "There are no studies." in viewer.alerts
 
 
 def test_no_samples(viewer):
