@@ -1,11 +1,13 @@
-"""Starts the demo of the service, and saves a picture of its viewer in the file of the argument."""
+"""Starts the demo of the service, and saves pictures of its viewer in the files of the arguments:
+a slide, and the UMAP of the study."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from harness import CHROMIUM, CHROMIUM_FLAGS, free_port
 
@@ -15,6 +17,25 @@ RULES = ["e69f00:PanCK,KI67", "56b4e9:PanCK:KI67", "d55e00:CD3,CD8", "f0e442:CD3
          "009e73:CD20", "cc79a7:CD68"]
 LINK = "#study=demo&sample=large&" + "&".join(f"rule={rule}" for rule in RULES)
 
+
+def save(page: Page, link: str, file: str) -> None:
+    page.goto("about:blank")   # a change of the fragment alone would not load the page
+    page.goto(f"http://127.0.0.1:{port}/viewer/{link}")
+    page.wait_for_selector("#slide[data-state=ready]", timeout=60_000)
+    page.mouse.move(760, 420)
+    page.wait_for_selector("#tooltip:not([hidden])")
+    page.screenshot(path=file, type="jpeg", quality=80)
+
+
+def embed(host: str, user: str) -> None:
+    """Give the study intensities and its UMAP."""
+    environment = os.environ | {"PGHOST": host, "PGUSER": user}
+    environment.pop("PYTHONPATH")   # embed has packages of its own
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-o", os.devnull,
+                    "-f", "api/screenshot.sql"], env=environment, check=True)
+    subprocess.run(["ingest/embed", "demo"], env=environment, check=True)
+
+
 port = free_port()
 demo = subprocess.Popen(
     ["api/demo"], env=os.environ | {"CELLS": str(CELLS), "PORT": str(port)},
@@ -22,16 +43,16 @@ demo = subprocess.Popen(
 try:
     for line in demo.stdout:
         print(line, end="")
+        if database := re.search("psql -h (.+) -U (.+)", line):
+            host, user = database.groups()
         if "running on" in line:
             break
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"http://127.0.0.1:{port}/viewer/{LINK}")
-        page.wait_for_selector("#slide[data-state=ready]", timeout=60_000)
-        page.mouse.move(760, 420)
-        page.wait_for_selector("#tooltip:not([hidden])")
-        page.screenshot(path=sys.argv[1], type="jpeg", quality=80)
+        save(page, LINK, sys.argv[1])
+        embed(host, user)
+        save(page, LINK + "&umap=", sys.argv[2])
         browser.close()
 finally:
     os.killpg(demo.pid, signal.SIGINT)

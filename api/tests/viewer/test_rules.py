@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 from viewer_page import (
-    CORNERS, NOTHING, ORANGE, OTHER, PLACES, RULES, SKY, VIEW, cell_count)
+    CORNERS, NOTHING, NOT_LOADED, ORANGE, OTHER, PLACES, RULES, SKY, VIEW, cell_count)
 
 
 def test_default_rules(viewer, connection):
@@ -96,6 +96,7 @@ def test_cells_that_match_no_rule_are_hidden(viewer):
 
 def test_options_without_a_slide(viewer):
     """Before there are cells, and after an error, the options change nothing."""
+    viewer.expected = [NOT_LOADED]
     viewer.open("#study=nowhere", "error")
     viewer.hide_others.click()
     viewer.page.mouse.move(300, 300)
