@@ -67,7 +67,7 @@ def once(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in "study", "sample", "layout", "collection":
         if names.count(name) > 1:
-            raise HTTPException(400, f"query.{name}: The parameter is given more than once.")
+            raise HTTPException(422, f"query.{name}: The parameter is given more than once.")
 
 
 def text(value: str) -> str:
@@ -185,13 +185,13 @@ async def whole_study_subsample_metadata(request: Request, study: Study) -> Resp
 
 
 @endpoint("/cell-data-binary-feature-names/",
-          **documentation.json(documentation.FeatureNames, 400, 403, 404))
+          **documentation.json(documentation.FeatureNames, 403, 404, 422))
 async def cell_data_binary_feature_names(study: Study) -> Response:
     """The features of a study in the order of their bits in a cell's phenotypes, from bit 0."""
     return await json("SELECT cell_feature_names_json(%s)::text", study)
 
 
-@endpoint("/channels/", **documentation.json(list[documentation.Feature], 400, 403, 404))
+@endpoint("/channels/", **documentation.json(list[documentation.Feature], 403, 404, 422))
 async def channels(study: Study) -> Response:
     """The channels of a study, which are its features, in the order of their symbols."""
     return await json("""
@@ -199,7 +199,7 @@ async def channels(study: Study) -> Response:
             ORDER BY feature COLLATE "C"), '[]')::text FROM cell_feature_names(%s)""", study)
 
 
-@endpoint("/study-names/", **documentation.json(list[documentation.StudyName], 400, 404))
+@endpoint("/study-names/", **documentation.json(list[documentation.StudyName], 404, 422))
 async def study_names(collection: Collection | None = None) -> Response:
     """The studies that the service can read, except those that their owners do not want listed."""
     if collection is not None and not re.fullmatch(TOKEN, collection):
@@ -212,7 +212,7 @@ async def study_names(collection: Collection | None = None) -> Response:
             IS NOT DISTINCT FROM %s::text""", TOKEN, collection)
 
 
-@endpoint("/samples/", **documentation.json(documentation.Samples, 400, 403, 404))
+@endpoint("/samples/", **documentation.json(documentation.Samples, 403, 404, 422))
 async def samples(study: Study) -> Response:
     """The samples of a study in ascending order."""
     return await json("""

@@ -128,7 +128,7 @@ def json(model: type, *errors: int) -> dict:
 def payload(model: type | None = None, unasked: str = "identity") -> dict:
     """Arguments for the decorator of an endpoint that serves a payload: bytes, or JSON of a model.
     unasked is its coding without Accept-Encoding."""
-    statuses = 206, 304, 400, 403, 404, 406, 412, 413, 416, 500, 503
+    statuses = 206, 304, 403, 404, 406, 412, 413, 416, 422, 500, 503
     responses = {status: answer(status) for status in statuses}
     responses[200] = {"headers": EVERY | TAGGED | CODED}
     if model:
@@ -143,9 +143,8 @@ def payload(model: type | None = None, unasked: str = "identity") -> dict:
 
 
 def complete(document: dict) -> None:
-    """Add HEAD and the schema of errors; remove the answer 422, which the service never sends."""
+    """Add HEAD and the schema of errors."""
     for path in document["paths"].values():
-        path["get"]["responses"].pop("422", None)   # the service sends 400 instead
         path["head"] = head = deepcopy(path["get"])
         head["operationId"] += "_head"
         for described in head["responses"].values():
@@ -154,6 +153,4 @@ def complete(document: dict) -> None:
             head["responses"].pop(status, None)
         head["parameters"] = [one for one in head.get("parameters", [])
                               if one["name"] not in ("Range", "If-Range")]
-    schemas = document["components"]["schemas"]
-    del schemas["HTTPValidationError"], schemas["ValidationError"]
-    schemas["Problem"] = Problem.model_json_schema()
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()

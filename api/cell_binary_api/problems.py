@@ -24,7 +24,7 @@ OF_SAMPLE = {
     "P0002": 404,   # the sample or the study has no cells
     "22P02": 404,   # no sample can have this name: the samples are numbers or UUIDs
     "22003": 404,   # no sample can have this name: the number is too large for the column
-    "22023": 400,   # the layout is unknown
+    "22023": 422,   # the layout is unknown
 }
 OF_CELLS = {
     "42501": 403,   # a view calls a function that the role cannot call
@@ -89,7 +89,7 @@ async def of_http(_: Request, error: HTTPException) -> Response:
 
 
 async def of_parameters(_: Request, error: RequestValidationError) -> Response:
-    return problem(400, "; ".join(
+    return problem(422, "; ".join(
         f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}' for fault in error.errors()))
 
 

@@ -71,9 +71,9 @@ def test_sample_of_each_type(service, connection, kind, sample, others):
     (("lab", "small", "\0"), "layout")])
 def test_nul_character(service, asked, parameter):
     detail = "query.{}: A name cannot contain a NUL character."
-    assert_problem(service.data(*asked), 400, detail.format(parameter))
+    assert_problem(service.data(*asked), 422, detail.format(parameter))
     for path in "/samples/", "/cell-data-binary-feature-names/":
-        assert_problem(service.request(f"{path}?study=%00"), 400, detail.format("study"))
+        assert_problem(service.request(f"{path}?study=%00"), 422, detail.format("study"))
 
 
 # ---- Errors of the cells
