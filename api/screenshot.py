@@ -15,7 +15,8 @@ CELLS = 200_000
 # As in a link of the viewer
 RULES = ["e69f00:PanCK,KI67", "56b4e9:PanCK:KI67", "d55e00:CD3,CD8", "f0e442:CD3:CD8",
          "009e73:CD20", "cc79a7:CD68"]
-LINK = "#study=demo&sample=large&" + "&".join(f"rule={rule}" for rule in RULES)
+LINK = "&".join(f"rule={rule}" for rule in RULES)
+INTENSE = "demo with intensities"
 
 
 def save(page: Page, link: str, file: str) -> None:
@@ -28,12 +29,9 @@ def save(page: Page, link: str, file: str) -> None:
 
 
 def embed(host: str, user: str) -> None:
-    """Give the study intensities and its UMAP."""
     environment = os.environ | {"PGHOST": host, "PGUSER": user}
     environment.pop("PYTHONPATH")   # embed has packages of its own
-    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-o", os.devnull,
-                    "-f", "api/screenshot.sql"], env=environment, check=True)
-    subprocess.run(["ingest/embed", "demo"], env=environment, check=True)
+    subprocess.run(["ingest/embed", INTENSE], env=environment, check=True)
 
 
 port = free_port()
@@ -50,9 +48,9 @@ try:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        save(page, LINK, sys.argv[1])
+        save(page, f"#study=demo&sample=large&{LINK}", sys.argv[1])
         embed(host, user)
-        save(page, LINK + "&umap=", sys.argv[2])
+        save(page, f"#study={INTENSE}&umap=&size=2&{LINK}", sys.argv[2])
         browser.close()
 finally:
     os.killpg(demo.pid, signal.SIGINT)

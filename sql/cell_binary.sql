@@ -575,8 +575,8 @@ GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 
 CREATE VIEW cell_studies WITH (security_barrier) AS
 SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities, listed,
-	sample_column, cell_id_column, x_column, y_column, phenotypes_column, feature_columns,
-	intensities_column
+	subsample_cells, subsample_seed, sample_column, cell_id_column, x_column, y_column,
+	phenotypes_column, feature_columns, intensities_column
 FROM @extschema@.cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT')
 	OR pg_catalog.has_any_column_privilege(source, 'SELECT');
@@ -1047,7 +1047,7 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION cell_progress_entries() IS
 'support function of the view cell_progress';
 
-CREATE VIEW cell_progress AS
+CREATE VIEW cell_progress WITH (security_barrier) AS
 SELECT e.pid, s.study, e.sample, e.layout, e.coding, e.phase, e.since, e.number, e.samples
 FROM @extschema@.cell_progress_entries() e
 LEFT JOIN @extschema@.cell_study s ON s.id OPERATOR(pg_catalog.=) e.study;

@@ -79,8 +79,8 @@ void
 RaiseNullInRow(const char *argument, const char *row)
 {
 	RaiseNull(argument, row,
-			  psprintf("Leave such rows out with FILTER (WHERE %s IS NOT NULL), "
-					   "or replace the null with coalesce().", argument));
+			  psprintf("Leave such rows out with FILTER (WHERE %s IS NOT NULL), or replace the "
+					   "null with coalesce(); for a study, do so in a view.", argument));
 }
 
 void

@@ -87,6 +87,9 @@ RaiseFault(const CbLayout *layout, const CbFault *fault)
 					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 					 errmsg("invalid payload for layout \"%s\"", layout->name),
 					 errdetail_internal("%s", decoding_fault_detail(layout, fault)),
+					 layout->has_intensities ?
+					 errhint("The layout and the number of channels must be those that the "
+							 "payload was packed with.") :
 					 errhint("The layout must be the one that the payload was packed with.")));
 	}
 }

@@ -31,6 +31,8 @@ OF_CELLS = {
     "54000": 413,   # the payload is larger than cell_binary.max_payload_size or a bytea
 }
 
+HINTS = {"P0002": "The endpoint /samples/ lists the samples of a study."}
+
 # Transient errors, by SQLSTATE or its class.
 TRANSIENT = {
     "08",      # a connection is lost, perhaps that of a foreign table
@@ -66,8 +68,9 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None,
 async def of_database(request: Request, error: psycopg.Error) -> Response:
     status, diagnostic = status_of(request, error), error.diag
     if status < 500:
-        hint = {"hint": diagnostic.message_hint} if diagnostic.message_hint else {}
-        return problem(status, diagnostic.message_primary or "", **hint)
+        # What PostgreSQL hints at if something does not exist is for those who can write SQL.
+        hint = diagnostic.message_hint if status != 404 else HINTS.get(error.sqlstate)
+        return problem(status, diagnostic.message_primary or "", **({"hint": hint} if hint else {}))
     log.error("%s: %s", error.sqlstate or type(error).__name__, str(error).strip())
     if isinstance(error, PoolTimeout):
         return problem(

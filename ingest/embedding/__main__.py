@@ -186,7 +186,7 @@ def embed(given, interrupts: Interrupts) -> int:
 
 
 def report(given, study: Study, cells: Cells, used, replaced: int, seconds) -> list[str]:
-    verb = "can be embedded" if given.check else "embedded"
+    verb = "can be embedded; checked" if given.check else "embedded"
     parts = ", ".join(f"{what} {spent:.1f} s" for what, spent in seconds.items())
     lines = [f"{given.study}: {len(cells):,} cells {verb} in {sum(seconds.values()):.1f} s",
              f"  {parts}"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy
 import psycopg
+from connection import connect
 from problems import UNSURE, EmbedError, refused, said
 from psycopg import sql
 
@@ -41,18 +42,8 @@ class Study:
             self.find(connection)
 
     def connect(self) -> psycopg.Connection:
-        """Connect with a safe search path.
-
-        In the schemas of the user's path, other roles may have put functions that fit a call better
-        than PostgreSQL's.
-        """
-        connection = psycopg.connect(
-            self.conninfo, fallback_application_name="embed", client_encoding="utf8",
-            autocommit=True)
+        connection, _ = connect(self.conninfo, "embed")
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection.execute(
-            "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)")
-        connection.autocommit = False
         return connection
 
     def find(self, connection: psycopg.Connection) -> None:

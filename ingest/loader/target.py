@@ -10,6 +10,7 @@ import duckdb
 import psycopg
 import pyarrow
 from cells import Account
+from connection import connect
 from engine import MADE
 from errors import LoadError
 from mapping import Map
@@ -54,21 +55,9 @@ class Target:
         }
 
     def connect(self) -> psycopg.Connection:
-        """Connect in UTF-8, the encoding of the rows, and with a safe search path.
-
-        In the schemas of the user's path, other roles may have put functions that fit a call better
-        than PostgreSQL's.
-        """
-        connection = psycopg.connect(
-            self.conninfo, fallback_application_name="cbload", client_encoding="utf8",
-            autocommit=True)
+        connection, path = connect(self.conninfo, "cbload")
         self.connections.add(connection)
-        if not self.path:
-            query = "SELECT pg_catalog.current_schemas(false)"
-            self.path = connection.execute(query).fetchone()[0]
-        connection.execute(
-            "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)")
-        connection.autocommit = False
+        self.path = self.path or path
         return connection
 
     def cancel(self) -> None:

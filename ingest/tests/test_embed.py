@@ -300,7 +300,7 @@ def test_check(embed, db, monkeypatch):
     before = everything(db)
     monkeypatch.delattr(places, "reduce")
     ended = embed("s", "--check")
-    assert ended.status == 0 and ended.out.startswith("s: 60 cells can be embedded in ")
+    assert ended.status == 0 and ended.out.startswith("s: 60 cells can be embedded; checked in ")
     assert everything(db) == before
 
 

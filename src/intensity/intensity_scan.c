@@ -69,23 +69,6 @@ begin(const ScanTask *task)
 	return state;
 }
 
-/* Return the set of a tuple's sample, or NULL if the executor must run the query. */
-static inline CellSet *
-set_of(IntensityState *state, const IntensityTable *table, const TableScan *scan,
-	   const uint8 *data)
-{
-	int32		offset;
-	ValueBytes	sample;
-
-	if (!state->sets.grouped)
-		return state->sets.current->set;
-	offset = scan->shape.offset[table->sample.number - 1];
-	if (unlikely(offset == COLUMN_IS_NULL))
-		return NULL;
-	sample = ReadBytes(data + offset, table->sample.type);
-	return unlikely(sample.length < 0) ? NULL : SampleSetsFind(&state->sets, sample);
-}
-
 /* Add the cells on a page.  Inline this where the flag is a constant. */
 static pg_attribute_always_inline bool
 add_rows(IntensityState *state, const IntensityTable *table, TableScan *scan,
@@ -115,7 +98,7 @@ add_rows(IntensityState *state, const IntensityTable *table, TableScan *scan,
 			return false;
 		numbers = NumbersRead(&state->column, data + offset[table->intensities.number - 1], &copy,
 							  is_double);
-		set = set_of(state, table, scan, data);
+		set = SampleSetsOf(&state->sets, &table->sample, scan, data);
 		if (unlikely(numbers == NULL || set == NULL || set->count == set->max_count))
 			return false;
 		codes = CellSetNextWithId(set, (uint32) cell_id);

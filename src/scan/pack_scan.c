@@ -71,14 +71,13 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 		 const bool fractions, const bool any_layout)
 {
 	Cells	   *cells = &table->cells;
-	SampleSets *sets = &pack->sets;
-	CellSet    *set = sets->grouped ? NULL : sets->current->set;
 	RowCell		cell;
 
 	for (int i = 0; i < scan->pages.count; i++)
 	{
 		const uint8 *data = TableScanData(scan, i);
 		ConditionResult result = ConditionsTest(&scan->conditions, &scan->shape, data);
+		CellSet    *set;
 
 		if (result != CONDITION_TRUE)
 		{
@@ -90,21 +89,8 @@ add_rows(PackState *pack, PackTable *table, TableScan *scan, const bool with_id,
 			CellsFit(cells, scan);
 		if (!CellsRead(cells, &scan->shape, data, &cell, with_id, fractions))
 			return false;
-		if (sets->grouped)
-		{
-			int32		offset = scan->shape.offset[table->sample.number - 1];
-			ValueBytes	sample;
-
-			if (unlikely(offset == COLUMN_IS_NULL))
-				return false;
-			sample = ReadBytes(data + offset, table->sample.type);
-			if (unlikely(sample.length < 0))
-				return false;
-			set = SampleSetsFind(sets, sample);
-			if (unlikely(set == NULL))
-				return false;
-		}
-		if (unlikely(set->count == set->max_count))
+		set = SampleSetsOf(&pack->sets, &table->sample, scan, data);
+		if (unlikely(set == NULL || set->count == set->max_count))
 			return false;
 		CellSetAdd(set, &cell, with_id, fractions, any_layout);
 	}

@@ -71,12 +71,25 @@ extern bool SampleSetsNext(SampleSets *sets, ScanResult *result);
 /* Close the file, unless an error does. */
 extern void SampleSetsEnd(SampleSets *sets);
 
-/* Return the set of a row's sample, or NULL if there are too many. */
+/*
+ * Return the set of a row; NULL if its sample, which is in this column, cannot be
+ * read, or if there are too many.
+ */
 static inline CellSet *
-SampleSetsFind(SampleSets *sets, ValueBytes sample)
+SampleSetsOf(SampleSets *sets, const ColumnTerm *column, const TableScan *scan, const uint8 *data)
 {
 	const SampleSet *current = sets->current;
+	int32		offset;
+	ValueBytes	sample;
 
+	if (!sets->grouped)
+		return current->set;
+	offset = scan->shape.offset[column->number - 1];
+	if (unlikely(offset == COLUMN_IS_NULL))
+		return NULL;
+	sample = ReadBytes(data + offset, column->type);
+	if (unlikely(sample.length < 0))
+		return NULL;
 	if (likely(current != NULL && sample.length == current->sample.length &&
 			   SameBytes(sample.bytes, current->sample.bytes, sample.length)))
 		return current->set;

@@ -116,10 +116,14 @@ cell_prepare_samples(PG_FUNCTION_ARGS)
 		put_name(result, (Datum) 0, true);
 	else
 	{
+		Study	   *study;
+
 		PushActiveSnapshot(GetTransactionSnapshot());
-		StudyPutSamples(result, StudyNamed(OwnSchema(fcinfo),
-										   text_to_cstring(PG_GETARG_TEXT_PP(0)),
-										   GetActiveSnapshot()), RENEW_SNAPSHOT);
+		study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						   GetActiveSnapshot());
+		if (NeedsIntensities(&kind))
+			StudyResolveIntensities(study);
+		StudyPutSamples(result, study, RENEW_SNAPSHOT);
 		PopActiveSnapshot();
 	}
 	return (Datum) 0;

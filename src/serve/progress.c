@@ -6,6 +6,7 @@
 #include "serve/progress.h"
 
 #include "catalog/pg_authid.h"
+#include "common/hashfn.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -28,13 +29,22 @@ StaticAssertDecl(sizeof(Progress) % sizeof(int64) == 0 &&
 				 sizeof(Progress) / sizeof(int64) <= PGSTAT_NUM_PROGRESS_PARAM,
 				 "Progress does not fit into the parameters of a backend's entry");
 
+static uint32
+checksum(const Progress *progress)
+{
+	const Size	start = offsetof(Progress, phase);
+
+	return hash_bytes((const unsigned char *) progress + start, sizeof(Progress) - start);
+}
+
 /* Write a report to the backend's entry. */
 static void
-publish(const Progress *progress)
+publish(Progress *progress)
 {
 	int			index[PARAMETERS];
 	int64		values[PARAMETERS];
 
+	progress->checksum = checksum(progress);
 	for (int i = 0; i < PARAMETERS; i++)
 		index[i] = i;
 	memcpy(values, progress, sizeof(Progress));
@@ -65,14 +75,17 @@ void
 ProgressReport(const PayloadKey *key, ProgressPhase phase, int32 number, int32 samples,
 			   Progress *outer)
 {
-	Progress	progress = {
-		.phase = phase, .study = key->study, .number = number, .samples = samples
-	};
+	Progress	progress;
 	Progress	before;
 
 	if (MyBEEntry == NULL || (MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID &&
 							  MyBEEntry->st_progress_command != PROGRESS_COMMAND))
 		return;
+	memset(&progress, 0, sizeof(Progress));		/* also its padding, for the checksum */
+	progress.phase = phase;
+	progress.study = key->study;
+	progress.number = number;
+	progress.samples = samples;
 	before = published();
 	if (outer != NULL)
 		*outer = before;
@@ -88,7 +101,7 @@ ProgressReport(const PayloadKey *key, ProgressPhase phase, int32 number, int32 s
 }
 
 void
-ProgressEnd(const Progress *outer)
+ProgressEnd(Progress *outer)
 {
 	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND)
 		return;
@@ -138,7 +151,8 @@ put_entry(ReturnSetInfo *result, const PgBackendStatus *backend)
 	bool		isnull[ENTRY_COLUMNS] = {false};
 
 	memcpy(&progress, backend->st_progress_param, sizeof(Progress));
-	if (progress.phase <= 0 || progress.phase >= (int) lengthof(phase_names))
+	if (progress.checksum != checksum(&progress) ||
+		progress.phase <= 0 || progress.phase >= (int) lengthof(phase_names))
 		return;
 	values[ENTRY_PID] = Int32GetDatum(backend->st_procpid);
 	if (may_see(backend->st_userid))

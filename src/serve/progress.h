@@ -26,6 +26,8 @@ typedef enum ProgressPhase
 /* The report of a call, as it is in the parameters of the backend's entry. */
 typedef struct Progress
 {
+	uint32		checksum;		/* of what follows: a nested TRUNCATE of a table with an index,
+								 * for one, overwrites parameters of any command */
 	int32		phase;			/* 0: there is no report */
 	int32		study;
 	TimestampTz since;
@@ -44,6 +46,6 @@ extern void ProgressReport(const PayloadKey *key, ProgressPhase phase, int32 num
 						   int32 samples, Progress *outer);
 
 /* End the report of a call, and report again what the outer call did. */
-extern void ProgressEnd(const Progress *outer);
+extern void ProgressEnd(Progress *outer);
 
 #endif							/* CELL_BINARY_PROGRESS_H */

@@ -156,7 +156,7 @@ get_full_names(FunctionCallInfo fcinfo, Study *study)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number of full names does not match number of features"),
-				 errdetail("There are %d full names for %d features.", count, study->features),
+				 errdetail("Full names: %d; features: %d.", count, study->features),
 				 errhint("An empty string stands for a feature without a full name.")));
 }
 

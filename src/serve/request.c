@@ -323,9 +323,11 @@ serve_directly(Request *request, Served *result)
 	request->counts.direct++;
 	report(request, &request->key, PROGRESS_PACKING);
 	pack(request, result);
-	report(request, &request->key, PROGRESS_ENCODING);
 	if (!is_packed(&request->kind, request->coding))
+	{
+		report(request, &request->key, PROGRESS_ENCODING);
 		derive(&request->kind, request->coding, result);
+	}
 	describe(result, !request->wants_payload);
 }
 

@@ -251,7 +251,12 @@ SubsampleMetadataLength(const bytea *payload)
 	const char *bytes = VARDATA_ANY(payload);
 	const char *end = memchr(bytes, SUBSAMPLE_SEPARATOR, VARSIZE_ANY_EXHDR(payload));
 
-	Assert(end != NULL);
+	/* Another role can have written the row of the store. */
+	if (end == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored subsample has no metadata"),
+				 errhint("Call cell_invalidate() for the study.")));
 	return end - bytes;
 }
 

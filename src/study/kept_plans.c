@@ -11,22 +11,35 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
-/* Of most studies two queries are kept; of a partitioned table, two for each sample. */
-#define MOST_PLANS 128
+/*
+ * Of most studies two queries are kept; of a partitioned table, two for each sample.
+ * A plan takes several times the memory of its text.
+ */
+#define MOST_PLANS 32
+#define LONGEST_TEXT (16 * 1024)
 
 static KeptPlan plans[MOST_PLANS];
 static uint64 uses;
+
+SPIPlanPtr
+PrepareQuery(const char *text, int parameters, Oid *types, int options)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr	plan = SPI_prepare_cursor(text, parameters, types, options);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	MemoryContextSwitchTo(caller);
+	return plan;
+}
 
 /* Prepare the query of a free place. */
 static void
 prepare(KeptPlan *kept, const char *text, uint32 hash, int parameters, Oid *types)
 {
-	SPIPlanPtr	plan = SPI_prepare_cursor(text, parameters, types, 0);
-	char	   *copy;
+	SPIPlanPtr	plan = PrepareQuery(text, parameters, types, 0);
+	char	   *copy = MemoryContextStrdup(TopMemoryContext, text);
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	copy = MemoryContextStrdup(TopMemoryContext, text);
 	(void) SPI_keepplan(plan);
 	*kept = (KeptPlan) {.text = copy, .hash = hash, .plan = plan};
 }
@@ -68,8 +81,14 @@ find(const char *text, uint32 hash)
 KeptPlan *
 KeptPlanOf(const char *text, int parameters, Oid *types)
 {
-	uint32		hash = hash_bytes((const unsigned char *) text, strlen(text));
-	KeptPlan   *kept = find(text, hash);
+	Size		length = strlen(text);
+	uint32		hash;
+	KeptPlan   *kept;
+
+	if (length > LONGEST_TEXT)
+		return NULL;
+	hash = hash_bytes((const unsigned char *) text, length);
+	kept = find(text, hash);
 
 	/* The relations that the plan cache lists may be gone.  Begin anew. */
 	if (kept != NULL &&

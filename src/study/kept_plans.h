@@ -23,8 +23,14 @@ typedef struct KeptPlan
 } KeptPlan;
 
 /*
+ * Prepare a query in the SPI connection, and stay in the memory context, which
+ * SPI_prepare_cursor leaves.
+ */
+extern SPIPlanPtr PrepareQuery(const char *text, int parameters, Oid *types, int options);
+
+/*
  * Return the kept plan of a query, prepared if it is new; NULL if all places are
- * in use.  It stays until KeptPlanRelease.  The caller is connected to SPI.
+ * in use, or if the text is too long to be kept.  It stays until KeptPlanRelease.  The caller is connected to SPI.
  */
 extern KeptPlan *KeptPlanOf(const char *text, int parameters, Oid *types);
 extern void KeptPlanRelease(KeptPlan *kept);

@@ -24,8 +24,8 @@ typedef struct RegistryRow
 {
 	Study	   *study;
 	TupleDesc	columns;
-	Datum		values[STUDY_COLUMNS];
-	bool		isnull[STUDY_COLUMNS];
+	Datum	   *values;
+	bool	   *isnull;
 } RegistryRow;
 
 /* Note what is wrong with a row; the first fault is kept. */
@@ -39,7 +39,8 @@ note_fault(RegistryRow *row, const char *fault)
 static const char *
 column_name(const RegistryRow *row, int column)
 {
-	return NameStr(TupleDescAttr(row->columns, column - 1)->attname);
+	return column <= row->columns->natts ?
+		NameStr(TupleDescAttr(row->columns, column - 1)->attname) : "?";
 }
 
 /* Get a value of a row of the registry; returns false if it is null. */
@@ -156,7 +157,12 @@ static RegistryRow
 registry_row(Relation registry, HeapTuple tuple)
 {
 	RegistryRow row = {.columns = RelationGetDescr(registry)};
+	int			count = Max(row.columns->natts, STUDY_COLUMNS);
 
+	/* Another version of the extension, or a role, can have given the table other columns. */
+	row.values = palloc0(count * sizeof(Datum));
+	row.isnull = palloc(count * sizeof(bool));
+	memset(row.isnull, true, count * sizeof(bool));
 	heap_deform_tuple(tuple, row.columns, row.values, row.isnull);
 	return row;
 }
@@ -186,7 +192,7 @@ read_features(RegistryRow *row)
 		note_fault(row, psprintf("There are %d names for %d feature columns.", study->features,
 								 study->feature_columns));
 	if (study->full_names != NULL && full_names != study->features)
-		note_fault(row, psprintf("There are %d full names for %d features.", full_names,
+		note_fault(row, psprintf("Full names: %d; features: %d.", full_names,
 								 study->features));
 	if (study->intensities.name != NULL && study->features == 0)
 		note_fault(row, "A study without features cannot have intensities.");

@@ -140,10 +140,8 @@ prepare(Source *source)
 
 	if (source->plan != NULL)
 		return;
-	source->plan = SPI_prepare_cursor(source->text, count, types,
-									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
-	if (source->plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	source->plan = PrepareQuery(source->text, count, types,
+								CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
 }
 
 void
@@ -186,6 +184,7 @@ SourceRenewSnapshot(void)
 /*
  * Make the checks that the executor makes when it runs the query: on relations and
  * columns, with the privileges of a view's owner below the view, and on functions.
+ * A function that only the body of an inlined SQL function calls is not checked.
  * Note the relations.
  */
 static void
@@ -248,11 +247,11 @@ SourceCheck(Source *source, SnapshotChoice choice)
 
 /* Whether a relation's partitions or children that a query reads can depend on the sample. */
 static bool
-reads_parts(const CachedPlanSource *prepared)
+reads_parts(const List *relations)
 {
 	ListCell   *cell;
 
-	foreach(cell, prepared->relationOids)
+	foreach(cell, relations)
 	{
 		HeapTuple	row = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(cell)));
 		bool		has_parts = false;
@@ -302,12 +301,21 @@ check_kept_plan(Source *source, const char *text, const KeptPlan *kept)
 	CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(kept->plan));
 	CachedPlan *cached;
 
-	if (text == source->text && source->parameters != NULL && reads_parts(prepared))
+	const bool	may_need_sample = text == source->text && source->parameters != NULL;
+	PlannedStmt *plan;
+	KeptCheck	result = KEPT_CHECKED;
+
+	if (may_need_sample && reads_parts(prepared->relationOids))
 		return KEPT_NEEDS_SAMPLE;
 	cached = GetCachedPlan(prepared, NULL, CurrentResourceOwner, NULL);
-	check_plan(source, prepared, linitial_node(PlannedStmt, cached->stmt_list));
+	plan = linitial_node(PlannedStmt, cached->stmt_list);
+	/* Planning can have added the relations of an inlined function. */
+	if (may_need_sample && reads_parts(plan->relationOids))
+		result = KEPT_NEEDS_SAMPLE;
+	else
+		check_plan(source, prepared, plan);
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
-	return KEPT_CHECKED;
+	return result;
 }
 
 /* Check the kept plan of a text. */

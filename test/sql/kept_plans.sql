@@ -121,6 +121,25 @@ DISCARD PLANS;
 SELECT * FROM served('calling', 'calling', 'A');
 SELECT * FROM served('s', 'cell', 'A');
 
+-- A kept plan becomes invalid while a payload is packed.
+CREATE TABLE granted AS SELECT 'A' AS sample, i AS cell_id, hashint4(i) AS x, hashint4(-i) AS y, hashint8extended(i, 0) AS phenotypes FROM generate_series(1, 200000) i;
+CREATE FUNCTION granting(x integer) RETURNS integer LANGUAGE plpgsql SET search_path = test_kept_plans AS $$
+BEGIN
+	GRANT SELECT ON granted TO regress_cell_reader;
+	REVOKE SELECT ON granted FROM regress_cell_reader;
+	RETURN x;
+END
+$$;
+CREATE VIEW changing AS SELECT sample, cell_id, CASE cell_id WHEN 1 THEN granting(x) ELSE x END AS x, y, phenotypes FROM granted;
+SELECT cell_register_study('changing', 'changing', phenotypes => 'phenotypes', features => '{a,b}', store => true);
+SELECT cells, bytes FROM cell_data_head('changing', 'A');
+SELECT cell_invalidate('changing');
+SELECT md5(cell_data('changing', 'A', 'compact', 'gzip')) = md5(cell_encode(payload, 'gzip')) AS same FROM (SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM granted) p;
+
+-- A text that is too long is not kept.
+SELECT state FROM error_of($$SELECT cell_data('s', repeat('long', 5000))$$);
+SELECT * FROM served('s', 'cell', 'A');
+
 SELECT count(cell_drop_study(study)) FROM (SELECT study FROM cell_studies) s;
 DROP OWNED BY regress_cell_reader;
 DROP ROLE regress_cell_reader;

@@ -42,6 +42,17 @@ SELECT cell_data('direct', 'B', 'compact', 'zstd') IS NOT NULL AS packed, report
 CREATE VIEW outer_source AS SELECT sample, cell_id, x + octet_length(cell_data('direct', sample, 'spt')) AS x, noted(y) AS y, phenotypes FROM cells;
 SELECT cell_register_study('outer', 'outer_source', phenotypes => 'phenotypes', features => '{a}');
 SELECT cell_data('outer', 'A') IS NOT NULL AS packed, reports();
+-- building an index, which a TRUNCATE does, writes into the report
+CREATE TABLE scratch (i integer PRIMARY KEY);
+CREATE FUNCTION truncating(x integer) RETURNS integer LANGUAGE plpgsql SET search_path = test_progress AS $$
+BEGIN
+	TRUNCATE scratch;
+	RETURN x;
+END
+$$;
+CREATE VIEW truncating_source AS SELECT sample, cell_id, noted(truncating(x)) AS x, y, phenotypes FROM cells;
+SELECT cell_register_study('truncating', 'truncating_source', phenotypes => 'phenotypes', features => '{a}');
+SELECT cell_data('truncating', 'A', 'compact', 'gzip') IS NOT NULL AS packed, reports() = '' AS "no report";
 -- a long name is cut at a character
 INSERT INTO cells VALUES (repeat('ä', 100), 1, 1, 1, 1);
 SELECT cell_data('direct', repeat('ä', 100)) IS NOT NULL AS packed, split_part(reports(), '; ', 1) = format('direct, %s, compact, identity, packing, t', repeat('ä', 45)) AS cut;
@@ -62,6 +73,16 @@ BEGIN
 	RETURN x;
 END
 $$;
+-- A function that gets the names of studies before the view has left them out
+CREATE FUNCTION leak(study text) RETURNS boolean LANGUAGE plpgsql STRICT COST 0.0001 AS $$
+BEGIN
+	RAISE NOTICE 'leaked: %', study;
+	RETURN true;
+END
+$$;
+SET ROLE regress_cell_reader;
+SELECT count(*) FROM cell_progress WHERE leak(study);
+RESET ROLE;
 CREATE VIEW hidden_source AS SELECT sample, cell_id, seen_by(x, 'regress_cell_reader') AS x, y, phenotypes FROM cells;
 SELECT cell_register_study('hidden', 'hidden_source', phenotypes => 'phenotypes', features => '{a}');
 SELECT cell_data('hidden', 'A') IS NOT NULL AS packed, reports();

@@ -153,6 +153,7 @@ SELECT * FROM error_of($$SELECT cell_data_head('plain', NULL, 'subsample')$$);
 SELECT * FROM error_of($$SELECT cell_data_samples('plain', 'intensity')$$);
 \pset expanded off
 \pset tuples_only off
+CALL cell_prepare('plain', NULL, 'intensity');
 
 -- A cell that is no cell: the error names the sample and the cell, and nothing is stored.
 CREATE TABLE bad (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, intensities double precision[]);

@@ -184,5 +184,30 @@ foreach my $source (sort keys %inserted)
 	}
 }
 
+# The tables can have more columns than this library knows.
+$node->safe_psql('lab', q{
+	CALL reset_tables();
+	TRUNCATE imaging.cell_study;
+	CREATE TABLE tissue.more AS TABLE tissue.part;
+	SELECT imaging.cell_register_study('more', 'tissue.more', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities')});
+my $cells = q{SELECT cells FROM imaging.cell_data_head('more', '1')};
+foreach my $columns (1, 300)
+{
+	my $before = $node->safe_psql('lab', $cells);
+	$node->safe_psql('lab', join(';', map { "ALTER TABLE imaging.cell_study ADD COLUMN added_${columns}_$_ text DEFAULT 'x'" } 1 .. $columns));
+	is($node->safe_psql('lab', "$cells; SELECT stored_payloads FROM imaging.cell_store_stats WHERE study = 'more'"), "$before\n1", "with $columns more columns, the payload is ready");
+	$node->safe_psql('lab', "INSERT INTO tissue.more (sample, cell_id, x, y, phenotypes, intensities) VALUES ('1', 100 + $columns, 1, 1, 1, '{1,1}')");
+	is($node->safe_psql('lab', $cells), $before + 1, "with $columns more columns, a change is noticed");
+}
+# A stored subsample without metadata
+is($node->safe_psql('lab', q{
+	SELECT imaging.cell_data('more', NULL, 'subsample') IS NULL;
+	UPDATE imaging.cell_payload SET payload = '' WHERE layout = 'subsample' RETURNING coding}), "f\nidentity", 'a subsample is stored');
+foreach my $part ('subsample_metadata', 'subsample_body')
+{
+	my (undef, undef, $errors) = $node->psql('lab', qq{SELECT imaging.cell_data('more', NULL, '$part')});
+	like($errors, qr/ERROR:  stored subsample has no metadata/, "$part of a stored subsample without metadata");
+}
+
 $node->stop;
 done_testing();
