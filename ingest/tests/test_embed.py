@@ -157,7 +157,9 @@ def process(db):
         command = [str(INGEST / "embed"), *map(str, arguments)]
         started.append(subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment | more))
+            env=environment | more,
+            # Under nohup, the tests ignore this signal, and their children would do so, too.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)))
         return started[-1]
 
     yield start

@@ -179,7 +179,8 @@ BEGIN
 EXCEPTION WHEN no_data_found THEN
 	RETURN NULL;
 END $$;
-CREATE TRIGGER a_reader AFTER INSERT OR UPDATE ON triggered FOR EACH ROW WHEN (NEW.x % 6 = 0) EXECUTE FUNCTION read_payload();
+CREATE TRIGGER a_reader AFTER INSERT OR UPDATE ON triggered FOR EACH ROW
+	WHEN (NEW.x % 6 = 0 AND NEW.sample IS NOT NULL) EXECUTE FUNCTION read_payload();
 
 CREATE TABLE triggered_event (sample text);
 CREATE FUNCTION change_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
