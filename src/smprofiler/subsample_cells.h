@@ -3,10 +3,10 @@
  *		The samples of a study, the cells that a subsample may take of each, and
  *		the extremes of their channels.
  *
- * A call reads the cells of a study once.  A scan reads them
- * (subsample_scan.c), or the executor does (subsample_read.c).  How many cells
- * are taken of a sample is known only at the end; until then, the cells whose
- * keys are small enough are kept as candidates.
+ * A scan reads the cells of a study (subsample_scan.c), or the executor does
+ * (subsample_read.c).  How many cells are taken of a sample is known only at the
+ * end; until then, the cells whose keys are small enough are kept as candidates.
+ * In the rare case that these are too few, a second reading keeps more.
  */
 #ifndef CELL_BINARY_SUBSAMPLE_CELLS_H
 #define CELL_BINARY_SUBSAMPLE_CELLS_H

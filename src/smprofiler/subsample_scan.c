@@ -3,8 +3,8 @@
  *		Reading the cells of a study for a subsample by a scan.
  *
  * The query is an aggregate of all cells, so that the hook into the planner finds
- * it.  Only a scan can compute it, and only for a call of cell_subsample or
- * cell_subsample_metadata, to whose state it adds the cells.  The executor would
+ * it.  Only a scan can compute it, and only for a call that makes a subsample, to
+ * whose state it adds the cells.  The executor would
  * combine the features before a transition function gets them, so that an error
  * could not name the cell and the column.
  */
@@ -80,7 +80,7 @@ raise_direct_call(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("cell_subsample_cells cannot be called directly"),
-			 errhint("Call cell_subsample() or cell_subsample_metadata().")));
+			 errhint("Call cell_subsample(), or cell_data() with layout \"subsample\".")));
 }
 
 /* Begin the awaited query; no other query can begin after this. */
@@ -225,7 +225,7 @@ end(void *state pg_attribute_unused())
  *
  * The hook into the planner recognizes the aggregate by this function.  The
  * executor calls it only if a plan was made anew without a scan; the result is
- * then null.  Errors: 0A000 if no call of cell_subsample awaits its query.
+ * then null.  Errors: 0A000 if no subsample awaits its query.
  */
 PG_FUNCTION_INFO_V1(cell_subsample_cells_transfn);
 Datum

@@ -12,8 +12,9 @@
 #include "study/registry.h"
 
 /*
- * One row: the payload of a sample.  Parameters: the sample, and the layout unless
- * it is one of intensities, which only such a layout's query reads.
+ * One row: the payload of a sample.  It is made of the positions and features, or
+ * of the intensities if the layout is of them.  Parameters: the sample, and in the
+ * first case the layout.
  */
 extern char *PackQuery(const Study *study, const CbLayout *layout);
 

@@ -109,6 +109,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 	query_of = query_text(study, query, sample, layout);
 	source->text = query_of.text;
 	source->plan = NULL;
+	source->custom = NULL;
 	/* Without parameters, pass NULL and not an empty list: Citus looks into the list. */
 	source->parameters = query_of.count > 0 ? makeParamList(query_of.count) : NULL;
 	for (int i = 0; i < query_of.count; i++)

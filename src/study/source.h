@@ -35,7 +35,8 @@ typedef struct Source
 	ParamListInfo parameters;
 	int			settings;		/* GUC nesting level of the changed settings */
 	List	   *relations;		/* OIDs of the relations that the query reads;
-								 * set by SourceCheck, gone at SourceClose */
+								 * set by SourceCheck or SourceCheckKept, gone at
+								 * SourceClose */
 	bool		restricted;		/* row-level security applies to the caller */
 	const struct CustomScanMethods *custom; /* of the plan's top node, or NULL; set
 											 * by SourceCheck */
@@ -75,7 +76,7 @@ extern void SourceCheck(Source *source, SnapshotChoice choice);
 
 /*
  * The same, by a plan that the session keeps, which takes much less time.  It
- * lists at least the relations that the query reads.  source->custom is not set.
+ * lists at least the relations that the query reads.  source->custom stays NULL.
  */
 extern void SourceCheckKept(Source *source, SnapshotChoice choice);
 
