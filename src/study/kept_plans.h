@@ -30,7 +30,8 @@ extern SPIPlanPtr PrepareQuery(const char *text, int parameters, Oid *types, int
 
 /*
  * Return the kept plan of a query, prepared if it is new; NULL if all places are
- * in use, or if the text is too long to be kept.  It stays until KeptPlanRelease.  The caller is connected to SPI.
+ * in use, or if the text is too long to be kept.  It stays until KeptPlanRelease.
+ * The caller is connected to SPI.
  */
 extern KeptPlan *KeptPlanOf(const char *text, int parameters, Oid *types);
 extern void KeptPlanRelease(KeptPlan *kept);
