@@ -135,8 +135,10 @@ BEGIN
 		head := format('CREATE FUNCTION %I(%%s) RETURNS %s LANGUAGE sql PARALLEL %%s AS %%L', f.caller,
 			CASE WHEN is_scalar THEN format_type(f.prorettype, NULL) ELSE 'text' END);
 		EXECUTE format(head, f.parameters, CASE f.proparallel WHEN 's' THEN 'SAFE' ELSE 'UNSAFE' END, 'SELECT ' || format(call, f.arguments));
-		EXECUTE format(head, '', 'UNSAFE', 'SELECT ' || format(call, f.columns) || ' FROM smith.argument a, nextval(''smith.turn'') turn WHERE '
-			|| CASE f.prokind WHEN 'a' THEN 'n % 4 = turn % 4 AND n < 16 + turn % 3 * 6' ELSE 'n = turn % 30' END);
+		IF f.pronargs > 0 THEN
+			EXECUTE format(head, '', 'UNSAFE', 'SELECT ' || format(call, f.columns) || ' FROM smith.argument a, nextval(''smith.turn'') turn WHERE '
+				|| CASE f.prokind WHEN 'a' THEN 'n % 4 = turn % 4 AND n < 16 + turn % 3 * 6' ELSE 'n = turn % 30' END);
+		END IF;
 	END LOOP;
 END $$;
 
