@@ -68,7 +68,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None,
 async def of_database(request: Request, error: psycopg.Error) -> Response:
     status, diagnostic = status_of(request, error), error.diag
     if status < 500:
-        # What PostgreSQL hints at if something does not exist is for those who can write SQL.
+        # With 404, PostgreSQL's hint names SQL functions, which a client cannot call.
         hint = diagnostic.message_hint if status != 404 else HINTS.get(error.sqlstate)
         return problem(status, diagnostic.message_primary or "", **({"hint": hint} if hint else {}))
     log.error("%s: %s", error.sqlstate or type(error).__name__, str(error).strip())

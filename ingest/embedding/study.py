@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy
 import psycopg
-from connection import connect
+from connection import connect, extension_schema
 from problems import UNSURE, EmbedError, refused, said
 from psycopg import sql
 
@@ -48,13 +48,10 @@ class Study:
 
     def find(self, connection: psycopg.Connection) -> None:
         """Look up the source of the study, and its columns."""
-        row = connection.execute(
-            "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace "
-            "WHERE extname = 'cell_binary'").fetchone()
-        if not row:
+        self.extension = extension_schema(connection)
+        if not self.extension:
             raise EmbedError("the extension cell_binary is not installed in this database: "
                              "run CREATE EXTENSION cell_binary")
-        self.extension = sql.Identifier(row[0])
         row = connection.execute(self.query(
             """SELECT source::oid, store, features, sample_column, cell_id_column, x_column,
                 y_column, phenotypes_column, feature_columns, intensities_column, nspname, relname,

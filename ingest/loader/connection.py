@@ -1,6 +1,7 @@
 """Connections to PostgreSQL."""
 
 import psycopg
+from psycopg import sql
 
 
 def connect(conninfo: str, program: str) -> tuple[psycopg.Connection, list[str]]:
@@ -14,3 +15,11 @@ def connect(conninfo: str, program: str) -> tuple[psycopg.Connection, list[str]]
     connection.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)")
     connection.autocommit = False
     return connection, path
+
+
+def extension_schema(connection: psycopg.Connection) -> sql.Identifier | None:
+    """Return the schema of the extension cell_binary, or None if it is not installed."""
+    row = connection.execute(
+        "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace "
+        "WHERE extname = 'cell_binary'").fetchone()
+    return sql.Identifier(row[0]) if row else None

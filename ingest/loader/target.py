@@ -10,7 +10,7 @@ import duckdb
 import psycopg
 import pyarrow
 from cells import Account
-from connection import connect
+from connection import connect, extension_schema
 from engine import MADE
 from errors import LoadError
 from mapping import Map
@@ -311,13 +311,10 @@ class Study:
     def __init__(self, target: Target, name: str, map: Map) -> None:
         self.target, self.name, self.features = target, name, map.features
         with target.connect() as connection:
-            schema = connection.execute(
-                "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace "
-                "WHERE extname = 'cell_binary'").fetchone()
-            if not schema:
+            self.schema = extension_schema(connection)
+            if not self.schema:
                 raise LoadError('extension "cell_binary" is not installed in this database: '
                                 "run CREATE EXTENSION cell_binary")
-            self.schema = sql.Identifier(schema[0])
             self.registered = self.look(connection)
 
     def look(self, connection: psycopg.Connection) -> bool:

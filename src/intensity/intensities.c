@@ -117,8 +117,8 @@ check_channels(FunctionCallInfo fcinfo, int channels, uint32 cell_id)
  *								 [, channels integer])
  *		-> internal
  *
- * channels is the number of intensities that each cell must have; without it,
- * all cells must have as many as the first.
+ * channels is the number of intensities of each cell; without this argument, the
+ * first cell determines the number.
  *
  * Not strict, so that a NULL is an error.  Errors: 22004 for a NULL argument
  * or element, 22003 for a cell_id out of range or a NaN, 2202E for more than

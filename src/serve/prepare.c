@@ -15,6 +15,19 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+/* Raise 22004 if an argument is null that must not be. */
+static void
+check_arguments(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {
+		"study", NULL, "layout", "coding", "number", "samples"
+	};
+
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (names[i] != NULL && PG_ARGISNULL(i))
+			RaiseNull(names[i], NULL, NULL);
+}
+
 /*
  * cell_make_ready(study text, sample text, layout text, coding text,
  *				   number integer, samples integer)
@@ -41,10 +54,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	for (int i = 0; i < PG_NARGS(); i++)
-		if (i != 1 && PG_ARGISNULL(i))
-			RaiseNull(i == 0 ? "study" : i == 2 ? "layout" : i == 3 ? "coding" :
-					  i == 4 ? "number" : "samples", NULL, NULL);
+	check_arguments(fcinfo);
 	RequestBegin(&request, fcinfo, false);
 	request.number = PG_GETARG_INT32(4);
 	request.samples = PG_GETARG_INT32(5);
@@ -100,13 +110,10 @@ PG_FUNCTION_INFO_V1(cell_prepare_samples);
 Datum
 cell_prepare_samples(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"study", "sample", "layout", "coding"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PayloadKind kind;
 
-	for (size_t i = 0; i < lengthof(names); i++)
-		if (i != 1 && PG_ARGISNULL(i))
-			RaiseNull(names[i], NULL, NULL);
+	check_arguments(fcinfo);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	kind = GetPayloadKindArgument(fcinfo, 2);
 	(void) GetCodingArgument(fcinfo, 3);

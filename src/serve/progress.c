@@ -51,14 +51,16 @@ publish(Progress *progress)
 	pgstat_progress_update_multi_param(PARAMETERS, index, values);
 }
 
-/* The report in the backend's entry; without a phase if there is none. */
+/* The report in a backend's entry; without a phase if there is none, or none that is intact. */
 static Progress
-published(void)
+report_of(const PgBackendStatus *backend)
 {
-	Progress	progress = {0};
+	Progress	progress;
 
-	if (MyBEEntry != NULL && MyBEEntry->st_progress_command == PROGRESS_COMMAND)
-		memcpy(&progress, MyBEEntry->st_progress_param, sizeof(Progress));
+	memcpy(&progress, backend->st_progress_param, sizeof(Progress));
+	if (backend->st_progress_command != PROGRESS_COMMAND ||
+		progress.checksum != checksum(&progress))
+		memset(&progress, 0, sizeof(Progress));
 	return progress;
 }
 
@@ -86,7 +88,7 @@ ProgressReport(const PayloadKey *key, ProgressPhase phase, int32 number, int32 s
 	progress.study = key->study;
 	progress.number = number;
 	progress.samples = samples;
-	before = published();
+	before = report_of(MyBEEntry);
 	if (outer != NULL)
 		*outer = before;
 	/* A subtransaction that was rolled back has ended the report. */
@@ -146,13 +148,11 @@ enum
 static void
 put_entry(ReturnSetInfo *result, const PgBackendStatus *backend)
 {
-	Progress	progress;
+	Progress	progress = report_of(backend);
 	Datum		values[ENTRY_COLUMNS];
 	bool		isnull[ENTRY_COLUMNS] = {false};
 
-	memcpy(&progress, backend->st_progress_param, sizeof(Progress));
-	if (progress.checksum != checksum(&progress) ||
-		progress.phase <= 0 || progress.phase >= (int) lengthof(phase_names))
+	if (progress.phase <= 0 || progress.phase >= (int) lengthof(phase_names))
 		return;
 	values[ENTRY_PID] = Int32GetDatum(backend->st_procpid);
 	if (may_see(backend->st_userid))
@@ -192,8 +192,7 @@ cell_progress_entries(PG_FUNCTION_ARGS)
 	{
 		const PgBackendStatus *backend = &BackendStatusAt(i)->backendStatus;
 
-		if (backend->st_procpid > 0 && backend->st_databaseid == MyDatabaseId &&
-			backend->st_progress_command == PROGRESS_COMMAND)
+		if (backend->st_procpid > 0 && backend->st_databaseid == MyDatabaseId)
 			put_entry(result, backend);
 	}
 	return (Datum) 0;

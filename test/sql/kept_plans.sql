@@ -137,8 +137,9 @@ SELECT cell_invalidate('changing');
 SELECT md5(cell_data('changing', 'A', 'compact', 'gzip')) = md5(cell_encode(payload, 'gzip')) AS same FROM (SELECT cell_pack(cell_id, x, y, phenotypes) AS payload FROM granted) p;
 
 -- A text that is too long is not kept.
-SELECT state FROM error_of($$SELECT cell_data('s', repeat('long', 5000))$$);
-SELECT * FROM served('s', 'cell', 'A');
+SELECT state FROM unnest('{3,5000}'::integer[]) n, error_of(format('SELECT cell_data(%L, %L)', 'parted', repeat('name', n)));
+SELECT count(*) > 0 AS kept FROM pg_backend_memory_contexts WHERE strpos(ident, repeat('name', 3)) > 0 AND strpos(ident, repeat('name', 4)) = 0 AND name = 'CachedPlanSource';
+SELECT count(*) AS kept FROM pg_backend_memory_contexts WHERE strpos(ident, repeat('name', 100)) > 0 AND name = 'CachedPlanSource';
 
 SELECT count(cell_drop_study(study)) FROM (SELECT study FROM cell_studies) s;
 DROP OWNED BY regress_cell_reader;

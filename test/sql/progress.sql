@@ -53,6 +53,10 @@ $$;
 CREATE VIEW truncating_source AS SELECT sample, cell_id, noted(truncating(x)) AS x, y, phenotypes FROM cells;
 SELECT cell_register_study('truncating', 'truncating_source', phenotypes => 'phenotypes', features => '{a}');
 SELECT cell_data('truncating', 'A', 'compact', 'gzip') IS NOT NULL AS packed, reports() = '' AS "no report";
+-- a call in a call whose report was overwritten
+CREATE VIEW outer_truncating AS SELECT sample, cell_id, truncating(x) + octet_length(cell_data('direct', sample)) * 0 AS x, noted(y) AS y, phenotypes FROM cells;
+SELECT cell_register_study('outer truncating', 'outer_truncating', phenotypes => 'phenotypes', features => '{a}');
+SELECT cell_data('outer truncating', 'A') IS NOT NULL AS packed, reports();
 -- a long name is cut at a character
 INSERT INTO cells VALUES (repeat('ä', 100), 1, 1, 1, 1);
 SELECT cell_data('direct', repeat('ä', 100)) IS NOT NULL AS packed, split_part(reports(), '; ', 1) = format('direct, %s, compact, identity, packing, t', repeat('ä', 45)) AS cut;

@@ -23,7 +23,7 @@ export class Intensities {
     /** The code of channel k of cell i, at `channels * i + k`. */
     readonly codes: Uint8Array<ArrayBuffer>;
 
-    /** @param codes as many as there are channels for each of the ids; not copied */
+    /** @param codes for each id, one code for each channel; not copied */
     constructor(channels: number, cellIds: Uint32Array<ArrayBuffer>, codes: Uint8Array<ArrayBuffer>) {
         this.length = cellIds.length;
         this.channels = channels;

@@ -27,7 +27,7 @@ export class SubsampleSample<Memory extends ArrayBufferLike = ArrayBuffer> {
     /** The code of channel k of cell i of the sample, at `thresholds.length * i + k`. */
     readonly codes: Uint8Array<Memory>;
 
-    /** @param codes as many as there are thresholds for each cell; not copied */
+    /** @param codes for each cell, one code for each threshold; not copied */
     constructor(name: string, thresholds: Uint8Array<ArrayBuffer>, codes: Uint8Array<Memory>) {
         this.length = codes.length / thresholds.length;
         this.name = name;
