@@ -21,6 +21,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cell_scan_support(pg_catalog.internal) IS
 'support function of the aggregates that a scan can compute, for the planner';
 
+-- The layouts of cell_pack, as a type without a collation. postgres_fdw sends an aggregate to
+-- another server only if its arguments have no collation, or that of a foreign table's column.
+CREATE TYPE cell_layout AS ENUM ('compact', 'spt', 'dense', 'arrow', 'intensity');
+COMMENT ON TYPE cell_layout IS
+'layout of a payload, as an argument of cell_pack that postgres_fdw can send to another server';
+
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, x integer, y integer, phenotypes bigint)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
@@ -51,6 +57,18 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
 	phenotypes bigint, layout pg_catalog.text)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
+
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint,
+	layout @extschema@.cell_layout)
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
+LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
+
+CREATE FUNCTION cell_pack_transfn(
+	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
+	phenotypes bigint, layout @extschema@.cell_layout)
 RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
@@ -122,6 +140,25 @@ CREATE AGGREGATE cell_pack(
 	PARALLEL = SAFE
 );
 
+CREATE AGGREGATE cell_pack(
+	cell_id bigint, x integer, y integer, phenotypes bigint, layout @extschema@.cell_layout) (
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+
+CREATE AGGREGATE cell_pack(
+	cell_id bigint, x double precision, y double precision, phenotypes bigint,
+	layout @extschema@.cell_layout) (
+	SFUNC = @extschema@.cell_pack_transfn, STYPE = pg_catalog.internal, SSPACE = 2000000,
+	FINALFUNC = @extschema@.cell_pack_finalfn, FINALFUNC_MODIFY = READ_WRITE,
+	COMBINEFUNC = @extschema@.cell_pack_combinefn,
+	SERIALFUNC = @extschema@.cell_pack_serialfn, DESERIALFUNC = @extschema@.cell_pack_deserialfn,
+	PARALLEL = SAFE
+);
+
 COMMENT ON FUNCTION cell_pack_transfn(pg_catalog.internal, integer, integer, bigint) IS
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_transfn(
@@ -137,6 +174,13 @@ COMMENT ON FUNCTION cell_pack_transfn(
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_transfn(
 	pg_catalog.internal, bigint, double precision, double precision, bigint, pg_catalog.text) IS
+'support function of the aggregate cell_pack';
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, bigint, integer, integer, bigint, @extschema@.cell_layout) IS
+'support function of the aggregate cell_pack';
+COMMENT ON FUNCTION cell_pack_transfn(
+	pg_catalog.internal, bigint, double precision, double precision, bigint,
+	@extschema@.cell_layout) IS
 'support function of the aggregate cell_pack';
 COMMENT ON FUNCTION cell_pack_combinefn(pg_catalog.internal, pg_catalog.internal) IS
 'support function of the aggregates cell_pack and cell_pack_intensities';
@@ -159,6 +203,11 @@ COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, pg_catalog.text
 'packs cells into a payload of the given layout, sorted by cell_id';
 COMMENT ON AGGREGATE cell_pack(
 	bigint, double precision, double precision, bigint, pg_catalog.text) IS
+'packs cells into a payload of the given layout, sorted by cell_id; truncates coordinates';
+COMMENT ON AGGREGATE cell_pack(bigint, integer, integer, bigint, @extschema@.cell_layout) IS
+'packs cells into a payload of the given layout, sorted by cell_id';
+COMMENT ON AGGREGATE cell_pack(
+	bigint, double precision, double precision, bigint, @extschema@.cell_layout) IS
 'packs cells into a payload of the given layout, sorted by cell_id; truncates coordinates';
 
 CREATE FUNCTION cell_empty(layout pg_catalog.text DEFAULT 'compact')

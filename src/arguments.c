@@ -6,9 +6,13 @@
  */
 #include "arguments.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 const char *
 LayoutNames(void)
@@ -22,18 +26,103 @@ LayoutNames(void)
 	return names.data;
 }
 
-const CbLayout *
-GetLayoutArgument(FunctionCallInfo fcinfo, int arg)
+/* Return the name that a value gives a layout; its type is text or the enum cell_layout. */
+static char *
+layout_name(Oid type, Datum value)
 {
-	text	   *name = PG_GETARG_TEXT_PP(arg);
-	const CbLayout *layout = cb_layout_named(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	HeapTuple	row;
+	char	   *name;
+
+	if (type == TEXTOID)
+		return TextDatumGetCString(value);
+	row = SearchSysCache1(ENUMOID, value);
+	if (!HeapTupleIsValid(row))
+		elog(ERROR, "cache lookup failed for enum %u", DatumGetObjectId(value));
+	name = pstrdup(NameStr(((Form_pg_enum) GETSTRUCT(row))->enumlabel));
+	ReleaseSysCache(row);
+	return name;
+}
+
+const CbLayout *
+LayoutIfKnown(Oid type, Datum value)
+{
+	const char *name = layout_name(type, value);
+
+	return cb_layout_named(name, strlen(name));
+}
+
+/* Return the layout that a value names.  Errors: 22023 for an unknown name. */
+static const CbLayout *
+layout_of(Oid type, Datum value)
+{
+	const CbLayout *layout = LayoutIfKnown(type, value);
 
 	if (layout == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown layout \"%s\"", text_to_cstring(name)),
+				 errmsg("unknown layout \"%s\"", layout_name(type, value)),
 				 errhint("The layouts are %s.", LayoutNames())));
 	return layout;
+}
+
+const CbLayout *
+GetLayoutArgument(FunctionCallInfo fcinfo, int arg)
+{
+	return layout_of(TEXTOID, PG_GETARG_DATUM(arg));
+}
+
+const CbLayout *
+GetRowLayout(FunctionCallInfo fcinfo, int arg)
+{
+	RowLayout  *last = fcinfo->flinfo->fn_extra;
+
+	if (last == NULL)
+	{
+		last = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowLayout));
+		last->type = get_fn_expr_argtype(fcinfo->flinfo, arg);
+		fcinfo->flinfo->fn_extra = last;
+	}
+	last->layout = layout_of(last->type, PG_GETARG_DATUM(arg));
+	if (last->type != TEXTOID)
+		last->label = PG_GETARG_OID(arg);
+	return last->layout;
+}
+
+/*
+ * Return the extension's enum of layouts, or InvalidOid.  Other roles can create
+ * objects in the extension's schema if it is public, for example; only a superuser
+ * can have created the extension's objects.
+ */
+static Oid
+layout_type(Oid schema)
+{
+	HeapTuple	row = SearchSysCache2(TYPENAMENSP, CStringGetDatum("cell_layout"),
+									  ObjectIdGetDatum(schema));
+	Oid			type = InvalidOid;
+	Form_pg_type form;
+
+	if (!HeapTupleIsValid(row))
+		return InvalidOid;
+	form = (Form_pg_type) GETSTRUCT(row);
+	if (form->typtype == TYPTYPE_ENUM && superuser_arg(form->typowner))
+		type = form->oid;
+	ReleaseSysCache(row);
+	return type;
+}
+
+Datum
+LayoutValue(Oid schema, const CbLayout *layout, Oid *type)
+{
+	Oid			label = InvalidOid;
+
+	*type = layout_type(schema);
+	if (OidIsValid(*type))
+		label = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(*type),
+								CStringGetDatum(layout->name));
+	if (OidIsValid(label))
+		return ObjectIdGetDatum(label);
+	*type = TEXTOID;
+	return CStringGetTextDatum(layout->name);
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 
+#include "catalog/pg_type_d.h"
 #include "format/layouts.h"
 #include "utils/array.h"
 
@@ -17,6 +18,21 @@
  * name.
  */
 extern const CbLayout *GetLayoutArgument(FunctionCallInfo fcinfo, int arg);
+
+/*
+ * Return the layout that a value names, or NULL; its type is text or the enum
+ * cell_layout.
+ */
+extern const CbLayout *LayoutIfKnown(Oid type, Datum value);
+
+/*
+ * Return a layout as a value of the enum cell_layout, for a query, and the type of
+ * the value.  A text has a collation, and postgres_fdw sends an aggregate with a
+ * collation to another server only if the collation comes from a foreign table's
+ * column; an enum has none.  In a database where the extension is still at a version
+ * without the enum, the value is a text.
+ */
+extern Datum LayoutValue(Oid schema, const CbLayout *layout, Oid *type);
 
 /*
  * Return the names of all layouts, quoted and separated by commas, for a hint.
@@ -65,21 +81,40 @@ extern int	ArrayStrings(ArrayType *array, const char ***strings);
 /* Return the first string that repeats an earlier one, or NULL. */
 extern const char *RepeatedString(int count, const char **strings);
 
+/* What an aggregate's transition function keeps in fn_extra about its layout argument. */
+typedef struct RowLayout
+{
+	Oid			type;
+	Oid			label;			/* the last value, if the type is the enum */
+	const CbLayout *layout;		/* that the value names */
+} RowLayout;
+
+/* Return the layout in the first row of a payload.  Errors: 22023 for an unknown name. */
+extern const CbLayout *GetRowLayout(FunctionCallInfo fcinfo, int arg);
+
 /*
- * Refuse a layout argument that differs from the layout of earlier rows.  This
- * runs for every row, so it compares the few bytes in a loop, which takes less
- * time than a call of memcmp.
+ * Refuse a layout argument that differs from the layout of earlier rows, for which
+ * GetRowLayout has been called.  This runs for every row, so it compares the few bytes
+ * in a loop, which takes less time than a call of memcmp.
  */
 static inline void
-CheckLayoutArgument(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
+CheckRowLayout(FunctionCallInfo fcinfo, int arg, const CbLayout *expected)
 {
-	text	   *name = PG_GETARG_TEXT_PP(arg);
-	bool		same = VARSIZE_ANY_EXHDR(name) == expected->name_length;
+	const RowLayout *last = fcinfo->flinfo->fn_extra;
+	bool		same;
 
-	for (size_t i = 0; same && i < expected->name_length; i++)
-		same = VARDATA_ANY(name)[i] == expected->name[i];
-	if (unlikely(!same))
-		RaiseMixedLayouts(expected, GetLayoutArgument(fcinfo, arg));
+	if (last->type == TEXTOID)
+	{
+		text	   *name = PG_GETARG_TEXT_PP(arg);
+
+		same = VARSIZE_ANY_EXHDR(name) == expected->name_length;
+		for (size_t i = 0; same && i < expected->name_length; i++)
+			same = VARDATA_ANY(name)[i] == expected->name[i];
+	}
+	else
+		same = last->layout == expected && last->label == PG_GETARG_OID(arg);
+	if (unlikely(!same) && GetRowLayout(fcinfo, arg) != expected)
+		RaiseMixedLayouts(expected, GetRowLayout(fcinfo, arg));
 }
 
 /* Convert a cell_id to uint32.  Errors: 22003. */

@@ -45,7 +45,7 @@ create_set(FunctionCallInfo fcinfo, bool fractions)
 		elog(ERROR, "cell_pack transition function called in non-aggregate context");
 
 	if (PG_NARGS() == ARGS_WITH_LAYOUT)
-		layout = GetLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1);
+		layout = GetRowLayout(fcinfo, ARGS_WITH_LAYOUT - 1);
 	if (layout->has_intensities)
 		RaiseNoCoordinates(layout, "cell_pack_intensities");
 	return CellSetCreate(aggcontext, layout, PG_NARGS() >= ARGS_WITH_ID,
@@ -127,7 +127,7 @@ add_row(FunctionCallInfo fcinfo, const int args, const bool fractions)
 	if (unlikely(set == NULL))
 		set = create_set(fcinfo, fractions);
 	else if (args == ARGS_WITH_LAYOUT)
-		CheckLayoutArgument(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
+		CheckRowLayout(fcinfo, ARGS_WITH_LAYOUT - 1, set->layout);
 
 	if (fractions)
 	{
@@ -168,7 +168,7 @@ add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
 
 /*
  * cell_pack_transfn(internal, [cell_id bigint,] x integer, y integer,
- *					 phenotypes bigint [, layout text]) -> internal
+ *					 phenotypes bigint [, layout text or cell_layout]) -> internal
  *
  * Not strict: a NULL argument is an error.  Errors: 22004 for a NULL, 22003
  * for a cell_id or coordinate out of range, 22023 for an unknown layout or a

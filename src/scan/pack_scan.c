@@ -48,15 +48,13 @@ begin(const ScanTask *task)
 {
 	const PackTable *table = task->first_table;
 	PackState  *pack = palloc0(sizeof(PackState));
-	text	   *name;
 
 	pack->layout = &cb_compact;
 	if (task->with_constant)
 	{
 		if (task->constant_is_null)
 			return NULL;
-		name = DatumGetTextPP(task->constant);
-		pack->layout = cb_layout_named(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		pack->layout = LayoutIfKnown(task->constant_type, task->constant);
 		if (pack->layout == NULL || pack->layout->has_intensities)
 			return NULL;
 	}

@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "scan/scan_list.h"
 #include "settings.h"
 #include "utils/builtins.h"
@@ -107,7 +108,10 @@ run(ScanNode *node)
 		!IsMVCCSnapshot(node->base.ss.ps.state->es_snapshot))
 		return false;
 	if (node->constant != NULL)
+	{
 		task.constant = ExecEvalExpr(node->constant, context, &task.constant_is_null);
+		task.constant_type = exprType((Node *) node->plan.constant);
+	}
 	node->state = node->plan.aggregate->begin(&task);
 	if (node->state == NULL)
 		return false;

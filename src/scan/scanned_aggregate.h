@@ -15,6 +15,7 @@ typedef struct ScanTask
 	bool		grouped;		/* a result for each sample, and not one */
 	bool		constant_is_null;
 	Datum		constant;		/* the last argument, if it is not a column */
+	Oid			constant_type;
 	bool		with_constant;
 	void	   *first_table;	/* what open_table returned for a table */
 	MemoryContext context;		/* for the state and the results */

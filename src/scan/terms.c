@@ -11,8 +11,10 @@
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "pack/phenotypes.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -298,17 +300,68 @@ value_of(Expr *expression)
 	return expression;
 }
 
+/* Return the only element of a constant array, as a constant; or NULL. */
+static Expr *
+only_element(Expr *expression)
+{
+	Const	   *array = (Const *) value_of(expression);
+	ArrayType  *elements;
+	Oid			type;
+	int16		length;
+	bool		by_value;
+	char		align;
+	Datum	   *values;
+	bool	   *isnull;
+	int			count;
+
+	if (!IsA(array, Const) || array->constisnull)
+		return NULL;
+	elements = DatumGetArrayTypeP(array->constvalue);
+	type = ARR_ELEMTYPE(elements);
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	deconstruct_array(elements, type, length, by_value, align, &values, &isnull, &count);
+	if (count != 1 || isnull[0])
+		return NULL;
+	return (Expr *) makeConst(type, -1, array->constcollid, length, values[0], false, by_value);
+}
+
+/*
+ * Return a comparison of two expressions; "a = ANY (array)" is one if the array has
+ * one element.  NULL if the condition is of another kind.
+ */
+static OpExpr *
+comparison_of(Expr *expression)
+{
+	ScalarArrayOpExpr *any = (ScalarArrayOpExpr *) expression;
+	OpExpr	   *comparison;
+	Expr	   *element;
+
+	if (IsA(expression, OpExpr) && list_length(((OpExpr *) expression)->args) == 2)
+		return (OpExpr *) expression;
+	if (!IsA(expression, ScalarArrayOpExpr))
+		return NULL;
+	element = only_element(lsecond(any->args));
+	if (element == NULL)
+		return NULL;
+	comparison = makeNode(OpExpr);
+	comparison->opno = any->opno;
+	comparison->inputcollid = any->inputcollid;
+	comparison->args = list_make2(linitial(any->args), element);
+	return comparison;
+}
+
 bool
 ConditionOf(Expr *expression, ConditionTerm *term)
 {
-	OpExpr	   *comparison = (OpExpr *) expression;
+	OpExpr	   *comparison;
 	Expr	   *left;
 	Expr	   *right;
 
 	memset(term, 0, sizeof(*term));
 	if (IsA(expression, NullTest))
 		return not_null((NullTest *) expression, term);
-	if (!IsA(expression, OpExpr) || list_length(comparison->args) != 2)
+	comparison = comparison_of(expression);
+	if (comparison == NULL)
 		return false;
 
 	left = linitial(comparison->args);

@@ -125,16 +125,40 @@ begin_by_sample(StringInfo query, const Study *study)
 	append_column(query, &study->sample, "text");
 }
 
+/* Begin a query that packs the cells t, up to the name of the sample column. */
+static void
+begin_pack(StringInfo query, const Study *study, const CbLayout *layout)
+{
+	initStringInfo(query);
+	appendStringInfoString(query, "SELECT ");
+	append_pack(query, study, layout, 2);
+	append_source(query, study);
+}
+
 char *
 PackQuery(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	append_pack(&query, study, layout, 2);
-	append_source(&query, study);
+	begin_pack(&query, study, layout);
 	appendStringInfoString(&query, " OPERATOR(pg_catalog.=) " SAMPLE_PARAMETER);
+	return query.data;
+}
+
+/*
+ * The planner sends an aggregate over a partitioned table to the servers of its
+ * partitions only if the rows are grouped by the partition key.  With "sample = $1",
+ * PostgreSQL 16 and later would drop the grouping, because all rows have the same
+ * sample.
+ */
+char *
+PackGroupQuery(const Study *study, const CbLayout *layout)
+{
+	StringInfoData query;
+
+	begin_pack(&query, study, layout);
+	appendStringInfo(&query, " OPERATOR(pg_catalog.=) ANY (ARRAY[" SAMPLE_PARAMETER
+					 "]) GROUP BY t.%s", quote_identifier(study->sample.name));
 	return query.data;
 }
 
@@ -208,10 +232,13 @@ samples_by_index(const Study *study)
 char *
 SamplesQuery(const Study *study)
 {
-	StringInfoData query;
+	return has_sample_index(study) ? samples_by_index(study) : SamplesGroupQuery(study);
+}
 
-	if (has_sample_index(study))
-		return samples_by_index(study);
+char *
+SamplesGroupQuery(const Study *study)
+{
+	StringInfoData query;
 
 	begin_by_sample(&query, study);
 	append_source(&query, study);

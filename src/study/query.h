@@ -21,11 +21,20 @@ extern char *PackQuery(const Study *study, const CbLayout *layout);
 /* What the text of PackQuery ends with. */
 #define SAMPLE_PARAMETER "$1"
 
+/*
+ * PackQuery for a sample in a foreign partition, or no row without cells.  With this
+ * form, the planner can send the aggregate to the other server.
+ */
+extern char *PackGroupQuery(const Study *study, const CbLayout *layout);
+
 /* A row for each sample: its name and its payload.  Parameter: the layout, as above. */
 extern char *PackAllQuery(const Study *study, const CbLayout *layout);
 
 /* A row for each sample: its name; in the order of the sample column. */
 extern char *SamplesQuery(const Study *study);
+
+/* The same for a source with foreign tables, which send the names only. */
+extern char *SamplesGroupQuery(const Study *study);
 
 /*
  * A row for each cell: the name of its sample, its cell_id, its intensities,

@@ -16,6 +16,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "arguments.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -79,7 +80,12 @@ query_text(const Study *study, SourceQuery query, Datum sample, const CbLayout *
 	}
 	/* The queries that pack cells in another layout have it as their last parameter. */
 	if ((query == SOURCE_PACK || query == SOURCE_PACK_ALL) && !layout->has_intensities)
-		add_parameter(&result, TEXTOID, CStringGetTextDatum(layout->name));
+	{
+		Oid			type;
+		Datum		value = LayoutValue(study->schema, layout, &type);
+
+		add_parameter(&result, type, value);
+	}
 	return result;
 }
 
@@ -98,6 +104,8 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 	QueryText	query_of;
 
 	source->study = study;
+	source->query = query;
+	source->layout = layout;
 	source->settings = NewGUCNestLevel();
 	set_for_query("search_path", "pg_catalog, pg_temp");
 	/* The source's state depends on the plan, so every caller must get the same plan. */
@@ -212,6 +220,42 @@ check_plan(Source *source, CachedPlanSource *prepared, PlannedStmt *plan)
 	}
 }
 
+static bool
+reads_foreign_tables(const List *relations)
+{
+	ListCell   *cell;
+
+	foreach(cell, relations)
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			return true;
+	return false;
+}
+
+/*
+ * Replace the query by one that the planner can send to the servers of foreign
+ * partitions, one aggregate for each partition.
+ */
+static void
+push_down(Source *source)
+{
+	switch (source->query)
+	{
+		case SOURCE_PACK:
+			source->text = PackGroupQuery(source->study, source->layout);
+			break;
+		case SOURCE_SAMPLES:
+			source->text = SamplesGroupQuery(source->study);
+			break;
+		case SOURCE_PACK_ALL:
+			break;
+		case SOURCE_INTENSITIES:
+		case SOURCE_SCAN_INTENSITIES:
+			return;				/* without an aggregate that another server can compute */
+	}
+	set_for_query("enable_partitionwise_aggregate", "on");
+	source->plan = NULL;
+}
+
 /* Make the checks that follow the ones on the plan. */
 static void
 check_source(Source *source, SnapshotChoice choice)
@@ -224,6 +268,8 @@ check_source(Source *source, SnapshotChoice choice)
 	if (!list_member_oid(source->relations, source->study->source))
 		RaiseSourceDropped(source->study);
 
+	if (reads_foreign_tables(source->relations))
+		push_down(source);
 	if (choice == RENEW_SNAPSHOT)
 		SourceRenewSnapshot();
 }

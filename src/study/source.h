@@ -30,6 +30,8 @@ typedef enum SourceQuery
 typedef struct Source
 {
 	const Study *study;
+	SourceQuery query;
+	const CbLayout *layout;
 	char	   *text;			/* of the query */
 	SPIPlanPtr	plan;			/* a custom plan; NULL before it is needed */
 	ParamListInfo parameters;
@@ -71,6 +73,9 @@ typedef enum SnapshotChoice
  *
  * The snapshot is renewed after the locks are taken, because a transaction for
  * which this call waited may have changed the rows.
+ *
+ * If the query reads foreign tables, SourceRun will run a form of it that packs the
+ * cells where they are.
  */
 extern void SourceCheck(Source *source, SnapshotChoice choice);
 
