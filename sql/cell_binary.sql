@@ -589,6 +589,7 @@ CREATE TABLE cell_study (
 	subsample_seed bigint NOT NULL DEFAULT 10001,
 	listed boolean NOT NULL DEFAULT true,
 	full_names pg_catalog.text[],
+	payloads pg_catalog.regclass,
 	CONSTRAINT cell_study_feature_columns CHECK (
 		pg_catalog.cardinality(feature_columns) OPERATOR(pg_catalog.<=) 64
 		AND pg_catalog.array_position(feature_columns, NULL::pg_catalog.name) IS NULL),
@@ -609,7 +610,9 @@ CREATE TABLE cell_study (
 	CONSTRAINT cell_study_full_names CHECK (
 		pg_catalog.cardinality(full_names)
 			OPERATOR(pg_catalog.=) pg_catalog.cardinality(features)
-		AND pg_catalog.array_position(full_names, NULL::pg_catalog.text) IS NULL)
+		AND pg_catalog.array_position(full_names, NULL::pg_catalog.text) IS NULL),
+	-- payloads are stored where they are packed
+	CONSTRAINT cell_study_payloads CHECK (payloads IS NULL OR NOT store)
 ) USING heap;
 COMMENT ON TABLE cell_study IS
 'registered studies, with the relation and the columns that hold their cells';
@@ -625,7 +628,7 @@ GRANT SELECT, UPDATE ON cell_study_id TO @extowner@;
 CREATE VIEW cell_studies WITH (security_barrier) AS
 SELECT study, source, store, features, intensities_column IS NOT NULL AS intensities, listed,
 	subsample_cells, subsample_seed, sample_column, cell_id_column, x_column, y_column,
-	phenotypes_column, feature_columns, intensities_column
+	phenotypes_column, feature_columns, intensities_column, payloads
 FROM @extschema@.cell_study
 WHERE pg_catalog.has_table_privilege(source, 'SELECT')
 	OR pg_catalog.has_any_column_privilege(source, 'SELECT');
@@ -641,13 +644,15 @@ CREATE FUNCTION cell_register_study(
 	features pg_catalog.text[] DEFAULT NULL, store boolean DEFAULT NULL,
 	intensities pg_catalog.name DEFAULT NULL,
 	subsample_cells bigint DEFAULT 1000000, subsample_seed bigint DEFAULT 10001,
-	listed boolean DEFAULT true, full_names pg_catalog.text[] DEFAULT NULL)
+	listed boolean DEFAULT true, full_names pg_catalog.text[] DEFAULT NULL,
+	payloads pg_catalog.regclass DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_register_study(
 	pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name,
 	pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean,
-	pg_catalog.name, bigint, bigint, boolean, pg_catalog.text[]) IS
+	pg_catalog.name, bigint, bigint, boolean, pg_catalog.text[],
+	pg_catalog.regclass) IS
 'registers the relation and columns of a study, and creates triggers that record changes';
 
 CREATE FUNCTION cell_drop_study(study pg_catalog.text)
@@ -928,6 +933,65 @@ RETURNS SETOF pg_catalog.record AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
 'payloads of all samples of a study, packed in one pass over its source';
+
+-- The view that cell_create_payload_view creates calls these functions, which are cell_data and
+-- cell_data_head under other names. They are not volatile, so that a query of the view computes
+-- only the columns that it reads. A payload can be stored by a call, which no query can notice.
+CREATE FUNCTION cell_view_payload(
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text)
+RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME', 'cell_data'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION cell_view_payload(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'support function of the views that cell_create_payload_view creates';
+
+CREATE FUNCTION cell_view_head(
+	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text,
+	OUT cells bigint, OUT bytes bigint, OUT etag pg_catalog.text)
+RETURNS pg_catalog.record AS 'MODULE_PATHNAME', 'cell_data_head'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION cell_view_head(
+	pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+'support function of the views that cell_create_payload_view creates';
+
+CREATE FUNCTION cell_create_payload_view(study pg_catalog.text, view pg_catalog.text)
+RETURNS pg_catalog.regclass
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+AS $$
+-- The function has no search_path of its own, because the caller's decides where a view without a
+-- schema is created. Every other name, and every operator, is schema-qualified.
+DECLARE
+	has_intensities pg_catalog.bool;
+	name pg_catalog.text;
+BEGIN
+	-- An error if the study does not exist, or the caller cannot read it.
+	PERFORM FROM @extschema@.cell_feature_names(study);
+	SELECT s.intensities INTO has_intensities FROM @extschema@.cell_studies s
+	WHERE s.study OPERATOR(pg_catalog.=) cell_create_payload_view.study;
+	SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.' ORDER BY place) INTO name
+	FROM pg_catalog.unnest(pg_catalog.parse_ident(view)) WITH ORDINALITY p (part, place);
+	EXECUTE pg_catalog.format($view$
+		CREATE VIEW %1$s AS
+		SELECT s.sample, l.layout::pg_catalog.text, c.coding,
+			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).cells,
+			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).bytes,
+			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).etag,
+			@extschema@.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
+				AS payload
+		FROM @extschema@.cell_samples(%2$L) s (sample)
+		CROSS JOIN pg_catalog.unnest(%3$L::@extschema@.cell_layout[]) l (layout)
+		CROSS JOIN pg_catalog.unnest(%4$L::pg_catalog.text[]) c (coding)$view$,
+		name, study, ARRAY(
+			SELECT layout
+			FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::@extschema@.cell_layout)) layout
+			WHERE has_intensities
+				OR layout::pg_catalog.text OPERATOR(pg_catalog.<>) 'intensity'::pg_catalog.text),
+		'{identity,gzip,zstd,br}');
+	RETURN name::pg_catalog.regclass;
+END
+$$;
+COMMENT ON FUNCTION cell_create_payload_view(pg_catalog.text, pg_catalog.text) IS
+'creates a view of the payloads of a study, from which another server can take them';
 
 CREATE FUNCTION cell_scans(
 	study pg_catalog.text, sample pg_catalog.text DEFAULT NULL,

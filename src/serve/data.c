@@ -119,6 +119,17 @@ put_payload(TupleTableSlot *row, void *argument)
 	MemoryContextReset(rows->per_row);
 }
 
+/* The same for a row of the study's relation of payloads, which has the same columns. */
+static void
+put_ready(TupleTableSlot *row, void *argument)
+{
+	ResultRows *rows = argument;
+
+	slot_getallattrs(row);
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, row->tts_values,
+						 row->tts_isnull);
+}
+
 /*
  * cell_data_samples(study text, layout text, coding text)
  *		-> setof (sample text, cells bigint, payload bytea); strict
@@ -149,9 +160,12 @@ cell_data_samples(PG_FUNCTION_ARGS)
 	if (rows.layout->has_intensities)
 		StudyResolveIntensities(study);
 	rows.channels = study->features;
-	SourceOpen(&source, study, SOURCE_PACK_ALL, (Datum) 0, rows.layout);
+	if (StudyHasPayloads(study))
+		StudyResolvePayloads(study);
+	SourceOpen(&source, study, StudyHasPayloads(study) ? SOURCE_READY_ALL : SOURCE_PACK_ALL,
+			   (SourceArguments) {.layout = rows.layout, .coding = rows.coding});
 	SourceCheck(&source, RENEW_SNAPSHOT);
-	SourceRun(&source, put_payload, &rows);
+	SourceRun(&source, StudyHasPayloads(study) ? put_ready : put_payload, &rows);
 	SourceClose(&source);
 	PopActiveSnapshot();
 	MemoryContextDelete(rows.per_row);

@@ -58,7 +58,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	RequestBegin(&request, fcinfo, false);
 	request.number = PG_GETARG_INT32(4);
 	request.samples = PG_GETARG_INT32(5);
-	if (request.detour != NO_DETOUR || request.read_only)
+	if ((request.detour != NO_DETOUR || request.read_only) && request.detour != DETOUR_ELSEWHERE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("payloads of study \"%s\" cannot be stored", request.study->name),
@@ -69,7 +69,9 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	RequestServe(&request, &result);
 	RequestEnd(&request);
 
-	if (!request.made)
+	if (request.detour == DETOUR_ELSEWHERE)
+		outcome = "is ready where its cells are";
+	else if (!request.made)
 		outcome = "was ready";
 	else if (request.stored)
 		outcome = "packed";

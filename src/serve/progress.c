@@ -119,6 +119,7 @@ static const char *const phase_names[] = {
 	[PROGRESS_PACKING] = "packing",
 	[PROGRESS_ENCODING] = "encoding",
 	[PROGRESS_STORING] = "storing",
+	[PROGRESS_FETCHING] = "fetching",
 };
 
 /* Whether the caller may see what a role does, by the rule of pg_stat_activity. */

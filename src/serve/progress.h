@@ -20,7 +20,8 @@ typedef enum ProgressPhase
 	PROGRESS_WAITING = 1,		/* for a session that makes the same payload */
 	PROGRESS_PACKING,			/* reading and packing the cells */
 	PROGRESS_ENCODING,			/* in the content coding */
-	PROGRESS_STORING
+	PROGRESS_STORING,
+	PROGRESS_FETCHING			/* from the study's relation of payloads */
 } ProgressPhase;
 
 /* The report of a call, as it is in the parameters of the backend's entry. */

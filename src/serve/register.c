@@ -44,7 +44,8 @@ enum
 	ARG_SUBSAMPLE_CELLS,
 	ARG_SUBSAMPLE_SEED,
 	ARG_LISTED,
-	ARG_FULL_NAMES
+	ARG_FULL_NAMES,
+	ARG_PAYLOADS				/* before version 0.2.0, the function has no such argument */
 };
 
 /* A name argument that must not be null. */
@@ -219,9 +220,16 @@ static bool
 is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 {
 	const char *unrecorded = StudyHasTriggers(study) ? unrecorded_changes(study) : NULL;
-	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unrecorded == NULL :
+	bool		store = PG_ARGISNULL(ARG_STORE) ?
+		StudyHasTriggers(study) && unrecorded == NULL && !StudyHasPayloads(study) :
 		PG_GETARG_BOOL(ARG_STORE);
 
+	if (store && StudyHasPayloads(study))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("store cannot be true if payloads is specified"),
+				 errdetail("The study takes its payloads from \"%s\".",
+						   get_rel_name(study->payloads))));
 	if (store && !OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
 	if (store && unrecorded != NULL)
@@ -241,7 +249,8 @@ check_query(const Study *study, SourceQuery query, const CbLayout *layout)
 	Source		source;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SourceOpen(&source, study, query, (Datum) 0, layout);
+	SourceOpen(&source, study, query,
+			   (SourceArguments) {.layout = layout, .coding = &coding_identity});
 	SourceCheck(&source, KEEP_SNAPSHOT);
 	SourceClose(&source);
 	PopActiveSnapshot();
@@ -254,13 +263,16 @@ check_source(const Study *study)
 	check_query(study, SOURCE_PACK_ALL, &cb_compact);
 	if (study->intensities.name != NULL)
 		check_query(study, SOURCE_INTENSITIES, NULL);
+	if (StudyHasPayloads(study))
+		check_query(study, SOURCE_READY_ALL, &cb_compact);
 }
 
 /*
  * cell_register_study(study text, source regclass, sample, cell_id, x, y,
  *					   phenotypes name, feature_columns name[], features text[],
  *					   store boolean, intensities name, subsample_cells bigint,
- *					   subsample_seed bigint, listed boolean, full_names text[])
+ *					   subsample_seed bigint, listed boolean, full_names text[],
+ *					   payloads regclass)
  *		-> void; not strict
  *
  * sample, cell_id, x and y name the columns of the source; in SQL, each
@@ -278,10 +290,15 @@ check_source(const Study *study)
  * chooses.  listed says whether services name the study to those who ask which
  * studies there are.  full_names has a longer name for each feature, or is NULL.
  *
+ * payloads is a relation that has the payloads of the samples, for example of other
+ * servers that pack and store them; NULL means that the study packs its own.  The
+ * relation has the columns of the view that cell_create_payload_view() creates.
+ *
  * Errors: 22004 an argument or an element is null, 42710 the study exists,
  * 42P01, 42809, 42703, 42804 and 0A000 the source or a column does not fit,
  * 42701 a feature column is named twice, 22023 a feature is named twice or
- * there is none, the full names do not match, or a subsample would be empty,
+ * there is none, the full names do not match, a subsample would be empty, or
+ * store is true and payloads is not NULL,
  * 2202E a list with several dimensions, 54023 more than 64 features, 42501 the
  * caller cannot read the source or wants to store payloads without owning it,
  * 0A000 payloads of the source cannot be stored, 25006 read-only transaction.
@@ -318,6 +335,9 @@ cell_register_study(PG_FUNCTION_ARGS)
 					 errdetail("A cell has one intensity for each feature.")));
 	}
 
+	if (PG_NARGS() > ARG_PAYLOADS && !PG_ARGISNULL(ARG_PAYLOADS))
+		study->payloads = PG_GETARG_OID(ARG_PAYLOADS);
+
 	RegistryLockName(study->schema, study->name);
 	if (RegistryRead(study->schema, study->name, NULL) != NULL)
 		ereport(ERROR,
@@ -329,6 +349,8 @@ cell_register_study(PG_FUNCTION_ARGS)
 	StudyResolve(study);
 	if (study->intensities.name != NULL)
 		StudyResolveIntensities(study);
+	if (StudyHasPayloads(study))
+		StudyResolvePayloads(study);
 	study->store = is_to_be_stored(fcinfo, study);
 	check_source(study);
 

@@ -1,8 +1,8 @@
 /*
  * request.c
  *		Serving the payload of a sample or of a study to one call: from the store
- *		if the stored payload is right for the caller, packed otherwise.  store.c reads and
- *		writes the store.
+ *		if the stored payload is right for the caller, packed otherwise; or from the
+ *		relation that has the study's payloads.  store.c reads and writes the store.
  *
  * The caller always gets what its own query would pack:
  *
@@ -43,14 +43,13 @@
 #include "access/xlog.h"
 #include "arguments.h"
 #include "changes/change_log.h"
-#include "pack/cell_payload.h"
-#include "pack/huge_pages.h"
 #include "portability/instr_time.h"
 #include "read/payload.h"
 #include "serve/etag.h"
 #include "serve/payload_lock.h"
 #include "settings.h"
 #include "smprofiler/subsample.h"
+#include "study/one_payload.h"
 #include "study/own_table.h"
 #include "study/sample.h"
 #include "study/study.h"
@@ -78,9 +77,9 @@ detour_of(const Request *request)
 	return NO_DETOUR;
 }
 
-/* Complete the key of the payload, and open the query that packs it. */
-static void
-open_source(Request *request, const char *sample)
+/* Complete the key of the payload.  Returns the value of the sample. */
+static Datum
+complete_key(Request *request, const char *sample)
 {
 	PayloadKey *key = &request->key;
 	Datum		value = (Datum) 0;
@@ -97,9 +96,35 @@ open_source(Request *request, const char *sample)
 		value = SampleValue(request->study->sample.type, sample, &key->sample);
 		key->sample_hash = SampleHash(key->sample, strlen(key->sample));
 	}
+	return value;
+}
+
+/* Open the query on the study's relation of payloads, and take the snapshot. */
+static void
+open_payloads(Request *request)
+{
+	StudyResolvePayloads(request->study);
 	SourceOpen(&request->source, request->study,
-			   IsOfStudy(&request->kind) ? SOURCE_SCAN_INTENSITIES : SOURCE_PACK, value,
-			   request->kind.layout);
+			   request->wants_payload ? SOURCE_READY : SOURCE_READY_HEAD,
+			   (SourceArguments) {
+				   .sample = CStringGetTextDatum(request->key.sample),
+				   .layout = request->kind.layout,
+				   .coding = request->coding,
+			   });
+	SourceCheck(&request->source, RENEW_SNAPSHOT);
+	request->detour = DETOUR_ELSEWHERE;
+}
+
+/* Open the query that packs the payload, take the snapshot, and read the source's state. */
+static void
+open_source(Request *request, Datum sample)
+{
+	SourceQuery query = IsOfStudy(&request->kind) ? SOURCE_SCAN_INTENSITIES : SOURCE_PACK;
+
+	SourceOpen(&request->source, request->study, query,
+			   (SourceArguments) {.sample = sample, .layout = request->kind.layout});
+	request->state = SourceInspect(&request->source, RENEW_SNAPSHOT);
+	request->detour = detour_of(request);
 }
 
 /* Name the sample and the study, or the study. */
@@ -115,6 +140,7 @@ RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *sample = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Datum		value;
 
 	memset(request, 0, sizeof(*request));
 	request->schema = OwnSchema(fcinfo);
@@ -134,10 +160,12 @@ RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 		.layout = request->kind.name,
 		.coding = request->coding->name,
 	};
-	open_source(request, sample);
-	request->state = SourceInspect(&request->source, RENEW_SNAPSHOT);
+	value = complete_key(request, sample);
+	if (StudyHasPayloads(request->study) && !IsOfStudy(&request->kind))
+		open_payloads(request);
+	else
+		open_source(request, value);
 	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
-	request->detour = detour_of(request);
 	request->read_only = XactReadOnly;
 	request->storable = request->detour == NO_DETOUR && !request->read_only;
 }
@@ -168,49 +196,14 @@ report(Request *request, const PayloadKey *key, ProgressPhase phase)
 	request->reports = true;
 }
 
-/* The payload in the first column of a row, and one that outlives the query. */
-typedef struct PackedSample
+pg_noreturn static void
+raise_no_cells(const Request *request)
 {
-	KeptPayload kept;
-	bytea	   *payload;
-} PackedSample;
-
-/* Take the payload of a row, and copy it unless it is the one that outlives the query. */
-static void
-take_payload(TupleTableSlot *row, void *argument)
-{
-	PackedSample *packed = argument;
-	bool		isnull;
-	bytea	   *value = (bytea *) DatumGetPointer(slot_getattr(row, 1, &isnull));
-
-	if (isnull)
-		return;
-	packed->payload = value;
-	if (value != packed->kept.payload)
-	{
-		packed->payload = MemoryContextAlloc(packed->kept.parent, VARSIZE_ANY(value));
-		AdviseHugePages(packed->payload, VARSIZE_ANY(value));
-		memcpy(packed->payload, value, VARSIZE_ANY(value));
-	}
-}
-
-/* Pack a sample; return the payload in the request's memory context, or NULL without cells. */
-static bytea *
-pack_sample(Request *request)
-{
-	PackedSample packed = {.kept.parent = request->context};
-
-	CellSetKeepNext(&packed.kept);
-	PG_TRY();
-	{
-		SourceRun(&request->source, take_payload, &packed);
-	}
-	PG_FINALLY();
-	{
-		CellSetKeepNext(NULL);
-	}
-	PG_END_TRY();
-	return packed.payload;
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("%s has no cells", owner_of(request)),
+			 IsOfStudy(&request->kind) ? 0 :
+			 errhint("The function cell_samples() lists the samples that you can see.")));
 }
 
 /* Add the sample and the study, or the study, to the context of an error in packing. */
@@ -246,18 +239,14 @@ pack(Request *request, Served *result)
 	if (IsOfStudy(&request->kind))
 		payload = SubsamplePack(request->study, &result->head.cells);
 	else
-		payload = pack_sample(request);
+		payload = PackOne(&request->source, request->context);
 	INSTR_TIME_SET_CURRENT(end);
 	error_context_stack = context.previous;
 	INSTR_TIME_SUBTRACT(end, start);
 	request->counts.packings++;
 	request->counts.packing_us += INSTR_TIME_GET_MICROSEC(end);
 	if (payload == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("%s has no cells", owner_of(request)),
-				 IsOfStudy(&request->kind) ? 0 :
-				 errhint("The function cell_samples() lists the samples that you can see.")));
+		raise_no_cells(request);
 
 	if (request->storable)
 	{
@@ -438,13 +427,39 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 		UnlockPayload(&key);
 }
 
+/* Serve a payload, or its head, from the study's relation of payloads. */
+static void
+serve_elsewhere(Request *request, Served *result)
+{
+	ErrorContextCallback context = {.callback = add_context, .arg = request};
+	ReadyPayload ready;
+	bool		found;
+
+	request->counts.direct++;
+	report(request, &request->key, PROGRESS_FETCHING);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	found = FetchOne(&request->source, request->context, &ready);
+	if (ready.payload != NULL && is_packed(&request->kind, request->coding))
+		ready.cells = PayloadCells(request->kind.layout, request->study->features, ready.payload);
+	error_context_stack = context.previous;
+	if (!found)
+		raise_no_cells(request);
+	result->payload = PointerGetDatum(ready.payload);
+	result->head.cells = ready.cells;
+	result->head.bytes = ready.payload != NULL ? VARSIZE_ANY_EXHDR(ready.payload) : ready.bytes;
+	result->head.etag = ready.etag;
+}
+
 void
 RequestServe(Request *request, Served *result)
 {
 	MemoryContext caller = MemoryContextSwitchTo(request->context);
 
 	memset(result, 0, sizeof(*result));
-	if (request->detour != NO_DETOUR)
+	if (request->detour == DETOUR_ELSEWHERE)
+		serve_elsewhere(request, result);
+	else if (request->detour != NO_DETOUR)
 		serve_directly(request, result);
 	else
 	{
@@ -466,6 +481,8 @@ RequestDetourDetail(const Request *request)
 		return "The transaction is read-only.";
 	switch (request->detour)
 	{
+		case DETOUR_ELSEWHERE:
+			return "The study takes its payloads from another relation.";
 		case DETOUR_NOT_STORED:
 			return "The study is registered with \"store\" set to false.";
 		case DETOUR_STORE_OFF:

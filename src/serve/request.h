@@ -20,6 +20,7 @@
 typedef enum Detour
 {
 	NO_DETOUR,
+	DETOUR_ELSEWHERE,			/* the study's payloads are in another relation */
 	DETOUR_NOT_STORED,			/* the study is registered without storing */
 	DETOUR_STORE_OFF,			/* cell_binary.store_size is 0 */
 	DETOUR_STANDBY,				/* a standby cannot read unlogged tables */

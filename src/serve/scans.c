@@ -26,7 +26,8 @@ decisions_about(const Study *study, SourceQuery query, Datum sample, const CbLay
 	ScanPlanObserve(&decisions);
 	PG_TRY();
 	{
-		SourceOpen(&source, study, query, sample, layout);
+		SourceOpen(&source, study, query,
+				   (SourceArguments) {.sample = sample, .layout = layout});
 		SourceCheck(&source, KEEP_SNAPSHOT);
 		SourceClose(&source);
 	}

@@ -130,7 +130,7 @@ SubsampleRead(Subsample *subsample)
 	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary row",
 										 ALLOCSET_SMALL_SIZES);
 	SubsampleBeginCells(subsample);
-	SourceOpen(&source, subsample->study, SOURCE_INTENSITIES, (Datum) 0, NULL);
+	SourceOpen(&source, subsample->study, SOURCE_INTENSITIES, (SourceArguments) {0});
 	SourceCheck(&source, KEEP_SNAPSHOT);
 	error_context_stack = &context;
 	SourceRun(&source, receive_row, &rows);

@@ -295,7 +295,7 @@ SubsampleScan(Subsample *subsample)
 
 	if (!cell_binary_scan || IsolationIsSerializable())
 		return false;
-	SourceOpen(&source, subsample->study, SOURCE_SCAN_INTENSITIES, (Datum) 0, NULL);
+	SourceOpen(&source, subsample->study, SOURCE_SCAN_INTENSITIES, (SourceArguments) {0});
 	SourceCheck(&source, KEEP_SNAPSHOT);
 	if (source.custom == &scan_node_methods)
 		has_read = run(subsample, &source);

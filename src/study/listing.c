@@ -70,7 +70,14 @@ StudyPutSamples(ReturnSetInfo *result, const Study *study, SnapshotChoice choice
 {
 	Source		source;
 
-	SourceOpen(&source, study, SOURCE_SAMPLES, (Datum) 0, NULL);
+	if (StudyHasPayloads(study))
+	{
+		StudyResolvePayloads(study);
+		SourceOpen(&source, study, SOURCE_READY_SAMPLES,
+				   (SourceArguments) {.layout = &cb_compact, .coding = &coding_identity});
+	}
+	else
+		SourceOpen(&source, study, SOURCE_SAMPLES, (SourceArguments) {0});
 	SourceCheck(&source, choice);
 	SourceRun(&source, put_sample, result);
 	SourceClose(&source);

@@ -106,13 +106,20 @@ append_pack(StringInfo query, const Study *study, const CbLayout *layout, int pa
 	appendStringInfo(query, ", %d)", study->features);
 }
 
+/* Append the relation t and the beginning of its condition. */
+static void
+append_relation(StringInfo query, Oid relation)
+{
+	const char *schema = get_namespace_name(get_rel_namespace(relation));
+
+	appendStringInfo(query, " FROM %s AS t WHERE ",
+					 quote_qualified_identifier(schema, get_rel_name(relation)));
+}
+
 static void
 append_source(StringInfo query, const Study *study)
 {
-	const char *schema = get_namespace_name(get_rel_namespace(study->source));
-
-	appendStringInfo(query, " FROM %s AS t WHERE ",
-					 quote_qualified_identifier(schema, get_rel_name(study->source)));
+	append_relation(query, study->source);
 	appendStringInfo(query, "t.%s", quote_identifier(study->sample.name));
 }
 
@@ -295,5 +302,44 @@ ScanIntensitiesQuery(const Study *study)
 	appendStringInfoChar(&query, ')');
 	append_source(&query, study);
 	appendStringInfoString(&query, " IS NOT NULL");
+	return query.data;
+}
+
+/* Return a query of the rows in a layout and a coding. */
+static StringInfoData
+ready_query(const Study *study, const char *columns)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "SELECT %s", columns);
+	append_relation(&query, study->payloads);
+	appendStringInfoString(&query, "t.layout OPERATOR(pg_catalog.=) $1 AND "
+						   "t.coding OPERATOR(pg_catalog.=) $2");
+	return query;
+}
+
+char *
+ReadyQuery(const Study *study, bool wants_payload)
+{
+	StringInfoData query = ready_query(study, wants_payload ? "t.payload" :
+									   "t.cells, t.bytes, t.etag");
+
+	appendStringInfoString(&query, " AND t.sample OPERATOR(pg_catalog.=) $3");
+	return query.data;
+}
+
+char *
+ReadyAllQuery(const Study *study)
+{
+	return ready_query(study, "t.sample, t.cells, t.payload").data;
+}
+
+char *
+ReadySamplesQuery(const Study *study)
+{
+	StringInfoData query = ready_query(study, "t.sample");
+
+	appendStringInfoString(&query, " GROUP BY t.sample ORDER BY t.sample");
 	return query.data;
 }

@@ -43,6 +43,18 @@ extern char *SamplesGroupQuery(const Study *study);
 extern char *IntensitiesQuery(const Study *study);
 
 /*
+ * Queries on the study's relation of payloads, with the parameters layout and coding.
+ *
+ * ReadyQuery has the sample's name as a third parameter, and returns a row with its
+ * payload, or with the payload's cells, bytes and etag.  ReadyAllQuery returns a row for
+ * each sample: its name, the cells and the payload.  ReadySamplesQuery returns the names
+ * of the samples in ascending order.
+ */
+extern char *ReadyQuery(const Study *study, bool wants_payload);
+extern char *ReadyAllQuery(const Study *study);
+extern char *ReadySamplesQuery(const Study *study);
+
+/*
  * IntensitiesQuery for a scan: one row, the result of an aggregate with the same
  * columns as arguments, and the features as phenotypes.
  */

@@ -210,6 +210,18 @@ read_subsample(RegistryRow *row)
 								 study->subsample_cells));
 }
 
+static void
+read_payloads(RegistryRow *row)
+{
+	Study	   *study = row->study;
+	Datum		value;
+
+	if (registry_value(row, STUDY_PAYLOADS, &value))
+		study->payloads = DatumGetObjectId(value);
+	if (OidIsValid(study->payloads) && study->store)
+		note_fault(row, "A study whose payloads are in another relation cannot store payloads.");
+}
+
 Study *
 RegistryRead(Oid schema, const char *name, Snapshot snapshot)
 {
@@ -238,6 +250,7 @@ RegistryRead(Oid schema, const char *name, Snapshot snapshot)
 		read_features(&row);
 		read_subsample(&row);
 		study->listed = DatumGetBool(required_value(&row, STUDY_LISTED));
+		read_payloads(&row);
 	}
 	table_close(registry, AccessShareLock);
 	return study;
@@ -366,6 +379,8 @@ RegistryInsert(Study *study)
 		values[STUDY_FULL_NAMES - 1] = array_of(TEXTOID, study->features, study->full_names);
 	else
 		isnull[STUDY_FULL_NAMES - 1] = true;
+	values[STUDY_PAYLOADS - 1] = ObjectIdGetDatum(study->payloads);
+	isnull[STUDY_PAYLOADS - 1] = !OidIsValid(study->payloads);
 
 	row = heap_form_tuple(RelationGetDescr(registry), values, isnull);
 	CatalogTupleInsert(registry, row);

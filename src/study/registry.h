@@ -30,7 +30,8 @@ enum
 	STUDY_SUBSAMPLE_SEED,
 	STUDY_LISTED,
 	STUDY_FULL_NAMES,
-	STUDY_COLUMNS = STUDY_FULL_NAMES
+	STUDY_PAYLOADS,
+	STUDY_COLUMNS = STUDY_PAYLOADS
 };
 
 /* A column of the source. */
@@ -62,6 +63,7 @@ typedef struct Study
 	SourceColumn intensities;	/* name is NULL if the study has none */
 	int64		subsample_cells;	/* at least 1 */
 	int64		subsample_seed;
+	Oid			payloads;		/* a relation that has the payloads, or InvalidOid */
 	bool		listed;			/* for those who ask which studies there are */
 	const char *fault;			/* what is wrong with the row, or NULL */
 } Study;

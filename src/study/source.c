@@ -43,8 +43,8 @@ typedef struct QueryText
 {
 	char	   *text;
 	int			count;
-	Oid			types[2];
-	Datum		values[2];
+	Oid			types[3];
+	Datum		values[3];
 } QueryText;
 
 static void
@@ -54,19 +54,40 @@ add_parameter(QueryText *query, Oid type, Datum value)
 	query->values[query->count++] = value;
 }
 
+static bool
+is_of_payloads(SourceQuery query)
+{
+	return query >= SOURCE_READY;
+}
+
+/* Add the layout of a query that packs; payloads of intensities have no parameter for it. */
+static void
+add_layout(QueryText *query, const Study *study, const CbLayout *layout)
+{
+	Oid			type;
+	Datum		value;
+
+	if (layout->has_intensities)
+		return;
+	value = LayoutValue(study->schema, layout, &type);
+	add_parameter(query, type, value);
+}
+
 static QueryText
-query_text(const Study *study, SourceQuery query, Datum sample, const CbLayout *layout)
+query_text(const Study *study, SourceQuery query, const SourceArguments *arguments)
 {
 	QueryText	result = {0};
 
 	switch (query)
 	{
 		case SOURCE_PACK:
-			result.text = PackQuery(study, layout);
-			add_parameter(&result, SampleParameterType(study->sample.type), sample);
+			result.text = PackQuery(study, arguments->layout);
+			add_parameter(&result, SampleParameterType(study->sample.type), arguments->sample);
+			add_layout(&result, study, arguments->layout);
 			break;
 		case SOURCE_PACK_ALL:
-			result.text = PackAllQuery(study, layout);
+			result.text = PackAllQuery(study, arguments->layout);
+			add_layout(&result, study, arguments->layout);
 			break;
 		case SOURCE_SAMPLES:
 			result.text = SamplesQuery(study);
@@ -77,14 +98,25 @@ query_text(const Study *study, SourceQuery query, Datum sample, const CbLayout *
 		case SOURCE_SCAN_INTENSITIES:
 			result.text = ScanIntensitiesQuery(study);
 			break;
+		case SOURCE_READY:
+			result.text = ReadyQuery(study, true);
+			break;
+		case SOURCE_READY_HEAD:
+			result.text = ReadyQuery(study, false);
+			break;
+		case SOURCE_READY_ALL:
+			result.text = ReadyAllQuery(study);
+			break;
+		case SOURCE_READY_SAMPLES:
+			result.text = ReadySamplesQuery(study);
+			break;
 	}
-	/* The queries that pack cells in another layout have it as their last parameter. */
-	if ((query == SOURCE_PACK || query == SOURCE_PACK_ALL) && !layout->has_intensities)
+	if (is_of_payloads(query))
 	{
-		Oid			type;
-		Datum		value = LayoutValue(study->schema, layout, &type);
-
-		add_parameter(&result, type, value);
+		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->layout->name));
+		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->coding->name));
+		if (query == SOURCE_READY || query == SOURCE_READY_HEAD)
+			add_parameter(&result, TEXTOID, arguments->sample);
 	}
 	return result;
 }
@@ -98,14 +130,14 @@ set_for_query(const char *name, const char *value)
 }
 
 void
-SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
-		   const CbLayout *layout)
+SourceOpen(Source *source, const Study *study, SourceQuery query, SourceArguments arguments)
 {
 	QueryText	query_of;
 
 	source->study = study;
 	source->query = query;
-	source->layout = layout;
+	source->relation = is_of_payloads(query) ? study->payloads : study->source;
+	source->layout = arguments.layout;
 	source->settings = NewGUCNestLevel();
 	set_for_query("search_path", "pg_catalog, pg_temp");
 	/* The source's state depends on the plan, so every caller must get the same plan. */
@@ -114,7 +146,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 	set_for_query("client_min_messages", "error");
 
 	SPI_connect();
-	query_of = query_text(study, query, sample, layout);
+	query_of = query_text(study, query, &arguments);
 	source->text = query_of.text;
 	source->plan = NULL;
 	source->custom = NULL;
@@ -131,7 +163,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, Datum sample,
 
 /* Get the types of the parameters; returns their number. */
 static int
-parameter_types(const Source *source, Oid types[2])
+parameter_types(const Source *source, Oid types[3])
 {
 	int			count = source->parameters != NULL ? source->parameters->numParams : 0;
 
@@ -144,7 +176,7 @@ parameter_types(const Source *source, Oid types[2])
 static void
 prepare(Source *source)
 {
-	Oid			types[2];
+	Oid			types[3];
 	int			count = parameter_types(source, types);
 
 	if (source->plan != NULL)
@@ -220,13 +252,14 @@ check_plan(Source *source, CachedPlanSource *prepared, PlannedStmt *plan)
 	}
 }
 
+/* Whether the relations that a query reads include one of a kind. */
 static bool
-reads_foreign_tables(const List *relations)
+reads_kind(const Source *source, char kind)
 {
 	ListCell   *cell;
 
-	foreach(cell, relations)
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+	foreach(cell, source->relations)
+		if (get_rel_relkind(lfirst_oid(cell)) == kind)
 			return true;
 	return false;
 }
@@ -234,6 +267,10 @@ reads_foreign_tables(const List *relations)
 /*
  * Replace the query by one that the planner can send to the servers of foreign
  * partitions, one aggregate for each partition.
+ *
+ * The planner sends an aggregate if that costs less than to get the rows, by what
+ * ANALYZE found in the foreign table, which can be long ago.  So the other ways are
+ * turned off, unless local partitions need them.
  */
 static void
 push_down(Source *source)
@@ -242,14 +279,24 @@ push_down(Source *source)
 	{
 		case SOURCE_PACK:
 			source->text = PackGroupQuery(source->study, source->layout);
+			/* FALLTHROUGH */
+		case SOURCE_PACK_ALL:
+			if (!reads_kind(source, RELKIND_RELATION))
+			{
+				set_for_query("enable_hashagg", "off");
+				set_for_query("enable_sort", "off");
+			}
 			break;
 		case SOURCE_SAMPLES:
 			source->text = SamplesGroupQuery(source->study);
 			break;
-		case SOURCE_PACK_ALL:
+		case SOURCE_READY_SAMPLES:
 			break;
 		case SOURCE_INTENSITIES:
 		case SOURCE_SCAN_INTENSITIES:
+		case SOURCE_READY:
+		case SOURCE_READY_HEAD:
+		case SOURCE_READY_ALL:
 			return;				/* without an aggregate that another server can compute */
 	}
 	set_for_query("enable_partitionwise_aggregate", "on");
@@ -265,10 +312,10 @@ check_source(Source *source, SnapshotChoice choice)
 	 * its name, but a concurrent transaction can have renamed its schema, so
 	 * that the name now leads to another relation.
 	 */
-	if (!list_member_oid(source->relations, source->study->source))
-		RaiseSourceDropped(source->study);
+	if (!list_member_oid(source->relations, source->relation))
+		RaiseRelationDropped(source->study, source->relation);
 
-	if (reads_foreign_tables(source->relations))
+	if (reads_kind(source, RELKIND_FOREIGN_TABLE))
 		push_down(source);
 	if (choice == RENEW_SNAPSHOT)
 		SourceRenewSnapshot();
@@ -369,7 +416,7 @@ check_kept_plan(Source *source, const char *text, const KeptPlan *kept)
 static KeptCheck
 check_kept(Source *source, const char *text)
 {
-	Oid			types[2];
+	Oid			types[3];
 	KeptPlan   *kept = KeptPlanOf(text, parameter_types(source, types), types);
 	KeptCheck	result = KEPT_NOT;
 

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 
+#include "coding/codings.h"
 #include "executor/spi.h"
 #include "format/layouts.h"
 #include "nodes/pg_list.h"
@@ -24,13 +25,30 @@ typedef enum SourceQuery
 	SOURCE_PACK_ALL,			/* the payload of every sample */
 	SOURCE_SAMPLES,				/* the names of the samples */
 	SOURCE_INTENSITIES,			/* intensities and features of each cell */
-	SOURCE_SCAN_INTENSITIES		/* the same, for a scan */
+	SOURCE_SCAN_INTENSITIES,	/* the same, for a scan */
+
+	/* of the study's relation of payloads */
+	SOURCE_READY,				/* the payload of one sample */
+	SOURCE_READY_HEAD,			/* what is known of it */
+	SOURCE_READY_ALL,			/* the payload of every sample */
+	SOURCE_READY_SAMPLES		/* the names of the samples */
 } SourceQuery;
+
+/* The parameters of a query; each query uses only some of them. */
+typedef struct SourceArguments
+{
+	Datum		sample;			/* a value of the sample's type; for a query of
+								 * payloads, the sample's name as a text */
+	const CbLayout *layout;
+	const Coding *coding;		/* of the payloads */
+} SourceArguments;
 
 typedef struct Source
 {
 	const Study *study;
 	SourceQuery query;
+	Oid			relation;		/* that the query reads: the source, or the
+								 * relation of payloads */
 	const CbLayout *layout;
 	char	   *text;			/* of the query */
 	SPIPlanPtr	plan;			/* a custom plan; NULL before it is needed */
@@ -45,8 +63,7 @@ typedef struct Source
 } Source;
 
 /*
- * Open a query on a study's source with its parameters: the sample's value for
- * SOURCE_PACK, and the layout for SOURCE_PACK and SOURCE_PACK_ALL.
+ * Open a query on a study's source, or on its relation of payloads.
  *
  * Until SourceClose, some settings are fixed.  search_path is fixed because
  * the functions of a view must see the same tables for every caller.
@@ -55,7 +72,7 @@ typedef struct Source
  * payload.
  */
 extern void SourceOpen(Source *source, const Study *study, SourceQuery query,
-					   Datum sample, const CbLayout *layout);
+					   SourceArguments arguments);
 extern void SourceClose(Source *source);
 
 /* Whether SourceCheck keeps the active snapshot or calls SourceRenewSnapshot. */

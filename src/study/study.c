@@ -32,14 +32,19 @@ StudyNamed(Oid schema, const char *name, Snapshot snapshot)
 }
 
 void
-RaiseSourceDropped(const Study *study)
+RaiseRelationDropped(const Study *study, Oid relation)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("source of study \"%s\" does not exist", study->name),
-			 errdetail("The relation with OID %u was dropped.", study->source),
+			 relation == study->source ?
+			 errmsg("source of study \"%s\" does not exist", study->name) :
+			 errmsg("relation of payloads of study \"%s\" does not exist", study->name),
+			 errdetail("The relation with OID %u was dropped.", relation),
+			 relation == study->source ?
 			 errhint("Drop the study with cell_drop_study() and register it with its new "
-					 "source.")));
+					 "source.") :
+			 errhint("Drop the study with cell_drop_study() and register it with its new "
+					 "relation of payloads.")));
 }
 
 /* Whether the caller has SELECT on a column of the source. */
@@ -78,18 +83,24 @@ StudyCheckReadable(const Study *study)
 					   get_rel_name(study->source));
 }
 
+/* Lock a relation of a study, if the caller can read a column of it. */
+static void
+lock_relation(const Study *study, Oid relation)
+{
+	char		kind = get_rel_relkind(relation);
+
+	if (kind == '\0')
+		RaiseRelationDropped(study, relation);
+	if (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relation, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(relation));
+	LockRelationOid(relation, AccessShareLock);
+}
+
 void
 StudyLockSource(Study *study)
 {
-	char		kind = get_rel_relkind(study->source);
-
-	if (kind == '\0')
-		RaiseSourceDropped(study);
-	if (pg_class_aclcheck(study->source, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(study->source, GetUserId(), ACL_SELECT,
-								  ACLMASK_ANY) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), get_rel_name(study->source));
-	LockRelationOid(study->source, AccessShareLock);
+	lock_relation(study, study->source);
 }
 
 /*
@@ -189,6 +200,71 @@ resolve_column(const Study *study, SourceColumn *column, const ColumnRule *rule)
 	ReleaseSysCache(tuple);
 }
 
+/* Return the kind of a relation, which must be one from which rows can be read. */
+static char
+readable_kind(const Study *study, Oid relation)
+{
+	char		kind = get_rel_relkind(relation);
+
+	switch (kind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+		case RELKIND_FOREIGN_TABLE:
+			return kind;
+		case '\0':
+			RaiseRelationDropped(study, relation);
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 relation == study->source ?
+					 errmsg("\"%s\" cannot be the source of a study", get_rel_name(relation)) :
+					 errmsg("\"%s\" cannot hold the payloads of a study",
+							get_rel_name(relation)),
+					 errdetail("Only a table, a partitioned table, a view, a materialized view or "
+							   "a foreign table can.")));
+	}
+}
+
+void
+StudyResolvePayloads(const Study *study)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			columns[] = {
+		{"sample", TEXTOID}, {"layout", TEXTOID}, {"coding", TEXTOID}, {"cells", INT8OID},
+		{"bytes", INT8OID}, {"etag", TEXTOID}, {"payload", BYTEAOID}
+	};
+
+	lock_relation(study, study->payloads);
+	(void) readable_kind(study, study->payloads);
+	for (size_t i = 0; i < lengthof(columns); i++)
+	{
+		AttrNumber	number = get_attnum(study->payloads, columns[i].name);
+		Oid			type;
+
+		if (number == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("relation of payloads \"%s\" has no column \"%s\"",
+							get_rel_name(study->payloads), columns[i].name),
+					 errhint("Use a view that cell_create_payload_view() creates, or a foreign "
+							 "table for one.")));
+		type = get_atttype(study->payloads, number);
+		if (type != columns[i].type)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of relation of payloads \"%s\" is of type %s",
+							columns[i].name, get_rel_name(study->payloads),
+							format_type_be(type)),
+					 errdetail("The type must be %s.", format_type_be(columns[i].type))));
+	}
+}
+
 void
 StudyResolve(Study *study)
 {
@@ -198,24 +274,7 @@ StudyResolve(Study *study)
 				 errmsg("study \"%s\" is not registered correctly", study->name),
 				 errdetail_internal("%s", study->fault),
 				 errhint("Drop the study with cell_drop_study() and register it again.")));
-	study->source_kind = get_rel_relkind(study->source);
-	switch (study->source_kind)
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-		case RELKIND_VIEW:
-		case RELKIND_MATVIEW:
-		case RELKIND_FOREIGN_TABLE:
-			break;
-		case '\0':
-			RaiseSourceDropped(study);
-		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("\"%s\" cannot be the source of a study", get_rel_name(study->source)),
-					 errdetail("A source is a table, a partitioned table, a view, a materialized "
-							   "view or a foreign table.")));
-	}
+	study->source_kind = readable_kind(study, study->source);
 
 	resolve_column(study, &study->sample, &sample_rule);
 	resolve_column(study, &study->cell_id, &cell_id_rule);

@@ -42,6 +42,23 @@ extern void StudyResolve(Study *study);
  */
 extern void StudyResolveIntensities(Study *study);
 
+/*
+ * Whether the study's payloads are rows of another relation.  Call
+ * StudyResolvePayloads before a query on it.
+ */
+static inline bool
+StudyHasPayloads(const Study *study)
+{
+	return OidIsValid(study->payloads);
+}
+
+/*
+ * Look up the relation of payloads and its columns.  Errors: 42P01 if it was dropped;
+ * 42501 if the caller has SELECT on no column of it; 42809 if it is not such a
+ * relation; 42703 and 42804 as above.
+ */
+extern void StudyResolvePayloads(const Study *study);
+
 /* Return whether the study has this column, and the caller has SELECT on it. */
 extern bool StudyMayReadIntensities(const Study *study);
 
@@ -66,7 +83,7 @@ StudyHasTriggers(const Study *study)
 		study->source_kind == RELKIND_PARTITIONED_TABLE;
 }
 
-/* Raise 42P01: the source was dropped. */
-pg_noreturn extern void RaiseSourceDropped(const Study *study);
+/* Raise 42P01: the source or the relation of payloads, which has this OID, was dropped. */
+pg_noreturn extern void RaiseRelationDropped(const Study *study, Oid relation);
 
 #endif							/* CELL_BINARY_STUDY_H */
