@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "funcapi.h"
 #include "read/payload.h"
+#include "study/one_payload.h"
 #include "study/own_table.h"
 #include "study/study.h"
 #include "utils/builtins.h"
@@ -92,6 +93,7 @@ cell_data_head(PG_FUNCTION_ARGS)
 typedef struct ResultRows
 {
 	ReturnSetInfo *result;
+	const Source *source;
 	const CbLayout *layout;
 	int			channels;
 	const Coding *coding;
@@ -125,7 +127,7 @@ put_ready(TupleTableSlot *row, void *argument)
 {
 	ResultRows *rows = argument;
 
-	slot_getallattrs(row);
+	CheckReadyRow(rows->source, row);
 	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, row->tts_values,
 						 row->tts_isnull);
 }
@@ -151,6 +153,7 @@ cell_data_samples(PG_FUNCTION_ARGS)
 	Study	   *study;
 	Source		source;
 
+	rows.source = &source;
 	InitMaterializedSRF(fcinfo, 0);
 	rows.per_row = AllocSetContextCreate(CurrentMemoryContext, "cell_binary sample",
 										 ALLOCSET_DEFAULT_SIZES);

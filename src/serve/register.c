@@ -336,7 +336,11 @@ cell_register_study(PG_FUNCTION_ARGS)
 	}
 
 	if (PG_NARGS() > ARG_PAYLOADS && !PG_ARGISNULL(ARG_PAYLOADS))
+	{
 		study->payloads = PG_GETARG_OID(ARG_PAYLOADS);
+		if (!OidIsValid(study->payloads))
+			RaiseRelationDropped(study, study->payloads);
+	}
 
 	RegistryLockName(study->schema, study->name);
 	if (RegistryRead(study->schema, study->name, NULL) != NULL)

@@ -85,6 +85,7 @@ put_packing(ReturnSetInfo *result, const Study *study, FunctionCallInfo fcinfo,
  * Returns, for cell_data_samples, with a sample for cell_data, and for the same
  * with intensities and for cell_subsample, whether each aggregate of its query is
  * computed by a scan, and which pages the scan reads or why there is no scan.
+ * Payloads that the study takes from another relation are not packed, and have no row.
  * NULL for the study gives no rows.
  *
  * Errors: those of cell_data, except P0002; 42804 if the column of intensities
@@ -102,11 +103,13 @@ cell_scans(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	study = StudyNamed(OwnSchema(fcinfo), text_to_cstring(PG_GETARG_TEXT_PP(0)),
 					   GetActiveSnapshot());
-	put_packing(result, study, fcinfo, &cb_compact);
+	if (!StudyHasPayloads(study))
+		put_packing(result, study, fcinfo, &cb_compact);
 	if (StudyMayReadIntensities(study))
 	{
 		StudyResolveIntensities(study);
-		put_packing(result, study, fcinfo, &cb_intensity);
+		if (!StudyHasPayloads(study))
+			put_packing(result, study, fcinfo, &cb_intensity);
 		put_decisions(result, "cell_subsample",
 					  decisions_about(study, SOURCE_SCAN_INTENSITIES, (Datum) 0, NULL));
 	}

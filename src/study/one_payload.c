@@ -5,6 +5,7 @@
  */
 #include "study/one_payload.h"
 
+#include "catalog/pg_type.h"
 #include "pack/cell_payload.h"
 #include "pack/huge_pages.h"
 #include "utils/builtins.h"
@@ -79,31 +80,23 @@ raise_bad_row(const Source *source, const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
-/* Return a value of a row, which must not be null. */
-static Datum
-row_value(const FetchedRow *fetched, TupleTableSlot *row, int column)
+void
+CheckReadyRow(const Source *source, TupleTableSlot *row)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(row, column, &isnull);
+	TupleDesc	columns = row->tts_tupleDescriptor;
 
-	if (isnull)
-		raise_bad_row(fetched->source,
-					  psprintf("Column \"%s\" is null.",
-							   NameStr(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->attname)));
-	return value;
-}
+	slot_getallattrs(row);
+	for (int i = 0; i < columns->natts; i++)
+	{
+		const FormData_pg_attribute *column = TupleDescAttr(columns, i);
 
-static int64
-row_number(const FetchedRow *fetched, TupleTableSlot *row, int column)
-{
-	int64		value = DatumGetInt64(row_value(fetched, row, column));
-
-	if (value < 0)
-		raise_bad_row(fetched->source,
-					  psprintf("Column \"%s\" is " INT64_FORMAT ".",
-							   NameStr(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->attname),
-							   value));
-	return value;
+		if (row->tts_isnull[i])
+			raise_bad_row(source, psprintf("Column \"%s\" is null.", NameStr(column->attname)));
+		if (column->atttypid == INT8OID && DatumGetInt64(row->tts_values[i]) < 0)
+			raise_bad_row(source, psprintf("Column \"%s\" is " INT64_FORMAT ".",
+										   NameStr(column->attname),
+										   DatumGetInt64(row->tts_values[i])));
+	}
 }
 
 /*
@@ -136,15 +129,16 @@ take_ready(TupleTableSlot *row, void *argument)
 				 errmsg("relation of payloads \"%s\" has more than one row for a payload",
 						get_rel_name(fetched->source->relation))));
 	fetched->found = true;
+	CheckReadyRow(fetched->source, row);
 	caller = MemoryContextSwitchTo(fetched->context);
 	if (fetched->source->query == SOURCE_READY)
-		ready->payload = copy_payload(PG_DETOAST_DATUM_PACKED(row_value(fetched, row, 1)),
+		ready->payload = copy_payload(PG_DETOAST_DATUM_PACKED(row->tts_values[0]),
 									  fetched->context);
 	else
 	{
-		ready->cells = row_number(fetched, row, 1);
-		ready->bytes = row_number(fetched, row, 2);
-		ready->etag = TextDatumGetCString(row_value(fetched, row, 3));
+		ready->cells = DatumGetInt64(row->tts_values[0]);
+		ready->bytes = DatumGetInt64(row->tts_values[1]);
+		ready->etag = TextDatumGetCString(row->tts_values[2]);
 		if (!is_entity_tag(ready->etag))
 			raise_bad_row(fetched->source, "Column \"etag\" is not a strong entity tag.");
 	}

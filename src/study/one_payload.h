@@ -13,6 +13,12 @@
 /* Run SOURCE_PACK.  Returns the payload in a memory context, or NULL without cells. */
 extern bytea *PackOne(Source *source, MemoryContext context);
 
+/*
+ * Raise 22000 if a value in a row of a relation of payloads is null or negative.  The row
+ * is input: another server or role can have written it.
+ */
+extern void CheckReadyRow(const Source *source, TupleTableSlot *row);
+
 /* A row of a relation of payloads. */
 typedef struct ReadyPayload
 {
@@ -23,9 +29,9 @@ typedef struct ReadyPayload
 } ReadyPayload;
 
 /*
- * Run SOURCE_READY or SOURCE_READY_HEAD.  Returns false if there is no such row.  The
- * row is input: another server or role can have written it.  Errors: 21000 if there
- * is more than one row, 22000 if a value is not as it must be.
+ * Run SOURCE_READY or SOURCE_READY_HEAD.  Returns false if there is no such row.
+ * Errors: 21000 if there is more than one row, 22000 if a value is null or negative, or
+ * the etag is not a strong entity tag.
  */
 extern bool FetchOne(Source *source, MemoryContext context, ReadyPayload *ready);
 

@@ -47,6 +47,11 @@ SELECT * FROM compare($$SELECT cell_pack(x::float8, y::float8, cell_id) FROM cel
 SELECT * FROM compare($$SELECT cell_pack(cell_id, x, y, cell_phenotypes(cd3, cell_positive(panck)), 'spt') FROM cell WHERE sample = 'S2'$$);
 SELECT * FROM compare($$SELECT sample, cell_pack(cell_id, x, y, cell_id, 'dense') FROM cell GROUP BY sample$$);
 SELECT * FROM compare($$SELECT cell_pack(cell_id, x, y, cell_id) FROM cell WHERE sample = 'nobody'$$);
+-- As other servers ask for a sample: the layout as an enum, and an array with one element
+SELECT * FROM compare($$SELECT cell_pack(cell_id, x, y, cell_phenotypes(cd3, cd8), 'dense'::cell_layout), sample FROM cell WHERE sample = ANY ('{S1}'::text[]) GROUP BY 2$$);
+SELECT * FROM compare($$SELECT cell_pack(x::float8, y::float8, cell_id) FROM cell WHERE cell_id <= ALL ('{7}'::integer[])$$);
+SELECT list, c.* FROM unnest('{"{S1,S2}","{}","{NULL}","{nobody}"}'::text[]) list,
+	compare(format('SELECT cell_pack(cell_id, x, y, cell_id) FROM cell WHERE sample = ANY (%L::text[])', list)) c;
 SELECT * FROM compare($$SELECT sample, cell_pack(cell_id, x, y, cell_id) FROM cell WHERE cell_id > 5000 GROUP BY sample$$);
 SELECT * FROM compare($$SELECT s, (SELECT cell_pack(cell_id, x, y, cell_id) FROM cell WHERE sample = s) FROM unnest('{S2,S0,none,S1,NULL}'::text[]) s$$);
 SELECT * FROM compare($$SELECT sample, cells, payload FROM cell_data_samples('lab', 'arrow')$$);
