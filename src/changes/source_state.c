@@ -134,6 +134,9 @@ SourceInspect(Source *source, SnapshotChoice choice)
 	SourceCheckKept(source, choice);
 	state.restricted = source->restricted;
 	functions = TriggerFunctionsOf(source->study);
+	/* Citus can replace the source by its shard, which the triggers of no study track. */
+	if (StudyHasTriggers(source->study) && IsDistributed(source->study->source))
+		CatalogStateNoteUntracked(&state.catalogs, UNTRACKED_DISTRIBUTED, source->study->source);
 	foreach(cell, source->relations)
 		inspect_relation(&state, source->study, &functions, lfirst_oid(cell));
 	inspect_changes(&state, source->study);

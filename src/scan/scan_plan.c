@@ -130,7 +130,11 @@ check_relation(const RangeTblEntry *entry)
 			   relation->rd_rel->relkind == RELKIND_MATVIEW) &&
 		relation->rd_rel->relam == HEAP_TABLE_AM_OID && !RELATION_IS_OTHER_TEMP(relation);
 	table_close(relation, NoLock);
-	if (!is_heap || IsDistributed(entry->relid))
+	if (IsDistributed(entry->relid))
+		return psprintf("\"%s\" is distributed by Citus.", get_rel_name(entry->relid));
+	if (entry->relkind == RELKIND_FOREIGN_TABLE)
+		return psprintf("\"%s\" is a foreign table.", get_rel_name(entry->relid));
+	if (!is_heap)
 		return psprintf("\"%s\" is not a heap table.", get_rel_name(entry->relid));
 	return NULL;
 }

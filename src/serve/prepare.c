@@ -12,8 +12,11 @@
 #include "study/own_table.h"
 #include "study/study.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
+
+#define NOT_STORED "The study is registered with \"store\" set to false."
 
 /* Raise 22004 if an argument is null that must not be. */
 static void
@@ -26,6 +29,46 @@ check_arguments(FunctionCallInfo fcinfo)
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (names[i] != NULL && PG_ARGISNULL(i))
 			RaiseNull(names[i], NULL, NULL);
+}
+
+/* Say why a call bypasses the store, for an error. */
+static const char *
+detour_detail(const Request *request)
+{
+	if (request->detour == NO_DETOUR)
+		return "The transaction is read-only.";
+	switch (request->detour)
+	{
+		case DETOUR_NOT_STORED:
+			return NOT_STORED;
+		case DETOUR_STORE_OFF:
+			return "The setting cell_binary.store_size is 0.";
+		case DETOUR_STANDBY:
+			return "The server is in recovery.";
+		case DETOUR_SERIALIZABLE:
+			return "The transaction is serializable.";
+		case DETOUR_ROW_SECURITY:
+			return "Row-level security applies to the current role.";
+		case DETOUR_UNTRACKED:
+			return UntrackedDetail(request->state.catalogs.untracked,
+								   request->state.catalogs.untracked_table);
+		case DETOUR_WRITTEN:
+			return "The current transaction has changed the source.";
+		default:
+			return NULL;
+	}
+}
+
+/* Raise 55000: nothing can make the payload ready. */
+pg_noreturn static void
+raise_not_storable(const char *study, const char *detail, bool lacks_triggers)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("payloads of study \"%s\" cannot be stored", study),
+			 errdetail_internal("%s", detail),
+			 lacks_triggers ?
+			 errhint("The owner of the source can create them with cell_track_study().") : 0));
 }
 
 /*
@@ -47,6 +90,7 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	Request		request;
 	Served		result;
 	TupleDesc	columns;
+	bool		elsewhere;
 	const char *outcome;
 	Datum		values[3];
 	bool		isnull[3] = {false};
@@ -58,18 +102,18 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	RequestBegin(&request, fcinfo, false);
 	request.number = PG_GETARG_INT32(4);
 	request.samples = PG_GETARG_INT32(5);
-	if ((request.detour != NO_DETOUR || request.read_only) && request.detour != DETOUR_ELSEWHERE)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("payloads of study \"%s\" cannot be stored", request.study->name),
-				 errdetail_internal("%s", RequestDetourDetail(&request)),
-				 request.detour == DETOUR_UNTRACKED &&
-				 request.state.catalogs.untracked == UNTRACKED_TRIGGERS ?
-				 errhint("The owner of the source can create them with cell_track_study().") : 0));
+	elsewhere = request.detour == DETOUR_ELSEWHERE;
+	if ((request.detour != NO_DETOUR || request.read_only) && !elsewhere)
+		raise_not_storable(request.study->name, detour_detail(&request),
+						   request.detour == DETOUR_UNTRACKED &&
+						   request.state.catalogs.untracked == UNTRACKED_TRIGGERS);
 	RequestServe(&request, &result);
 	RequestEnd(&request);
+	if (elsewhere && request.detour != DETOUR_ELSEWHERE)
+		raise_not_storable(request.study->name, psprintf("Relation \"%s\" has no such payload.",
+									get_rel_name(request.study->payloads)), false);
 
-	if (request.detour == DETOUR_ELSEWHERE)
+	if (elsewhere)
 		outcome = "is ready where its cells are";
 	else if (!request.made)
 		outcome = "was ready";
@@ -132,6 +176,9 @@ cell_prepare_samples(PG_FUNCTION_ARGS)
 						   GetActiveSnapshot());
 		if (NeedsIntensities(&kind))
 			StudyResolveIntensities(study);
+		/* Say so once, and not for each sample. */
+		if (!study->store && !StudyHasPayloads(study))
+			raise_not_storable(study->name, NOT_STORED, false);
 		StudyPutSamples(result, study, RENEW_SNAPSHOT);
 		PopActiveSnapshot();
 	}

@@ -77,12 +77,11 @@ detour_of(const Request *request)
 	return NO_DETOUR;
 }
 
-/* Complete the key of the payload.  Returns the value of the sample. */
-static Datum
+/* Complete the key of the payload, and set the value of the sample. */
+static void
 complete_key(Request *request, const char *sample)
 {
 	PayloadKey *key = &request->key;
-	Datum		value = (Datum) 0;
 
 	if (IsOfStudy(&request->kind) && sample != NULL)
 		ereport(ERROR,
@@ -93,10 +92,9 @@ complete_key(Request *request, const char *sample)
 	{
 		if (sample == NULL)
 			RaiseNull("sample", NULL, "Only the layouts of studies have no sample.");
-		value = SampleValue(request->study->sample.type, sample, &key->sample);
+		request->sample = SampleValue(request->study->sample.type, sample, &key->sample);
 		key->sample_hash = SampleHash(key->sample, strlen(key->sample));
 	}
-	return value;
 }
 
 /* Open the query on the study's relation of payloads, and take the snapshot. */
@@ -117,12 +115,12 @@ open_payloads(Request *request)
 
 /* Open the query that packs the payload, take the snapshot, and read the source's state. */
 static void
-open_source(Request *request, Datum sample)
+open_source(Request *request)
 {
 	SourceQuery query = IsOfStudy(&request->kind) ? SOURCE_SCAN_INTENSITIES : SOURCE_PACK;
 
 	SourceOpen(&request->source, request->study, query,
-			   (SourceArguments) {.sample = sample, .layout = request->kind.layout});
+			   (SourceArguments) {.sample = request->sample, .layout = request->kind.layout});
 	request->state = SourceInspect(&request->source, RENEW_SNAPSHOT);
 	request->detour = detour_of(request);
 }
@@ -140,7 +138,6 @@ RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *sample = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Datum		value;
 
 	memset(request, 0, sizeof(*request));
 	request->schema = OwnSchema(fcinfo);
@@ -160,11 +157,11 @@ RequestBegin(Request *request, FunctionCallInfo fcinfo, bool wants_payload)
 		.layout = request->kind.name,
 		.coding = request->coding->name,
 	};
-	value = complete_key(request, sample);
+	complete_key(request, sample);
 	if (StudyHasPayloads(request->study) && !IsOfStudy(&request->kind))
 		open_payloads(request);
 	else
-		open_source(request, value);
+		open_source(request);
 	request->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	request->read_only = XactReadOnly;
 	request->storable = request->detour == NO_DETOUR && !request->read_only;
@@ -427,15 +424,17 @@ serve_from_store(Request *request, const PayloadKind *kind, const Coding *coding
 		UnlockPayload(&key);
 }
 
-/* Serve a payload, or its head, from the study's relation of payloads. */
-static void
+/*
+ * Serve a payload, or its head, from the study's relation of payloads.  Returns false if
+ * it has no such payload.
+ */
+static bool
 serve_elsewhere(Request *request, Served *result)
 {
 	ErrorContextCallback context = {.callback = add_context, .arg = request};
 	ReadyPayload ready;
 	bool		found;
 
-	request->counts.direct++;
 	report(request, &request->key, PROGRESS_FETCHING);
 	context.previous = error_context_stack;
 	error_context_stack = &context;
@@ -444,11 +443,36 @@ serve_elsewhere(Request *request, Served *result)
 		ready.cells = PayloadCells(request->kind.layout, request->study->features, ready.payload);
 	error_context_stack = context.previous;
 	if (!found)
-		raise_no_cells(request);
+		return false;
+	request->counts.direct++;
 	result->payload = PointerGetDatum(ready.payload);
 	result->head.cells = ready.cells;
 	result->head.bytes = ready.payload != NULL ? VARSIZE_ANY_EXHDR(ready.payload) : ready.bytes;
 	result->head.etag = ready.etag;
+	return true;
+}
+
+/* Serve the payload from where it is ready, or make it. */
+static void
+serve(Request *request, Served *result)
+{
+	if (request->detour == DETOUR_ELSEWHERE)
+	{
+		if (serve_elsewhere(request, result))
+			return;
+		SourceClose(&request->source);
+		open_source(request);
+	}
+	if (request->detour != NO_DETOUR)
+	{
+		serve_directly(request, result);
+		return;
+	}
+	serve_from_store(request, &request->kind, request->coding, request->wants_payload, result);
+	if (request->made)
+		request->counts.misses++;
+	else
+		request->counts.hits++;
 }
 
 void
@@ -457,48 +481,8 @@ RequestServe(Request *request, Served *result)
 	MemoryContext caller = MemoryContextSwitchTo(request->context);
 
 	memset(result, 0, sizeof(*result));
-	if (request->detour == DETOUR_ELSEWHERE)
-		serve_elsewhere(request, result);
-	else if (request->detour != NO_DETOUR)
-		serve_directly(request, result);
-	else
-	{
-		serve_from_store(request, &request->kind, request->coding, request->wants_payload, result);
-		if (request->made)
-			request->counts.misses++;
-		else
-			request->counts.hits++;
-	}
+	serve(request, result);
 	if (request->wants_payload)
 		request->counts.served_bytes += result->head.bytes;
 	MemoryContextSwitchTo(caller);
-}
-
-const char *
-RequestDetourDetail(const Request *request)
-{
-	if (request->detour == NO_DETOUR)
-		return "The transaction is read-only.";
-	switch (request->detour)
-	{
-		case DETOUR_ELSEWHERE:
-			return "The study takes its payloads from another relation.";
-		case DETOUR_NOT_STORED:
-			return "The study is registered with \"store\" set to false.";
-		case DETOUR_STORE_OFF:
-			return "The setting cell_binary.store_size is 0.";
-		case DETOUR_STANDBY:
-			return "The server is in recovery.";
-		case DETOUR_SERIALIZABLE:
-			return "The transaction is serializable.";
-		case DETOUR_ROW_SECURITY:
-			return "Row-level security applies to the current role.";
-		case DETOUR_UNTRACKED:
-			return UntrackedDetail(request->state.catalogs.untracked,
-								   request->state.catalogs.untracked_table);
-		case DETOUR_WRITTEN:
-			return "The current transaction has changed the source.";
-		default:
-			return NULL;
-	}
 }

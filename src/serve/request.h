@@ -38,6 +38,7 @@ typedef struct Request
 	Study	   *study;
 	Source		source;
 	PayloadKey	key;			/* of the requested payload */
+	Datum		sample;			/* its value, in the sample's type */
 	PayloadKind kind;
 	const Coding *coding;
 	MemoryContext context;		/* of the results */
@@ -86,7 +87,5 @@ extern void RequestServe(Request *request, Served *result);
  */
 extern void RequestEnd(Request *request);
 
-/* The detail of an error that says why the payload cannot be stored. */
-extern const char *RequestDetourDetail(const Request *request);
 
 #endif							/* CELL_BINARY_REQUEST_H */

@@ -80,18 +80,29 @@ raise_bad_row(const Source *source, const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
+/* Return the first column of a row that is null, or NULL. */
+static const char *
+null_column(TupleTableSlot *row)
+{
+	slot_getallattrs(row);
+	for (int i = 0; i < row->tts_tupleDescriptor->natts; i++)
+		if (row->tts_isnull[i])
+			return NameStr(TupleDescAttr(row->tts_tupleDescriptor, i)->attname);
+	return NULL;
+}
+
 void
 CheckReadyRow(const Source *source, TupleTableSlot *row)
 {
 	TupleDesc	columns = row->tts_tupleDescriptor;
+	const char *null = null_column(row);
 
-	slot_getallattrs(row);
+	if (null != NULL)
+		raise_bad_row(source, psprintf("Column \"%s\" is null.", null));
 	for (int i = 0; i < columns->natts; i++)
 	{
 		const FormData_pg_attribute *column = TupleDescAttr(columns, i);
 
-		if (row->tts_isnull[i])
-			raise_bad_row(source, psprintf("Column \"%s\" is null.", NameStr(column->attname)));
 		if (column->atttypid == INT8OID && DatumGetInt64(row->tts_values[i]) < 0)
 			raise_bad_row(source, psprintf("Column \"%s\" is " INT64_FORMAT ".",
 										   NameStr(column->attname),
@@ -123,6 +134,8 @@ take_ready(TupleTableSlot *row, void *argument)
 	ReadyPayload *ready = fetched->ready;
 	MemoryContext caller;
 
+	if (null_column(row) != NULL)
+		return;
 	if (fetched->found)
 		ereport(ERROR,
 				(errcode(ERRCODE_CARDINALITY_VIOLATION),

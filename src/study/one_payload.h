@@ -29,9 +29,9 @@ typedef struct ReadyPayload
 } ReadyPayload;
 
 /*
- * Run SOURCE_READY or SOURCE_READY_HEAD.  Returns false if there is no such row.
- * Errors: 21000 if there is more than one row, 22000 if a value is null or negative, or
- * the etag is not a strong entity tag.
+ * Run SOURCE_READY or SOURCE_READY_HEAD.  Returns false if there is no such row, or only
+ * one with a null.  Errors: 21000 if there is more than one row, 22000 if a value is
+ * negative, or the etag is not a strong entity tag.
  */
 extern bool FetchOne(Source *source, MemoryContext context, ReadyPayload *ready);
 

@@ -25,6 +25,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
+#include "study/distributed.h"
 #include "study/kept_plans.h"
 #include "study/query.h"
 #include "study/sample.h"
@@ -310,9 +311,10 @@ check_source(Source *source, SnapshotChoice choice)
 	/*
 	 * The query finds the source by its name.  The source is locked and keeps
 	 * its name, but a concurrent transaction can have renamed its schema, so
-	 * that the name now leads to another relation.
+	 * that the name now leads to another relation.  Citus replaces a table by its
+	 * shard.
 	 */
-	if (!list_member_oid(source->relations, source->relation))
+	if (!list_member_oid(source->relations, source->relation) && !IsDistributed(source->relation))
 		RaiseRelationDropped(source->study, source->relation);
 
 	if (reads_kind(source, RELKIND_FOREIGN_TABLE))

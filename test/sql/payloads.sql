@@ -76,7 +76,10 @@ SELECT * FROM error_of($$SELECT cell_data('taken', 'S9')$$);
 SELECT * FROM error_of($$SELECT cell_data_head('taken', 'S9')$$);
 SELECT * FROM error_of($$SELECT cell_data('taken', NULL)$$);
 SELECT * FROM error_of($$SELECT cell_register_study('t', 'cell', phenotypes => 'phenotypes', features => '{a,b}', payloads => 'payloads', store => true)$$);
-SELECT * FROM error_of($$UPDATE cell_study SET store = true WHERE study = 'taken'$$);
+SELECT state, message FROM error_of($$UPDATE cell_study SET store = true WHERE study = 'taken'$$);
+
+-- Nothing could be stored: one error, and not a warning for each sample.
+CALL cell_prepare('with ''quotes');
 
 -- Roles: the rows of the relation need a privilege, and so do the cells behind the view.
 GRANT SELECT ON cell TO regress_cell_reader;
@@ -94,23 +97,33 @@ SET ROLE regress_cell_reader;
 SELECT * FROM error_of($$SELECT cell_data('taken', 'S0')$$);
 RESET ROLE;
 
--- Rows are input.
+-- Rows are input. Without a row, or with a null in it, the payload is packed from the source.
 CREATE TABLE given (sample text, layout text, coding text, cells bigint, bytes bigint, etag text, payload bytea);
 SELECT cell_register_study('given', 'cell', phenotypes => 'phenotypes', features => '{a,b}', payloads => 'given');
 CREATE FUNCTION tried(cells bigint, bytes bigint, etag text, payload bytea, coding text DEFAULT 'identity')
-RETURNS TABLE (call text, state text, message text, detail text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (call text, state text, message text, detail text, packed bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint;
 BEGIN
 	TRUNCATE given;
 	INSERT INTO given VALUES ('S0', 'compact', coding, cells, bytes, etag, payload);
-	RETURN QUERY SELECT q.call, e.state, e.message, e.detail
-	FROM unnest(ARRAY['cell_data', 'cell_data_head']) q (call), error_of(format('SELECT %s(''given'', ''S0'', ''compact'', %L)', q.call, coding)) e;
+	FOREACH call IN ARRAY '{cell_data,cell_data_head}'::text[] LOOP
+		SELECT packings INTO before FROM cell_store_stats WHERE study = 'given';
+		SELECT e.state, e.message, e.detail INTO state, message, detail FROM error_of(format('SELECT %s(''given'', ''S0'', ''compact'', %L)', call, coding)) e;
+		SELECT packings - before INTO packed FROM cell_store_stats WHERE study = 'given';
+		RETURN NEXT;
+	END LOOP;
 END
 $$;
 SELECT * FROM tried(0, 4, '"a"', '\x00000000');
 SELECT * FROM tried(NULL, 4, '"a"', NULL);
 SELECT * FROM tried(0, NULL, '"a"', '\x00000000');
-SELECT * FROM tried(-1, 4, NULL, '\x0000000000');
-SELECT * FROM tried(0, 4, NULL, '\x00');
+SELECT * FROM tried(0, 4, NULL, '\x00000000');
+SELECT cell_data('given', 'S0') = cell_data('source', 'S0') AS payload, cell_data_head('given', 'S0') = cell_data_head('source', 'S0') AS head,
+	cell_data('given', 'S0', 'arrow', 'br') = cell_data('source', 'S0', 'arrow', 'br') AS layout;
+CALL cell_prepare('given', 'S0');
+SELECT * FROM tried(-1, 4, '"a"', '\x0000000000');
+SELECT * FROM tried(0, -4, '"a"', '\x00');
 SELECT etag, t.state, t.message, t.detail FROM unnest(ARRAY['', 'a', '"', '"a', 'a"', '"a""', '"a b"', E'"a\r\nX: y"', '"ä"', 'W/"a"', '""', '"!~"']) etag,
 	tried(0, 4, etag, '\x00000000') t WHERE call = 'cell_data_head';
 INSERT INTO given TABLE given;
@@ -129,7 +142,7 @@ SELECT * FROM error_of($$SELECT cell_data('given', 'S0')$$);
 ALTER TABLE given RENAME TO renamed;
 ALTER TABLE renamed ALTER cells TYPE bigint;
 TRUNCATE renamed;
-SELECT * FROM error_of($$SELECT cell_data('given', 'S0')$$);
+SELECT cell_data('given', 'S0') = cell_data('source', 'S0') AS payload;
 DROP TABLE renamed;
 SELECT f.call, e.state, e.message, e.hint FROM unnest('{"cell_data(''given'', ''S0'')",cell_samples(''given''),cell_data_samples(''given'')}'::text[]) f (call),
 	error_of('SELECT ' || f.call) e;
