@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -60,12 +61,22 @@ def without_password(conninfo: str) -> str:
     return psycopg.conninfo.make_conninfo("", **{name: value for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items() if "password" not in name})
 
 
+RELEASE = re.compile(r"^## \[[0-9][^]]*\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$", re.MULTILINE)
+
+
 def last_release() -> str:
-    """The newest release tag among the ancestors of the checked-out commit."""
+    """The commit that gave the newest released version its date in CHANGELOG.md."""
     try:
-        return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*").strip()
-    except Unbuildable:
-        raise Unbuildable("no release tag (v1.2.3) precedes this commit: give a version with --base") from None
+        heading = RELEASE.search(git("show", "HEAD:CHANGELOG.md"))
+        commits = git("log", "--format=%H %P", "-S", heading[0], "--", "CHANGELOG.md").splitlines() if heading else []
+    except Unbuildable as error:
+        raise Unbuildable(f"cannot find the last release: {error}: give a version with --base") from None
+    if not commits:
+        raise Unbuildable("CHANGELOG.md has no heading of a release (## [1.2.3] - 2026-01-31): give a version with --base")
+    commit, *parents = commits[-1].split()
+    if not parents and git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise Unbuildable("the clone is too shallow to have the commit of the last release: run git fetch --unshallow, or give a version with --base")
+    return commit
 
 
 def tree_of(version: str, room: Path) -> tuple[Path, dict | None]:

@@ -144,7 +144,7 @@ def test_a_running_process(cbperf):
     (["import", "absent"], "absent: No such file or directory"),
     (["compare", "/", "."], "/ is not a source tree of the extension"),
     (["compare", ".", ".", "--workload", "absent.sql"], "absent.sql: No such file"),
-    (["check"], "no release tag"),
+    (["check"], "cannot find the last release: .*: give a version with --base"),
     (["report", "--tag", "nothing"], "no run has the tag nothing"),
     (["report", "last", "--tag", "nothing"], "give either runs or --tag"),
 ])

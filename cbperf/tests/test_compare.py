@@ -1,6 +1,7 @@
 """Comparisons raise alarms for worse versions only, and the evidence names the function."""
 
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,47 @@ class Kept:
 
 def sampled(*values):
     return {"samples": [{"real": value, "peak_private": value} for value in values], "unavailable": {}}
+
+
+@pytest.fixture
+def history(tmp_path, monkeypatch):
+    """A repository, and a function that commits a change log."""
+    def git(*arguments):
+        settings = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+        return subprocess.run(["git", "-C", tmp_path, *settings, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(changelog):
+        (tmp_path / "CHANGELOG.md").write_text(changelog)
+        git("add", ".")
+        git("commit", "--allow-empty", "-qm", "a commit")
+        return git("rev-parse", "HEAD")
+    git("init", "-q")
+    monkeypatch.setattr(arms, "ROOT", tmp_path)
+    return commit
+
+
+def test_the_last_release_is_the_commit_with_its_date(history):
+    history("## [0.1.0] - unreleased\n")
+    first = history("## [0.1.0] - 2026-01-31\n")
+    assert arms.last_release() == first
+    history("## [0.1.0] - 2026-01-31\n\nmore\n")
+    history("## [0.2.0] - unreleased\n\n## [0.1.0] - 2026-01-31\n\nmore\n")
+    assert arms.last_release() == first
+    second = history("## [0.2.0] - 2026-02-28\n\n## [0.1.0] - 2026-01-31\n\nmore\n")
+    history("## [0.2.0] - 2026-02-28\n\nnews\n\n## [0.1.0] - 2026-01-31\n\nmore\n")
+    assert arms.last_release() == second
+
+
+def test_no_release(history, tmp_path, monkeypatch):
+    history("## [0.1.0] - unreleased\n")
+    with pytest.raises(arms.Unbuildable, match="has no heading of a release"):
+        arms.last_release()
+    history("## [0.1.0] - 2026-01-31\n")
+    history("## [0.1.0] - 2026-01-31\n\nmore\n")
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{tmp_path}", tmp_path / "shallow"], check=True)
+    monkeypatch.setattr(arms, "ROOT", tmp_path / "shallow")
+    with pytest.raises(arms.Unbuildable, match="too shallow"):
+        arms.last_release()
 
 
 STEADY = [1.0 + i / 1000 for i in range(12)]
