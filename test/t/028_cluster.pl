@@ -173,9 +173,45 @@ foreach my $statement (q{UPDATE cell SET x = x + 1 WHERE sample = 'S4' AND cell_
 	is($psql->($same), 'true true true', "another transaction sees: $statement");
 }
 
+# The HTTP service on the coordinator
+my ($port, $api) = (PostgreSQL::Test::Cluster::get_free_port());
+END { $api->kill_kill if $api }
+my $packages = '/var/cache/cell_binary/api/python';
+if (-d $packages || ($ENV{CI} // '') eq 'true')
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres', PGUSER => 'postgres', PYTHONPATH => $packages);
+	$api = IPC::Run::start([ '/usr/bin/python3', '-m', 'cell_binary_api.server', '--port', $port ], init => sub { chdir 'api' },
+		'>', '/dev/null', '2>', "$ENV{TESTLOGDIR}/028_cluster_api.log");
+	scalar_of('curl', '--silent', '--retry', 60, '--retry-connrefused', '--retry-delay', 1, "http://127.0.0.1:$port/studies/");
+}
+
+# What the service answers: the status and the body, or its MD5 if it is a payload
+sub answer
+{
+	my ($path, $study, $query, @options) = @_;
+	return scalar_of('curl', '--silent', @options, '--write-out', ' %{http_code}', "http://127.0.0.1:$port/$path/?study=$study$query");
+}
+SKIP:
+{
+	skip "no $packages: scripts/install-dependencies api", 7 if !$api;
+	foreach my $study ('partitions', 'ready')
+	{
+		is(answer('samples', $study, ''), '{"samples" : ["S1", "S2", "S3", "S4", "S5", "S6"]} 200', "HTTP, $study: the samples");
+		my $headers = answer('cell-data-binary', $study, '&sample=S6&layout=dense', '--dump-header', '-', '--output', '/dev/null');
+		my ($etag) = $headers =~ /^etag: (\S+)/mi;
+		is($etag, $psql->(q{SELECT etag FROM cell_data_head('partitions', 'S6', 'dense')}), "HTTP, $study: the ETag");
+		like(answer('cell-data-binary', $study, '&sample=S6&layout=dense', '--header', "If-None-Match: $etag", '--output', '/dev/null'), qr/ 304$/, "HTTP, $study: a payload that the client has");
+	}
+	is(answer('cell-data-binary', 'ready', '&sample=S9', '--output', '/dev/null'), ' 404', 'HTTP: an unknown sample');
+}
+
 # One server is down.
-my $port = $servers[1]->port;
 $servers[1]->stop('immediate');
+if ($api)
+{
+	is(answer('cell-data-binary', 'ready', '&sample=S1', '--output', '/dev/null'), ' 200', 'HTTP: a sample of another server');
+	is(answer('cell-data-binary', 'ready', '&sample=S3', '--output', '/dev/null'), ' 503', 'HTTP: a sample of the server that is down');
+}
 foreach my $study ('partitions', 'ready')
 {
 	is($psql->("SELECT count(cell_data('$study', sample)) FROM unnest('{S1,S2,S5,S6}'::text[]) sample"), 4, "$study: a server is down, and the samples of the others are served");
@@ -185,7 +221,7 @@ foreach my $study ('partitions', 'ready')
 		like($errors, qr/server "server_2"/, "$call: the error names the server");
 	}
 }
-# Of a session's connection, too
+# Also in a session that was connected
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 is($session->query(q{SELECT count(cell_data('ready', 'S1'))}), 1, 'a session gets a payload');
 $servers[1]->start;
@@ -195,6 +231,7 @@ foreach my $study ('partitions', 'ready')
 }
 $servers[1]->restart;
 is($session->query(q{SELECT count(cell_data('ready', 'S3'))}), 1, 'a server that was restarted is used by a session that was connected');
+is(answer('cell-data-binary', 'ready', '&sample=S3', '--output', '/dev/null'), ' 200', 'HTTP: a server that comes back is used') if $api;
 $session->quit;
 
 $_->kill_kill for values %relays;
