@@ -7,6 +7,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "arguments.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -14,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "format/cell.h"
 #include "study/distributed.h"
+#include "study/sample.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -142,8 +144,8 @@ begin_pack(StringInfo query, const Study *study, const CbLayout *layout)
 	append_source(query, study);
 }
 
-char *
-PackQuery(const Study *study, const CbLayout *layout)
+static char *
+pack_query(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
@@ -158,8 +160,8 @@ PackQuery(const Study *study, const CbLayout *layout)
  * PostgreSQL 16 and later would drop the grouping, because all rows have the same
  * sample.
  */
-char *
-PackGroupQuery(const Study *study, const CbLayout *layout)
+static char *
+pack_group_query(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
@@ -169,8 +171,8 @@ PackGroupQuery(const Study *study, const CbLayout *layout)
 	return query.data;
 }
 
-char *
-PackAllQuery(const Study *study, const CbLayout *layout)
+static char *
+pack_all_query(const Study *study, const CbLayout *layout)
 {
 	StringInfoData query;
 
@@ -215,7 +217,7 @@ has_sample_index(const Study *study)
 }
 
 /*
- * The query of SamplesQuery for a source with an index on the sample.  Each
+ * The query of samples_query for a source with an index on the sample.  Each
  * step of the recursion looks up the next sample in the index, which takes one
  * index descent for each sample instead of a scan of all cells.
  */
@@ -236,14 +238,8 @@ samples_by_index(const Study *study)
 					sample, source.data);
 }
 
-char *
-SamplesQuery(const Study *study)
-{
-	return has_sample_index(study) ? samples_by_index(study) : SamplesGroupQuery(study);
-}
-
-char *
-SamplesGroupQuery(const Study *study)
+static char *
+samples_group_query(const Study *study)
 {
 	StringInfoData query;
 
@@ -254,12 +250,18 @@ SamplesGroupQuery(const Study *study)
 	return query.data;
 }
 
+static char *
+samples_query(const Study *study)
+{
+	return has_sample_index(study) ? samples_by_index(study) : samples_group_query(study);
+}
+
 /*
  * The feature columns are read as they are, not combined by cell_phenotypes,
  * so that an error about a value can name the cell.
  */
-char *
-IntensitiesQuery(const Study *study)
+static char *
+intensities_query(const Study *study)
 {
 	StringInfoData query;
 
@@ -284,8 +286,8 @@ IntensitiesQuery(const Study *study)
 	return query.data;
 }
 
-char *
-ScanIntensitiesQuery(const Study *study)
+static char *
+scan_intensities_query(const Study *study)
 {
 	StringInfoData query;
 
@@ -319,8 +321,8 @@ ready_query(const Study *study, const char *columns)
 	return query;
 }
 
-char *
-ReadyQuery(const Study *study, bool wants_payload)
+static char *
+ready_one_query(const Study *study, bool wants_payload)
 {
 	StringInfoData query = ready_query(study, wants_payload ? "t.payload" :
 									   "t.cells, t.bytes, t.etag");
@@ -329,17 +331,103 @@ ReadyQuery(const Study *study, bool wants_payload)
 	return query.data;
 }
 
-char *
-ReadyAllQuery(const Study *study)
+static char *
+ready_all_query(const Study *study)
 {
 	return ready_query(study, "t.sample, t.cells, t.payload").data;
 }
 
-char *
-ReadySamplesQuery(const Study *study)
+static char *
+ready_samples_query(const Study *study)
 {
 	StringInfoData query = ready_query(study, "t.sample");
 
 	appendStringInfoString(&query, " GROUP BY t.sample ORDER BY t.sample");
 	return query.data;
+}
+
+static void
+add_parameter(QueryText *query, Oid type, Datum value)
+{
+	query->types[query->count] = type;
+	query->values[query->count++] = value;
+}
+
+/* Add the layout of a query that packs; payloads of intensities have no parameter for it. */
+static void
+add_layout(QueryText *query, const Study *study, const CbLayout *layout)
+{
+	Oid			type;
+	Datum		value;
+
+	if (layout->has_intensities)
+		return;
+	value = LayoutValue(study->schema, layout, &type);
+	add_parameter(query, type, value);
+}
+
+QueryText
+QueryTextOf(const Study *study, SourceQuery query, const SourceArguments *arguments)
+{
+	QueryText	result = {0};
+
+	switch (query)
+	{
+		case SOURCE_PACK:
+			result.text = pack_query(study, arguments->layout);
+			add_parameter(&result, SampleParameterType(study->sample.type), arguments->sample);
+			add_layout(&result, study, arguments->layout);
+			break;
+		case SOURCE_PACK_ALL:
+			result.text = pack_all_query(study, arguments->layout);
+			add_layout(&result, study, arguments->layout);
+			break;
+		case SOURCE_SAMPLES:
+			result.text = samples_query(study);
+			break;
+		case SOURCE_INTENSITIES:
+			result.text = intensities_query(study);
+			break;
+		case SOURCE_SCAN_INTENSITIES:
+			result.text = scan_intensities_query(study);
+			break;
+		case SOURCE_READY:
+			result.text = ready_one_query(study, true);
+			break;
+		case SOURCE_READY_HEAD:
+			result.text = ready_one_query(study, false);
+			break;
+		case SOURCE_READY_ALL:
+			result.text = ready_all_query(study);
+			break;
+		case SOURCE_READY_SAMPLES:
+			result.text = ready_samples_query(study);
+			break;
+	}
+	if (IsOfPayloads(query))
+	{
+		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->layout->name));
+		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->coding->name));
+		if (query == SOURCE_READY || query == SOURCE_READY_HEAD)
+			add_parameter(&result, TEXTOID, arguments->sample);
+	}
+	return result;
+}
+
+char *
+GroupQueryText(const Study *study, SourceQuery query, const CbLayout *layout)
+{
+	switch (query)
+	{
+		case SOURCE_PACK:
+			return pack_group_query(study, layout);
+		case SOURCE_PACK_ALL:
+			return pack_all_query(study, layout);
+		case SOURCE_SAMPLES:
+			return samples_group_query(study);
+		case SOURCE_READY_SAMPLES:
+			return ready_samples_query(study);
+		default:
+			elog(ERROR, "query %d is not grouped", (int) query);
+	}
 }

@@ -16,7 +16,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "arguments.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -26,9 +25,8 @@
 #include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
 #include "study/distributed.h"
+#include "study/foreign.h"
 #include "study/kept_plans.h"
-#include "study/query.h"
-#include "study/sample.h"
 #include "study/study.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -38,89 +36,6 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
-
-/* The text of a query, and its parameters. */
-typedef struct QueryText
-{
-	char	   *text;
-	int			count;
-	Oid			types[3];
-	Datum		values[3];
-} QueryText;
-
-static void
-add_parameter(QueryText *query, Oid type, Datum value)
-{
-	query->types[query->count] = type;
-	query->values[query->count++] = value;
-}
-
-static bool
-is_of_payloads(SourceQuery query)
-{
-	return query >= SOURCE_READY;
-}
-
-/* Add the layout of a query that packs; payloads of intensities have no parameter for it. */
-static void
-add_layout(QueryText *query, const Study *study, const CbLayout *layout)
-{
-	Oid			type;
-	Datum		value;
-
-	if (layout->has_intensities)
-		return;
-	value = LayoutValue(study->schema, layout, &type);
-	add_parameter(query, type, value);
-}
-
-static QueryText
-query_text(const Study *study, SourceQuery query, const SourceArguments *arguments)
-{
-	QueryText	result = {0};
-
-	switch (query)
-	{
-		case SOURCE_PACK:
-			result.text = PackQuery(study, arguments->layout);
-			add_parameter(&result, SampleParameterType(study->sample.type), arguments->sample);
-			add_layout(&result, study, arguments->layout);
-			break;
-		case SOURCE_PACK_ALL:
-			result.text = PackAllQuery(study, arguments->layout);
-			add_layout(&result, study, arguments->layout);
-			break;
-		case SOURCE_SAMPLES:
-			result.text = SamplesQuery(study);
-			break;
-		case SOURCE_INTENSITIES:
-			result.text = IntensitiesQuery(study);
-			break;
-		case SOURCE_SCAN_INTENSITIES:
-			result.text = ScanIntensitiesQuery(study);
-			break;
-		case SOURCE_READY:
-			result.text = ReadyQuery(study, true);
-			break;
-		case SOURCE_READY_HEAD:
-			result.text = ReadyQuery(study, false);
-			break;
-		case SOURCE_READY_ALL:
-			result.text = ReadyAllQuery(study);
-			break;
-		case SOURCE_READY_SAMPLES:
-			result.text = ReadySamplesQuery(study);
-			break;
-	}
-	if (is_of_payloads(query))
-	{
-		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->layout->name));
-		add_parameter(&result, TEXTOID, CStringGetTextDatum(arguments->coding->name));
-		if (query == SOURCE_READY || query == SOURCE_READY_HEAD)
-			add_parameter(&result, TEXTOID, arguments->sample);
-	}
-	return result;
-}
 
 /* Change a setting until SourceClose. */
 static void
@@ -137,7 +52,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, SourceArgument
 
 	source->study = study;
 	source->query = query;
-	source->relation = is_of_payloads(query) ? study->payloads : study->source;
+	source->relation = IsOfPayloads(query) ? study->payloads : study->source;
 	source->layout = arguments.layout;
 	source->settings = NewGUCNestLevel();
 	set_for_query("search_path", "pg_catalog, pg_temp");
@@ -147,7 +62,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, SourceArgument
 	set_for_query("client_min_messages", "error");
 
 	SPI_connect();
-	query_of = query_text(study, query, &arguments);
+	query_of = QueryTextOf(study, query, &arguments);
 	source->text = query_of.text;
 	source->plan = NULL;
 	source->custom = NULL;
@@ -253,54 +168,31 @@ check_plan(Source *source, CachedPlanSource *prepared, PlannedStmt *plan)
 	}
 }
 
-/* Whether the relations that a query reads include one of a kind. */
-static bool
-reads_kind(const Source *source, char kind)
-{
-	ListCell   *cell;
-
-	foreach(cell, source->relations)
-		if (get_rel_relkind(lfirst_oid(cell)) == kind)
-			return true;
-	return false;
-}
-
 /*
- * Replace the query by one that the planner can send to the servers of foreign
- * partitions, one aggregate for each partition.
+ * Replace a query on foreign tables by one that the planner can send to their
+ * servers, with one aggregate for each partition.
  *
  * The planner sends an aggregate if that costs less than to get the rows, by what
  * ANALYZE found in the foreign table, which can be long ago.  So the other ways are
  * turned off, unless local partitions need them.
  */
 static void
-push_down(Source *source)
+push_down(Source *source, const RowPlaces *places)
 {
-	switch (source->query)
-	{
-		case SOURCE_PACK:
-			source->text = PackGroupQuery(source->study, source->layout);
-			/* FALLTHROUGH */
-		case SOURCE_PACK_ALL:
-			if (!reads_kind(source, RELKIND_RELATION))
-			{
-				set_for_query("enable_hashagg", "off");
-				set_for_query("enable_sort", "off");
-			}
-			break;
-		case SOURCE_SAMPLES:
-			source->text = SamplesGroupQuery(source->study);
-			break;
-		case SOURCE_READY_SAMPLES:
-			break;
-		case SOURCE_INTENSITIES:
-		case SOURCE_SCAN_INTENSITIES:
-		case SOURCE_READY:
-		case SOURCE_READY_HEAD:
-		case SOURCE_READY_ALL:
-			return;				/* without an aggregate that another server can compute */
-	}
+	const bool	packs = source->query == SOURCE_PACK || source->query == SOURCE_PACK_ALL;
+
+	if (packs ? !places->packing :
+		source->query != SOURCE_SAMPLES && source->query != SOURCE_READY_SAMPLES)
+		return;
+	if (source->query == SOURCE_PACK && !places->partitioned)
+		return;					/* sent as it is */
 	set_for_query("enable_partitionwise_aggregate", "on");
+	if (packs && !places->local)
+	{
+		set_for_query("enable_hashagg", "off");
+		set_for_query("enable_sort", "off");
+	}
+	source->text = GroupQueryText(source->study, source->query, source->layout);
 	source->plan = NULL;
 }
 
@@ -308,6 +200,8 @@ push_down(Source *source)
 static void
 check_source(Source *source, SnapshotChoice choice)
 {
+	RowPlaces	places;
+
 	/*
 	 * The query finds the source by its name.  The source is locked and keeps
 	 * its name, but a concurrent transaction can have renamed its schema, so
@@ -317,8 +211,9 @@ check_source(Source *source, SnapshotChoice choice)
 	if (!list_member_oid(source->relations, source->relation) && !IsDistributed(source->relation))
 		RaiseRelationDropped(source->study, source->relation);
 
-	if (reads_kind(source, RELKIND_FOREIGN_TABLE))
-		push_down(source);
+	places = RowPlacesOf(source->relations);
+	if (places.foreign)
+		push_down(source, &places);
 	if (choice == RENEW_SNAPSHOT)
 		SourceRenewSnapshot();
 }

@@ -12,36 +12,9 @@
 
 #include "compat.h"
 
-#include "coding/codings.h"
 #include "executor/spi.h"
-#include "format/layouts.h"
 #include "nodes/pg_list.h"
-#include "study/registry.h"
-
-/* The queries; see query.h. */
-typedef enum SourceQuery
-{
-	SOURCE_PACK,				/* the payload of one sample */
-	SOURCE_PACK_ALL,			/* the payload of every sample */
-	SOURCE_SAMPLES,				/* the names of the samples */
-	SOURCE_INTENSITIES,			/* intensities and features of each cell */
-	SOURCE_SCAN_INTENSITIES,	/* the same, for a scan */
-
-	/* of the study's relation of payloads */
-	SOURCE_READY,				/* the payload of one sample */
-	SOURCE_READY_HEAD,			/* what is known of it */
-	SOURCE_READY_ALL,			/* the payload of every sample */
-	SOURCE_READY_SAMPLES		/* the names of the samples */
-} SourceQuery;
-
-/* The parameters of a query; each query uses only some of them. */
-typedef struct SourceArguments
-{
-	Datum		sample;			/* a value of the sample's type; for a query of
-								 * payloads, the sample's name as a text */
-	const CbLayout *layout;
-	const Coding *coding;		/* of the payloads */
-} SourceArguments;
+#include "study/query.h"
 
 typedef struct Source
 {
