@@ -20,7 +20,7 @@ my $node = start_node('coordinator', "shared_preload_libraries = 'auto_explain'\
 plan skip_all => 'no postgres_fdw' if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}) eq '0';
 my $psql = sub { $node->safe_psql('postgres', @_) };
 my %relays;
-END { $_->kill_kill for values %relays }
+END { local $?; $_->kill_kill for values %relays }
 
 $psql->(qq{
 	CREATE EXTENSION postgres_fdw;
@@ -175,7 +175,7 @@ foreach my $statement (q{UPDATE cell SET x = x + 1 WHERE sample = 'S4' AND cell_
 
 # The HTTP service on the coordinator
 my ($port, $api) = (PostgreSQL::Test::Cluster::get_free_port());
-END { $api->kill_kill if $api }
+END { local $?; $api->kill_kill if $api }
 my $packages = '/var/cache/cell_binary/api/python';
 if (-d $packages || ($ENV{CI} // '') eq 'true')
 {
@@ -234,8 +234,6 @@ is($session->query(q{SELECT count(cell_data('ready', 'S3'))}), 1, 'a server that
 is(answer('cell-data-binary', 'ready', '&sample=S3', '--output', '/dev/null'), ' 200', 'HTTP: a server that comes back is used') if $api;
 $session->quit;
 
-$_->kill_kill for values %relays;
-%relays = ();
 $_->stop for @servers;
 $node->stop;
 done_testing();
