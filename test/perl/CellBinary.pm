@@ -10,16 +10,25 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_node shared_data load_csv smprofiler_dump scalar_of create_run run_benchmark
-	blocks_of use_packages);
+our @EXPORT = qw(new_node start_node shared_data load_csv smprofiler_dump scalar_of create_run run_benchmark
+	blocks_of use_packages has_program);
+
+# Create the data directory of a server, with options for PostgreSQL::Test::Cluster's new and init.
+# The encoding and the sort order are the same on each machine.
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name, %options);
+	$node->init(%options, extra => [ '--encoding=UTF8', '--no-locale', @{ $options{extra} // [] } ]);
+	return $node;
+}
 
 # Start a server, with more settings if any are given, and install the extension in its database
 # postgres.
 sub start_node
 {
 	my ($name, $settings) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
+	my $node = new_node($name);
 	$node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\n" . ($settings // ''));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION cell_binary');
@@ -145,6 +154,16 @@ sub use_packages
 	$ENV{NODE_PATH} = join ':', map { "$_/node_modules" } @folders;
 	my ($missing) = grep { !-d } @folders;
 	return ($ENV{CI} // '') eq 'true' ? undef : $missing;
+}
+
+# Whether the test of a program can run. CI must have the program, unless this release of Debian has
+# no package of that name.
+sub has_program
+{
+	my ($program) = @_;
+	return 1 if grep { -x "$_/$program" } split /:/, $ENV{PATH};
+	my $unavailable = '/var/cache/cell_binary/unavailable';
+	return ($ENV{CI} // '') eq 'true' && !(-e $unavailable && slurp_file($unavailable) =~ /^\Q$program\E$/m);
 }
 
 1;

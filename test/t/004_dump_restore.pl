@@ -7,8 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = start_node('origin');
-my $other = PostgreSQL::Test::Cluster->new('target');
-$other->init;
+my $other = new_node('target');
 $other->start;
 
 $node->safe_psql('postgres', 'CREATE DATABASE lab');

@@ -6,8 +6,7 @@ use CellBinary;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('install');
-$node->init;
+my $node = new_node('install');
 $node->start;
 
 # Of the sources, only the control file contains the version.
@@ -116,7 +115,7 @@ my $machine = PostgreSQL::Test::Utils::tempdir_short() . '/machine';
 my ($bindir, $sharedir, $pkglibdir) = map { my $path = scalar_of($ENV{PG_CONFIG}, $_); chomp $path; "$machine$path" } qw(--bindir --sharedir --pkglibdir);
 system_or_bail('cp', '-a', "$ENV{SANDBOX}/install", $machine);
 system_or_bail('ln', '-s', '/usr/include', "$machine/usr/include");
-mkdir "$pkglibdir/bitcode/cell_binary";
+mkdir $_ for "$pkglibdir/bitcode", "$pkglibdir/bitcode/cell_binary";
 append_to_file("$pkglibdir/$_", 'of the machine') for 'bitcode/cell_binary.index.bc', 'bitcode/cell_binary/planted.bc', 'cell_binary.so';
 append_to_file("$sharedir/extension/cell_binary--0.0.1.sql", 'of the machine');
 {

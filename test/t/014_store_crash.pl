@@ -11,8 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes 'sleep';
 
-my $node = PostgreSQL::Test::Cluster->new('store_crash');
-$node->init(allows_streaming => 'logical');
+my $node = new_node('store_crash', allows_streaming => 'logical');
 $node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nrestart_after_crash = on\nmax_wal_size = 4GB\n");
 $node->start;
 my $table = q{CREATE TABLE cell (sample text, cell_id bigint, x integer, y integer, phenotypes bigint, PRIMARY KEY (sample, cell_id))};
@@ -121,8 +120,7 @@ $standby->stop;
 $node->safe_psql('postgres', q{COMMIT PREPARED 'change'});
 
 # Logical replication into a table and into a partitioned table
-my $subscriber = PostgreSQL::Test::Cluster->new('store_subscriber');
-$subscriber->init;
+my $subscriber = new_node('store_subscriber');
 $subscriber->start;
 my $publisher = $node->connstr('postgres') =~ s/'//gr;
 $node->safe_psql('postgres', q{CREATE PUBLICATION cells FOR TABLE cell});

@@ -8,48 +8,17 @@ use File::Basename 'dirname';
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('origin');
-my $other = PostgreSQL::Test::Cluster->new('target');
+my $node = new_node('origin');
+my $other = new_node('target');
 foreach my $server ($node, $other)
 {
-	$server->init;
 	$server->start;
 	$server->safe_psql('postgres', 'CREATE ROLE owner LOGIN; CREATE DATABASE lab OWNER owner');
 }
 my @as_owner = (extra_params => [ '-U', 'owner' ]);
 
-# A table, a partitioned table, a stored view, and a study whose source was dropped. Some names need
-# quotes. The extension has its own schema.
-$node->safe_psql('lab', q{
-	CREATE SCHEMA "the imaging";
-	CREATE EXTENSION cell_binary SCHEMA "the imaging";
-	SET search_path = public, "the imaging";
-	CREATE TABLE "Cell table" (sample text, cell_id bigint, x float8, y float8, "CD3 ""e""" boolean, cd8 integer,
-		"the intensities" real[], PRIMARY KEY (sample, cell_id));
-	INSERT INTO "Cell table" SELECT 'sample ' || i % 4, i, i * 1.25, i % 17 - 3.5, i % 3 = 0, i % 2, ARRAY[i % 19 / 19.0, i % 23 / 23.0] FROM generate_series(1, 5000) i;
-	SELECT cell_register_study('the "study"', '"Cell table"', feature_columns => '{"CD3 \"e\"",cd8}', features => '{CD3 é,CD8}', intensities => 'the intensities');
-	CREATE TABLE part (sample integer, cell_id bigint, x integer, y integer, phenotypes bigint) PARTITION BY LIST (sample);
-	CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
-	CREATE TABLE part_2 PARTITION OF part FOR VALUES IN (2);
-	INSERT INTO part SELECT 1 + i % 2, i, i, i, i FROM generate_series(1, 5000) i;
-	SELECT cell_register_study('part', 'part', phenotypes => 'phenotypes', features => '{a,b}');
-	CREATE VIEW seen AS SELECT sample, max(cell_id) AS cell_id, x, y, phenotypes FROM part GROUP BY sample, x, y, phenotypes;
-	SELECT cell_register_study('view', 'seen', phenotypes => 'phenotypes', features => '{a,b}', store => true);
-	CREATE TABLE gone AS TABLE part;
-	SELECT cell_register_study('gone', 'gone', phenotypes => 'phenotypes', features => '{a}');
-	DROP TABLE gone;
-	SELECT count(cell_data('part', sample)) FROM cell_samples('part') sample}, @as_owner);
-
-my $contents = q{
-	SET search_path = public, "the imaging";
-	SELECT study, sample, layout, coding, head.*, md5(cell_data(study, sample, layout, coding))
-	FROM unnest(ARRAY['the "study"', 'part', 'view']) study, cell_samples(study) sample,
-		unnest('{compact,spt,dense,arrow}'::text[]) layout, unnest('{identity,gzip}'::text[]) coding,
-		cell_data_head(study, sample, layout, coding) head ORDER BY 1, 2, 3, 4;
-	SELECT study, names.* FROM unnest(ARRAY['the "study"', 'part']) study, cell_feature_names(study) names;
-	SELECT cell_subsample_metadata('the "study"', 100), cell_subsample('the "study"', 100, 3);
-	SELECT id, study, store, registered_by FROM cell_study ORDER BY id;
-	SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname LIKE 'cell_binary%' ORDER BY 1, 2};
+$node->safe_psql('lab', slurp_file('test/include/lab.sql'), @as_owner);
+my $contents = slurp_file('test/include/lab_contents.sql');
 my $expected = $node->safe_psql('lab', $contents);
 cmp_ok(scalar(split /\n/, $expected), '>', 60, 'there is something to restore');
 
@@ -114,8 +83,7 @@ foreach my $format (qw(custom plain))
 
 # pg_upgrade to the same version restores the catalogs and keeps the files.
 {
-	my $new = PostgreSQL::Test::Cluster->new('upgraded');
-	$new->init;
+	my $new = new_node('upgraded');
 	is_alive($node, 'lab', 'origin');
 	$node->safe_psql('lab', q{
 		SET search_path = public, "the imaging";

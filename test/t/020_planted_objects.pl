@@ -10,8 +10,7 @@ use CellBinary;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('planted');
-$node->init;
+my $node = new_node('planted');
 # The end of a session locks and drops each of its temporary functions.
 $node->append_conf('postgresql.conf', "fsync = off\nmax_wal_size = 4GB\nmax_locks_per_transaction = 1000\njit = off\n");
 $node->start;

@@ -14,8 +14,7 @@ my $seed = $ENV{SEED} // 1;
 my $batches = $ENV{BATCHES} // 12;
 note("SEED=$seed BATCHES=$batches");
 
-my $node = PostgreSQL::Test::Cluster->new('own_tables');
-$node->init;
+my $node = new_node('own_tables');
 $node->append_conf('postgresql.conf', q{
 	fsync = off
 	jit = off

@@ -8,10 +8,9 @@ use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my %nodes = map { $_ => PostgreSQL::Test::Cluster->new($_) } qw(server_1 server_2 coordinator);
+my %nodes = map { $_ => new_node($_) } qw(server_1 server_2 coordinator);
 foreach my $node (values %nodes)
 {
-	$node->init;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE imaging');
 }
