@@ -181,7 +181,8 @@ PARALLEL = "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0
 def test_cpu(database, tmp_path):
     profile = attached("cpu", tmp_path, repeated(100))
     assert profile.unit == "samples" and profile.total == profile.tree["value"] > 5
-    assert {"standard_ExecutorRun", "cell_pack_finalfn", "encode_set"} <= functions(profile.tree)     # the last function is inlined or static
+    # encode_set is inlined or static. cell_pack_finalfn, which calls it, can end with a jump and leave the stack.
+    assert {"standard_ExecutorRun", "encode_set"} <= functions(profile.tree)
 
 
 @with_callers

@@ -468,7 +468,8 @@ def test_much_data(tmp_path, monkeypatch):
     (tmp_path / "reduction.py").write_text(
         "import io, sys, time, numpy; time.sleep(1); "
         "given = numpy.load(io.BytesIO(sys.stdin.buffer.read())); "
-        "numpy.save(sys.stdout.buffer, given[:, :2])")
+        "numpy.save(result := io.BytesIO(), given[:, :2]); "
+        "sys.stdout.buffer.write(result.getbuffer())")
     monkeypatch.setattr(places, "PROGRAM", tmp_path / "reduction.py")
     given = numpy.random.default_rng(1).random((50000, 30))
     waits = []
