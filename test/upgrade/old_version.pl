@@ -1,0 +1,52 @@
+# A server of an older PostgreSQL that has studies and payloads in the store is upgraded with
+# pg_upgrade. Studies, triggers, bytes and ETags stay the same, and the triggers notice changes.
+#
+# OLD_POSTGRESQL is the installation of the older version, with the extension of this tree: the
+# folder that contains its bin and lib. scripts/matrix provides one.
+use strict;
+use warnings;
+use lib 'test/perl';
+use CellBinary;
+use File::Basename 'dirname';
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'OLD_POSTGRESQL names no older PostgreSQL' if !$ENV{OLD_POSTGRESQL};
+
+my $old = new_node('old', install_path => $ENV{OLD_POSTGRESQL});
+$old->start;
+my ($version) = $old->safe_psql('postgres', 'SHOW server_version') =~ /^(\d+)/;
+$old->safe_psql('postgres', 'CREATE ROLE owner LOGIN; CREATE DATABASE lab OWNER owner');
+$old->safe_psql('lab', slurp_file('test/include/lab.sql'), extra_params => [ '-U', 'owner' ]);
+
+my $contents = slurp_file('test/include/lab_contents.sql');
+my $expected = $old->safe_psql('lab', $contents);
+cmp_ok(scalar(split /\n/, $expected), '>', 60, "$version: there is something to upgrade");
+my $stored = q{SELECT count(*) > 0 FROM "the imaging".cell_payload};
+is($old->safe_psql('lab', $stored), 't', "$version: payloads are stored");
+
+# From 18 on, servers have checksums by default. Both servers must agree.
+my ($bindir, $old_bindir) = (dirname(scalar_of('bash', '-c', 'command -v postgres')), "$ENV{OLD_POSTGRESQL}/bin");
+my ($new_version) = scalar_of("$bindir/postgres", '--version') =~ /(\d+)/;
+my $checksums = $old->safe_psql('postgres', 'SHOW data_checksums');
+my $new = new_node('new', extra => [ $checksums eq 'off' && $new_version >= 18 ? '--no-data-checksums' : () ]);
+$old->stop;
+command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $old_bindir, '-B', $bindir,
+	'-s', $new->host, '-p', $old->port, '-P', $new->port ], "pg_upgrade from $version to $new_version");
+$new->start;
+
+is($new->safe_psql('lab', $contents), $expected, "$version to $new_version: studies, triggers, bytes and ETags are the same");
+is($new->safe_psql('lab', q{
+	SET search_path = public, "the imaging";
+	UPDATE part SET x = -x WHERE sample = 1;
+	UPDATE part_2 SET x = -x;
+	SELECT cell_data('part', sample) = (SELECT cell_pack(cell_id, x, y, phenotypes) FROM part WHERE part.sample::text = s.sample)
+	FROM cell_samples('part') s (sample)}), "t\nt", "$version to $new_version: changes are noticed");
+is($new->safe_psql('lab', q{
+	SET search_path = public, "the imaging";
+	SELECT cell_drop_study('gone');
+	SELECT cell_register_study('next', 'part', phenotypes => 'phenotypes', features => '{a}');
+	SELECT id > 4 FROM cell_study WHERE study = 'next'}), "\n\nt", "$version to $new_version: studies are dropped and registered");
+
+$new->stop;
+done_testing();
