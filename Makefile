@@ -5,6 +5,7 @@
 #	make demo   pack one slide on a throwaway server, see demo/demo
 #	make api    serve slides from one, with a viewer, see api/README.md
 #	make test   run all tests on a throwaway server, see test/README.md
+#	make matrix run the tests with PostgreSQL 15, 17, 18 and 19, see scripts/matrix
 #	make load   put the service under load, see api/load/README.md
 #	make bench  measure against peers on a throwaway server, see benchmark/README.md
 #	make perf   a first report of the profiler, see cbperf/README.md
@@ -60,7 +61,7 @@ uninstall-docs:
 	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/, $(notdir $(DOCS)))
 else
 .DEFAULT all install installcheck clean:
-	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev-15) or set PG_CONFIG)
+	$(error "$(PG_CONFIG)" does not lead to the server headers of PostgreSQL: install them (Debian: postgresql-server-dev- and the major version) or set PG_CONFIG)
 endif
 
 sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql cell_binary.control
@@ -117,6 +118,10 @@ else
 	scripts/sandbox --with-shared-data test/run
 endif
 
+# MATRIX="12 13" make matrix: only on these releases of Debian
+matrix:
+	scripts/matrix
+
 load:
 	scripts/install-dependencies load
 	$(MAKE) -s viewer
@@ -130,4 +135,4 @@ perf:
 	scripts/install-dependencies perf
 	cbperf/demo
 
-.PHONY: uninstall-docs META.json demo api viewer test load bench perf dist
+.PHONY: uninstall-docs META.json demo api viewer test matrix load bench perf dist
