@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+import cluster
 import cold
 import memory
 import report
@@ -36,6 +37,9 @@ def make_data(suite):
             suite.absent[data, table] = why
     data = f'cells_{suite.main}'
     absent = server.create_serving(data)
+    if suite.wants(cluster.NAMES):
+        progress('making three servers')
+        absent |= cluster.create(data)
     if suite.shape_cells:
         progress('making the shapes of tables')
         absent |= server.create_shapes(data)
@@ -102,6 +106,8 @@ def main():
     suite.add_files()
     suite.add_clients()
     serving.add_to(suite)
+    if suite.wants(cluster.NAMES):
+        cluster.add_to(suite)
     if suite.shape_cells:
         shapes.add_to(suite)
         cold.add_to(suite)

@@ -4,6 +4,7 @@ from functools import partial
 from statistics import median
 from typing import Callable
 
+import cluster
 import serving
 
 COMPACT_BYTES = 16              # per cell in layout compact
@@ -142,7 +143,9 @@ def targets(figures):
               ('cell_data of a ready subsample of a million cells against the same bytea', 'subsample', 1.2),
               ('cell_data of a payload that is not ready against INSERT of cell_pack into a table, RETURNING the payload', 'cold', 1.15),
               ('UPDATE of a row by its key in a registered table against an unregistered one', 'update', 1.2),
-              ('COPY into a registered table against an unregistered one', 'copy', 1.1)]],
+              ('COPY into a registered table against an unregistered one', 'copy', 1.1),
+              *((f'cell_data_samples on three servers against one server with the same rows, layout {layout}', f'apart_{layout}', 1.1)
+                for layout in cluster.LAYOUTS)]],
         *[Target(f'scan: {what}', '<=', limit, time, partial(ratio, name, count))
           for what, name, count, limit in [
               ('cell_data of the only sample, column of phenotypes, against count(*)', 'shape_slide_compact', 'shape_slide_rows', 0.7),
