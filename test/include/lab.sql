@@ -1,5 +1,5 @@
--- A table, a partitioned table, a stored view, and a study whose source was dropped. Some names
--- need quotes. The extension has its own schema.
+-- A table, a partitioned table, a stored view, a study whose payloads are in a view, and one whose
+-- source was dropped. Some names need quotes. The extension has its own schema.
 CREATE SCHEMA "the imaging";
 CREATE EXTENSION cell_binary SCHEMA "the imaging";
 SET search_path = public, "the imaging";
@@ -14,6 +14,9 @@ INSERT INTO part SELECT 1 + i % 2, i, i, i, i FROM generate_series(1, 5000) i;
 SELECT cell_register_study('part', 'part', phenotypes => 'phenotypes', features => '{a,b}');
 CREATE VIEW seen AS SELECT sample, max(cell_id) AS cell_id, x, y, phenotypes FROM part GROUP BY sample, x, y, phenotypes;
 SELECT cell_register_study('view', 'seen', phenotypes => 'phenotypes', features => '{a,b}', store => true);
+SELECT cell_create_payload_view('part', '"Payloads of part"');
+SELECT cell_register_study('taken', 'part', phenotypes => 'phenotypes', features => '{a,b}', payloads => '"Payloads of part"');
+CREATE VIEW packed AS SELECT sample, cell_pack(cell_id, x, y, phenotypes, 'dense'::cell_layout) AS payload FROM part GROUP BY sample;
 CREATE TABLE gone AS TABLE part;
 SELECT cell_register_study('gone', 'gone', phenotypes => 'phenotypes', features => '{a}');
 DROP TABLE gone;

@@ -39,7 +39,7 @@ sub is_alive
 		SET search_path = public, "the imaging";
 		SELECT cell_drop_study('gone');
 		SELECT cell_register_study('next', 'part', phenotypes => 'phenotypes', features => '{a}');
-		SELECT id > 4 FROM cell_study WHERE study = 'next';
+		SELECT id > 5 FROM cell_study WHERE study = 'next';
 		SELECT cell_drop_study('next')}), "\n\nt\n", "$how: studies are dropped and registered");
 }
 

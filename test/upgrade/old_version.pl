@@ -46,7 +46,7 @@ is($new->safe_psql('lab', q{
 	SET search_path = public, "the imaging";
 	SELECT cell_drop_study('gone');
 	SELECT cell_register_study('next', 'part', phenotypes => 'phenotypes', features => '{a}');
-	SELECT id > 4 FROM cell_study WHERE study = 'next'}), "\n\nt", "$version to $new_version: studies are dropped and registered");
+	SELECT id > 5 FROM cell_study WHERE study = 'next'}), "\n\nt", "$version to $new_version: studies are dropped and registered");
 
 $new->stop;
 done_testing();
