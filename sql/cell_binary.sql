@@ -644,16 +644,20 @@ CREATE FUNCTION cell_register_study(
 	features pg_catalog.text[] DEFAULT NULL, store boolean DEFAULT NULL,
 	intensities pg_catalog.name DEFAULT NULL,
 	subsample_cells bigint DEFAULT 1000000, subsample_seed bigint DEFAULT 10001,
-	listed boolean DEFAULT true, full_names pg_catalog.text[] DEFAULT NULL,
-	payloads pg_catalog.regclass DEFAULT NULL)
+	listed boolean DEFAULT true, full_names pg_catalog.text[] DEFAULT NULL)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION cell_register_study(
 	pg_catalog.text, pg_catalog.regclass, pg_catalog.name, pg_catalog.name, pg_catalog.name,
 	pg_catalog.name, pg_catalog.name, pg_catalog.name[], pg_catalog.text[], boolean,
-	pg_catalog.name, bigint, bigint, boolean, pg_catalog.text[],
-	pg_catalog.regclass) IS
+	pg_catalog.name, bigint, bigint, boolean, pg_catalog.text[]) IS
 'registers the relation and columns of a study, and creates triggers that record changes';
+
+CREATE FUNCTION cell_set_payloads(study pg_catalog.text, payloads pg_catalog.regclass)
+RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cell_set_payloads(pg_catalog.text, pg_catalog.regclass) IS
+'lets a study take the payloads of its samples from another relation, or from none';
 
 CREATE FUNCTION cell_drop_study(study pg_catalog.text)
 RETURNS pg_catalog.void AS 'MODULE_PATHNAME'
@@ -937,6 +941,8 @@ COMMENT ON FUNCTION cell_data_samples(pg_catalog.text, pg_catalog.text, pg_catal
 -- The view that cell_create_payload_view creates calls these functions, which are cell_data and
 -- cell_data_head under other names. They are not volatile, so that a query of the view computes
 -- only the columns that it reads. A payload can be stored by a call, which no query can notice.
+-- In READ COMMITTED, two calls can return different payloads, as two calls of cell_data can. The
+-- columns about one payload come from one call.
 CREATE FUNCTION cell_view_payload(
 	study pg_catalog.text, sample pg_catalog.text, layout pg_catalog.text, coding pg_catalog.text)
 RETURNS pg_catalog.bytea AS 'MODULE_PATHNAME', 'cell_data'
@@ -962,25 +968,33 @@ AS $$
 -- schema is created. Every other name, and every operator, is schema-qualified.
 DECLARE
 	has_intensities pg_catalog.bool;
+	parts pg_catalog.text[];
 	name pg_catalog.text;
 BEGIN
 	-- An error if the study does not exist, or the caller cannot read it.
 	PERFORM FROM @extschema@.cell_feature_names(study);
 	SELECT s.intensities INTO has_intensities FROM @extschema@.cell_studies s
 	WHERE s.study OPERATOR(pg_catalog.=) cell_create_payload_view.study;
+	-- With its schema, the name cannot lead to another relation afterwards.
+	parts := pg_catalog.parse_ident(view);
+	IF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1
+		AND pg_catalog.current_schema() IS NOT NULL THEN
+		parts := pg_catalog.array_prepend(pg_catalog.current_schema()::pg_catalog.text, parts);
+	END IF;
 	SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.' ORDER BY place) INTO name
-	FROM pg_catalog.unnest(pg_catalog.parse_ident(view)) WITH ORDINALITY p (part, place);
+	FROM pg_catalog.unnest(parts) WITH ORDINALITY p (part, place);
 	EXECUTE pg_catalog.format($view$
 		CREATE VIEW %1$s AS
 		SELECT s.sample, l.layout::pg_catalog.text, c.coding,
-			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).cells,
-			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).bytes,
-			(@extschema@.cell_view_head(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)).etag,
+			(h.head).cells, (h.head).bytes, (h.head).etag,
 			@extschema@.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
 				AS payload
 		FROM @extschema@.cell_samples(%2$L) s (sample)
 		CROSS JOIN pg_catalog.unnest(%3$L::@extschema@.cell_layout[]) l (layout)
-		CROSS JOIN pg_catalog.unnest(%4$L::pg_catalog.text[]) c (coding)$view$,
+		CROSS JOIN pg_catalog.unnest(%4$L::pg_catalog.text[]) c (coding)
+		CROSS JOIN LATERAL (
+			SELECT @extschema@.cell_view_head(
+				%2$L, s.sample, l.layout::pg_catalog.text, c.coding) OFFSET 0) h (head)$view$,
 		name, study, ARRAY(
 			SELECT layout
 			FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::@extschema@.cell_layout)) layout

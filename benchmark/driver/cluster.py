@@ -63,7 +63,10 @@ def create(data):
                     SERVER apart_{number} OPTIONS (schema_name 'public', table_name 'payload', fetch_size '1')""")
         absent = server.register(connection, 'together', server.PHENOTYPES) | server.register(connection, 'apart', server.PHENOTYPES)
         connection.execute('CREATE VIEW elsewhere AS TABLE apart')
-        return absent | server.register(connection, 'elsewhere', server.PHENOTYPES, payloads="'payload'")
+        absent |= server.register(connection, 'elsewhere', server.PHENOTYPES, store='false')
+        if 'elsewhere' not in absent:
+            connection.execute("SELECT cell_set_payloads('elsewhere', 'payload')")
+        return absent
 
 
 def add_to(suite):

@@ -317,10 +317,12 @@ only_element(Expr *expression)
 	if (!IsA(array, Const) || array->constisnull)
 		return NULL;
 	elements = DatumGetArrayTypeP(array->constvalue);
+	if (ArrayGetNItems(ARR_NDIM(elements), ARR_DIMS(elements)) != 1)
+		return NULL;
 	type = ARR_ELEMTYPE(elements);
 	get_typlenbyvalalign(type, &length, &by_value, &align);
 	deconstruct_array(elements, type, length, by_value, align, &values, &isnull, &count);
-	if (count != 1 || isnull[0])
+	if (isnull[0])
 		return NULL;
 	return (Expr *) makeConst(type, -1, array->constcollid, length, values[0], false, by_value);
 }

@@ -121,15 +121,27 @@ put_payload(TupleTableSlot *row, void *argument)
 	MemoryContextReset(rows->per_row);
 }
 
-/* The same for a row of the study's relation of payloads, which has the same columns. */
+/*
+ * The same for a row of the study's relation of payloads, which has the same columns.
+ * Without a coding, the payload itself gives the number of cells, and is checked.
+ */
 static void
 put_ready(TupleTableSlot *row, void *argument)
 {
 	ResultRows *rows = argument;
+	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
+	Datum		values[3];
 
 	CheckReadyRow(rows->source, row);
-	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, row->tts_values,
+	memcpy(values, row->tts_values, sizeof(values));
+	values[2] = PointerGetDatum(DatumGetByteaPP(values[2]));
+	if (rows->coding->encode == NULL)
+		values[1] = Int64GetDatum(PayloadCells(rows->layout, rows->channels,
+											   (bytea *) DatumGetPointer(values[2])));
+	tuplestore_putvalues(rows->result->setResult, rows->result->setDesc, values,
 						 row->tts_isnull);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->per_row);
 }
 
 /*

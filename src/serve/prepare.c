@@ -107,9 +107,10 @@ cell_make_ready(PG_FUNCTION_ARGS)
 		raise_not_storable(request.study->name, detour_detail(&request),
 						   request.detour == DETOUR_UNTRACKED &&
 						   request.state.catalogs.untracked == UNTRACKED_TRIGGERS);
+	request.only_ready = true;
 	RequestServe(&request, &result);
 	RequestEnd(&request);
-	if (elsewhere && request.detour != DETOUR_ELSEWHERE)
+	if (request.missing)
 		raise_not_storable(request.study->name, psprintf("Relation \"%s\" has no such payload.",
 									get_rel_name(request.study->payloads)), false);
 

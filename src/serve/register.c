@@ -1,8 +1,8 @@
 /*
  * register.c
- *		The SQL functions cell_register_study, cell_drop_study and
+ *		The SQL functions cell_register_study, cell_set_payloads, cell_drop_study and
  *		cell_track_study, which change a study's row in the registry and what the
- *		store keeps for the study; and the trigger cell_check_store.
+ *		store keeps for the study.
  */
 #include "study/study.h"
 
@@ -14,7 +14,6 @@
 #include "catalog/pg_type.h"
 #include "changes/catalog_state.h"
 #include "changes/triggers.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "serve/statistics.h"
 #include "storage/lmgr.h"
@@ -44,8 +43,7 @@ enum
 	ARG_SUBSAMPLE_CELLS,
 	ARG_SUBSAMPLE_SEED,
 	ARG_LISTED,
-	ARG_FULL_NAMES,
-	ARG_PAYLOADS				/* before version 0.2.0, the function has no such argument */
+	ARG_FULL_NAMES
 };
 
 /* A name argument that must not be null. */
@@ -220,16 +218,9 @@ static bool
 is_to_be_stored(FunctionCallInfo fcinfo, const Study *study)
 {
 	const char *unrecorded = StudyHasTriggers(study) ? unrecorded_changes(study) : NULL;
-	bool		store = PG_ARGISNULL(ARG_STORE) ?
-		StudyHasTriggers(study) && unrecorded == NULL && !StudyHasPayloads(study) :
+	bool		store = PG_ARGISNULL(ARG_STORE) ? StudyHasTriggers(study) && unrecorded == NULL :
 		PG_GETARG_BOOL(ARG_STORE);
 
-	if (store && StudyHasPayloads(study))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("store cannot be true if payloads is specified"),
-				 errdetail("The study takes its payloads from \"%s\".",
-						   get_rel_name(study->payloads))));
 	if (store && !OwnsRelation(study->source, GetUserId()))
 		raise_not_source_owner(study);
 	if (store && unrecorded != NULL)
@@ -263,16 +254,13 @@ check_source(const Study *study)
 	check_query(study, SOURCE_PACK_ALL, &cb_compact);
 	if (study->intensities.name != NULL)
 		check_query(study, SOURCE_INTENSITIES, NULL);
-	if (StudyHasPayloads(study))
-		check_query(study, SOURCE_READY_ALL, &cb_compact);
 }
 
 /*
  * cell_register_study(study text, source regclass, sample, cell_id, x, y,
  *					   phenotypes name, feature_columns name[], features text[],
  *					   store boolean, intensities name, subsample_cells bigint,
- *					   subsample_seed bigint, listed boolean, full_names text[],
- *					   payloads regclass)
+ *					   subsample_seed bigint, listed boolean, full_names text[])
  *		-> void; not strict
  *
  * sample, cell_id, x and y name the columns of the source; in SQL, each
@@ -290,15 +278,10 @@ check_source(const Study *study)
  * chooses.  listed says whether services name the study to those who ask which
  * studies there are.  full_names has a longer name for each feature, or is NULL.
  *
- * payloads is a relation that has the payloads of the samples, for example of other
- * servers that pack and store them; NULL means that the study packs its own.  The
- * relation has the columns of the view that cell_create_payload_view() creates.
- *
  * Errors: 22004 an argument or an element is null, 42710 the study exists,
  * 42P01, 42809, 42703, 42804 and 0A000 the source or a column does not fit,
  * 42701 a feature column is named twice, 22023 a feature is named twice or
- * there is none, the full names do not match, a subsample would be empty, or
- * store is true and payloads is not NULL,
+ * there is none, the full names do not match, or a subsample would be empty,
  * 2202E a list with several dimensions, 54023 more than 64 features, 42501 the
  * caller cannot read the source or wants to store payloads without owning it,
  * 0A000 payloads of the source cannot be stored, 25006 read-only transaction.
@@ -335,13 +318,6 @@ cell_register_study(PG_FUNCTION_ARGS)
 					 errdetail("A cell has one intensity for each feature.")));
 	}
 
-	if (PG_NARGS() > ARG_PAYLOADS && !PG_ARGISNULL(ARG_PAYLOADS))
-	{
-		study->payloads = PG_GETARG_OID(ARG_PAYLOADS);
-		if (!OidIsValid(study->payloads))
-			RaiseRelationDropped(study, study->payloads);
-	}
-
 	RegistryLockName(study->schema, study->name);
 	if (RegistryRead(study->schema, study->name, NULL) != NULL)
 		ereport(ERROR,
@@ -353,8 +329,6 @@ cell_register_study(PG_FUNCTION_ARGS)
 	StudyResolve(study);
 	if (study->intensities.name != NULL)
 		StudyResolveIntensities(study);
-	if (StudyHasPayloads(study))
-		StudyResolvePayloads(study);
 	study->store = is_to_be_stored(fcinfo, study);
 	check_source(study);
 
@@ -450,49 +424,46 @@ cell_track_study(PG_FUNCTION_ARGS)
 }
 
 /*
- * cell_check_store() -> trigger
+ * cell_set_payloads(study text, payloads regclass) -> void; not strict
  *
- * BEFORE INSERT on cell_study, for each row.  The owner of the extension can
- * insert rows, for example by pg_restore.  As in cell_register_study(),
- * payloads are stored only if the inserting role owns the source, because only
- * the owner can vouch that all readers of the source see the same rows.  For
- * another role, the trigger sets the column store to false and raises a
- * WARNING.
+ * From now on, payloads of samples of the study are taken from a relation; NULL
+ * ends this.  The relation has the columns of the view that
+ * cell_create_payload_view() creates.  A role that calls cell_data() for the study
+ * runs the code of the relation, so only the owner of the source can set it.
  *
- * Errors: 39P01 if the function is not called as such a trigger.
+ * Errors: 22004 the study is NULL, 42704 unknown study, 42501 the caller does not own
+ * its source or cannot read the relation, those of StudyLockSource, StudyResolve and
+ * StudyResolvePayloads, 55000 the study stores its payloads, 25006 read-only
+ * transaction.
  */
-PG_FUNCTION_INFO_V1(cell_check_store);
+PG_FUNCTION_INFO_V1(cell_set_payloads);
 Datum
-cell_check_store(PG_FUNCTION_ARGS)
+cell_set_payloads(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	columns;
-	HeapTuple	row;
-	Datum		store = BoolGetDatum(false);
-	Oid			source;
-	bool		isnull;
-	int			column = STUDY_STORE;
+	Study	   *study;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		RelationGetRelid(trigger->tg_relation) != OwnRelation(OwnSchema(fcinfo), "cell_study"))
+	PreventCommandIfReadOnly("cell_set_payloads()");
+	if (PG_ARGISNULL(0))
+		RaiseNull("study", NULL, NULL);
+	study = own_study_argument(fcinfo);
+	StudyLockSource(study);
+	StudyResolve(study);
+	if (!OwnsRelation(study->source, GetUserId()))
 		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"cell_check_store\" must be called as a trigger of the table "
-						"cell_study before an insertion, for each row")));
-
-	columns = RelationGetDescr(trigger->tg_relation);
-	row = trigger->tg_trigtuple;
-	source = DatumGetObjectId(heap_getattr(row, STUDY_SOURCE, columns, &isnull));
-	if (isnull || get_rel_relkind(source) == '\0' || OwnsRelation(source, GetUserId()) ||
-		!DatumGetBool(heap_getattr(row, STUDY_STORE, columns, &isnull)) || isnull)
-		return PointerGetDatum(row);
-	ereport(WARNING,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("payloads of \"%s\" will not be stored", get_rel_name(source)),
-			 errdetail("The role that inserts the study into the table cell_study does not own its "
-					   "source."),
-			 errhint("The owner of the source can drop the study and register it again.")));
-	isnull = false;
-	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of \"%s\" to set the payloads of study \"%s\"",
+						get_rel_name(study->source), study->name)));
+	study->payloads = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
+	if (!PG_ARGISNULL(1))
+	{
+		if (study->store)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("study \"%s\" stores its payloads", study->name),
+					 errhint("Drop the study and register it again with store => false.")));
+		StudyResolvePayloads(study);
+		check_query(study, SOURCE_READY_ALL, &cb_compact);
+	}
+	RegistrySetPayloads(study);
+	PG_RETURN_VOID();
 }

@@ -452,17 +452,10 @@ serve_elsewhere(Request *request, Served *result)
 	return true;
 }
 
-/* Serve the payload from where it is ready, or make it. */
+/* Serve the payload from the store, or make it. */
 static void
 serve(Request *request, Served *result)
 {
-	if (request->detour == DETOUR_ELSEWHERE)
-	{
-		if (serve_elsewhere(request, result))
-			return;
-		SourceClose(&request->source);
-		open_source(request);
-	}
 	if (request->detour != NO_DETOUR)
 	{
 		serve_directly(request, result);
@@ -481,7 +474,21 @@ RequestServe(Request *request, Served *result)
 	MemoryContext caller = MemoryContextSwitchTo(request->context);
 
 	memset(result, 0, sizeof(*result));
-	serve(request, result);
+	if (request->detour == DETOUR_ELSEWHERE && !serve_elsewhere(request, result))
+	{
+		request->missing = true;
+		if (request->only_ready)
+		{
+			MemoryContextSwitchTo(caller);
+			return;
+		}
+		/* The two switch to other contexts, and the first frees the one of the caller. */
+		SourceClose(&request->source);
+		open_source(request);
+		caller = MemoryContextSwitchTo(request->context);
+	}
+	if (request->detour != DETOUR_ELSEWHERE)
+		serve(request, result);
 	if (request->wants_payload)
 		request->counts.served_bytes += result->head.bytes;
 	MemoryContextSwitchTo(caller);

@@ -47,6 +47,8 @@ typedef struct Request
 	Detour		detour;
 	bool		read_only;		/* the transaction is read-only */
 	bool		wants_payload;	/* false: only the head */
+	bool		only_ready;		/* do not pack what is not ready elsewhere */
+	bool		missing;		/* the payload is not ready elsewhere */
 	bool		storable;		/* a payload that is built may be stored */
 	bool		made;			/* the payload was built by this call */
 	bool		stored;			/* the served payload is in the store */

@@ -4,11 +4,14 @@
  */
 #include "study/foreign.h"
 
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
 #include "utils/varlena.h"
 
 /*
@@ -35,6 +38,33 @@ packs(Oid table)
 	return false;
 }
 
+/* Return the only column by which a table is partitioned, or NULL. */
+static const char *
+partition_column(Oid table)
+{
+	Relation	relation = table_open(table, NoLock);
+	PartitionKey key = RelationGetPartitionKey(relation);
+	const char *column = NULL;
+
+	if (get_partition_natts(key) == 1 && get_partition_col_attnum(key, 0) != 0)
+		column = get_attname(table, get_partition_col_attnum(key, 0), false);
+	table_close(relation, NoLock);
+	return column;
+}
+
+/* Note a partitioned table. */
+static void
+add_partitioned(RowPlaces *places, Oid table)
+{
+	const char *column = partition_column(table);
+
+	if (!places->partitioned)
+		places->key = column;
+	else if (column == NULL || places->key == NULL || strcmp(column, places->key) != 0)
+		places->key = NULL;
+	places->partitioned = true;
+}
+
 RowPlaces
 RowPlacesOf(const List *relations)
 {
@@ -45,7 +75,7 @@ RowPlacesOf(const List *relations)
 		switch (get_rel_relkind(lfirst_oid(cell)))
 		{
 			case RELKIND_PARTITIONED_TABLE:
-				places.partitioned = true;
+				add_partitioned(&places, lfirst_oid(cell));
 				break;
 			case RELKIND_FOREIGN_TABLE:
 				places.foreign = true;

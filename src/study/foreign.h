@@ -13,6 +13,8 @@
 typedef struct RowPlaces
 {
 	bool		partitioned;	/* a partitioned table is among the relations */
+	const char *key;			/* the only column by which all of them are
+								 * partitioned, or NULL */
 	bool		local;			/* a table of this server is */
 	bool		foreign;		/* a foreign table is */
 	bool		packing;		/* and the servers of all foreign tables can pack */

@@ -69,12 +69,23 @@ free_place(void)
 	return oldest;
 }
 
+/*
+ * Return the plan of a text.  The types of the parameters count, too: after an update
+ * of the extension in this session, they are others.
+ */
 static KeptPlan *
-find(const char *text, uint32 hash)
+find(const char *text, uint32 hash, int parameters, const Oid *types)
 {
 	for (int i = 0; i < MOST_PLANS; i++)
 		if (plans[i].text != NULL && plans[i].hash == hash && strcmp(plans[i].text, text) == 0)
-			return &plans[i];
+		{
+			CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(plans[i].plan));
+
+			if (prepared->num_params == parameters &&
+				(parameters == 0 ||
+				 memcmp(prepared->param_types, types, parameters * sizeof(Oid)) == 0))
+				return &plans[i];
+		}
 	return NULL;
 }
 
@@ -88,7 +99,7 @@ KeptPlanOf(const char *text, int parameters, Oid *types)
 	if (length > LONGEST_TEXT)
 		return NULL;
 	hash = hash_bytes((const unsigned char *) text, length);
-	kept = find(text, hash);
+	kept = find(text, hash, parameters, types);
 
 	/* The relations that the plan cache lists may be gone.  Begin anew. */
 	if (kept != NULL &&

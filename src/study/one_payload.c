@@ -145,8 +145,13 @@ take_ready(TupleTableSlot *row, void *argument)
 	CheckReadyRow(fetched->source, row);
 	caller = MemoryContextSwitchTo(fetched->context);
 	if (fetched->source->query == SOURCE_READY)
-		ready->payload = copy_payload(PG_DETOAST_DATUM_PACKED(row->tts_values[0]),
-									  fetched->context);
+	{
+		struct varlena *value = (struct varlena *) DatumGetPointer(row->tts_values[0]);
+
+		/* Detoasting makes a copy of its own. */
+		ready->payload = VARATT_IS_EXTENDED(value) ? DatumGetByteaP(row->tts_values[0]) :
+			copy_payload((bytea *) value, fetched->context);
+	}
 	else
 	{
 		ready->cells = DatumGetInt64(row->tts_values[0]);

@@ -342,7 +342,8 @@ ready_samples_query(const Study *study)
 {
 	StringInfoData query = ready_query(study, "t.sample");
 
-	appendStringInfoString(&query, " GROUP BY t.sample ORDER BY t.sample");
+	appendStringInfoString(&query, " AND t.sample IS NOT NULL GROUP BY t.sample "
+						   "ORDER BY t.sample");
 	return query.data;
 }
 

@@ -292,6 +292,23 @@ RegistrySource(Oid schema, int32 id, char **sample_column)
 }
 
 void
+RegistrySetPayloads(const Study *study)
+{
+	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
+	HeapTuple	tuple = registry_tuple_of_id(registry, study->schema, study->id);
+	int			column = STUDY_PAYLOADS;
+	Datum		payloads = ObjectIdGetDatum(study->payloads);
+	bool		isnull = !OidIsValid(study->payloads);
+
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleUpdate(registry, &tuple->t_self,
+						   heap_modify_tuple_by_cols(tuple, RelationGetDescr(registry), 1, &column,
+													 &payloads, &isnull));
+	table_close(registry, NoLock);
+	CommandCounterIncrement();
+}
+
+void
 RegistryDelete(const Study *study)
 {
 	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);

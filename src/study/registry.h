@@ -93,6 +93,9 @@ extern Oid	RegistrySource(Oid schema, int32 id, char **sample_column);
 /* Insert the study's row, and set study->id to an unused id. */
 extern void RegistryInsert(Study *study);
 
+/* Set the relation of payloads in the study's row, or null. */
+extern void RegistrySetPayloads(const Study *study);
+
 /* Delete the study's row.  The caller deletes what other tables have of it. */
 extern void RegistryDelete(const Study *study);
 

@@ -64,6 +64,7 @@ SourceOpen(Source *source, const Study *study, SourceQuery query, SourceArgument
 	SPI_connect();
 	query_of = QueryTextOf(study, query, &arguments);
 	source->text = query_of.text;
+	source->run_text = NULL;
 	source->plan = NULL;
 	source->custom = NULL;
 	/* Without parameters, pass NULL and not an empty list: Citus looks into the list. */
@@ -88,17 +89,14 @@ parameter_types(const Source *source, Oid types[3])
 	return count;
 }
 
-/* Prepare the query, unless it is prepared. */
-static void
-prepare(Source *source)
+/* Prepare a form of the query. */
+static SPIPlanPtr
+prepare(const Source *source, const char *text)
 {
 	Oid			types[3];
 	int			count = parameter_types(source, types);
 
-	if (source->plan != NULL)
-		return;
-	source->plan = PrepareQuery(source->text, count, types,
-								CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+	return PrepareQuery(text, count, types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
 }
 
 void
@@ -169,31 +167,37 @@ check_plan(Source *source, CachedPlanSource *prepared, PlannedStmt *plan)
 }
 
 /*
- * Replace a query on foreign tables by one that the planner can send to their
- * servers, with one aggregate for each partition.
+ * Let SourceRun run a form of a query on foreign tables that the planner can send to
+ * their servers, with one aggregate for each partition.  The checks stay with the text
+ * of SourceOpen.
  *
  * The planner sends an aggregate if that costs less than to get the rows, by what
  * ANALYZE found in the foreign table, which can be long ago.  So the other ways are
- * turned off, unless local partitions need them.
+ * turned off, unless local partitions need them.  The costs of what is turned off
+ * would start JIT.
  */
 static void
 push_down(Source *source, const RowPlaces *places)
 {
+	const Study *study = source->study;
 	const bool	packs = source->query == SOURCE_PACK || source->query == SOURCE_PACK_ALL;
 
 	if (packs ? !places->packing :
 		source->query != SOURCE_SAMPLES && source->query != SOURCE_READY_SAMPLES)
 		return;
-	if (source->query == SOURCE_PACK && !places->partitioned)
-		return;					/* sent as it is */
+	/* Otherwise a sample has rows in several partitions. */
+	if (packs && places->partitioned &&
+		(places->key == NULL || (study->source_kind == RELKIND_PARTITIONED_TABLE &&
+								 strcmp(places->key, study->sample.name) != 0)))
+		return;
 	set_for_query("enable_partitionwise_aggregate", "on");
 	if (packs && !places->local)
 	{
 		set_for_query("enable_hashagg", "off");
 		set_for_query("enable_sort", "off");
+		set_for_query("jit", "off");
 	}
-	source->text = GroupQueryText(source->study, source->query, source->layout);
-	source->plan = NULL;
+	source->run_text = GroupQueryText(source->study, source->query, source->layout);
 }
 
 /* Make the checks that follow the ones on the plan. */
@@ -225,7 +229,8 @@ SourceCheck(Source *source, SnapshotChoice choice)
 	CachedPlan *cached;
 	PlannedStmt *plan;
 
-	prepare(source);
+	if (source->plan == NULL)
+		source->plan = prepare(source, source->text);
 	prepared = linitial(SPI_plan_get_plan_sources(source->plan));
 	cached = GetCachedPlan(prepared, source->parameters, NULL, NULL);
 	plan = linitial_node(PlannedStmt, cached->stmt_list);
@@ -270,7 +275,8 @@ text_for_sample(const Source *source)
 	Oid			output;
 	bool		is_varlena;
 
-	Assert(strcmp(source->text + length, SAMPLE_PARAMETER) == 0);
+	if (strcmp(source->text + length, SAMPLE_PARAMETER) != 0)
+		elog(ERROR, "query does not end with the sample");
 	getTypeOutputInfo(sample->ptype, &output, &is_varlena);
 	return psprintf("%.*s%s::%s", (int) length, source->text,
 					quote_literal_cstr(OidOutputFunctionCall(output, sample->value)),
@@ -393,10 +399,14 @@ SourceRun(Source *source, SourceRow function, void *argument)
 		.dest = &receiver.receiver,
 	};
 	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr	plan = source->plan;
 	int			result;
 
-	prepare(source);
-	result = SPI_execute_plan_extended(source->plan, &options);
+	if (source->run_text != NULL)
+		plan = prepare(source, source->run_text);
+	else if (plan == NULL)
+		plan = prepare(source, source->text);
+	result = SPI_execute_plan_extended(plan, &options);
 	MemoryContextSwitchTo(caller);	/* SPI switches to its own context */
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));

@@ -24,7 +24,10 @@ typedef struct Source
 								 * relation of payloads */
 	const CbLayout *layout;
 	char	   *text;			/* of the query */
-	SPIPlanPtr	plan;			/* a custom plan; NULL before it is needed */
+	char	   *run_text;		/* of another form of the query, which SourceRun
+								 * runs; or NULL */
+	SPIPlanPtr	plan;			/* a custom plan of text; NULL before it is
+								 * needed */
 	ParamListInfo parameters;
 	int			settings;		/* GUC nesting level of the changed settings */
 	List	   *relations;		/* OIDs of the relations that the query reads;

@@ -43,8 +43,7 @@ RaiseRelationDropped(const Study *study, Oid relation)
 			 relation == study->source ?
 			 errhint("Drop the study with cell_drop_study() and register it with its new "
 					 "source.") :
-			 errhint("Drop the study with cell_drop_study() and register it with its new "
-					 "relation of payloads.")));
+			 errhint("Set another one, or none, with cell_set_payloads().")));
 }
 
 /* Whether the caller has SELECT on a column of the source. */
@@ -246,6 +245,8 @@ StudyResolvePayloads(const Study *study)
 	{
 		AttrNumber	number = get_attnum(study->payloads, columns[i].name);
 		Oid			type;
+		int32		modifier;
+		Oid			collation;
 
 		if (number == InvalidAttrNumber)
 			ereport(ERROR,
@@ -254,7 +255,7 @@ StudyResolvePayloads(const Study *study)
 							get_rel_name(study->payloads), columns[i].name),
 					 errhint("Use a view that cell_create_payload_view() creates, or a foreign "
 							 "table for one.")));
-		type = get_atttype(study->payloads, number);
+		get_atttypetypmodcoll(study->payloads, number, &type, &modifier, &collation);
 		if (type != columns[i].type)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -262,6 +263,13 @@ StudyResolvePayloads(const Study *study)
 							columns[i].name, get_rel_name(study->payloads),
 							format_type_be(type)),
 					 errdetail("The type must be %s.", format_type_be(columns[i].type))));
+		if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("column \"%s\" of relation of payloads \"%s\" has a "
+							"nondeterministic collation",
+							columns[i].name, get_rel_name(study->payloads)),
+					 errdetail("Names are compared by their bytes.")));
 	}
 }
 

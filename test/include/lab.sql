@@ -15,7 +15,8 @@ SELECT cell_register_study('part', 'part', phenotypes => 'phenotypes', features 
 CREATE VIEW seen AS SELECT sample, max(cell_id) AS cell_id, x, y, phenotypes FROM part GROUP BY sample, x, y, phenotypes;
 SELECT cell_register_study('view', 'seen', phenotypes => 'phenotypes', features => '{a,b}', store => true);
 SELECT cell_create_payload_view('part', '"Payloads of part"');
-SELECT cell_register_study('taken', 'part', phenotypes => 'phenotypes', features => '{a,b}', payloads => '"Payloads of part"');
+SELECT cell_register_study('taken', 'part', phenotypes => 'phenotypes', features => '{a,b}', store => false);
+SELECT cell_set_payloads('taken', '"Payloads of part"');
 CREATE VIEW packed AS SELECT sample, cell_pack(cell_id, x, y, phenotypes, 'dense'::cell_layout) AS payload FROM part GROUP BY sample;
 CREATE TABLE gone AS TABLE part;
 SELECT cell_register_study('gone', 'gone', phenotypes => 'phenotypes', features => '{a}');

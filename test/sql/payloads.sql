@@ -54,7 +54,8 @@ SELECT * FROM error_of($$SELECT cell_create_payload_view('source', 'a; DROP TABL
 SELECT cell_create_payload_view(NULL, 'v') IS NULL;
 
 -- A study that takes its payloads from the view
-SELECT cell_register_study('taken', 'cell', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities', payloads => 'payloads');
+SELECT cell_register_study('taken', 'cell', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities', store => false);
+SELECT cell_set_payloads('taken', 'payloads');
 SELECT study, store, payloads FROM cell_studies WHERE study IN ('source', 'taken');
 SELECT layout, coding, bool_and(cell_data('taken', sample, layout, coding) = cell_data('source', sample, layout, coding)) AS payload,
 	bool_and(cell_data_head('taken', sample, layout, coding) = cell_data_head('source', sample, layout, coding)) AS head
@@ -75,7 +76,17 @@ SET client_min_messages = warning;
 SELECT * FROM error_of($$SELECT cell_data('taken', 'S9')$$);
 SELECT * FROM error_of($$SELECT cell_data_head('taken', 'S9')$$);
 SELECT * FROM error_of($$SELECT cell_data('taken', NULL)$$);
-SELECT * FROM error_of($$SELECT cell_register_study('t', 'cell', phenotypes => 'phenotypes', features => '{a,b}', payloads => 'payloads', store => true)$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('source', 'payloads')$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads(NULL, 'payloads')$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('none', 'payloads')$$);
+BEGIN;
+SELECT cell_set_payloads('taken', NULL);
+SELECT payloads FROM cell_studies WHERE study = 'taken';
+SELECT cell_data('taken', 'S0') = cell_data('source', 'S0') AS packed;
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT * FROM error_of($$SELECT cell_set_payloads('taken', NULL)$$);
+COMMIT;
 SELECT state, message FROM error_of($$UPDATE cell_study SET store = true WHERE study = 'taken'$$);
 
 -- Nothing could be stored: one error, and not a warning for each sample.
@@ -97,9 +108,37 @@ SET ROLE regress_cell_reader;
 SELECT * FROM error_of($$SELECT cell_data('taken', 'S0')$$);
 RESET ROLE;
 
+-- Only the owner of the source sets the relation, because whoever calls cell_data runs its code.
+GRANT SELECT ON cell TO regress_cell_reader;
+SET ROLE regress_cell_reader;
+SELECT cell_register_study('reader''s', 'cell', phenotypes => 'phenotypes', features => '{a,b}', store => false);
+SELECT * FROM error_of($$SELECT cell_set_payloads('reader''s', 'payloads')$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('taken', NULL)$$);
+RESET ROLE;
+SELECT cell_drop_study('reader''s');
+-- The same for a row that the owner of the extension inserts
+GRANT SELECT, INSERT ON cell_study TO regress_cell_reader;
+SET ROLE regress_cell_reader;
+SET client_min_messages = warning;
+INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features, payloads)
+VALUES (1000, 'planted', 'cell', false, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', 'payloads'),
+	(1001, 'planted too', 'cell', true, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', NULL);
+SELECT study, store, payloads FROM cell_study WHERE id >= 1000;
+RESET ROLE;
+DELETE FROM cell_study WHERE id >= 1000;
+REVOKE ALL ON cell_study FROM regress_cell_reader;
+-- The view is made where it is created by its name, and not found by it.
+CREATE TEMP TABLE shadow (a integer);
+SELECT cell_create_payload_view('source', 'shadow');
+DROP TABLE pg_temp.shadow;
+SET search_path = '';
+SELECT * FROM public.cell_create_payload_view('source', 'nowhere');
+SET search_path = test_payloads, public;
+
 -- Rows are input. Without a row, or with a null in it, the payload is packed from the source.
 CREATE TABLE given (sample text, layout text, coding text, cells bigint, bytes bigint, etag text, payload bytea);
-SELECT cell_register_study('given', 'cell', phenotypes => 'phenotypes', features => '{a,b}', payloads => 'given');
+SELECT cell_register_study('given', 'cell', phenotypes => 'phenotypes', features => '{a,b}', store => false);
+SELECT cell_set_payloads('given', 'given');
 CREATE FUNCTION tried(cells bigint, bytes bigint, etag text, payload bytea, coding text DEFAULT 'identity')
 RETURNS TABLE (call text, state text, message text, detail text, packed bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -121,22 +160,39 @@ SELECT * FROM tried(0, NULL, '"a"', '\x00000000');
 SELECT * FROM tried(0, 4, NULL, '\x00000000');
 SELECT cell_data('given', 'S0') = cell_data('source', 'S0') AS payload, cell_data_head('given', 'S0') = cell_data_head('source', 'S0') AS head,
 	cell_data('given', 'S0', 'arrow', 'br') = cell_data('source', 'S0', 'arrow', 'br') AS layout;
+SELECT packings AS packings_before FROM cell_store_stats WHERE study = 'given' \gset
 CALL cell_prepare('given', 'S0');
+SELECT packings - :packings_before AS packings FROM cell_store_stats WHERE study = 'given';
 SELECT * FROM tried(-1, 4, '"a"', '\x0000000000');
 SELECT * FROM tried(0, -4, '"a"', '\x00');
 SELECT etag, t.state, t.message, t.detail FROM unnest(ARRAY['', 'a', '"', '"a', 'a"', '"a""', '"a b"', E'"a\r\nX: y"', '"ä"', 'W/"a"', '""', '"!~"']) etag,
 	tried(0, 4, etag, '\x00000000') t WHERE call = 'cell_data_head';
+-- A large payload that is packed outlives the query that packs it, in each coding.
+INSERT INTO cell SELECT 'large', i, hashint8(i) & 65535, hashint8(i + 1) & 65535, hashint8(i + 2), '{0,0}' FROM generate_series(1, 200000) i;
+SELECT coding, length(cell_data('given', 'large', 'spt', coding)) > 1000000 AS large, cell_decode(cell_data('given', 'large', 'spt', coding), coding) = cell_data('source', 'large', 'spt') AS same,
+	cell_data_head('given', 'large', 'spt', coding) = cell_data_head('source', 'large', 'spt', coding) AS head
+FROM unnest('{identity,gzip,zstd,br}'::text[]) coding;
+DELETE FROM cell WHERE sample = 'large';
 INSERT INTO given TABLE given;
 SELECT * FROM error_of($$SELECT cell_data('given', 'S0')$$);
 UPDATE given SET sample = NULL;
 SELECT * FROM error_of($$SELECT cell_data_samples('given')$$);
+SELECT count(*) FROM cell_samples('given');
+UPDATE given SET sample = 'S0', cells = 77, payload = cell_data('source', 'S0');
+SELECT sample, cells FROM cell_data_samples('given');
+UPDATE given SET payload = '\x01';
+SELECT state, message FROM error_of($$SELECT cell_data_samples('given')$$);
 -- With a coding, the bytes are passed on as they are.
 SELECT * FROM tried(0, 4, '"a"', 'anything', 'gzip');
 
 -- Relations that cannot have payloads
-SELECT * FROM error_of($$SELECT cell_register_study('t', 'cell', phenotypes => 'phenotypes', features => '{a}', payloads => 'cell')$$);
-SELECT * FROM error_of($$SELECT cell_register_study('t', 'cell', phenotypes => 'phenotypes', features => '{a}', payloads => 'cell_sample_idx')$$);
-SELECT * FROM error_of($$SELECT cell_register_study('t', 'cell', phenotypes => 'phenotypes', features => '{a}', payloads => 0)$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('given', 'cell')$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('given', 'cell_sample_idx')$$);
+SELECT * FROM error_of($$SELECT cell_set_payloads('given', 0)$$);
+CREATE COLLATION insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+ALTER TABLE given ALTER sample TYPE text COLLATE insensitive;
+SELECT * FROM error_of($$SELECT cell_data('given', 's0')$$);
+ALTER TABLE given ALTER sample TYPE text COLLATE "default";
 ALTER TABLE given ALTER cells TYPE integer;
 SELECT * FROM error_of($$SELECT cell_data('given', 'S0')$$);
 ALTER TABLE given RENAME TO renamed;

@@ -93,7 +93,8 @@ foreach my $older (@released)
 	$node->safe_psql('upgraded', 'ALTER EXTENSION cell_binary UPDATE');
 	is($node->safe_psql('upgraded', 'SELECT extversion FROM pg_extension WHERE extname = $$cell_binary$$'), $version, "version $older is upgraded");
 	is($node->safe_psql('upgraded', $served), $node->safe_psql('fresh', $served), 'the upgraded database serves the same');
-	is($node->safe_psql('upgraded', q{SELECT cell_data('s', '2') IS NULL, sum(misses) FROM cell_store_stats}) =~ s/.*\|//r, $stored + 3, 'the upgrade keeps the stored payloads of unchanged samples');
+	# The UPDATE has changed sample 1, which was requested in three layouts. Sample 2 is stored.
+	is($node->safe_psql('upgraded', q{SELECT cell_data('s', '2') IS NULL; SELECT sum(misses) FROM cell_store_stats}), "f\n" . ($stored + 3), 'the upgrade keeps the stored payloads of unchanged samples');
 	my @rows;
 	foreach my $database (qw(fresh upgraded))
 	{
