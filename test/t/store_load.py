@@ -10,6 +10,7 @@
 The environment (PGHOST etc.) names the server. The tables of the studies are "large" and "cell".
 """
 import collections
+import contextlib
 import hashlib
 import json
 import os
@@ -53,6 +54,30 @@ def wait_until(condition, seconds=60):
         time.sleep(0.005)
 
 
+@contextlib.contextmanager
+def stopped(backend):
+    """Stop a backend. Every 3 seconds it runs for a moment, because it may hold a lock of shared
+    memory that all other sessions need."""
+    ended = threading.Event()
+
+    def keep_stopped():
+        with contextlib.suppress(ProcessLookupError):
+            while not ended.wait(3):
+                os.kill(backend, signal.SIGCONT)
+                time.sleep(0.002)
+                os.kill(backend, signal.SIGSTOP)
+            os.kill(backend, signal.SIGCONT)
+
+    os.kill(backend, signal.SIGSTOP)
+    thread = threading.Thread(target=keep_stopped)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def sessions(number, fault, layout):
     """Run the sessions. The first one is stopped while it packs, until all others wait for it."""
     number = int(number)
@@ -67,7 +92,6 @@ def sessions(number, fault, layout):
     waiters = lambda: one(watcher, f'SELECT count(*) FROM pg_locks WHERE {PAYLOAD_LOCK} AND NOT granted')
     wait_until(holders)
     backend, = holders()
-    os.kill(backend, signal.SIGSTOP)
 
     def ask(connection):
         try:
@@ -75,19 +99,19 @@ def sessions(number, fault, layout):
         except psycopg.Error as error:
             errors.append(str(error))
 
-    threads = [threading.Thread(target=ask, args=[connect()]) for _ in range(number - 1)]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: waiters() == number - 1)
+    with stopped(backend):
+        threads = [threading.Thread(target=ask, args=[connect()]) for _ in range(number - 1)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: waiters() == number - 1)
 
-    if fault == 'cancel':
-        watcher.execute('SELECT pg_cancel_backend(%s)', [backend])
-    elif fault == 'terminate':
-        watcher.execute('SELECT pg_terminate_backend(%s)', [backend])
-    elif fault == 'client':
-        first.kill()
+        if fault == 'cancel':
+            watcher.execute('SELECT pg_cancel_backend(%s)', [backend])
+        elif fault == 'terminate':
+            watcher.execute('SELECT pg_terminate_backend(%s)', [backend])
+        elif fault == 'client':
+            first.kill()
     most = 0
-    os.kill(backend, signal.SIGCONT)
     while any(thread.is_alive() for thread in threads):
         most = max(most, len(holders()))
         time.sleep(0.002)
