@@ -1,8 +1,10 @@
-# CREATE EXTENSION: the roles, schemas and versions for which it works; upgrade and drop.
+# CREATE EXTENSION: the roles, schemas and versions for which it works; upgrade and drop. The archive
+# for PGXN.
 use strict;
 use warnings;
 use lib 'test/perl';
 use CellBinary;
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -18,6 +20,31 @@ is_deeply(\@versions, [ $version, $version, '1.0.0' ], 'META.json gets the versi
 like(slurp_file('CHANGELOG.md'), qr/^## \[\Q$version\E\]/m, 'CHANGELOG.md has the version');
 is(scalar_of('bash', '-c', q{grep -rlF "$0" --include='*.sql' --include='*.c' --include='*.h' --include='*.control' --include='Makefile' --include='*.in' . | grep -v '/sql/cell_binary--' | sort}, "'$version'"),
 	"./cell_binary.control\n", 'no other file repeats the version');
+
+# make dist writes an archive that PGXN accepts: one folder, with a README and a META.json by the
+# rules of https://pgxn.org/meta/spec.txt, whose files are in the archive.
+my $checkout = PostgreSQL::Test::Utils::tempdir_short() . '/checkout';
+system_or_bail('cp', '-a', '.', $checkout);
+my @git = ('git', '-C', $checkout, '-c', 'user.name=test', '-c', 'user.email=test@example.com');
+system_or_bail(@$_) foreach [ @git, 'init', '-q' ], [ @git, 'add', '.' ], [ @git, 'commit', '-q', '-m', 'test' ];
+my @dist = ('make', '-s', '-C', $checkout, 'dist', 'REPOSITORY=https://example.com/cell_binary.git');
+command_fails([ @dist, 'MAINTAINER=somebody' ], 'make dist wants an address');
+command_ok([ @dist, 'MAINTAINER=A Name <name@example.com>' ], 'make dist');
+my @archived = split /\n/, scalar_of('python3', '-c', 'import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist(), sep="\n")',
+	"$checkout/cell_binary-$version.zip");
+my $top = "cell_binary-$version/";
+is_deeply([ grep { index($_, $top) } @archived ], [], 'all files of the archive are in one folder');
+my $meta = decode_json(slurp_file("$checkout/META.json"));
+my ($provided) = values %{ $meta->{provides} };
+foreach my $file ('META.json', 'README.md', 'LICENSE', 'Makefile', "$meta->{name}.control", @$provided{qw(file docfile)})
+{
+	is(scalar(grep { $_ eq "$top$file" } @archived), 1, "the archive has $file");
+}
+is_deeply([ grep { m{^$top(?:api|test/t)/} } @archived ], [], 'the archive has only the extension');
+is_deeply([ grep { !$meta->{$_} } qw(abstract license maintainer meta-spec name provides version) ], [], 'META.json has the required fields');
+like($_, qr/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/, "$_ is a semantic version")
+	foreach $meta->{version}, $provided->{version}, $meta->{'meta-spec'}{version}, values %{ $meta->{prereqs}{runtime}{requires} };
+is_deeply([ grep { !m{^[^\s/\\[:cntrl:]][^/\\[:cntrl:]]{1,255}$} } @{ $meta->{tags} } ], [], 'tags are short, and have no slash');
 
 # The extension is trusted: any role with CREATE on the database can install it.
 $node->safe_psql('postgres', q{
