@@ -10,6 +10,7 @@
 #	make bench  measure against peers on a throwaway server, see benchmark/README.md
 #	make perf   a first report of the profiler, see cbperf/README.md
 #	make dist   the release archive for PGXN
+#	make deb    Debian packages, see scripts/deb
 
 EXTENSION = cell_binary
 
@@ -31,7 +32,7 @@ override with_llvm = no
 DATA = $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/sql/cell_binary--*--*.sql))
 DATA_built = sql/cell_binary--$(EXTVERSION).sql
 DOCS = CHANGELOG.md $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/docs/*.md $(SRC)/docs/*.jpg))
-EXTRA_CLEAN = $(if $(wildcard META.json.in),META.json) cell_binary-$(EXTVERSION).zip test/unit/build
+EXTRA_CLEAN = $(if $(wildcard META.json.in),META.json) cell_binary-$(EXTVERSION).zip deb test/unit/build
 
 REGRESS = $(patsubst $(SRC)/test/sql/%.sql,%,$(sort $(wildcard $(SRC)/test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(SRC)/test --load-extension=cell_binary
@@ -39,7 +40,7 @@ REGRESS_OPTS = --inputdir=$(SRC)/test --load-extension=cell_binary
 ISOLATION = $(patsubst $(SRC)/test/isolation/specs/%.spec,%,$(sort $(wildcard $(SRC)/test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(SRC)/test/isolation --load-extension=cell_binary
 
-# demo, api, test, load, bench and perf install what is missing, even PGXS itself.
+# demo, api, test, load, bench, perf and deb install what is missing, even PGXS itself.
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
@@ -67,19 +68,27 @@ endif
 sql/cell_binary--$(EXTVERSION).sql: sql/cell_binary.sql cell_binary.control
 	cp $< $@
 
-# The archive names who released it, and its repository: make dist MAINTAINER="Name <address>"
-# REPOSITORY=https://..., by default what git knows.
+# The archive and the packages name their maintainer and the repository: make dist
+# MAINTAINER="Name <address>" REPOSITORY=https://..., by default what git knows.
 MAINTAINER ?= $(shell git config user.name) <$(shell git config user.email)>
 REPOSITORY ?= $(shell git config remote.origin.url)
 META.json: META.json.in cell_binary.control
 	sed 's|@VERSION@|$(EXTVERSION)|; s|@MAINTAINER@|$(MAINTAINER)|; s|@REPOSITORY@|$(REPOSITORY:.git=)|' $< >$@
 
-# What builds, tests and describes the extension; .gitattributes leaves out what has a package of its own.
-dist: META.json
+check-maintainer: META.json
 	@grep -q '"maintainer": "[^"|&]* <[^"]*@[^"]*>"' META.json && grep -q '"homepage": "https\?://[^"@]*"' META.json || \
-		{ echo 'make dist: give MAINTAINER="Name <address>" and REPOSITORY=https://..., without a password' >&2; exit 1; }
+		{ echo 'make $(MAKECMDGOALS): give MAINTAINER="Name <address>" and REPOSITORY=https://..., without a password' >&2; exit 1; }
+
+# What builds, tests and describes the extension; .gitattributes leaves out what has a package of its own.
+dist: check-maintainer
 	git archive --format=zip --prefix=cell_binary-$(EXTVERSION)/ --add-file=META.json \
 		--output=cell_binary-$(EXTVERSION).zip HEAD
+
+deb: export MAINTAINER := $(MAINTAINER)
+deb: export REPOSITORY := $(REPOSITORY:.git=)
+deb: check-maintainer
+	scripts/install-dependencies deb
+	scripts/deb
 
 demo:
 	scripts/install-dependencies build
@@ -135,4 +144,4 @@ perf:
 	scripts/install-dependencies perf
 	cbperf/demo
 
-.PHONY: uninstall-docs META.json demo api viewer test matrix load bench perf dist
+.PHONY: uninstall-docs META.json check-maintainer demo api viewer test matrix load bench perf dist deb

@@ -40,7 +40,7 @@ foreach my $file ('META.json', 'README.md', 'LICENSE', 'Makefile', "$meta->{name
 {
 	is(scalar(grep { $_ eq "$top$file" } @archived), 1, "the archive has $file");
 }
-is_deeply([ grep { m{^$top(?:api|test/t)/} } @archived ], [], 'the archive has only the extension');
+is_deeply([ grep { m{^$top(?:api|debian|test/t)/} } @archived ], [], 'the archive has only the extension');
 is_deeply([ grep { !$meta->{$_} } qw(abstract license maintainer meta-spec name provides version) ], [], 'META.json has the required fields');
 like($_, qr/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/, "$_ is a semantic version")
 	foreach $meta->{version}, $provided->{version}, $meta->{'meta-spec'}{version}, values %{ $meta->{prereqs}{runtime}{requires} };
