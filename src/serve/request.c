@@ -447,7 +447,8 @@ serve_elsewhere(Request *request, Served *result)
 	request->counts.direct++;
 	result->payload = PointerGetDatum(ready.payload);
 	result->head.cells = ready.cells;
-	result->head.bytes = ready.payload != NULL ? VARSIZE_ANY_EXHDR(ready.payload) : ready.bytes;
+	result->head.bytes = ready.payload != NULL ? (int64) VARSIZE_ANY_EXHDR(ready.payload) :
+		ready.bytes;
 	result->head.etag = ready.etag;
 	return true;
 }

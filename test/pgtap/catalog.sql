@@ -13,7 +13,7 @@ SELECT is_empty('SELECT oid::regprocedure FROM member WHERE obj_description(oid,
 -- Functions of studies use the registry or the store. All other functions depend only
 -- on their arguments.
 SELECT set_eq('SELECT DISTINCT proname FROM member WHERE proparallel <> ''s''', $$
-	SELECT unnest('{cell_register_study,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_progress_entries,cell_prepare_samples,
+	SELECT unnest('{cell_register_study,cell_set_payloads,cell_create_payload_view,cell_view_payload,cell_view_head,cell_drop_study,cell_track_study,cell_feature_names,cell_feature_names_json,cell_samples,cell_progress_entries,cell_prepare_samples,
 		cell_source_changed,cell_first_touch,cell_keep_local,cell_check_store,cell_invalidate,cell_data,cell_data_head,cell_data_chunks,cell_data_samples,cell_scans,cell_subsample,cell_subsample_metadata,cell_subsample_rows,
 		cell_subsample_cells,cell_subsample_cells_transfn,cell_subsample_finalfn,cell_make_ready,cell_prepare}'::name[])$$,
 	'all are parallel safe except those of studies');
