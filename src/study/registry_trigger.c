@@ -13,12 +13,16 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+/* Say that a column was changed: store or, otherwise, payloads. */
 static void
-warn_not_owner(const char *message, Oid source)
+warn_not_owner(Oid source, bool store)
 {
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg(message, get_rel_name(source)),
+			 store ?
+			 errmsg("payloads of \"%s\" will not be stored", get_rel_name(source)) :
+			 errmsg("payloads of \"%s\" will not be taken from another relation",
+					get_rel_name(source)),
 			 errdetail("The role that inserts the study into the table cell_study does not own its "
 					   "source."),
 			 errhint("The owner of the source can drop the study and register it again.")));
@@ -65,14 +69,14 @@ cell_check_store(PG_FUNCTION_ARGS)
 	if (DatumGetBool(heap_getattr(row, STUDY_STORE, columns, &isnull)) && !isnull)
 	{
 		column = STUDY_STORE;
-		warn_not_owner("payloads of \"%s\" will not be stored", source);
+		warn_not_owner(source, true);
 	}
 	else if (columns->natts >= STUDY_PAYLOADS &&
 			 heap_getattr(row, STUDY_PAYLOADS, columns, &isnull) != (Datum) 0 && !isnull)
 	{
 		column = STUDY_PAYLOADS;
 		isnull = true;
-		warn_not_owner("payloads of \"%s\" will not be taken from another relation", source);
+		warn_not_owner(source, false);
 	}
 	else
 		return PointerGetDatum(row);
