@@ -61,9 +61,9 @@ foreach my $function (split /\n/, $node->safe_psql('postgres', q{
 	my ($caller, $signature, $ended) = split /\|/, $function, -1;
 	my $times = $calls{$caller} // 0;
 	note("in queries $times times: $signature" . ($ended ne '' ? ", returned $ended times" : ''));
-	$rare .= "$signature: $times\n" if $times < $queries / 100;
+	$rare .= "$signature: $times\n" if $times < $queries / 400;
 }
-is($rare, '', 'the queries call each function at least once per hundred queries');
+is($rare, '', 'the queries call each function at least once per 400 queries');
 
 # The messages in the server's log that match a pattern, with the lines that belong to them
 sub messages
