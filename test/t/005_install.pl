@@ -115,6 +115,10 @@ foreach my $older (@released)
 	my $expected = $node->safe_psql('fresh', $served);
 	is($node->safe_psql('upgraded', $served), $expected, "the library serves a database with version $older");
 	is($node->safe_psql('upgraded', q{UPDATE cell SET a = false WHERE cell_id = 1; SELECT count(*) FROM cell_samples('s'), cell_feature_names('s')}), '6', 'writes and lists work there');
+	# A role without privileges gives another type the name that the library looks for in a later version.
+	$node->safe_psql('upgraded', q{GRANT CREATE ON SCHEMA public TO reader; SET ROLE reader; CREATE TYPE public.cell_layout AS ENUM ('compact', 'spt', 'dense', 'arrow')});
+	is($node->safe_psql('upgraded', q{SELECT md5(cell_data('s', '0', 'arrow'))}), $node->safe_psql('fresh', q{SELECT md5(cell_data('s', '0', 'arrow'))}), 'a planted type is not used');
+	$node->safe_psql('upgraded', q{DROP TYPE public.cell_layout; DROP OWNED BY reader});
 	$node->safe_psql('fresh', q{UPDATE cell SET a = false WHERE cell_id = 1});
 	my $stored = $node->safe_psql('upgraded', q{SELECT sum(misses) FROM cell_store_stats});
 	$node->safe_psql('upgraded', 'ALTER EXTENSION cell_binary UPDATE');

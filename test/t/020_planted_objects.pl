@@ -65,7 +65,12 @@ my $registering = q{
 	SELECT imaging.cell_register_study('bad'::text, 'tissue.bad'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
 		'phenotypes'::name, NULL::name[], '{}'::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[]);
 	SELECT imaging.cell_register_study('none'::text, 'tissue.long'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
-		NULL::name, '{cd3}'::name[], NULL::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[])};
+		NULL::name, '{cd3}'::name[], NULL::text[], NULL::boolean, NULL::name, 1000::bigint, 7::bigint, true::boolean, NULL::text[]);
+	SELECT imaging.cell_create_payload_view('masks'::text, 'tissue.payloads'::text);
+	SELECT imaging.cell_register_study('taken'::text, 'tissue.masks'::regclass, 'sample'::name, 'cell_id'::name, 'x'::name, 'y'::name,
+		'phenotypes'::name, NULL::name[], '{A,B,C}'::text[], false::boolean, 'intensities'::name, 10::bigint, 7::bigint, true::boolean, NULL::text[]);
+	SELECT imaging.cell_set_payloads('taken'::text, 'tissue.payloads'::regclass);
+	GRANT SELECT ON tissue.payloads TO reader};
 
 my $serving = q{
 	SELECT study, scans.* FROM (SELECT study FROM imaging.cell_studies WHERE study OPERATOR(pg_catalog.<>) 'bad'::text OFFSET 0) study,
@@ -316,7 +321,9 @@ check_results('temporary', 'temporary', $offset, $temporary, @workload[ 0 .. 2 ]
 # of its relations: CREATE EXTENSION fails beside them, or the extension works as without them.
 my @taken = split /\n/, $node->safe_psql('clean', q{
 	SELECT format('CREATE FUNCTION imaging.%I(%s) RETURNS integer LANGUAGE sql AS $$SELECT 1$$', proname, array_to_string(proargtypes::oid[]::regtype[], ', '))
-	FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE NOT ARRAY['internal', '"any"']::regtype[]::oid[] && proargtypes::oid[]
+	FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE NOT ARRAY['internal', '"any"', 'imaging.cell_layout']::regtype[]::oid[] && proargtypes::oid[]
+	UNION ALL
+	SELECT 'CREATE TYPE imaging.cell_layout AS ENUM (''compact'', ''dense'')'
 	UNION ALL
 	SELECT format(planted, relname)
 	FROM pg_class, unnest(ARRAY['CREATE TABLE imaging.%I (id integer)', 'CREATE TABLE imaging.planted (id integer); CREATE INDEX %I ON imaging.planted (id)']) planted

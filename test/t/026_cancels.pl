@@ -33,7 +33,10 @@ $node->safe_psql('postgres', q{
 		AAAAADJAAQAAAAUAAAAAAAAAAAAAAACatEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAMkAAAAAAALq0QAAAAAAAADJAAAAA
 		AAC6tEAAAAAAAAAYwAAAAAAAmrRAAAAAAAAAGMA=');
 	ANALYZE;
-	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities')});
+	SELECT cell_register_study('s', 'cell', phenotypes => 'phenotypes', features => '{a,b}', intensities => 'intensities');
+	SELECT cell_create_payload_view('s', 'ready');
+	SELECT cell_register_study('taken', 'cell', phenotypes => 'phenotypes', features => '{a,b}', store => false);
+	SELECT cell_set_payloads('taken', 'ready')});
 
 # The statement that writes covers the trigger functions and their conditions.
 my $statements = slurp_file('test/t/cancels.py');
@@ -58,7 +61,7 @@ cmp_ok($result->{memory}, '<', $result->{memory_before} + 256 * 1024, 'the sessi
 is($node->safe_psql('postgres', q{
 	SELECT count(*) FILTER (WHERE length(payload) <> bytes OR etag <> format('"%s"', encode(sha256(payload), 'hex'))),
 		(SELECT count(*) FROM pg_ls_tmpdir()), (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'), (SELECT count(*) FROM cell_studies)
-	FROM cell_payload}), '0|0|0|1', 'no partial payload, temporary file, worker or study is left');
+	FROM cell_payload}), '0|0|0|2', 'no partial payload, temporary file, worker or study is left');
 
 $node->stop;
 done_testing();

@@ -44,6 +44,9 @@ STATEMENTS = [
     "SELECT count(s) FROM generate_series(1, 50) n, cell_samples(repeat('s', n / n)) s",
     "SELECT count(*) FROM generate_series(1, 500) n, LATERAL (SELECT cell_invalidate('s', 'none ' || n % 9)) i",
     "DO $$BEGIN PERFORM cell_register_study('new', 'parts', phenotypes => 'phenotypes', features => '{a}'), cell_track_study('new'), cell_drop_study('new'); END$$",
+    "DO $$BEGIN PERFORM cell_register_study('taker', 'parts', phenotypes => 'phenotypes', features => '{a}', store => false), "
+    "cell_create_payload_view('s', 'made'); PERFORM cell_set_payloads('taker', 'made'), cell_drop_study('taker'); DROP VIEW made; END$$",
+    "SELECT sha256(cell_data('taken', 'large', 'dense', 'zstd'))",
     "UPDATE cell SET x = x WHERE sample LIKE 'small%'",
     "SELECT sha256(cell_data('s', 'large'))",
     "SELECT sha256(cell_data('s', 'large', 'dense', 'zstd'))",
