@@ -9,8 +9,9 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes 'usleep';
 
-our @EXPORT = qw(new_node start_node shared_data load_csv smprofiler_dump scalar_of create_run run_benchmark
+our @EXPORT = qw(new_node start_node wait_for_recovery shared_data load_csv smprofiler_dump scalar_of create_run run_benchmark
 	blocks_of use_packages has_program);
 
 # Create the data directory of a server, with options for PostgreSQL::Test::Cluster's new and init.
@@ -33,6 +34,19 @@ sub start_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION cell_binary');
 	return $node;
+}
+
+# Wait until a server that has crashed accepts connections again. psql would not do: if it cannot
+# connect, it ends before it reads its input, and then IPC::Run can fail with "Broken pipe".
+sub wait_for_recovery
+{
+	my ($node) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0;
+		usleep(100_000);
+	}
+	die 'the server did not come back';
 }
 
 # Create the SQL function run(query). It returns whether statement_timeout stopped the query, and

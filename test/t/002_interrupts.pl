@@ -156,7 +156,7 @@ foreach my $way (sort keys %way)
 	$running = start_query($long);
 	is(kill('KILL', $running->{pid}), 1, 'the process gets SIGKILL');
 	like(finish_query($running), qr/server closed the connection|terminating connection because of crash/, "$way: SIGKILL ends the session");
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	wait_for_recovery($node);
 	nothing_left("$way, killed");
 }
 

@@ -63,7 +63,7 @@ foreach my $round (1 .. $ENV{CRASHES} // 5)
 		kill 'KILL', $backend;
 		$_->finish foreach @sessions;
 		sleep 0.1;
-		$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+		wait_for_recovery($node);
 	}
 	else
 	{

@@ -101,7 +101,7 @@ sub run_batch
 		\\o /dev/null
 		SET default_transaction_isolation = '$isolation';
 		SELECT * FROM random_calls($first) \\gexec}, on_error_stop => 0);
-	$node->poll_query_until('lab', 'SELECT true');
+	wait_for_recovery($node);
 
 	my $fault;
 	foreach my $line (split /\n/, slurp_file($node->logfile, $offset))
