@@ -111,7 +111,8 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	RequestServe(&request, &result);
 	RequestEnd(&request);
 	if (request.missing)
-		raise_not_storable(request.study->name, psprintf("Relation \"%s\" has no such payload.",
+		raise_not_storable(request.study->name,
+						   psprintf("Relation \"%s\" has no such payload.",
 									get_rel_name(request.study->payloads)), false);
 
 	if (elsewhere)

@@ -144,7 +144,6 @@ test_call('old statistics of one table: cell_data', q{SELECT md5(cell_data('one 
 test_call('old statistics: cell_data_samples', q{SELECT count(*) FROM cell_data_samples('partitions')}, 6, qr/^SELECT sample, public.cell_pack\(/, 2_000_000);
 
 # The stores of the servers
-CALL:
 {
 	my (undef, undef, $notices) = $node->psql('postgres', q{CALL cell_prepare('ready', layout => 'spt', coding => 'br')});
 	like($notices, qr/sample "S6" \(6 of 6\): is ready where its cells are, 8000 cells/, 'cell_prepare makes payloads ready at the servers');
