@@ -15,7 +15,8 @@ import time
 import psycopg
 
 PAYLOAD_LOCK = "locktype = 'advisory' AND objsubid = 203"   # PAYLOAD_LOCK_KIND in payload_lock.c
-MEMORY = 'SELECT sum(total_bytes)::bigint FROM pg_backend_memory_contexts'
+# Not total_bytes: a context that grows by little can double its blocks.
+MEMORY = 'SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts'
 LAYOUTS = ('compact', 'spt', 'dense', 'arrow')
 CODINGS = ('gzip', 'zstd', 'br')
 
