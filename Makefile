@@ -85,7 +85,7 @@ dist: check-maintainer
 		--output=cell_binary-$(EXTVERSION).zip HEAD
 
 deb: export MAINTAINER := $(MAINTAINER)
-deb: export REPOSITORY := $(REPOSITORY:.git=)
+deb: override export REPOSITORY := $(REPOSITORY:.git=)
 deb: check-maintainer
 	scripts/install-dependencies deb
 	scripts/deb

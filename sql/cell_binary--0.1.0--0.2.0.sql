@@ -9,13 +9,13 @@ COMMENT ON TYPE cell_layout IS
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x integer, y integer, phenotypes bigint,
 	layout @extschema@.cell_layout)
-RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_integer'
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_layout_transfn_integer'
 LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE FUNCTION cell_pack_transfn(
 	state pg_catalog.internal, cell_id bigint, x double precision, y double precision,
 	phenotypes bigint, layout @extschema@.cell_layout)
-RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_transfn_double'
+RETURNS pg_catalog.internal AS 'MODULE_PATHNAME', 'cell_pack_layout_transfn_double'
 LANGUAGE C IMMUTABLE PARALLEL SAFE SUPPORT @extschema@.cell_scan_support;
 
 CREATE AGGREGATE cell_pack(
@@ -116,20 +116,20 @@ BEGIN
 		CREATE VIEW %1$s AS
 		SELECT s.sample, l.layout::pg_catalog.text, c.coding,
 			(h.head).cells, (h.head).bytes, (h.head).etag,
-			@extschema@.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
+			%5$I.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
 				AS payload
-		FROM @extschema@.cell_samples(%2$L) s (sample)
-		CROSS JOIN pg_catalog.unnest(%3$L::@extschema@.cell_layout[]) l (layout)
+		FROM %5$I.cell_samples(%2$L) s (sample)
+		CROSS JOIN pg_catalog.unnest(%3$L::%5$I.cell_layout[]) l (layout)
 		CROSS JOIN pg_catalog.unnest(%4$L::pg_catalog.text[]) c (coding)
 		CROSS JOIN LATERAL (
-			SELECT @extschema@.cell_view_head(
+			SELECT %5$I.cell_view_head(
 				%2$L, s.sample, l.layout::pg_catalog.text, c.coding) OFFSET 0) h (head)$view$,
 		name, study, ARRAY(
 			SELECT layout
 			FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::@extschema@.cell_layout)) layout
 			WHERE has_intensities
 				OR layout::pg_catalog.text OPERATOR(pg_catalog.<>) 'intensity'::pg_catalog.text),
-		'{identity,gzip,zstd,br}');
+		'{identity,gzip,zstd,br}', '@extschema@');
 	RETURN name::pg_catalog.regclass;
 END
 $$;

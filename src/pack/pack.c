@@ -168,7 +168,7 @@ add_row_of_any_form(FunctionCallInfo fcinfo, const bool fractions)
 
 /*
  * cell_pack_transfn(internal, [cell_id bigint,] x integer, y integer,
- *					 phenotypes bigint [, layout text or cell_layout]) -> internal
+ *					 phenotypes bigint [, layout text]) -> internal
  *
  * Not strict: a NULL argument is an error.  Errors: 22004 for a NULL, 22003
  * for a cell_id or coordinate out of range, 22023 for an unknown layout or a
@@ -185,6 +185,25 @@ cell_pack_transfn_integer(PG_FUNCTION_ARGS)
 PG_FUNCTION_INFO_V1(cell_pack_transfn_double);
 Datum
 cell_pack_transfn_double(PG_FUNCTION_ARGS)
+{
+	return add_row_of_any_form(fcinfo, true);
+}
+
+/*
+ * The same with a cell_layout.  These have names of their own for a session that
+ * loaded the library of version 0.1.0, which would take the layout for a text.  The
+ * session then reports that the library lacks the function.
+ */
+PG_FUNCTION_INFO_V1(cell_pack_layout_transfn_integer);
+Datum
+cell_pack_layout_transfn_integer(PG_FUNCTION_ARGS)
+{
+	return add_row_of_any_form(fcinfo, false);
+}
+
+PG_FUNCTION_INFO_V1(cell_pack_layout_transfn_double);
+Datum
+cell_pack_layout_transfn_double(PG_FUNCTION_ARGS)
 {
 	return add_row_of_any_form(fcinfo, true);
 }

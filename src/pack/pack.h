@@ -10,6 +10,8 @@
 
 extern PGDLLEXPORT Datum cell_pack_transfn_integer(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum cell_pack_transfn_double(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum cell_pack_layout_transfn_integer(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum cell_pack_layout_transfn_double(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum cell_pack_finalfn(PG_FUNCTION_ARGS);
 
 #endif							/* CELL_BINARY_PACK_H */

@@ -129,6 +129,7 @@ end(void *state)
 const ScannedAggregate scanned_pack_integer = {
 	.name = "cell_pack",
 	.transition = cell_pack_transfn_integer,
+	.layout_transition = cell_pack_layout_transfn_integer,
 	.final = cell_pack_finalfn,
 	.columns = columns,
 	.open_table = open_table,
@@ -141,6 +142,7 @@ const ScannedAggregate scanned_pack_integer = {
 const ScannedAggregate scanned_pack_double = {
 	.name = "cell_pack",
 	.transition = cell_pack_transfn_double,
+	.layout_transition = cell_pack_layout_transfn_double,
 	.final = cell_pack_finalfn,
 	.columns = columns,
 	.open_table = open_table,

@@ -34,7 +34,8 @@ ScannedAggregateOf(Oid function)
 		PGFunction	transition = CodeOf(form->aggtransfn);
 
 		for (int i = 0; transition != NULL && aggregates[i] != NULL; i++)
-			if (aggregates[i]->transition == transition &&
+			if ((aggregates[i]->transition == transition ||
+				 aggregates[i]->layout_transition == transition) &&
 				aggregates[i]->final == CodeOf(form->aggfinalfn))
 				found = aggregates[i];
 	}

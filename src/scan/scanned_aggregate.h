@@ -32,8 +32,12 @@ typedef struct ScannedAggregate
 {
 	const char *name;			/* for EXPLAIN */
 
-	/* The C code of the aggregate's support functions, by which it is recognized. */
+	/*
+	 * The C code of the aggregate's support functions, by which it is recognized.  A
+	 * form with a cell_layout has a transition function of its own, or there is none.
+	 */
 	PGFunction	transition;
+	PGFunction	layout_transition;
 	PGFunction	final;
 
 	/* How many arguments are read from columns; one more may be a constant. */

@@ -16,7 +16,8 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#define NOT_STORED "The study is registered with \"store\" set to false."
+#define NOT_STORED "The study is registered with \"store\" false, the default for foreign and " \
+	"distributed tables."
 
 /* Raise 22004 if an argument is null that must not be. */
 static void
@@ -61,14 +62,13 @@ detour_detail(const Request *request)
 
 /* Raise 55000: nothing can make the payload ready. */
 pg_noreturn static void
-raise_not_storable(const char *study, const char *detail, bool lacks_triggers)
+raise_not_storable(const char *study, const char *detail, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("payloads of study \"%s\" cannot be stored", study),
 			 errdetail_internal("%s", detail),
-			 lacks_triggers ?
-			 errhint("The owner of the source can create them with cell_track_study().") : 0));
+			 hint ? errhint("%s", hint) : 0));
 }
 
 /*
@@ -104,19 +104,26 @@ cell_make_ready(PG_FUNCTION_ARGS)
 	request.samples = PG_GETARG_INT32(5);
 	elsewhere = request.detour == DETOUR_ELSEWHERE;
 	if ((request.detour != NO_DETOUR || request.read_only) && !elsewhere)
-		raise_not_storable(request.study->name, detour_detail(&request),
-						   request.detour == DETOUR_UNTRACKED &&
-						   request.state.catalogs.untracked == UNTRACKED_TRIGGERS);
+	{
+		const bool	lacks_triggers = request.detour == DETOUR_UNTRACKED &&
+			request.state.catalogs.untracked == UNTRACKED_TRIGGERS;
+
+		raise_not_storable(request.study->name, detour_detail(&request), lacks_triggers ?
+						   "The owner of the source can create them with cell_track_study()." :
+						   NULL);
+	}
 	request.only_ready = true;
 	RequestServe(&request, &result);
 	RequestEnd(&request);
 	if (request.missing)
 		raise_not_storable(request.study->name,
 						   psprintf("Relation \"%s\" has no such payload.",
-									get_rel_name(request.study->payloads)), false);
+									get_rel_name(request.study->payloads)),
+						   "Until the relation has it, each call packs the payload. "
+						   "A partitioned relation needs a partition for the sample.");
 
 	if (elsewhere)
-		outcome = "is ready where its cells are";
+		outcome = "is served where its cells are";
 	else if (!request.made)
 		outcome = "was ready";
 	else if (request.stored)
@@ -180,7 +187,7 @@ cell_prepare_samples(PG_FUNCTION_ARGS)
 			StudyResolveIntensities(study);
 		/* Say so once, and not for each sample. */
 		if (!study->store && !StudyHasPayloads(study))
-			raise_not_storable(study->name, NOT_STORED, false);
+			raise_not_storable(study->name, NOT_STORED, NULL);
 		StudyPutSamples(result, study, RENEW_SNAPSHOT);
 		PopActiveSnapshot();
 	}

@@ -415,6 +415,8 @@ cell_track_study(PG_FUNCTION_ARGS)
 				 errmsg("study \"%s\" has no triggers", study->name),
 				 errdetail("A study has triggers if its source is a table and its payloads are "
 						   "stored."),
+				 OidIsValid(study->payloads) ?
+				 errhint("Call the function on the server that stores the payloads.") :
 				 errhint("For any other study, use cell_invalidate() to make the stored payloads "
 						 "unusable.")));
 	if (!OwnsRelation(study->source, GetUserId()))

@@ -210,13 +210,20 @@ read_subsample(RegistryRow *row)
 								 study->subsample_cells));
 }
 
+bool
+RegistryHasPayloads(TupleDesc columns)
+{
+	return columns->natts >= STUDY_PAYLOADS &&
+		TupleDescAttr(columns, STUDY_PAYLOADS - 1)->atttypid == REGCLASSOID;
+}
+
 static void
 read_payloads(RegistryRow *row)
 {
 	Study	   *study = row->study;
 	Datum		value;
 
-	if (registry_value(row, STUDY_PAYLOADS, &value))
+	if (RegistryHasPayloads(row->columns) && registry_value(row, STUDY_PAYLOADS, &value))
 		study->payloads = DatumGetObjectId(value);
 	if (OidIsValid(study->payloads) && study->store)
 		note_fault(row, "A study whose payloads are in another relation cannot store payloads.");
@@ -356,10 +363,14 @@ void
 RegistryInsert(Study *study)
 {
 	Relation	registry = table_open(OwnRelation(study->schema, "cell_study"), RowExclusiveLock);
-	Datum		values[STUDY_COLUMNS];
-	bool		isnull[STUDY_COLUMNS] = {false};
+	int			columns = Max(RelationGetDescr(registry)->natts, STUDY_COLUMNS);
+	Datum	   *values = palloc0(columns * sizeof(Datum));
+	bool	   *isnull = palloc0(columns * sizeof(bool));
 	HeapTuple	row;
 
+	/* Columns of a later version, in a session that has this version's library */
+	for (int i = STUDY_COLUMNS; i < columns; i++)
+		isnull[i] = true;
 	study->id = new_id(study->schema);
 	values[STUDY_ID - 1] = Int32GetDatum(study->id);
 	values[STUDY_NAME - 1] = CStringGetTextDatum(study->name);
@@ -377,11 +388,11 @@ RegistryInsert(Study *study)
 	}
 	else
 	{
-		const char **columns = palloc(study->feature_columns * sizeof(char *));
+		const char **names = palloc(study->feature_columns * sizeof(char *));
 
 		for (int i = 0; i < study->feature_columns; i++)
-			columns[i] = study->feature[i].name;
-		values[STUDY_FEATURE_COLUMNS - 1] = array_of(NAMEOID, study->feature_columns, columns);
+			names[i] = study->feature[i].name;
+		values[STUDY_FEATURE_COLUMNS - 1] = array_of(NAMEOID, study->feature_columns, names);
 		isnull[STUDY_PHENOTYPES - 1] = true;
 	}
 	values[STUDY_FEATURES - 1] = array_of(TEXTOID, study->features, study->feature_names);

@@ -34,6 +34,12 @@ enum
 	STUDY_COLUMNS = STUDY_PAYLOADS
 };
 
+/*
+ * Whether the table has the column payloads.  In a database that was not updated from
+ * version 0.1.0, the table can have a column of somebody else in this place.
+ */
+extern bool RegistryHasPayloads(TupleDesc columns);
+
 /* A column of the source. */
 typedef struct SourceColumn
 {

@@ -48,10 +48,12 @@ cell_check_store(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	columns;
 	HeapTuple	row;
-	Datum		store = BoolGetDatum(false);
 	Oid			source;
 	bool		isnull;
-	int			column;
+	int			changed = 0;
+	int			numbers[2];
+	Datum		values[2] = {0};
+	bool		nulls[2];
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
@@ -68,17 +70,18 @@ cell_check_store(PG_FUNCTION_ARGS)
 		return PointerGetDatum(row);
 	if (DatumGetBool(heap_getattr(row, STUDY_STORE, columns, &isnull)) && !isnull)
 	{
-		column = STUDY_STORE;
 		warn_not_owner(source, true);
+		numbers[changed] = STUDY_STORE;
+		values[changed] = BoolGetDatum(false);
+		nulls[changed++] = false;
 	}
-	else if (columns->natts >= STUDY_PAYLOADS &&
-			 heap_getattr(row, STUDY_PAYLOADS, columns, &isnull) != (Datum) 0 && !isnull)
+	if (RegistryHasPayloads(columns) && !heap_attisnull(row, STUDY_PAYLOADS, columns))
 	{
-		column = STUDY_PAYLOADS;
-		isnull = true;
 		warn_not_owner(source, false);
+		numbers[changed] = STUDY_PAYLOADS;
+		nulls[changed++] = true;
 	}
-	else
-		return PointerGetDatum(row);
-	return PointerGetDatum(heap_modify_tuple_by_cols(row, columns, 1, &column, &store, &isnull));
+	if (changed > 0)
+		row = heap_modify_tuple_by_cols(row, columns, changed, numbers, values, nulls);
+	return PointerGetDatum(row);
 }

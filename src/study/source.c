@@ -210,7 +210,8 @@ check_source(Source *source, SnapshotChoice choice)
 	 * The query finds the source by its name.  The source is locked and keeps
 	 * its name, but a concurrent transaction can have renamed its schema, so
 	 * that the name now leads to another relation.  Citus replaces a table by its
-	 * shard.
+	 * shard in the plan; payloads of such a table are not stored, so SourceRun
+	 * makes this check.
 	 */
 	if (!list_member_oid(source->relations, source->relation) && !IsDistributed(source->relation))
 		RaiseRelationDropped(source->study, source->relation);
@@ -357,6 +358,8 @@ SourceCheckKept(Source *source, SnapshotChoice choice)
 typedef struct RowReceiver
 {
 	DestReceiver receiver;
+	const Source *source;
+	SPIPlanPtr	plan;
 	SourceRow	function;
 	void	   *argument;
 } RowReceiver;
@@ -368,15 +371,83 @@ receive_row(TupleTableSlot *row, DestReceiver *self)
 	return true;
 }
 
+/*
+ * Check that the plan that starts now reads the relation.  The query was prepared after
+ * check_source, so a schema that was renamed meanwhile can lead the name elsewhere.
+ */
 static void
-start_receiving(DestReceiver *self pg_attribute_unused(), int operation pg_attribute_unused(),
+start_receiving(DestReceiver *self, int operation pg_attribute_unused(),
 				TupleDesc columns pg_attribute_unused())
 {
+	const RowReceiver *receiver = (RowReceiver *) self;
+	const CachedPlanSource *prepared = linitial(SPI_plan_get_plan_sources(receiver->plan));
+
+	if (!list_member_oid(prepared->relationOids, receiver->source->relation))
+		RaiseRelationDropped(receiver->source->study, receiver->source->relation);
 }
 
 static void
 end_receiving(DestReceiver *self pg_attribute_unused())
 {
+}
+
+/* The queries on relations of payloads that run now, from the innermost on. */
+typedef struct RunningFetch
+{
+	const Study *study;
+	struct RunningFetch *outer;
+} RunningFetch;
+
+static RunningFetch *fetches = NULL;
+
+/*
+ * Raise an error if a relation of payloads is a view that asks for the payloads of the
+ * same study.  Without it, the calls would nest until the stack is full.
+ */
+static void
+refuse_cycle(const Source *source)
+{
+	const Study *study = source->study;
+
+	for (const RunningFetch *fetch = fetches; fetch != NULL; fetch = fetch->outer)
+		if (fetch->study->id == study->id && fetch->study->schema == study->schema)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("relation of payloads \"%s\" asks study \"%s\" itself",
+							get_rel_name(source->relation), study->name),
+					 errhint("Set another relation with cell_set_payloads(), such as a foreign "
+							 "table for the view on another server.")));
+}
+
+/* Execute a plan. */
+static void
+execute(SPIPlanPtr plan, const SPIExecuteOptions *options)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int			result = SPI_execute_plan_extended(plan, options);
+
+	MemoryContextSwitchTo(caller);	/* SPI switches to its own context */
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
+}
+
+/* The same for a query on a relation of payloads. */
+static void
+execute_fetch(const Source *source, SPIPlanPtr plan, const SPIExecuteOptions *options)
+{
+	RunningFetch fetch = {.study = source->study, .outer = fetches};
+
+	refuse_cycle(source);
+	fetches = &fetch;
+	PG_TRY();
+	{
+		execute(plan, options);
+	}
+	PG_FINALLY();
+	{
+		fetches = fetch.outer;
+	}
+	PG_END_TRY();
 }
 
 void
@@ -390,6 +461,7 @@ SourceRun(Source *source, SourceRow function, void *argument)
 			.rDestroy = end_receiving,
 			.mydest = DestNone,
 		},
+		.source = source,
 		.function = function,
 		.argument = argument,
 	};
@@ -398,16 +470,15 @@ SourceRun(Source *source, SourceRow function, void *argument)
 		.read_only = true,
 		.dest = &receiver.receiver,
 	};
-	MemoryContext caller = CurrentMemoryContext;
 	SPIPlanPtr	plan = source->plan;
-	int			result;
 
 	if (source->run_text != NULL)
 		plan = prepare(source, source->run_text);
 	else if (plan == NULL)
 		plan = prepare(source, source->text);
-	result = SPI_execute_plan_extended(plan, &options);
-	MemoryContextSwitchTo(caller);	/* SPI switches to its own context */
-	if (result < 0)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
+	receiver.plan = plan;
+	if (IsOfPayloads(source->query))
+		execute_fetch(source, plan, &options);
+	else
+		execute(plan, &options);
 }

@@ -122,7 +122,8 @@ SET ROLE regress_cell_reader;
 SET client_min_messages = warning;
 INSERT INTO cell_study (id, study, source, store, registered_by, sample_column, cell_id_column, x_column, y_column, phenotypes_column, features, payloads)
 VALUES (1000, 'planted', 'cell', false, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', 'payloads'),
-	(1001, 'planted too', 'cell', true, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', NULL);
+	(1001, 'planted too', 'cell', true, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', NULL),
+	(1002, 'planted both', 'cell', true, 'regress_cell_reader', 'sample', 'cell_id', 'x', 'y', 'phenotypes', '{a,b}', 'payloads');
 SELECT study, store, payloads FROM cell_study WHERE id >= 1000;
 RESET ROLE;
 DELETE FROM cell_study WHERE id >= 1000;
@@ -162,6 +163,7 @@ SELECT cell_data('given', 'S0') = cell_data('source', 'S0') AS payload, cell_dat
 	cell_data('given', 'S0', 'arrow', 'br') = cell_data('source', 'S0', 'arrow', 'br') AS layout;
 SELECT packings AS packings_before FROM cell_store_stats WHERE study = 'given' \gset
 CALL cell_prepare('given', 'S0');
+SELECT cell_track_study('given');
 SELECT packings - :packings_before AS packings FROM cell_store_stats WHERE study = 'given';
 SELECT * FROM tried(-1, 4, '"a"', '\x0000000000');
 SELECT * FROM tried(0, -4, '"a"', '\x00');
@@ -184,6 +186,14 @@ UPDATE given SET payload = '\x01';
 SELECT state, message FROM error_of($$SELECT cell_data_samples('given')$$);
 -- With a coding, the bytes are passed on as they are.
 SELECT * FROM tried(0, 4, '"a"', 'anything', 'gzip');
+
+-- A view of the payloads of the same study
+BEGIN;
+SELECT cell_create_payload_view('given', 'cycle');
+SELECT cell_set_payloads('given', 'cycle');
+SELECT f.call, e.state, e.message, e.hint FROM unnest('{"cell_data(''given'', ''S0'')",cell_samples(''given''),cell_data_samples(''given'')}'::text[]) f (call),
+	error_of('SELECT ' || f.call) e;
+ROLLBACK;
 
 -- Relations that cannot have payloads
 SELECT * FROM error_of($$SELECT cell_set_payloads('given', 'cell')$$);

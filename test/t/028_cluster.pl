@@ -146,7 +146,7 @@ test_call('old statistics: cell_data_samples', q{SELECT count(*) FROM cell_data_
 # The stores of the servers
 {
 	my (undef, undef, $notices) = $node->psql('postgres', q{CALL cell_prepare('ready', layout => 'spt', coding => 'br')});
-	like($notices, qr/sample "S6" \(6 of 6\): is ready where its cells are, 8000 cells/, 'cell_prepare makes payloads ready at the servers');
+	like($notices, qr/sample "S6" \(6 of 6\): is served where its cells are, 8000 cells/, 'cell_prepare makes payloads ready at the servers');
 	my $stored = join ' ', map { $_->safe_psql('postgres', q{SELECT count(*) FROM cell_payload WHERE (layout, coding) = ('spt', 'br')}) } @servers;
 	is($stored, '2 2 2', 'the servers store them');
 	my $misses = $servers[0]->safe_psql('postgres', q{SELECT misses FROM cell_store_stats});
