@@ -116,13 +116,13 @@ BEGIN
 		CREATE VIEW %1$s AS
 		SELECT s.sample, l.layout::pg_catalog.text, c.coding,
 			(h.head).cells, (h.head).bytes, (h.head).etag,
-			%5$I.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
+			%5$s.cell_view_payload(%2$L, s.sample, l.layout::pg_catalog.text, c.coding)
 				AS payload
-		FROM %5$I.cell_samples(%2$L) s (sample)
-		CROSS JOIN pg_catalog.unnest(%3$L::%5$I.cell_layout[]) l (layout)
+		FROM %5$s.cell_samples(%2$L) s (sample)
+		CROSS JOIN pg_catalog.unnest(%3$L::%5$s.cell_layout[]) l (layout)
 		CROSS JOIN pg_catalog.unnest(%4$L::pg_catalog.text[]) c (coding)
 		CROSS JOIN LATERAL (
-			SELECT %5$I.cell_view_head(
+			SELECT %5$s.cell_view_head(
 				%2$L, s.sample, l.layout::pg_catalog.text, c.coding) OFFSET 0) h (head)$view$,
 		name, study, ARRAY(
 			SELECT layout
