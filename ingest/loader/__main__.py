@@ -45,8 +45,9 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
             raise Wrong(f"{one.given} is given twice")
 
     settings = Settings(
-        map, given.memory // given.jobs, options.threads(given.jobs), given.encoding, given.quotes,
-        ["", "nan", "NaN", *given.null], given.skip_invalid, given.replace, given.merge_samples)
+        map, given.memory // given.jobs, options.threads(given.jobs), given.encoding or "",
+        given.quotes, given.decimal, given.skip_lines, ["", "nan", "NaN", *given.null],
+        given.skip_invalid, given.replace, given.merge_samples)
     if given.check:
         return ended([Job(each, settings, None, folder) for each in found], given, interrupts)
     target = Target(given.server, given.table)

@@ -11,6 +11,7 @@ import duckdb
 from errors import Wrong
 
 MADE, JOINED = "cbload.main.made", "cbload.main.joined"
+LOCATED = "cbload.main.located"
 
 
 def quoted(name: str) -> str:
@@ -36,6 +37,8 @@ def connect(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnectio
     engine.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     # x / 0 is NULL, because infinity and NaN would be above every threshold.
     engine.execute("SET ieee_floating_point_ops = false")
+    # Geometries are read only where a map asks for them, and then as bytes.
+    engine.execute("SET enable_geoparquet_conversion = false")
     engine.execute("ATTACH ':memory:' AS cbload")
     return engine
 

@@ -67,7 +67,7 @@ def explained(error: duckdb.Error, names: dict[str, str] = {}) -> str:
         return text.split("\n\n")[0].replace("\n", " ")
     if "not utf-8" in text:
         return (f"the file is not in UTF-8 (line {line[1]} or an earlier one); "
-                "give its encoding: --encoding latin-1 or --encoding utf-16")
+                "give its encoding, such as --encoding windows-1252")
     if cast := NOT_CONVERTED.search(text):
         column, value, type = cast.groups()
         what = f'column {names.get(column, column)}: "{value}" is not {KINDS.get(type, type)}'

@@ -29,6 +29,8 @@ class Settings:
     threads: int
     encoding: str
     quotes: str | None
+    decimal: str
+    skip_lines: int
     nulls: list[str]
     skip_invalid: bool
     replace: bool
@@ -113,13 +115,17 @@ class Job:
     ) -> list[CSVFile]:
         """Stage the tables, and return the CSV files among their origins."""
         go_on = self.stop_if_cancelled
-        reading = staging.Reading(self.settings.nulls, self.settings.quotes, go_on)
+        settings = self.settings
+        reading = staging.Reading(
+            settings.nulls, settings.quotes, settings.decimal, settings.skip_lines, go_on)
         read = []
         for number, (table, origin) in enumerate(zip(self.settings.map.tables, origins)):
-            counted = None
+            counted, copy = None, folder / f"copy{number}"
+            origin = lines.guessed(origin)
             if self.source.remote and origin.kind == "csv":
-                copy = folder / f"fetched{number}"
                 origin, counted = lines.fetched(self.engine, origin, copy, files, go_on)
+            elif lines.needs_copy(origin):
+                origin, counted = lines.recoded(origin, copy, files, go_on)
             staged = staging.stage(self.engine, table, origin, reading)
             self.account.rows[table.name] = staged.rows
             if staged.form:

@@ -6,6 +6,7 @@ the line feeds of a file while it computes the hash. If DuckDB returns fewer row
 lines, the functions here look at each line.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -19,14 +20,20 @@ from pathlib import Path
 import duckdb
 from engine import literal
 from errors import LoadError
+from names import meant, official
 from sources import DAMAGED, LineFeeds, Origin, at, damaged, opened
 
 DELIMITERS = ",\t;|"
 # In characters. DuckDB counts bytes, and counts all lines of a quoted field as one.
 LONGEST_LINE = 2_000_000
 QUOTES = re.compile('"+')
+PREAMBLE = 100      # lines in which a header is looked for
 # Python's names of the encodings that ignore a byte order mark.
-PLAIN = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
+PLAIN = {"utf-8": "utf-8-sig"}
+# The encodings that DuckDB reads, by Python's names of them, with DuckDB's names
+READ = {"utf-8": "utf-8", "utf-16": "utf-16", "iso8859-1": "latin-1"}
+GUESS = "cp1252"
+BEGINNING = 1 << 20     # bytes that show the encoding
 AS_TEXT = "with --quotes text, quotation marks are plain text"
 
 csv.field_size_limit(2 * LONGEST_LINE)
@@ -38,7 +45,8 @@ class Form:
 
     delimiter: str
     names: list[str]
-    lines: int          # of the header
+    skipped: int        # lines before the header
+    lines: int          # of the header, and before it
     enclose: bool       # whether quotation marks enclose fields
 
 
@@ -46,7 +54,7 @@ class Form:
 def text(origin: Origin) -> Iterator[io.TextIOWrapper]:
     """Open a file for reading lines that end in LF, CR LF or CR, as in DuckDB."""
     file = gzip.open(origin.path) if origin.kind == "csv.gz" else open(origin.path, "rb")
-    encoding = PLAIN[origin.encoding]
+    encoding = PLAIN.get(origin.encoding, origin.encoding)
     try:
         with io.TextIOWrapper(file, encoding, errors="replace", newline="") as lines:
             yield lines
@@ -54,53 +62,74 @@ def text(origin: Origin) -> Iterator[io.TextIOWrapper]:
         raise damaged(origin, error) from None
 
 
-def beginning(file: io.TextIOWrapper) -> Iterator[str]:
-    """Yield the lines of a file up to a little more than the longest possible header."""
+def beginning(file: io.TextIOWrapper, skip: int) -> Iterator[str]:
+    """Yield lines up to a little more than the longest possible header, without the first ones."""
+    for _ in range(skip):
+        file.readline()
     left = 2 * LONGEST_LINE
     while left and (line := file.readline(left)):
         left -= len(line)
         yield line
 
 
-def header(origin: Origin, wanted: Iterable[str], quotes: str | None) -> Form:
+def header(origin: Origin, wanted: Iterable[str], quotes: str | None, skip: int) -> Form:
     """Read the header with the delimiter that yields most of the wanted columns.
 
     DuckDB's guess of the delimiter would depend on the rows.
     """
     enclose = quotes != "text"
     with text(origin) as file:
-        copies = itertools.tee(beginning(file), len(DELIMITERS))
+        copies = itertools.tee(beginning(file, skip), len(DELIMITERS))
         forms = [
-            header_of(copy, delimiter, enclose) for delimiter, copy in zip(DELIMITERS, copies)
+            header_of(copy, delimiter, skip, enclose) for delimiter, copy in zip(DELIMITERS, copies)
         ]
-    wanted = {name.casefold() for name in wanted}
 
     def fit(form: Form) -> tuple[int, int]:
-        return sum(name.casefold() in wanted for name in form.names), len(form.names)
+        return number_of(wanted, form.names), len(form.names)
 
     form = max(forms, key=fit)
     if sum(map(len, form.names)) > LONGEST_LINE:
         hint = f"; {AS_TEXT}" if form.lines > 1 else ""
         raise LoadError(f"{at(origin)}the header has more than {LONGEST_LINE:,} characters{hint}")
-    if form.lines > 1 and (fault := survey_header(origin, form).fault(quotes)):
+    if form.lines > skip + 1 and (fault := survey_header(origin, form).fault(quotes)):
         raise LoadError(f"{at(origin)}{fault}")
     return form
 
 
-def header_of(lines: Iterator[str], delimiter: str, enclose: bool) -> Form:
+def number_of(wanted: Iterable[str], names: list[str]) -> int:
+    """Return how many of the wanted columns there are."""
+    return sum(bool(meant(name, names)) for name in wanted)
+
+
+def header_of(lines: Iterator[str], delimiter: str, skip: int, enclose: bool) -> Form:
     quoting = csv.QUOTE_MINIMAL if enclose else csv.QUOTE_NONE
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
-    return Form(delimiter, next(reader, []), reader.line_num, enclose)
+    names = next(reader, [])
+    return Form(delimiter, official(names), skip, skip + reader.line_num, enclose)
 
 
-def dialect(origin: Origin, enclose: bool) -> str:
+def hint_of_preamble(origin: Origin, required: list[str], form: Form) -> str:
+    """Return the part of a message that says in which later line the required columns are."""
+    if number_of(required, form.names) == len(required):
+        return ""
+    with text(origin) as file:
+        lines = itertools.islice(beginning(file, form.skipped), PREAMBLE)
+        for number, line in enumerate(lines, form.skipped):
+            names = (header_of(iter([line]), each, 0, form.enclose).names for each in DELIMITERS)
+            if any(number_of(required, each) == len(required) for each in names):
+                return (f"; line {number + 1} looks like the header: "
+                        f"--skip-lines {number} leaves out the lines before it")
+    return ""
+
+
+def dialect(origin: Origin, skip: int, enclose: bool) -> str:
     """Return the arguments of read_csv that keep DuckDB from guessing or from being lenient."""
     mark = literal('"' if enclose else "")
     compression = "gzip" if origin.kind == "csv.gz" else "none"
     return (
         "auto_detect = false, strict_mode = true, null_padding = false, ignore_errors = false, "
-        f"comment = '', hive_partitioning = false, max_line_size = {LONGEST_LINE}, "
-        f"quote = {mark}, escape = {mark}, encoding = {literal(origin.encoding)}, "
+        f"comment = '', hive_partitioning = false, max_line_size = {LONGEST_LINE}, skip = {skip}, "
+        f"quote = {mark}, escape = {mark}, encoding = {literal(READ[origin.encoding])}, "
         f"compression = '{compression}'"
     )
 
@@ -110,6 +139,7 @@ class Survey:
     """What a look at each line has found."""
 
     rows: int = 0
+    last: int = 0                               # line in which the last row begins
     spans: int = 0                              # rows that span several lines
     first_span: tuple[int, int] | None = None
     swallowed: tuple[int, int] | None = None    # lines of one row that are rows by themselves
@@ -135,8 +165,13 @@ class Survey:
         return None
 
 
-def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
-    """Count the rows as DuckDB should. A blank line is a row only if there is one column."""
+def survey(
+    origin: Origin, form: Form, go_on: Callable[[], None], rows: int | None = None,
+) -> Survey:
+    """Count the rows as DuckDB should, or up to a number of them.
+
+    A blank line is a row only if there is one column.
+    """
     found, inside, first, whole, ending = Survey(), False, 0, 0, ""
     opening = opening_in(form)
     with text(origin) as file:
@@ -163,6 +198,9 @@ def survey(origin: Origin, form: Form, go_on: Callable[[], None]) -> Survey:
             if inside:
                 continue
             found.rows += 1
+            found.last = first
+            if found.rows == rows:
+                return found
             end = line[len(content):]
             if ending and end and end != ending and not found.mixed:
                 found.mixed = number
@@ -183,15 +221,21 @@ def survey_header(origin: Origin, form: Form) -> Survey:
     A row can have more fields than the names that such a mark leaves.
     """
     inside, whole, opening = False, 0, opening_in(form)
+    size = form.lines - form.skipped
     with text(origin) as file:
-        for line in itertools.islice(beginning(file), form.lines):
+        for line in itertools.islice(beginning(file, form.skipped), size):
             content = line.rstrip("\r\n")
             whole += fields(content, form, opening, False)[0] >= len(form.names)
             inside = fields(content, form, opening, inside)[1]
     if inside:
-        return Survey(unclosed=1)
-    mostly_rows = len(form.names) > 1 and 2 * whole > form.lines
-    return Survey(swallowed=(1, form.lines) if mostly_rows else None)
+        return Survey(unclosed=form.skipped + 1)
+    mostly_rows = len(form.names) > 1 and 2 * whole > size
+    return Survey(swallowed=(form.skipped + 1, form.lines) if mostly_rows else None)
+
+
+def line_of(origin: Origin, form: Form, row: int, go_on: Callable[[], None]) -> int:
+    """Return the line in which a row begins."""
+    return survey(origin, form, go_on, row).last
 
 
 def opening_in(form: Form) -> re.Pattern:
@@ -246,7 +290,7 @@ def fetched(
     Without the copy, lines that DuckDB leaves out would go unnoticed.
     """
     engine.execute(
-        f"""COPY (SELECT line FROM read_csv({literal(origin.path)}, {dialect(origin, False)},
+        f"""COPY (SELECT line FROM read_csv({literal(origin.path)}, {dialect(origin, 0, False)},
             header = false, delim = '\x01', columns = {{'line': 'VARCHAR'}}))
         TO {literal(str(path))}
             (FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '')""")
@@ -265,3 +309,54 @@ def fetched(
         raise LoadError(
             f"{at(origin)}DuckDB cannot read all lines completely; download the file first")
     return replace(origin, path=opened(path, files), encoding="utf-8"), feeds.lines
+
+
+def guessed(origin: Origin) -> Origin:
+    """Return the origin with its encoding, if the user has not given one.
+
+    If the beginning of the file is not UTF-8, the encoding is a guess: the names of the columns
+    are read with it, but the text in them must be ASCII, which is the same in most encodings.
+    """
+    if origin.encoding or not origin.kind.startswith("csv"):
+        return origin
+    open_ = gzip.open if origin.kind == "csv.gz" else open
+    try:
+        with open_(origin.path, "rb") as file:
+            start = file.read(BEGINNING)
+    except DAMAGED as error:
+        raise damaged(origin, error) from None
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return replace(origin, encoding="utf-16")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return replace(origin, encoding=GUESS, guessed=True)
+    return replace(origin, encoding="utf-8")
+
+
+def needs_copy(origin: Origin) -> bool:
+    """Return whether DuckDB cannot read the encoding of a file."""
+    return origin.kind.startswith("csv") and origin.encoding not in READ
+
+
+def recoded(
+    origin: Origin, path: Path, files: ExitStack, go_on: Callable[[], None],
+) -> tuple[Origin, int]:
+    """Copy a file to `path` in UTF-8, and return the copy and its line count."""
+    feeds = LineFeeds()
+    encoding = PLAIN.get(origin.encoding, origin.encoding)
+    file = gzip.open(origin.path) if origin.kind == "csv.gz" else open(origin.path, "rb")
+    try:
+        errors = "replace" if origin.guessed else "strict"
+        with (
+            io.TextIOWrapper(file, encoding, errors, newline="") as lines, path.open("wb") as copy,
+        ):
+            while part := lines.read(1 << 20):
+                copy.write(data := part.encode())
+                feeds.update(data)
+                go_on()
+    except UnicodeError as error:
+        raise LoadError(f"{at(origin)}the file is not in {origin.encoding}: {error}") from None
+    except DAMAGED as error:
+        raise damaged(origin, error) from None
+    return replace(origin, kind="csv", path=opened(path, files), encoding="utf-8"), feeds.lines

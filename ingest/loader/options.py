@@ -1,6 +1,7 @@
 """The command-line options of cbload, and their help texts."""
 
 import argparse
+import codecs
 import os
 from typing import NoReturn
 
@@ -28,9 +29,26 @@ def bytes_of(text: str) -> int:
 
 
 def from_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a whole number of at least 1: {text}")
+    return from_(1, text)
+
+
+def from_zero(text: str) -> int:
+    return from_(0, text)
+
+
+def from_(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"not a whole number of at least {least}: {text}")
     return int(text)
+
+
+def encoding(text: str) -> str:
+    """Return Python's name of an encoding of text."""
+    try:
+        "a".encode(text)
+        return codecs.lookup(text).name
+    except LookupError:
+        raise argparse.ArgumentTypeError(f"not an encoding that Python knows: {text}") from None
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,8 +111,14 @@ def parser() -> argparse.ArgumentParser:
              "marks are plain text (default: as fields, but a field that contains whole rows is an "
              "error)")
     policy.add_argument(
-        "--encoding", default="utf-8", choices=["utf-8", "utf-16", "latin-1"],
-        help="encoding of CSV (default: utf-8)")
+        "--encoding", metavar="NAME", type=encoding,
+        help="encoding of CSV, such as windows-1252 or utf-16 (default: utf-8)")
+    policy.add_argument(
+        "--decimal", choices=[".", ","], default=".",
+        help="decimal mark of numbers in CSV (default: .)")
+    policy.add_argument(
+        "--skip-lines", metavar="N", type=from_zero, default=0,
+        help="number of lines of CSV before the header (default: 0)")
     policy.add_argument(
         "--name",
         help="name of the source, only with a single SOURCE (default: from its file or folder)")

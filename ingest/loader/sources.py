@@ -41,7 +41,8 @@ class Origin:
     path: str               # what is opened: the name of a local file only for SQLite
     table: str | None       # in an SQLite database
     label: str              # for messages; empty if the source is this one file
-    encoding: str
+    encoding: str           # of CSV, by Python's name of it; empty if it is not known yet
+    guessed: bool = False   # whether the encoding is a guess
 
 
 def at(origin: Origin) -> str:
@@ -268,7 +269,7 @@ def remote_file(address: str, encoding: str) -> Origin:
     if plain.endswith(DATABASES):
         raise LoadError(f"{name} is an SQLite database, which must be local: download it first")
     kind = "parquet" if plain.endswith(".parquet") else "csv"
-    return Origin(kind, name, address, None, name, encoding)
+    return Origin(kind, name, address, None, name, encoding or "utf-8")
 
 
 def is_there(engine: duckdb.DuckDBPyConnection, address: str) -> bool:

@@ -1,16 +1,18 @@
 """Staging: copy the needed columns of a source's tables into DuckDB, with types and checks."""
 
 import contextlib
-import difflib
+import itertools
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import lines
+import names as columns
 import pyarrow
-from engine import literal, quoted, staged
-from errors import KINDS, Interrupted, LoadError, explained, is_vague
+from engine import LOCATED, literal, quoted, staged
+from errors import KINDS, PREFIX, Interrupted, LoadError, explained, is_vague
 from lines import Form
 from mapping import FRACTIONS, INTEGERS, Column, Table
 from sources import Origin, at, read_only
@@ -18,6 +20,10 @@ from sources import Origin, at, read_only
 NUMBERS = FRACTIONS | INTEGERS
 ROWS_A_BATCH = 50_000     # of SQLite
 STEPS = 100_000           # of SQLite's virtual machine, some milliseconds
+EXACT = 1 << 53           # from here on, a DOUBLE does not tell each integer from the next
+NOT_EXACT = "an integer is too large for DOUBLE"
+DECIMAL_COMMA = re.compile(r'"[-+]?\d*,\d+" is not an? ')
+ROW = re.compile(r"row (\d+)(, .*| has no .*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -26,34 +32,41 @@ class Reading:
 
     nulls: list[str]
     quotes: str | None
+    decimal: str
+    skip_lines: int
     go_on: Callable[[], None]     # raises an error to end the reading
+    # The types that are read from CSV as text, which takes longer
+    as_text: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a reader yields, once or for each batch.
+class Field:
+    """A column of the source.
 
     In DuckDB, columns of CSV and SQLite have numbered names, so that no name in a file can be the
     same as a name that cbload makes.
     """
 
-    rows: str                                   # SQL that yields the rows
-    columns: dict[str, tuple[str, str]]         # name in the source: name and type in DuckDB
-    names: list[str]                            # of all columns of the source
-    number: str | None = None                   # the column with the row number
-    form: Form | None = None                    # of CSV
+    name: str       # in the source
+    called: str     # in DuckDB
+    type: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a reader yields, once or for each batch."""
+
+    rows: str                           # SQL that yields the rows
+    fields: dict[str, list[Field]]      # for each column of the map; more than one must be equal
+    number: str | None = None           # the column with the row number
+    form: Form | None = None            # of CSV
+    decimal: str = "."                  # of numbers in text
 
 
 @dataclass(frozen=True)
 class Staged:
     rows: int
     form: Form | None
-
-
-def similar(missing: list[str], names: list[str]) -> str:
-    found = dict.fromkeys(
-        match for name in missing[:3] for match in difflib.get_close_matches(name, names, 2, 0.7))
-    return f"; similar columns: {', '.join(found)}" if found else ""
 
 
 def stage(
@@ -64,56 +77,101 @@ def stage(
     read = {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind]
     try:
         for part in read(engine, table, origin, reading):
-            columns = ", ".join(expressions(table, part, origin))
-            engine.execute(f"{target} SELECT {columns} FROM {part.rows}")
+            engine.execute(f"{target} SELECT {expressions(table, part)} FROM {part.rows}")
             target = f"INSERT INTO {staged(table.name)}"
     except duckdb.Error as error:
-        raise LoadError(f"{at(origin)}{reason(error, origin, part, reading)}") from None
+        if NOT_EXACT in str(error):
+            return stage(engine, table, origin, replace(reading, as_text=frozenset(INTEGERS)))
+        raise LoadError(f"{at(origin)}{reason(engine, table, error, origin, part, reading)}"
+                        ) from None
     except sqlite3.Error as error:
         raise LoadError(f"{at(origin)}{error}") from None
-    check(engine, table, origin)
+    check(engine, table, origin, part.form, reading.go_on)
+    if origin.guessed:
+        check_ascii(engine, table, origin, part, reading.go_on)
     (count,) = engine.execute(f"SELECT count(*) FROM {staged(table.name)}").fetchone()
     return Staged(count, part.form)
 
 
-def expressions(table: Table, part: Rows, origin: Origin) -> Iterator[str]:
-    """Yield the expression of each column. A column missing in the source has its default."""
-    names = {name.casefold(): name for name in part.columns}
+def expressions(table: Table, part: Rows) -> str:
+    """Return the expressions of the columns. A column missing in the source has its default."""
+    return ", ".join(f"{expression(column, part)} AS {quoted(column.name)}"
+                     for column in table.columns)
+
+
+def expression(column: Column, part: Rows) -> str:
+    if not part.fields[column.name]:
+        return f"CAST({column.default} AS {column.type})"
+    first, *others = part.fields[column.name]
+    found = value(column, first, part)
+    for other in others:
+        place = f"row ' || {part.number} || ', columns" if part.number else "columns"
+        message = (
+            f"'{place} ' || {literal(f'{first.name} and {other.name}')} || ': \"' || "
+            f"coalesce({first.called}::VARCHAR, '') || '\" and \"' || "
+            f"coalesce({other.called}::VARCHAR, '') || '\" differ'")
+        found = (f"CASE WHEN {first.called} IS DISTINCT FROM {other.called} "
+                 f"THEN error({message}) ELSE {found} END")
+    return found
+
+
+def needed(
+    table: Table, names: list[str], origin: Origin, elsewhere: str = "",
+) -> dict[str, list[int]]:
+    """Return the positions of each column of the map, or raise an error if there are none."""
+    places = {column.name: columns.meant(column.name, names) for column in table.columns}
     missing = [
-        column.name for column in table.columns
-        if column.required and column.name.casefold() not in names
+        column.name for column in table.columns if column.required and not places[column.name]
     ]
     if missing:
-        hint = similar(missing, part.names)
+        hint = elsewhere or columns.hint(missing, names)
         raise LoadError(f"{at(origin)}there is no column {', '.join(missing)}{hint}")
-    for column in table.columns:
-        if name := names.get(column.name.casefold()):
-            expression = value(column, *part.columns[name], part.number)
-        else:
-            expression = f"CAST({column.default} AS {column.type})"
-        yield f"{expression} AS {quoted(column.name)}"
+    return places
 
 
-def reason(error: duckdb.Error, origin: Origin, part: Rows | None, reading: Reading) -> str:
-    """Return DuckDB's reason, or if it names no line, what a look at the lines finds."""
+def reason(
+    engine: duckdb.DuckDBPyConnection, table: Table, error: duckdb.Error, origin: Origin,
+    part: Rows | None, reading: Reading,
+) -> str:
+    """Return DuckDB's reason with the line or row, for which the source is read once more."""
     if part and part.form and is_vague(error):
         if fault := lines.survey(origin, part.form, reading.go_on).fault(reading.quotes):
             return fault
-    names = {called: name for name, (called, _) in part.columns.items()} if part else {}
-    return explained(error, names).replace(origin.path, origin.name)
+    fields = [field for each in part.fields.values() for field in each] if part else []
+    names = {field.called: field.name for field in fields}
+    text = explained(error, names).replace(origin.path, origin.name)
+    if part and not part.number and "column" in text:
+        if part.form:     # DuckDB counts a row of several lines as one line
+            part, = csv(engine, table, origin, replace(reading, as_text=frozenset(NUMBERS)))
+        text = located(engine, table, part) or text
+    if DECIMAL_COMMA.search(text) and reading.decimal == "." and part and part.form:
+        text += "; if the comma is the decimal mark, use --decimal ,"
+    return in_line(text, origin, part.form if part else None, reading.go_on)
 
 
-def once(names: list[str], table: Table, origin: Origin) -> None:
-    """Refuse two columns whose names differ only in case, of which DuckDB would take one."""
-    declared = {column.name.casefold() for column in table.columns}
-    wanted = [name.casefold() for name in names if name.casefold() in declared]
-    if twice := [name for name in names if wanted.count(name.casefold()) > 1]:
-        raise LoadError(f"{at(origin)}column {twice[-1]} is there twice")
+def located(engine: duckdb.DuckDBPyConnection, table: Table, part: Rows) -> str | None:
+    """Return the error of an expression with the number of the row."""
+    taken = {field.called.casefold() for each in part.fields.values() for field in each}
+    number = next(name for name in map("number{}".format, itertools.count())
+                  if quoted(name) not in taken)
+    rows = f"(SELECT row_number() OVER () AS {number}, * FROM {part.rows})"
+    counted = replace(part, number=number)
+    try:
+        engine.execute(
+            f"CREATE TABLE {LOCATED} AS SELECT {expressions(table, counted)} FROM {rows}")
+        engine.execute(f"DROP TABLE {LOCATED}")
+    except duckdb.Error as error:
+        text = PREFIX.sub("", str(error))
+        return text if ROW.fullmatch(text) else None
+    return None
 
 
-def type_of(declared: str | None) -> str:
-    """Return the type for reading a column of CSV or SQLite that the map declares so."""
-    return "DOUBLE" if declared in NUMBERS else "VARCHAR"
+def in_line(text: str, origin: Origin, form: Form | None, go_on: Callable[[], None]) -> str:
+    """Replace the row number at the beginning of a message about CSV by that of the line."""
+    if not form or not (row := ROW.fullmatch(text)):
+        return text
+    line = lines.line_of(origin, form, int(row[1]), go_on)
+    return f"line {line}" + row[2].replace(", ", ": ", 1)
 
 
 def csv(
@@ -124,34 +182,63 @@ def csv(
     DuckDB must not guess the dialect. Its guess depends on the rows, and it leaves out the rows
     that do not fit.
     """
-    form = lines.header(origin, [column.name for column in table.columns], reading.quotes)
-    once(form.names, table, origin)
-    wanted = {column.name.casefold(): column.type for column in table.columns}
-    types = [type_of(wanted.get(name.casefold())) for name in form.names]
-    declared = ", ".join(f"'c{position}': '{type}'" for position, type in enumerate(types))
+    wanted = [column.name for column in table.columns]
+    form = lines.header(origin, wanted, reading.quotes, reading.skip_lines)
+    names = columns.official(form.names)
+    required = [column.name for column in table.columns if column.required]
+    places = needed(table, names, origin, lines.hint_of_preamble(origin, required, form))
+    types = ["VARCHAR"] * len(names)
+    for column in table.columns:
+        for place in places[column.name]:
+            is_number = column.type in NUMBERS - reading.as_text
+            types[place] = "DOUBLE" if is_number else "VARCHAR"
+    declared = ", ".join(f"'c{place}': '{type}'" for place, type in enumerate(types))
     nullstr = ", ".join(map(literal, reading.nulls))
-    columns = {
-        name: (f"c{position}", type)
-        for position, (name, type) in enumerate(zip(form.names, types))
-    }
     rows = (
-        f"read_csv({literal(origin.path)}, {lines.dialect(origin, form.enclose)}, header = true, "
-        f"delim = {literal(form.delimiter)}, columns = {{{declared}}}, nullstr = [{nullstr}])"
+        f"read_csv({literal(origin.path)}, "
+        f"{lines.dialect(origin, form.skipped, form.enclose)}, header = true, "
+        f"delim = {literal(form.delimiter)}, decimal_separator = {literal(reading.decimal)}, "
+        f"columns = {{{declared}}}, nullstr = [{nullstr}])"
     )
-    yield Rows(rows, columns, form.names, form=form)
+    fields = {
+        name: [Field(names[place], f"c{place}", types[place]) for place in found]
+        for name, found in places.items()
+    }
+    yield Rows(rows, fields, form=form, decimal=reading.decimal)
 
 
 def parquet(
     engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading,
 ) -> Iterator[Rows]:
     rows = f"read_parquet({literal(origin.path)}, hive_partitioning = false)"
-    schema = engine.execute("SELECT name FROM parquet_schema(?)", [origin.path]).fetchall()
-    names = [name for (name,) in schema]
-    once(names, table, origin)
-    # DuckDB renames the second of two columns with one name: ignore names not in the file.
+    # DuckDB renames the second of two columns with one name. The order is that of the file.
     described = engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
-    columns = {name: (quoted(name), type) for name, type, *_ in described if name in names}
-    yield Rows(rows, columns, list(columns))
+    names = columns.official(top_columns(engine, origin))
+    if len(names) != len(described):
+        raise LoadError(f"{at(origin)}DuckDB shows {len(described)} of {len(names)} columns")
+    fields = {
+        name: [Field(names[place], quoted(described[place][0]), described[place][1])
+               for place in found]
+        for name, found in needed(table, names, origin).items()
+    }
+    yield Rows(rows, fields)
+
+
+def top_columns(engine: duckdb.DuckDBPyConnection, origin: Origin) -> list[str]:
+    """Return the names of a Parquet file's columns, without the parts of nested ones."""
+    schema = iter(engine.execute(
+        "SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)", [origin.path]).fetchall())
+
+    def skip(children: int) -> None:
+        for _ in range(children):
+            skip(next(schema)[1])
+
+    names = []
+    for _ in range(next(schema)[1]):
+        name, children = next(schema)
+        names.append(name)
+        skip(children)
+    return names
 
 
 def sqlite(
@@ -167,17 +254,14 @@ def sqlite(
         # A view may run forever before its first row.
         database.set_progress_handler(lambda: is_over(reading), STEPS)
         info = database.execute(f"PRAGMA table_info({quoted(origin.table)})")
-        names = [name for _, name, *_ in info]
-        once(names, table, origin)
-        wanted = {column.name.casefold(): column.type for column in table.columns}
-        types = {
-            name: type_of(wanted[name.casefold()]) for name in names if name.casefold() in wanted
-        }
-        columns = {
-            name: (f"c{position}", type) for position, (name, type) in enumerate(types.items())
-        }
-        selected = ", ".join(map(quoted, types)) or "NULL"
-        rows = database.execute(f"SELECT {selected} FROM {quoted(origin.table)}")
+        given = [name for _, name, *_ in info]
+        places = needed(table, columns.official(given), origin)
+        read = {column.name: [given[place] for place in places[column.name]]
+                for column in table.columns}
+        selected = [(column, name) for column in table.columns for name in read[column.name]]
+        called = [f"c{position}" for position in range(len(selected))]
+        select = ", ".join(quoted(name) for _, name in selected) or "NULL"
+        rows = database.execute(f"SELECT {select} FROM {quoted(origin.table)}")
         first = 1
         while True:
             batch = rows.fetchmany(ROWS_A_BATCH)
@@ -185,13 +269,17 @@ def sqlite(
                 break
             reading.go_on()
             arrays = [
-                array(name, [row[position] for row in batch], types[name], first, origin)
-                for position, name in enumerate(types)
+                array(name, [row[position] for row in batch], column.type, first, origin)
+                for position, (column, name) in enumerate(selected)
             ]
             numbers = pyarrow.array(range(first, first + len(batch)), pyarrow.int64())
-            called = [*(called for called, _ in columns.values()), "number"]
-            engine.register("batch", pyarrow.table([*arrays, numbers], called))
-            yield Rows("temp.main.batch", columns, names, "number")
+            engine.register("batch", pyarrow.table([*arrays, numbers], [*called, "number"]))
+            types = dict(engine.execute(
+                "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
+            fields: dict[str, list[Field]] = {column.name: [] for column in table.columns}
+            for each, (column, name) in zip(called, selected):
+                fields[column.name].append(Field(name, each, types[each]))
+            yield Rows("temp.main.batch", fields, "number")
             first += len(batch) or 1
         engine.unregister("batch")     # the map may have a table of that name
 
@@ -215,12 +303,19 @@ def as_csv(value: object) -> str | None:
 
 def array(name: str, values: list, type: str, first: int, origin: Origin) -> pyarrow.Array:
     """Return the values of a column in a batch. Numbers may be written as text."""
-    if type == "VARCHAR":
+    if type not in NUMBERS:
         return pyarrow.array([as_csv(value) for value in values], pyarrow.string())
     try:
-        return pyarrow.array(values, pyarrow.float64())
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):
+        if type in FRACTIONS:
+            return pyarrow.array(values, pyarrow.float64())
+        # With the type int64, pyarrow would cut off fractions.
+        found = pyarrow.array(values)
+        if found.type in (pyarrow.int64(), pyarrow.float64(), pyarrow.null()):
+            return found
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
         pass
+    if type not in FRACTIONS:     # the expressions convert the text
+        return pyarrow.array([as_csv(value) for value in values], pyarrow.string())
     numbers = []
     for row, value in enumerate(values, first):
         try:
@@ -239,17 +334,18 @@ def number_of(value: object) -> float | None:
     return float(value)
 
 
-def value(column: Column, source: str, type: str, row: str | None) -> str:
+def value(column: Column, field: Field, part: Rows) -> str:
     """Return the expression that converts a column of the source to its declared type.
 
     The expression raises an error that contains a value that does not fit. It turns NaN into NULL,
     because to DuckDB NaN is greater than every threshold.
     """
-    place = f"row ' || {row} || ', column" if row else "column"
+    source, type = field.called, field.type
+    place = f"row ' || {part.number} || ', column" if part.number else "column"
 
     def checked(expression: str, condition: str, kind: str) -> str:
         message = (
-            f"'{place} ' || {literal(column.name)} || ': \"' || {source} || '\" is not {kind}'"
+            f"'{place} ' || {literal(field.name)} || ': \"' || {source} || '\" is not {kind}'"
         )
         return f"CASE WHEN {condition} THEN {expression} ELSE error({message}) END"
 
@@ -275,30 +371,60 @@ def value(column: Column, source: str, type: str, row: str | None) -> str:
             f"OR isnan({number}) OR ({number} IS NULL AND {boolean} IS NOT NULL)"
         )
         return checked(expression, condition, KINDS["BOOLEAN"])
-    if column.type in NUMBERS:
-        is_number = type in NUMBERS or type.startswith("DECIMAL")
-        number = f"{source}::DOUBLE" if is_number else f"TRY_CAST({source} AS DOUBLE)"
-        if column.type in FRACTIONS:
-            plain = f"CASE WHEN NOT isnan({number}) THEN {number} END"
-            if is_number:
-                return plain
-            return checked(plain, f"{source} IS NULL OR {number} IS NOT NULL", KINDS["DOUBLE"])
-        if type in INTEGERS:
-            return f"{source}::{column.type}"
-        whole = f"{number} = trunc({number}) AND abs({number}) < 9007199254740992"
-        return checked(
-            f"{number}::{column.type}", f"{source} IS NULL OR {whole}", KINDS["BIGINT"])
+    if column.type not in NUMBERS:
+        cast = f"TRY_CAST({source} AS {column.type})"
+        return checked(cast, f"{source} IS NULL OR {cast} IS NOT NULL", f"of type {column.type}")
+
+    is_number = type in NUMBERS or type.startswith("DECIMAL")
+    number = f"{source}::DOUBLE" if is_number else number_in_text(source, part.decimal)
+    if column.type in FRACTIONS:
+        plain = f"CASE WHEN NOT isnan({number}) THEN {number} END"
+        if is_number:
+            return plain
+        is_null = f"{source} IS NULL OR {source} = ''"
+        return checked(plain, f"{is_null} OR {number} IS NOT NULL", KINDS["DOUBLE"])
+    whole = f"{number} = trunc({number}) AND abs({number}) < {EXACT}"
+    if type in INTEGERS:
+        cast = f"TRY_CAST({source} AS {column.type})"
+        return checked(cast, f"{source} IS NULL OR {cast} IS NOT NULL",
+                       f"{KINDS['BIGINT']} of type {column.type}")
+    if is_number:
+        found = checked(
+            f"{number}::{column.type}",
+            f"{source} IS NULL OR isnan({source}) OR ({whole})", KINDS["BIGINT"])
+        found = f"CASE WHEN NOT isnan({source}) THEN {found} END" if type in FRACTIONS else found
+        if not part.form:
+            return found
+        return f"CASE WHEN abs({source}) >= {EXACT} THEN error('{NOT_EXACT}') ELSE {found} END"
+    digits = f"regexp_full_match({source}, ' *[-+]?[0-9]+ *')"
     cast = f"TRY_CAST({source} AS {column.type})"
-    return checked(cast, f"{source} IS NULL OR {cast} IS NOT NULL", f"of type {column.type}")
+    expression = (
+        f"CASE WHEN {digits} THEN {cast} WHEN NOT isnan({number}) THEN {number}::{column.type} END")
+    condition = (
+        f"{source} IS NULL OR {source} = '' OR ({digits} AND {cast} IS NOT NULL) "
+        f"OR (NOT {digits} AND (isnan({number}) OR ({whole})))")
+    return checked(expression, condition, KINDS["BIGINT"])
 
 
-def check(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin) -> None:
+def number_in_text(source: str, decimal: str) -> str:
+    """Return the expression of the number that a text is, or of NULL."""
+    # DuckDB reads 1_000 as a number.
+    other = {".": "_", ",": "[_.]"}[decimal]
+    text = f"replace({source}, ',', '.')" if decimal == "," else source
+    return f"CASE WHEN NOT regexp_matches({source}, '{other}') THEN TRY_CAST({text} AS DOUBLE) END"
+
+
+def check(
+    engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, form: Form | None,
+    go_on: Callable[[], None],
+) -> None:
     """Check NOT NULL and PRIMARY KEY without an index, which would not fit into the memory."""
     name = staged(table.name)
     for column in table.columns:
-        query = f"SELECT rowid + 1 FROM {name} WHERE {quoted(column.name)} IS NULL LIMIT 1"
-        if column.not_null and (row := engine.execute(query).fetchone()):
-            raise LoadError(f"{at(origin)}row {row[0]} has no {column.name}")
+        query = f"SELECT min(rowid) + 1 FROM {name} WHERE {quoted(column.name)} IS NULL"
+        if column.not_null and (row := engine.execute(query).fetchone()[0]):
+            text = in_line(f"row {row} has no {column.name}", origin, form, go_on)
+            raise LoadError(f"{at(origin)}{text}")
     if table.key:
         key = ", ".join(map(quoted, table.key))
         repeated = engine.execute(
@@ -306,6 +432,33 @@ def check(engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin) -> No
             f"GROUP BY {key} HAVING count(*) > 1 ORDER BY {key} LIMIT 1").fetchone()
         if repeated:
             *values, times = repeated
+            equal = " AND ".join(f"{quoted(each)} IS NOT DISTINCT FROM ?" for each in table.key)
+            first, last = engine.execute(
+                f"SELECT min(rowid) + 1, max(rowid) + 1 FROM {name} WHERE {equal}",
+                values).fetchone()
             shown = ", ".join(f"{column} {value}" for column, value in zip(table.key, values))
             often = "twice" if times == 2 else f"{times} times"
-            raise LoadError(f"{at(origin)}{shown} is there {often}")
+            where = f"rows {first} and {last}"
+            if form:
+                first, last = (lines.line_of(origin, form, row, go_on) for row in (first, last))
+                where = f"lines {first} and {last}"
+            raise LoadError(f"{at(origin)}{shown} is there {often}: {where}")
+
+
+def check_ascii(
+    engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, part: Rows,
+    go_on: Callable[[], None],
+) -> None:
+    """Refuse text that depends on the encoding, which is a guess."""
+    for column in table.columns:
+        if column.type != "VARCHAR" or not part.fields[column.name]:
+            continue
+        name = quoted(column.name)
+        row, text = engine.execute(
+            f"SELECT min(rowid) + 1, arg_min({name}, rowid) FROM {staged(table.name)} "
+            f"WHERE NOT regexp_full_match({name}, '[\\x00-\\x7F]*')").fetchone()
+        if row:
+            line = lines.line_of(origin, part.form, row, go_on)
+            raise LoadError(
+                f'{at(origin)}line {line}: column {column.name}: "{text}" is not in UTF-8: give '
+                f"the encoding, such as --encoding windows-1252")

@@ -193,3 +193,78 @@ def test_an_unexpected_error(cbload, db, map, tmp_path, monkeypatch):
     assert ("one.csv: unexpected error, please report it with this line: "
             "RuntimeError: a\\x1b[31m mistake (test_lines.py:") in ended.err
     assert "Traceback" not in ended.err and len(loaded(db)) == 2
+
+
+def test_a_value_is_named_by_its_line(cbload, map, tmp_path):
+    """Also below rows that span several lines, and below lines before the header."""
+    map.write_text(
+        """CREATE TABLE t (id BIGINT, x DOUBLE, flag BOOLEAN, note VARCHAR);
+        SELECT 's' AS sample, id AS cell_id, x, x AS y, flag AS f FROM t""")
+    for number, (values, message) in enumerate([
+        ("3,1,2,a", 'line 8: column flag: "2" is not true or false'),
+        ("1.5,1,0,a", 'line 8: column id: "1.5" is not an integer'),
+        ("3,z,0,a", 'line 8: column x: "z" is not a number'),
+    ]):
+        text = f'id,x,flag,note\n1,1,0,"two\nlines"\n2,1,1,b\n\n2,1,1,"and\n\nthree"\n{values}\n'
+        source = tmp_path / f"s{number}.csv"
+        source.write_text(text.replace("\n\n2", "\n4", 1))
+        assert message in cbload(source, "--map", map, "--check").err
+        source.write_text("made by\n\n" + source.read_text())
+        ended = cbload(source, "--map", map, "--check", "--skip-lines", "2")
+        assert message.replace("line 8", "line 10") in ended.err
+
+
+def test_lines_before_the_header(cbload, db, map, tmp_path):
+    source = tmp_path / "s.txt"
+    source.write_text('Database\tdb "x\n\n[Data]\nid\tx\ty\n1\t10\t20\n')
+    map.write_text(
+        """CREATE TABLE t (id BIGINT, x DOUBLE, y DOUBLE);
+        SELECT 's' AS sample, id AS cell_id, x, y FROM t""")
+    message = "line 4 looks like the header: --skip-lines 3 leaves out the lines before it"
+    assert message in cbload(source, "--map", map).err
+    assert cbload(source, "--map", map, "--skip-lines", "3").status == 0
+    assert loaded(db) == [("s", 1, 10.0, 20.0, 0)]
+
+
+def test_a_decimal_comma(cbload, db, map, tmp_path):
+    map.write_text(
+        """CREATE TABLE t (id BIGINT, x DOUBLE, big BIGINT, flag BOOLEAN);
+        SELECT 's' AS sample, id AS cell_id, x, x AS y, flag AS f FROM t""")
+    source = tmp_path / "s.csv"
+    source.write_text("id;x;big;flag\n1,0;10,25;9007199254740993;1\n2;-,5;1,0;0\n")
+    assert "use --decimal ," in cbload(source, "--map", map).err
+    ended = cbload(source, "--map", map, "--decimal", ",")
+    assert ended.status == 0, ended.err
+    assert loaded(db) == [("s", 1, 10.25, 10.25, 1), ("s", 2, -0.5, -0.5, 0)]
+    source = tmp_path / "thousands.csv"
+    source.write_text("id;x;big;flag\n1;1.234;1;1\n")
+    assert '"1.234" is not a number' in cbload(source, "--map", map, "--decimal", ",").err
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz"])
+def test_encodings(form, cbload, db, map, tmp_path):
+    """The encoding of the names alone is guessed; text that depends on it is an error."""
+    map.write_text(
+        """CREATE TABLE t (id BIGINT, "x µm" DOUBLE, name VARCHAR);
+        SELECT name AS sample, id AS cell_id, "x µm" AS x, 1 AS y FROM t""")
+
+    def made(name, text, encoding):
+        data = text.encode(encoding)
+        (tmp_path / name).write_bytes(gzip.compress(data) if form == "csv.gz" else data)
+        return tmp_path / name
+
+    for number, encoding in enumerate(["cp1252", "latin-1", "utf-16", "utf-8"]):
+        source = made(encoding, "id,x µm,name,other\n1,10,plain,\n", encoding)
+        ended = cbload(source, "--map", map, "--table", f"t{number}")
+        assert ended.status == 0, (encoding, ended.err)
+    text = "id,x µm,name\n1,10,plain\n2,11,größe – €\n"
+    source = made("s", text, "cp1252")
+    message = 'line 3: column name: "größe – €" is not in UTF-8: give the encoding'
+    assert message in cbload(source, "--map", map).err
+    assert cbload(source, "--map", map, "--encoding", "windows-1252").status == 0
+    assert [row[0] for row in loaded(db)] == ["größe – €", "plain"]
+    source = made("j", "id,x µm,name\n1,10,腫瘍\n".replace("µ", "μ"), "euc_jp")
+    assert cbload(source, "--map", map, "--encoding", "euc-jp").status == 0
+    assert loaded(db)[-1][0] == "腫瘍"
+    assert cbload(source, "--map", map, "--encoding", "ascii", "--replace").status == 1
+    assert cbload(source, "--map", map, "--encoding", "base64").status == 2

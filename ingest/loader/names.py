@@ -1,0 +1,56 @@
+"""The columns of a source that a map means, found by their names."""
+
+import difflib
+import unicodedata
+from collections.abc import Callable, Iterable
+
+MICRO, MU = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
+SHOWN = 12      # columns in a message
+
+
+def trimmed(name: str) -> str:
+    """Return the name without spaces at its ends, and with one of the characters for micro."""
+    return unicodedata.normalize("NFC", name).strip().replace(MICRO, MU)
+
+
+def folded(name: str) -> str:
+    return trimmed(name).casefold()
+
+
+# How equal two names are, from the strictest comparison on.
+COMPARISONS: list[Callable[[str], str]] = [str, trimmed, folded]
+
+
+def official(names: Iterable[str]) -> list[str]:
+    """Give each column without a name the one that pandas gives it: Unnamed: 0 is the first."""
+    given = list(names)
+    return [
+        name if name.strip() or (made := f"Unnamed: {position}") in given else made
+        for position, name in enumerate(given)
+    ]
+
+
+def meant(wanted: str, names: list[str]) -> list[int]:
+    """Return the positions of the columns with the wanted name.
+
+    A name that is exactly equal is preferred to names that differ in spaces at the ends or in the
+    character for micro, and these to names that also differ in upper and lower case.
+    """
+    for comparison in COMPARISONS:
+        key = comparison(wanted)
+        if found := [place for place, name in enumerate(names) if comparison(name) == key]:
+            return found
+    return []
+
+
+def hint(missing: list[str], names: list[str]) -> str:
+    """Return the part of a message that names the columns similar to missing ones, or any."""
+    by_key = {folded(name): name for name in reversed(names)}
+    similar = dict.fromkeys(
+        by_key[key] for name in missing[:3]
+        for key in difflib.get_close_matches(folded(name), by_key, 2, 0.6))
+    if similar:
+        return f"; similar columns: {', '.join(similar)}"
+    shown = ", ".join(names[:SHOWN])
+    more = len(names) - SHOWN
+    return f"; the columns are: {shown}" + (f" and {more:,} others" if more > 0 else "")
