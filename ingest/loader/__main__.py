@@ -4,6 +4,7 @@ import concurrent.futures
 import itertools
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mapping
@@ -25,7 +26,14 @@ MEMORY_OF_A_JOB = 64 << 20
 def wanted_map(given) -> mapping.Map:
     if not given.preset and not given.map:
         raise Wrong("a map is required: --preset NAME (--presets lists the names) or --map FILE")
-    return mapping.read(Path(given.map) if given.map else mapping.preset(given.preset))
+    map = mapping.read(Path(given.map) if given.map else mapping.preset(given.preset))
+    asked = {
+        "unit": given.unit, "micrometres_per_pixel": given.pixel_size, "scale": given.scale,
+        "quotes": given.quotes, "encoding": given.encoding, "decimal": given.decimal,
+        "skip_lines": given.skip_lines, "nulls": [*map.settings.nulls, *given.null],
+    }
+    known = {name: value for name, value in asked.items() if value is not None}
+    return replace(map, settings=mapping.checked(replace(map.settings, **known)))
 
 
 def load(given, folder: Path, interrupts: Interrupts) -> int:
@@ -45,9 +53,8 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
             raise Wrong(f"{one.given} is given twice")
 
     settings = Settings(
-        map, given.memory // given.jobs, options.threads(given.jobs), given.encoding or "",
-        given.quotes, given.decimal, given.skip_lines, ["", "nan", "NaN", *given.null],
-        given.skip_invalid, given.replace, given.merge_samples)
+        map, given.memory // given.jobs, options.threads(given.jobs), given.skip_invalid,
+        given.replace, given.merge_samples)
     if given.check:
         return ended([Job(each, settings, None, folder) for each in found], given, interrupts)
     target = Target(given.server, given.table)
@@ -128,6 +135,7 @@ def settle(job: Job, future: concurrent.futures.Future, progress: Progress, give
     else:
         job.done = True
         progress.say(job, report(job))
+        progress.warn(job)
     job.settled = True
 
 

@@ -6,6 +6,7 @@ import duckdb
 from engine import JOINED, MADE, quoted, staged
 from errors import LoadError, explained
 from mapping import Map
+from positions import Extent, Scale, extent_of, scale_of, warning
 
 # The reasons why a cell cannot be served, in the order of the tests.
 INVALID = {
@@ -29,6 +30,9 @@ class Account:
     cells: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     samples: int = 0
+    scale: Scale | None = None
+    extent: Extent | None = None
+    warnings: list[str] = field(default_factory=list)
     positive: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)       # for the report, by table
 
@@ -59,11 +63,13 @@ def make(
     engine: duckdb.DuckDBPyConnection, map: Map, account: Account, skip_invalid: bool,
 ) -> None:
     """Create the table MADE (sample, cell_id, x, y, phenotypes), and complete the account."""
+    account.scale = scale_of(map)
+    factor = account.scale.factor
     try:
         account.joined = counted(engine, map, account.rows)
         engine.execute(
             f"CREATE TABLE {MADE} AS SELECT sample::VARCHAR AS sample, cell_id::BIGINT AS cell_id, "
-            f"x::DOUBLE AS x, y::DOUBLE AS y, {phenotypes(map.features)} AS phenotypes "
+            f"x::DOUBLE * {factor!r}::DOUBLE AS x, y::DOUBLE * {factor!r}::DOUBLE AS y, {phenotypes(map.features)} AS phenotypes "
             f"FROM ({map.select})")
     except duckdb.OutOfMemoryException as error:
         raise LoadError(explained(error)) from None
@@ -87,6 +93,9 @@ def make(
             f'the map makes cell {cell_id} of sample "{sample}" {often(times)}: cell_id is not '
             "unique in the sample, or a join has several matches")
     summed_up(engine, map, account)
+    account.extent = extent_of(engine)
+    if account.extent and (text := warning(account.scale, account.extent, account.cells)):
+        account.warnings.append(text)
 
 
 def often(times: int) -> str:

@@ -27,15 +27,12 @@ class Settings:
     map: Map
     memory: int             # bytes for DuckDB
     threads: int
-    encoding: str
-    quotes: str | None
-    decimal: str
-    skip_lines: int
-    nulls: list[str]
     skip_invalid: bool
     replace: bool
     merge_samples: bool
 
+
+NULLS = ["", "nan", "NaN"]      # text in CSV that means NULL
 
 # The table's name, the origin, the form, and the number of lines if it is known already.
 CSVFile = tuple[str, sources.Origin, lines.Form, int | None]
@@ -80,7 +77,8 @@ class Job:
         self.phase = "reading"
         if self.source.remote:
             duck.load_httpfs(self.engine)
-        origins = sources.origins(self.engine, self.source, settings.map, settings.encoding, files)
+        encoding = settings.map.settings.encoding or ""
+        origins = sources.origins(self.engine, self.source, settings.map, encoding, files)
         with ThreadPoolExecutor(1) as beside, self.engine.cursor() as cursor:
             looked = beside.submit(
                 sources.look, cursor, self.source, origins, self.stop_if_cancelled)
@@ -101,6 +99,8 @@ class Job:
         if self.target and not settings.replace:
             self.refuse(fingerprint)
         self.engine.execute("SET VARIABLE source = ?", [self.source.name])
+        for name, value in vars(settings.map.settings).items():
+            self.engine.execute(f"SET VARIABLE {name} = ?", [value])
         self.phase = "joining"
         cells.make(self.engine, settings.map, self.account, settings.skip_invalid)
         self.stop_if_cancelled()
@@ -115,9 +115,10 @@ class Job:
     ) -> list[CSVFile]:
         """Stage the tables, and return the CSV files among their origins."""
         go_on = self.stop_if_cancelled
-        settings = self.settings
+        given = self.settings.map.settings
         reading = staging.Reading(
-            settings.nulls, settings.quotes, settings.decimal, settings.skip_lines, go_on)
+            [*NULLS, *given.nulls], given.quotes, given.decimal or ".", given.skip_lines or 0,
+            go_on)
         read = []
         for number, (table, origin) in enumerate(zip(self.settings.map.tables, origins)):
             counted, copy = None, folder / f"copy{number}"
@@ -139,7 +140,7 @@ class Job:
             note = lines.compared(
                 origin, form, self.account.rows[table],
                 counted[origin.path] if number is None else number,
-                self.settings.quotes, self.stop_if_cancelled)
+                self.settings.map.settings.quotes, self.stop_if_cancelled)
             if note:
                 self.account.notes[table] = note
 

@@ -4,19 +4,24 @@ CREATE TABLE statements declare the tables of the source and the columns that ar
 names that the source uses. A column with a DEFAULT may be missing in the source. cbload checks NOT
 NULL and PRIMARY KEY.
 
+SET VARIABLE statements before them give settings of the map, for example the unit of its positions.
+
 One SELECT makes the cells: the columns sample, cell_id, x and y, then a boolean column for each
 feature, in the order of the bits. getvariable('source') is the name of the source: the name of its
 file without the ending, or of its folder.
 """
 
+import codecs
 import json
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import duckdb
 from engine import quoted
 from errors import Wrong
+from names import hint
 
 PRESETS = Path(__file__).parents[1] / "presets"
 PLACE = ("sample", "cell_id", "x", "y")
@@ -26,8 +31,71 @@ INTEGERS = {
 }
 FRACTIONS = {"FLOAT", "DOUBLE"}
 MAX_FEATURES = 64
+# The units of positions, in micrometres; the size of a pixel is a setting.
+UNITS = {"pixel": None, "micrometre": 1.0, "millimetre": 1000.0}
 LONGEST = 1 << 20       # characters of a map
 STRUCTURE = "a map consists of CREATE TABLE statements followed by one SELECT"
+VARIABLE = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*SET\s+VARIABLE\b", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a map sets with SET VARIABLE. Options of the command line take precedence."""
+
+    features: list[str] | None = None       # those of the SELECT that become bits
+    unit: str | None = None                 # of the positions
+    micrometres_per_pixel: float | None = None
+    scale: float | None = None              # by which the positions are multiplied
+    nulls: list[str] = field(default_factory=list)
+    quotes: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    skip_lines: int | None = None
+
+
+TYPES = {"features": "VARCHAR[]", "micrometres_per_pixel": "DOUBLE", "scale": "DOUBLE",
+         "nulls": "VARCHAR[]", "skip_lines": "INTEGER"}     # the others are VARCHAR
+
+
+def settings_of(engine: duckdb.DuckDBPyConnection) -> Settings:
+    """Return the settings that a map's statements have set in the engine."""
+    names = {name for (name,) in engine.execute("SELECT name FROM duckdb_variables()").fetchall()}
+    known = [each.name for each in fields(Settings)]
+    if unknown := sorted(names - {*known, "source"}):
+        raise Wrong(f"there is no setting {unknown[0]}; the settings are {', '.join(known)}")
+    if engine.execute("SELECT getvariable('source')").fetchone()[0] != "":
+        raise Wrong("a map cannot set source, which is the name of the source")
+    values = {}
+    for name in names - {"source"}:
+        type = TYPES.get(name, "VARCHAR")
+        try:
+            query = f"SELECT getvariable('{name}')::{type}"
+            values[name] = engine.execute(query).fetchone()[0]
+        except duckdb.Error:
+            raise Wrong(f"the setting {name} must be of type {type}") from None
+    return checked(Settings(**values))
+
+
+def checked(settings: Settings) -> Settings:
+    """Refuse values that mean nothing, from a map or from the command line."""
+    choices = {"unit": UNITS, "quotes": ("fields", "text"), "decimal": (".", ",")}
+    for name, allowed in choices.items():
+        given = getattr(settings, name)
+        if given is not None and given not in allowed:
+            raise Wrong(f'{name} is "{given}"; it must be one of {", ".join(allowed)}')
+    for name in "micrometres_per_pixel", "scale":
+        number = getattr(settings, name)
+        if number is not None and not 0 < number < math.inf:
+            raise Wrong(f"{name} is {number}; it must be a positive number")
+    if settings.skip_lines is not None and settings.skip_lines < 0:
+        raise Wrong("skip_lines must not be negative")
+    if settings.encoding is None:
+        return settings
+    try:
+        "".encode(settings.encoding)
+    except LookupError:
+        raise Wrong(f'Python knows no encoding "{settings.encoding}"') from None
+    return replace(settings, encoding=codecs.lookup(settings.encoding).name)
 
 
 @dataclass(frozen=True)
@@ -52,6 +120,8 @@ class Map:
     tables: list[Table]
     select: str
     features: list[str]
+    settings: Settings
+    positions: list[str] = field(default_factory=list)        # columns that x and y are made of
     joined: dict[str, str] = field(default_factory=dict)      # from names in the SELECT to tables
     accounting: str = ""      # query of the joined rows; empty if all rows are joined
 
@@ -88,7 +158,9 @@ def parse(text: str) -> Map:
         engine.execute("SET VARIABLE source = ''")
         select, tables = None, 0
         for statement in duckdb.extract_statements(text):
-            if statement.type == duckdb.StatementType.CREATE and select is None:
+            if VARIABLE.match(statement.query) and not tables and select is None:
+                engine.execute(statement)
+            elif statement.type == duckdb.StatementType.CREATE and select is None:
                 engine.execute(statement)
                 tables += 1
                 if table_count(engine) != tables:
@@ -100,7 +172,9 @@ def parse(text: str) -> Map:
                 raise Wrong(f"{STRUCTURE}, and nothing else")
         if select is None:
             raise Wrong("there is no SELECT that makes the cells")
-        found = Map(text, declared(engine), select, features(engine, select))
+        settings = settings_of(engine)
+        picked = picked_features(features(engine, select), settings.features)
+        found = Map(text, declared(engine), select, picked, settings)
         if not found.tables:
             raise Wrong("there is no CREATE TABLE that declares a table of the source")
         account(engine, found)
@@ -154,9 +228,24 @@ def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
         if type != "BOOLEAN":
             raise Wrong(f'feature "{name}" is of type {type}; it must be boolean: write a '
                         "condition, or declare the column of the source as BOOLEAN")
-    if len(features) > MAX_FEATURES:
-        raise Wrong(f"the SELECT has {len(features)} features; the limit is {MAX_FEATURES}")
     return list(features)
+
+
+def picked_features(there: list[str], names: list[str] | None) -> list[str]:
+    """Return the features that the map picks from its SELECT, in the order of their bits."""
+    if names is None:
+        if len(there) > MAX_FEATURES:
+            raise Wrong(
+                f"the SELECT has {len(there)} features, and a payload has {MAX_FEATURES}: pick "
+                f"{MAX_FEATURES} of them with SET VARIABLE features = ['{there[0]}', ...]")
+        return there
+    if len(names) > MAX_FEATURES:
+        raise Wrong(f"features has {len(names)} names, and a payload has {MAX_FEATURES} features")
+    if missing := [name for name in names if name not in there]:
+        raise Wrong(f'there is no feature "{missing[0]}" in the SELECT{hint(missing, there, "features")}')
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise Wrong(f'features has "{twice[0]}" twice')
+    return names
 
 
 def syntax_tree(engine: duckdb.DuckDBPyConnection, select: str) -> dict:
@@ -181,6 +270,27 @@ def without_comments(engine: duckdb.DuckDBPyConnection, select: str) -> str:
     return written(engine, tree)
 
 
+def position_columns(select_list: list[dict]) -> list[str]:
+    """Return the names of the columns in the expressions of x and y."""
+    found: dict[str, None] = {}
+
+    def collect(part: object) -> None:
+        if isinstance(part, dict):
+            if part.get("class") == "COLUMN_REF":
+                found[part["column_names"][-1]] = None
+            for each in part.values():
+                collect(each)
+        elif isinstance(part, list):
+            for each in part:
+                collect(each)
+
+    for expression in select_list:
+        name = expression.get("alias") or expression.get("column_names", [""])[-1]
+        if name.casefold() in ("x", "y"):
+            collect(expression)
+    return list(found)
+
+
 def account(engine: duckdb.DuckDBPyConnection, map: Map) -> None:
     """Set `joined` and `accounting` of a map.
 
@@ -191,6 +301,7 @@ def account(engine: duckdb.DuckDBPyConnection, map: Map) -> None:
     node = tree["statements"][0]["node"]
     if node["type"] != "SELECT_NODE":
         raise Wrong("the SELECT must be a single one, not a UNION of several")
+    map.positions = position_columns(node["select_list"])
     reducers = {"QUALIFY": node["qualify"], "HAVING": node["having"], "SAMPLE": node["sample"]}
     for modifier in node["modifiers"]:
         if not modifier["type"].startswith("ORDER"):

@@ -43,14 +43,14 @@ def meant(wanted: str, names: list[str]) -> list[int]:
     return []
 
 
-def hint(missing: list[str], names: list[str]) -> str:
-    """Return the part of a message that names the columns similar to missing ones, or any."""
+def hint(missing: list[str], names: list[str], what: str = "columns") -> str:
+    """Return the part of a message that says which names are similar to missing ones, or any."""
     by_key = {folded(name): name for name in reversed(names)}
     similar = dict.fromkeys(
         by_key[key] for name in missing[:3]
         for key in difflib.get_close_matches(folded(name), by_key, 2, 0.6))
     if similar:
-        return f"; similar columns: {', '.join(similar)}"
+        return f"; similar {what}: {', '.join(similar)}"
     shown = ", ".join(names[:SHOWN])
     more = len(names) - SHOWN
-    return f"; the columns are: {shown}" + (f" and {more:,} others" if more > 0 else "")
+    return f"; the {what} are: {shown}" + (f" and {more:,} others" if more > 0 else "")

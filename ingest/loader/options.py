@@ -1,7 +1,6 @@
 """The command-line options of cbload, and their help texts."""
 
 import argparse
-import codecs
 import os
 from typing import NoReturn
 
@@ -42,15 +41,6 @@ def from_(least: int, text: str) -> int:
     return int(text)
 
 
-def encoding(text: str) -> str:
-    """Return Python's name of an encoding of text."""
-    try:
-        "a".encode(text)
-        return codecs.lookup(text).name
-    except LookupError:
-        raise argparse.ArgumentTypeError(f"not an encoding that Python knows: {text}") from None
-
-
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(harmless(message))
@@ -85,6 +75,18 @@ def parser() -> argparse.ArgumentParser:
         "--check", action="store_true",
         help="read and check the sources, and report, without loading")
 
+    place = made.add_argument_group("positions")
+    place.add_argument(
+        "--unit", choices=["pixel", "micrometre", "millimetre"],
+        help="unit of the positions in the source (default: what the map says, or pixel)")
+    place.add_argument(
+        "--pixel-size", metavar="MICROMETRES", type=float,
+        help="size of a pixel of the payload; positions in micrometres or millimetres are "
+             "converted to such pixels (default: what the map says, or 1)")
+    place.add_argument(
+        "--scale", metavar="FACTOR", type=float,
+        help="multiply the positions by this factor, to keep fractions of a pixel (default: 1)")
+
     policy = made.add_argument_group("policy")
     known = policy.add_mutually_exclusive_group()
     known.add_argument(
@@ -111,13 +113,13 @@ def parser() -> argparse.ArgumentParser:
              "marks are plain text (default: as fields, but a field that contains whole rows is an "
              "error)")
     policy.add_argument(
-        "--encoding", metavar="NAME", type=encoding,
+        "--encoding", metavar="NAME",
         help="encoding of CSV, such as windows-1252 or utf-16 (default: utf-8)")
     policy.add_argument(
-        "--decimal", choices=[".", ","], default=".",
+        "--decimal", choices=[".", ","],
         help="decimal mark of numbers in CSV (default: .)")
     policy.add_argument(
-        "--skip-lines", metavar="N", type=from_zero, default=0,
+        "--skip-lines", metavar="N", type=from_zero,
         help="number of lines of CSV before the header (default: 0)")
     policy.add_argument(
         "--name",

@@ -4,6 +4,7 @@ import sys
 
 from job import Job
 from output import complain, harmless, say
+from positions import shown
 from tqdm import tqdm
 
 
@@ -53,6 +54,10 @@ class Progress:
             for line in lines:
                 say(line, sys.stdout)
 
+    def warn(self, job: Job) -> None:
+        for text in job.account.warnings:
+            complain(f"{job.source.display}: warning: {text}")
+
     def fail(self, job: Job, text: str) -> None:
         self.close(job)
         complain(f"{job.source.display}: {text}")
@@ -82,6 +87,8 @@ def report(job: Job) -> list[str]:
         if name in account.notes:
             lines.append(f"  {'':{width}}  {account.notes[name]}")
     lines.append(f"  in {account.samples:,} sample{'s' if account.samples != 1 else ''}")
+    if account.extent:
+        lines.append(f"  {shown(account.scale, account.extent)}")
     for name, count in account.positive.items():
         share = count / max(account.cells, 1)
         lines.append(f"  {name}: {count:,} of {account.cells:,} positive ({share:.1%})")

@@ -106,7 +106,7 @@ def test_internal_names_as_columns(form, cbload, map, tmp_path):
     source = write(tmp_path / f"a.{form}", [{"a": 8, "i": i} | values for i in (1, 2)])
     ended = cbload(source, "--map", map, "--check")
     assert ended.status == 0, ended
-    assert ended.out.splitlines()[3:] == [
+    assert ended.out.splitlines()[4:] == [
         f"  {name} is {number}: 2 of 2 positive (100.0%)" for number, name in enumerate(names)]
     rows = [{"a": 8, "i": i, "e": 8, "d": 9} for i in (1, 2)]
     ended = cbload(write(tmp_path / f"b.{form}", rows), "--map", map, "--check")
