@@ -43,13 +43,16 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
     map = wanted_map(given)
     if not given.sources:
         raise Wrong("a source is required, such as a folder with CellProfiler's CSV files")
-    if given.name and len(given.sources) > 1:
-        raise Wrong("--name requires exactly one source")
     if given.memory // given.jobs < MEMORY_OF_A_JOB:
         raise Wrong(f"--memory must be at least {MEMORY_OF_A_JOB >> 20}MB for each job")
-    found = [sources.source(each, folder, given.name) for each in given.sources]
+    name = given.name or map.settings.name
+    found = [
+        source for each in given.sources for source in sources.expanded(each, map, folder, name)]
+    if name and "{" not in name and len(found) > 1:
+        raise Wrong(f"--name requires exactly one source, and there are {len(found):,}: with "
+                    "{parent} or {stem} in it, each source has its own name")
     for one, other in itertools.combinations(found, 2):
-        if one.where == other.where:
+        if (one.where, one.files) == (other.where, other.files):
             raise Wrong(f"{one.given} is given twice")
 
     settings = Settings(

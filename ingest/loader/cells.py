@@ -34,7 +34,7 @@ class Account:
     extent: Extent | None = None
     warnings: list[str] = field(default_factory=list)
     positive: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)       # for the report, by table
+    notes: dict[str, list[str]] = field(default_factory=dict)     # for the report, by table
 
     def tables(self) -> dict[str, dict[str, int]]:
         found = {}
@@ -79,7 +79,7 @@ def make(
         engine.execute(f"DROP TABLE {staged(table.name)}")
     account.skipped = invalid(engine, skip_invalid)
     account.cells = engine.execute(f"SELECT count(*) FROM {MADE}").fetchone()[0]
-    if not account.cells and any(account.rows.values()) and not account.skipped:
+    if not account.cells and not account.skipped and has_objects(map, account.rows):
         counts = ", ".join(
             f"{name} has {numbers['rows']:,} rows, {numbers.get('joined', 0):,} joined"
             for name, numbers in account.tables().items())
@@ -96,6 +96,17 @@ def make(
     account.extent = extent_of(engine)
     if account.extent and (text := warning(account.scale, account.extent, account.cells)):
         account.warnings.append(text)
+
+
+def has_objects(map: Map, rows: dict[str, int]) -> bool:
+    """Return whether there are rows of objects, and not only of images or the like.
+
+    The key of a table of images is a part of the key of a table of objects.
+    """
+    keys = {table.name: {column.casefold() for column in table.key} for table in map.tables}
+    return any(
+        rows[name] for name, key in keys.items()
+        if not key or not any(key < other for other in keys.values()))
 
 
 def often(times: int) -> str:

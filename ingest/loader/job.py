@@ -93,8 +93,8 @@ class Job:
             seen = looked.result()
         self.compare(read, seen.lines)
         fingerprint = seen.fingerprint
-        if not any(self.account.rows.values()):
-            # Files without rows may have the same bytes, and are different sources.
+        if not cells.has_objects(settings.map, self.account.rows):
+            # Files without objects may have the same bytes, and are different sources.
             fingerprint += f" of {self.source.path}"
         if self.target and not settings.replace:
             self.refuse(fingerprint)
@@ -129,6 +129,10 @@ class Job:
                 origin, counted = lines.recoded(origin, copy, files, go_on)
             staged = staging.stage(self.engine, table, origin, reading)
             self.account.rows[table.name] = staged.rows
+            notes = [origin.note] if origin.note else []
+            if origin.guessed:
+                notes.append("the names of the columns are not UTF-8, and read as windows-1252")
+            self.account.notes[table.name] = notes
             if staged.form:
                 read.append((table.name, origin, staged.form, counted))
             self.stop_if_cancelled()
@@ -142,7 +146,7 @@ class Job:
                 counted[origin.path] if number is None else number,
                 self.settings.map.settings.quotes, self.stop_if_cancelled)
             if note:
-                self.account.notes[table] = note
+                self.account.notes[table].append(note)
 
     def refuse(self, fingerprint: str) -> None:
         if found := self.target.known(self.source, fingerprint, self.settings.map):

@@ -43,6 +43,7 @@ class Settings:
     """What a map sets with SET VARIABLE. Options of the command line take precedence."""
 
     features: list[str] | None = None       # those of the SELECT that become bits
+    name: str | None = None                 # pattern of the source's name, such as {parent}
     unit: str | None = None                 # of the positions
     micrometres_per_pixel: float | None = None
     scale: float | None = None              # by which the positions are multiplied

@@ -122,8 +122,9 @@ def parser() -> argparse.ArgumentParser:
         "--skip-lines", metavar="N", type=from_zero,
         help="number of lines of CSV before the header (default: 0)")
     policy.add_argument(
-        "--name",
-        help="name of the source, only with a single SOURCE (default: from its file or folder)")
+        "--name", metavar="PATTERN",
+        help="name of the source, in which {stem} stands for the name of its file or folder, and "
+             "{parent} and {grandparent} for the folders above it (default: {stem})")
 
     how = made.add_argument_group("resources and output")
     how.add_argument(

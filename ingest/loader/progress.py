@@ -84,8 +84,7 @@ def report(job: Job) -> list[str]:
     for name, counts in tables.items():
         numbers = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items())
         lines.append(f"  {name:{width}}  {numbers}")
-        if name in account.notes:
-            lines.append(f"  {'':{width}}  {account.notes[name]}")
+        lines += [f"  {'':{width}}  {note}" for note in account.notes.get(name, [])]
     lines.append(f"  in {account.samples:,} sample{'s' if account.samples != 1 else ''}")
     if account.extent:
         lines.append(f"  {shown(account.scale, account.extent)}")

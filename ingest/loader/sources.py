@@ -30,6 +30,26 @@ SECRET = re.compile(
 )
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 SQLITE, PARQUET, GZIP = b"SQLite format 3\0", b"PAR1", b"\x1f\x8b"
+# What cbload does not read, by its first bytes, and what to do with it
+OTHERS = {
+    b"PK\x03\x04": ("a ZIP archive or an Excel workbook",
+                    "unpack the archive, or save each sheet of the workbook as CSV"),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook", "save each sheet as CSV"),
+    b"BZh": ("compressed by bzip2", "pipe it: bunzip2 -c FILE | cbload -"),
+    b"\xfd7zXZ\0": ("compressed by xz", "pipe it: xz -dc FILE | cbload -"),
+    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "pipe it: zstd -dc FILE | cbload -"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7-Zip archive", "unpack it"),
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", "write its table as Parquet or CSV"),
+    b"ARROW1": ("an Arrow (Feather) file", "write its table as Parquet or CSV"),
+    b"FCS": ("a file of a flow cytometer", "write its events as CSV"),
+    b"RDX": ("a file of R", "write its table as Parquet or CSV"),
+    b"II*\0": ("a TIFF image", "give the table of the cells that were segmented in it"),
+    b"MM\0*": ("a TIFF image", "give the table of the cells that were segmented in it"),
+    b"%PDF": ("a PDF document", "give the table as Parquet or CSV"),
+}
+JSON = re.compile(rb"\s*[{\[]\s*[\"\[{]")
+PREFERRED = (".parquet", ".csv", ".tsv", ".txt")     # of one table in several formats
+DEEPEST = 8     # folders in a folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,7 @@ class Origin:
     label: str              # for messages; empty if the source is this one file
     encoding: str           # of CSV, by Python's name of it; empty if it is not known yet
     guessed: bool = False   # whether the encoding is a guess
+    note: str = ""          # for the report
 
 
 def at(origin: Origin) -> str:
@@ -61,6 +82,8 @@ class Source:
     path: str | None        # identifies the source; standard input has none
     name: str
     where: str              # what is opened
+    # The files of the tables, if these are in a folder for each table
+    files: tuple[Path | None, ...] = ()
 
     @property
     def display(self) -> str:
@@ -72,20 +95,111 @@ class Source:
         return bool(REMOTE.match(self.where))
 
 
-def source(given: str, folder: Path, name: str | None) -> Source:
-    """Return the source for an argument of the command line.
+def expanded(given: str, map: Map, folder: Path, name: str | None) -> list[Source]:
+    """Return the sources for an argument of the command line: several for a folder of folders.
 
     Standard input is first copied to a file in the folder, because cbload reads it several times.
+    The name is a pattern of all names, or None.
     """
+    first = source(given, folder)
+    if first.remote or not Path(first.where).is_dir():
+        found = [first]
+    else:
+        found = [
+            replace(first, given=each.given if each.path != first.path else given,
+                    path=each.path, name=each.name, where=each.where, files=each.files)
+            for each in in_folder(Path(first.where), map, DEEPEST)
+        ] or [first]
+    return [replace(each, name=named(each, name)) for each in found] if name else found
+
+
+def in_folder(path: Path, map: Map, depth: int) -> list[Source]:
+    """Return the sources in a folder: the folder itself, or those in its folders.
+
+    A folder is a source if it has a file for a table of the map. If it has a folder for each
+    table, the files of one name in these folders are a source.
+    """
+    there = visible(path)
+    if any(matching(table, [each for each in there if each.is_file()]) for table in map.tables):
+        return [Source(str(path), str(path), path.name, str(path))]
+    folders = [each for each in there if each.is_dir()]
+    places = [folder_of(table, folders) for table in map.tables]
+    if len(places) > 1 and all(places):
+        return joined_folders(path, places)
+    if not depth:
+        return []
+    return [source for each in folders if not each.is_symlink()
+            for source in in_folder(each, map, depth - 1)]
+
+
+def visible(path: Path) -> list[Path]:
+    """Return what is in a folder, without names that begin with a dot, as macOS makes them."""
+    return sorted(each for each in path.iterdir() if not each.name.startswith("."))
+
+
+def folder_of(table: Table, folders: list[Path]) -> Path | None:
+    return next((each for each in folders if each.name.casefold() == table.name.casefold()), None)
+
+
+def joined_folders(path: Path, places: list[Path]) -> list[Source]:
+    """Return a source for each name of files in the folders of the tables."""
+    files = [
+        by_stem([each for each in visible(place) if each.is_file()]) for place in places
+    ]
+    sources = []
+    for name in dict.fromkeys(name for each in files for name in each):
+        found = tuple(preferred(each[name])[0] if name in each else None for each in files)
+        display = stem(next(filter(None, found)).name)
+        where = str(path / display)
+        sources.append(Source(where, where, display, str(path), found))
+    return sources
+
+
+def by_stem(files: list[Path]) -> dict[str, list[Path]]:
+    """Return the files of tables by their names without endings."""
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        if file.name.casefold().endswith(ENDINGS):
+            found.setdefault(stem(file.name).casefold(), []).append(file)
+    return found
+
+
+def named(source: Source, pattern: str) -> str:
+    """Return the name of a source by a pattern such as {parent}_{stem}."""
+    path = source.path or ""
+    folders = [part for part in re.sub(r"^\w+://", "", path).rstrip("/").split("/")[:-1] if part]
+    parts = {"stem": source.name}
+    for level, folder in zip(("parent", "grandparent"), reversed(folders)):
+        parts[level] = folder
+
+    def part(match: re.Match) -> str:
+        if match[1] not in PARTS:
+            raise Wrong(f"--name has {match[0]}; it can have {', '.join(map(braced, PARTS))}")
+        if match[1] not in parts:
+            raise Wrong(f"{source.display} has no {match[1]} for {match[0]} in its name")
+        return parts[match[1]]
+
+    return re.sub(r"\{([^{}]*)\}", part, pattern)
+
+
+PARTS = ("stem", "parent", "grandparent")
+
+
+def braced(part: str) -> str:
+    return f"{{{part}}}"
+
+
+def source(given: str, folder: Path) -> Source:
+    """Return the source for an argument of the command line, which may be a folder of sources."""
     if given == "-":
         spool = folder / "stdin"
         with spool.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        return Source("standard input", None, name or "stdin", str(spool))
+        return Source("standard input", None, "stdin", str(spool))
     if REMOTE.match(given):
         known = without_secrets(given)
         last = known.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        return Source(given, known, name or stem(last), given)
+        return Source(given, known, stem(last), given)
     path = Path(given)
     if not given or not path.exists():
         raise Wrong(f"{given}: there is no such file or folder")
@@ -93,7 +207,7 @@ def source(given: str, folder: Path, name: str | None) -> Source:
     if not is_text(str(path)):
         raise Wrong(f"{path}: the name is not in UTF-8, and PostgreSQL cannot store it: rename it")
     own_name = path.name if path.is_dir() else stem(path.name)
-    return Source(given, str(path), name or own_name, str(path))
+    return Source(given, str(path), own_name, str(path))
 
 
 def is_text(text: str) -> bool:
@@ -129,9 +243,9 @@ def origins(
         return remote_origins(engine, source, map, encoding)
     path = Path(source.where)
     if path.is_dir():
-        there = sorted(each for each in path.iterdir() if each.is_file())
         found = [
-            local_file(of_table(table, there), encoding, files) for table in map.tables
+            replace(local_file(file, encoding, files), note=note)
+            for file, note in files_of(source, map)
         ]
         if wrong := [origin for origin in found if origin.kind == "sqlite"]:
             raise LoadError(f"{wrong[0].name} is an SQLite database, not a table: "
@@ -142,6 +256,20 @@ def origins(
         return sqlite_tables(origin, path, map)
     only_table(map)
     return [replace(origin, label="")]
+
+
+def files_of(source: Source, map: Map) -> list[tuple[Path, str]]:
+    """Return the file of each table in a folder, and a note for the report."""
+    path = Path(source.where)
+    if not source.files:
+        there = [each for each in visible(path) if each.is_file()]
+        return [of_table(table, there) for table in map.tables]
+    for table, file in zip(map.tables, source.files):
+        if not file:
+            other = next(filter(None, source.files))
+            raise LoadError(f"there is no file for table {table.name}: no {table.name}/"
+                            f"{stem(other.name)}.csv, though there is {other.relative_to(path)}")
+    return [(file, "") for file in source.files]
 
 
 def local_file(path: Path, encoding: str, files: ExitStack) -> Origin:
@@ -171,35 +299,57 @@ def only_table(map: Map) -> None:
         raise LoadError(f"the map has the tables {names}: give a folder with a file for each table")
 
 
-def of_table(table: Table, files: list[Path]) -> Path:
-    """Return the file with the table's name, or with a name that ends so (MyExpt_Cells.csv)."""
-    stems = {
-        file: stem(file.name).casefold()
-        for file in files if file.name.casefold().endswith(ENDINGS)
-    }
-    name = table.name.casefold()
-    found = [file for file in stems if stems[file] == name]
-    found = found or [file for file in stems if stems[file].endswith("_" + name)]
+def matching(table: Table, files: list[Path]) -> dict[str, list[Path]]:
+    """Return the files with the table's name, or with a name that ends so (MyExpt_Cells.csv)."""
+    stems, name = by_stem(files), table.name.casefold()
+    if name in stems:
+        return {name: stems[name]}
+    return {each: found for each, found in stems.items() if each.endswith("_" + name)}
+
+
+def of_table(table: Table, files: list[Path]) -> tuple[Path, str]:
+    """Return the file of a table, and a note if there is another one in another format."""
+    found = matching(table, files)
     if not found:
         raise LoadError(
             f"there is no file for table {table.name}: no {table.name}.csv, {table.name}.csv.gz or "
             f"{table.name}.parquet, and no file whose name ends in _{table.name}.csv")
     if len(found) > 1:
-        names = ", ".join(file.name for file in found)
+        names = ", ".join(file.name for each in found.values() for file in each)
         raise LoadError(f"several files match table {table.name}: {names}")
-    return found[0]
+    first, *others = preferred(next(iter(found.values())))
+    names = ", ".join(file.name for file in others)
+    return first, f"from {first.name}, not {names}" if others else ""
+
+
+def preferred(files: list[Path]) -> list[Path]:
+    """Return the files of one name from the best format on."""
+    def rank(file: Path) -> tuple[int, bool, str]:
+        ending = file.name[len(stem(file.name)):].casefold()
+        plain = ending.removesuffix(".gz")
+        return PREFERRED.index(plain), plain != ending, file.name
+
+    return sorted(files, key=rank)
 
 
 def kind_of(path: str, name: str) -> str:
     with open(path, "rb") as file:
-        start = file.read(len(SQLITE))
+        start = file.read(512)
     if not start:
         raise LoadError(f"{name} is empty: it has no header")
-    if start == SQLITE:
+    if start.startswith(SQLITE):
         return "sqlite"
     if start.startswith(PARQUET):
         return "parquet"
-    return "csv.gz" if start.startswith(GZIP) else "csv"
+    if start.startswith(GZIP):
+        return "csv.gz"
+    for first, (what, remedy) in OTHERS.items():
+        if start.startswith(first):
+            raise LoadError(f"{name} is {what}, which cbload does not read: {remedy}")
+    if JSON.match(start):
+        raise LoadError(f"{name} is JSON, which cbload does not read: write its table as Parquet "
+                        "or CSV")
+    return "csv"
 
 
 def read_only(path: str) -> sqlite3.Connection:
@@ -221,7 +371,9 @@ def sqlite_tables(origin: Origin, path: Path, map: Map) -> list[Origin]:
     names = [name for (name,) in rows]
     found = []
     for table in map.tables:
-        match = [name for name in names if name.casefold() == table.name.casefold()]
+        wanted = table.name.casefold()
+        match = [name for name in names if name.casefold() == wanted]
+        match = match or [name for name in names if name.casefold().endswith("_" + wanted)]
         if not match and len(map.tables) == len(names) == 1:
             match = names
         if not match:

@@ -89,7 +89,7 @@ def test_samples_do_not_share_pixels(cbload, db, map, tmp_path):
 
 
 @pytest.mark.parametrize("setting, message", [
-    ("SET VARIABLE pixel = 1;", "there is no setting pixel; the settings are features, unit,"),
+    ("SET VARIABLE pixel = 1;", "there is no setting pixel; the settings are features, name,"),
     ("SET VARIABLE unit = 'inch';", 'unit is "inch"; it must be one of pixel, micrometre,'),
     ("SET VARIABLE scale = 0;", "scale is 0.0; it must be a positive number"),
     ("SET VARIABLE scale = 'x';", "the setting scale must be of type DOUBLE"),
