@@ -72,10 +72,11 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
         if problem := target.finish():
             complain(problem)
         if study and not study.registered:
-            study.register()
+            features = target.features() or []
+            study.register(features)
             if not given.quiet:
-                features = ", ".join(map.features) or "none"
-                say(f"study {given.study}: table {given.table}, features: {features}", sys.stdout)
+                shown = ", ".join(features) or "none"
+                say(f"study {given.study}: table {given.table}, features: {shown}", sys.stdout)
     return status
 
 

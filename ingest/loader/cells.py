@@ -1,11 +1,13 @@
 """The cells that the SELECT of a map makes of the staged tables, with their checks and counts."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import duckdb
-from engine import JOINED, MADE, quoted, staged
+from engine import JOINED, MADE, literal, quoted, staged
 from errors import LoadError, explained
-from mapping import Map
+from mapping import CLASSES, MAX_FEATURES, Map, too_many
 from positions import Extent, Scale, extent_of, scale_of, warning
 
 # The reasons why a cell cannot be served, in the order of the tests.
@@ -51,12 +53,54 @@ def value_of(bit: int) -> str:
     return f"({1 << bit if bit < 63 else -(1 << 63)})::BIGINT"
 
 
-def phenotypes(features: list[str]) -> str:
+def phenotypes(map: Map) -> str:
+    def positive(name: str) -> str:
+        if name in map.columns:
+            return quoted(name)
+        return f"coalesce(list_contains({CLASSES}, {literal(name)}), false)"
+
     bits = [
         f"(CASE WHEN {name} IS NULL THEN NULL WHEN {name} THEN {value_of(bit)} ELSE 0 END)"
-        for bit, name in enumerate(map(quoted, features))
+        for bit, name in enumerate(positive(name) for name in map.features)
     ]
     return " | ".join(bits) or "0::BIGINT"
+
+
+def resolved(
+    engine: duckdb.DuckDBPyConnection, map: Map, known: Callable[[], list[str] | None],
+) -> Map:
+    """Return the map with its features.
+
+    The classes of the source become the features of an open map, unless the table has features
+    already, which include them.
+    """
+    if not map.is_open:
+        return map
+    with failures_of_the_select():
+        rows = engine.execute(
+            f"SELECT DISTINCT unnest({CLASSES}) AS class FROM ({map.select}) "
+            "ORDER BY class").fetchall()
+    classes = [name for (name,) in rows if name and name not in map.columns]
+    found = [*map.columns, *classes]
+    if there := known():
+        if missing := [name for name in found if name not in there]:
+            raise LoadError(
+                f'the source has the class "{missing[0]}", but the table has the features '
+                f"{', '.join(there)}: load all sources with the same SET VARIABLE features")
+        found = there
+    if len(found) > MAX_FEATURES:
+        raise LoadError(f"the source has {too_many(found)}")
+    return replace(map, features=found)
+
+
+@contextmanager
+def failures_of_the_select() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LoadError(explained(error)) from None
+    except duckdb.Error as error:
+        raise LoadError(f"in the SELECT of the map: {explained(error)}") from None
 
 
 def make(
@@ -65,16 +109,12 @@ def make(
     """Create the table MADE (sample, cell_id, x, y, phenotypes), and complete the account."""
     account.scale = scale_of(map)
     factor = account.scale.factor
-    try:
+    with failures_of_the_select():
         account.joined = counted(engine, map, account.rows)
         engine.execute(
             f"CREATE TABLE {MADE} AS SELECT sample::VARCHAR AS sample, cell_id::BIGINT AS cell_id, "
-            f"x::DOUBLE * {factor!r}::DOUBLE AS x, y::DOUBLE * {factor!r}::DOUBLE AS y, {phenotypes(map.features)} AS phenotypes "
-            f"FROM ({map.select})")
-    except duckdb.OutOfMemoryException as error:
-        raise LoadError(explained(error)) from None
-    except duckdb.Error as error:
-        raise LoadError(f"in the SELECT of the map: {explained(error)}") from None
+            f"x::DOUBLE * {factor!r}::DOUBLE AS x, y::DOUBLE * {factor!r}::DOUBLE AS y, "
+            f"{phenotypes(map)} AS phenotypes FROM ({map.select})")
     for table in map.tables:
         engine.execute(f"DROP TABLE {staged(table.name)}")
     account.skipped = invalid(engine, skip_invalid)

@@ -44,6 +44,7 @@ class Job:
     settings: Settings
     target: Target | None       # None: only check the source
     folder: Path
+    map: Map | None = None      # with the features of the source
     account: Account = field(default_factory=Account)
     phase: str = "waiting"
     loaded: int = 0
@@ -102,12 +103,14 @@ class Job:
         for name, value in vars(settings.map.settings).items():
             self.engine.execute(f"SET VARIABLE {name} = ?", [value])
         self.phase = "joining"
-        cells.make(self.engine, settings.map, self.account, settings.skip_invalid)
+        known = self.target.features if self.target else lambda: None
+        self.map = cells.resolved(self.engine, settings.map, known)
+        cells.make(self.engine, self.map, self.account, settings.skip_invalid)
         self.stop_if_cancelled()
         if self.target:
             self.phase = "loading"
             self.replaced = self.target.load(
-                self.engine, self.source, settings.map, fingerprint, self.account,
+                self.engine, self.source, self.map, fingerprint, self.account,
                 settings.replace, settings.merge_samples, self.progress)
 
     def stage(

@@ -7,7 +7,8 @@ NULL and PRIMARY KEY.
 SET VARIABLE statements before them give settings of the map, for example the unit of its positions.
 
 One SELECT makes the cells: the columns sample, cell_id, x and y, then a boolean column for each
-feature, in the order of the bits. getvariable('source') is the name of the source: the name of its
+feature, in the order of the bits. A column classes, a list of texts, has the features for which a
+cell is positive; if the map does not name them, they are those that the source has. getvariable('source') is the name of the source: the name of its
 file without the ending, or of its folder.
 """
 
@@ -31,6 +32,7 @@ INTEGERS = {
 }
 FRACTIONS = {"FLOAT", "DOUBLE"}
 MAX_FEATURES = 64
+CLASSES = "classes"
 # The units of positions, in micrometres; the size of a pixel is a setting.
 UNITS = {"pixel": None, "micrometre": 1.0, "millimetre": 1000.0}
 LONGEST = 1 << 20       # characters of a map
@@ -120,11 +122,18 @@ class Map:
     text: str
     tables: list[Table]
     select: str
-    features: list[str]
+    features: list[str]       # known ones; those of an open map begin with them
+    columns: list[str]        # features that have a column of their own in the SELECT
+    classes: bool             # whether there is a column with the classes of a cell
     settings: Settings
     positions: list[str] = field(default_factory=list)        # columns that x and y are made of
     joined: dict[str, str] = field(default_factory=dict)      # from names in the SELECT to tables
     accounting: str = ""      # query of the joined rows; empty if all rows are joined
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the source has to tell the features."""
+        return self.classes and self.settings.features is None
 
 
 def presets() -> list[str]:
@@ -174,8 +183,9 @@ def parse(text: str) -> Map:
         if select is None:
             raise Wrong("there is no SELECT that makes the cells")
         settings = settings_of(engine)
-        picked = picked_features(features(engine, select), settings.features)
-        found = Map(text, declared(engine), select, picked, settings)
+        there, classes = features(engine, select)
+        picked = picked_features(there, classes, settings.features)
+        found = Map(text, declared(engine), select, picked, there, classes, settings)
         if not found.tables:
             raise Wrong("there is no CREATE TABLE that declares a table of the source")
         account(engine, found)
@@ -207,8 +217,11 @@ def declared(engine: duckdb.DuckDBPyConnection) -> list[Table]:
     return tables
 
 
-def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
-    """Check the names and types of all columns of the SELECT, and return the feature names."""
+def features(engine: duckdb.DuckDBPyConnection, select: str) -> tuple[list[str], bool]:
+    """Check the names and types of all columns of the SELECT.
+
+    Return the names of the features, and whether there is a column with the classes of a cell.
+    """
     described = engine.execute(f"DESCRIBE {select}").fetchall()
     columns = [(name, type) for name, type, *_ in described]
     types = {name.casefold(): type for name, type in columns if name.casefold() in PLACE}
@@ -225,25 +238,34 @@ def features(engine: duckdb.DuckDBPyConnection, select: str) -> list[str]:
     for name in "x", "y":
         if types[name] not in INTEGERS | FRACTIONS and not types[name].startswith("DECIMAL"):
             raise Wrong(f"{name} is of type {types[name]}; it must be a number")
+    has_classes = features.get(CLASSES) == "VARCHAR[]"
+    if has_classes:
+        del features[CLASSES]
     for name, type in features.items():
         if type != "BOOLEAN":
             raise Wrong(f'feature "{name}" is of type {type}; it must be boolean: write a '
                         "condition, or declare the column of the source as BOOLEAN")
-    return list(features)
+    return list(features), has_classes
 
 
-def picked_features(there: list[str], names: list[str] | None) -> list[str]:
+def too_many(features: list[str]) -> str:
+    first = features[0].replace("'", "''")
+    return (f"{len(features)} features, and a payload has {MAX_FEATURES}: pick {MAX_FEATURES} of "
+            f"them with SET VARIABLE features = ['{first}', ...]")
+
+
+def picked_features(there: list[str], classes: bool, names: list[str] | None) -> list[str]:
     """Return the features that the map picks from its SELECT, in the order of their bits."""
     if names is None:
         if len(there) > MAX_FEATURES:
-            raise Wrong(
-                f"the SELECT has {len(there)} features, and a payload has {MAX_FEATURES}: pick "
-                f"{MAX_FEATURES} of them with SET VARIABLE features = ['{there[0]}', ...]")
+            raise Wrong(f"the SELECT has {too_many(there)}")
         return there
     if len(names) > MAX_FEATURES:
         raise Wrong(f"features has {len(names)} names, and a payload has {MAX_FEATURES} features")
-    if missing := [name for name in names if name not in there]:
-        raise Wrong(f'there is no feature "{missing[0]}" in the SELECT{hint(missing, there, "features")}')
+    missing = [name for name in names if name not in there]
+    if missing and not classes:
+        raise Wrong(f'there is no feature "{missing[0]}" in the SELECT'
+                    f'{hint(missing, there, "features")}')
     if twice := [name for name in names if names.count(name) > 1]:
         raise Wrong(f'features has "{twice[0]}" twice')
     return names

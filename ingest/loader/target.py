@@ -98,7 +98,7 @@ class Target:
                 self.quoted("cells"))
         if not self.is_empty():
             self.release()
-            if not replace:
+            if not replace and not map.is_open:
                 with self.connect() as connection:
                     self.same_features(connection, map)
 
@@ -114,6 +114,13 @@ class Target:
         if self.guard:
             self.guard.close()
             self.guard = None
+
+    def features(self) -> list[str] | None:
+        """Return the features of the table, or None if it has no source yet."""
+        with self.connect() as connection:
+            row = connection.execute(
+                self.query("SELECT features FROM {sources} ORDER BY source LIMIT 1")).fetchone()
+        return row[0] if row else None
 
     def same_features(self, connection: psycopg.Connection, map: Map) -> None:
         """Refuse a map with other features, because its bits would mean something else."""
@@ -309,7 +316,7 @@ class Study:
     """The study whose source is the table. It is checked before anything is loaded."""
 
     def __init__(self, target: Target, name: str, map: Map) -> None:
-        self.target, self.name, self.features = target, name, map.features
+        self.target, self.name, self.map = target, name, map
         with target.connect() as connection:
             self.schema = extension_schema(connection)
             if not self.schema:
@@ -335,17 +342,17 @@ class Study:
         same_table, features = found
         if not same_table:
             raise LoadError(f'study "{self.name}" is registered with a table other than {display}')
-        if features != self.features:
+        if features != self.map.features and not self.map.is_open:
             raise LoadError(f'study "{self.name}" has the features {listed(features)}, '
-                            f"but the map has {listed(self.features)}")
+                            f"but the map has {listed(self.map.features)}")
         return True
 
-    def register(self) -> None:
+    def register(self, features: list[str]) -> None:
         with self.target.connect() as connection:
             connection.execute(self.query(
                 "SELECT {}.cell_register_study(%s, to_regclass(%s), "
                 "phenotypes => 'phenotypes', features => %s)"),
-                [self.name, *self.target.quoted("cells"), self.features])
+                [self.name, *self.target.quoted("cells"), features])
 
     def query(self, text: str) -> sql.Composed:
         return sql.SQL(text).format(self.schema)
