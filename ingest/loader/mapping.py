@@ -31,6 +31,7 @@ INTEGERS = {
     "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
 }
 FRACTIONS = {"FLOAT", "DOUBLE"}
+MAP_OF = re.compile(r"MAP\(VARCHAR, (.*)\)")
 MAX_FEATURES = 64
 CLASSES = "classes"
 # The units of positions, in micrometres; the size of a pixel is a setting.
@@ -108,6 +109,18 @@ class Column:
     required: bool          # whether the source must have it
     default: str | None
     not_null: bool
+
+    @property
+    def many(self) -> "Column | None":
+        """Each of the columns of the source that this one stands for.
+
+        A column such as "* Positive" MAP(VARCHAR, BOOLEAN) stands for all columns of the source
+        with such a name; the keys of the map are what the * stands for.
+        """
+        type = MAP_OF.fullmatch(self.type)
+        if "*" not in self.name or not type:
+            return None
+        return replace(self, type=type[1])
 
 
 @dataclass(frozen=True)

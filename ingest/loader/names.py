@@ -1,6 +1,7 @@
 """The columns of a source that a map means, found by their names."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -41,6 +42,20 @@ def meant(wanted: str, names: list[str]) -> list[int]:
         if found := [place for place, name in enumerate(names) if comparison(name) == key]:
             return found
     return []
+
+
+def matching(pattern: str, names: list[str], taken: set[int]) -> dict[str, list[int]]:
+    """Return the positions of the columns that match a pattern, by what its * stands for.
+
+    Columns at the positions in `taken` are left out, because they have names of their own.
+    """
+    parts = "(.+?)".join(map(re.escape, trimmed(pattern).split("*", 1)))
+    expression = re.compile(parts, re.IGNORECASE | re.DOTALL)
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        if place not in taken and (match := expression.fullmatch(trimmed(name))):
+            found.setdefault(match[1].strip(), []).append(place)
+    return found
 
 
 def hint(missing: list[str], names: list[str], what: str = "columns") -> str:

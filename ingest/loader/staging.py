@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import duckdb
 import lines
@@ -52,12 +53,18 @@ class Field:
     type: str
 
 
+# What was found for each column of a map: nothing, or with the key "" the columns of the source with
+# its name, which must be equal. If the column stands for many, each of them has a key.
+T = TypeVar("T")
+Found = dict[str, dict[str, list[T]]]
+
+
 @dataclass(frozen=True)
 class Rows:
     """What a reader yields, once or for each batch."""
 
     rows: str                           # SQL that yields the rows
-    fields: dict[str, list[Field]]      # for each column of the map; more than one must be equal
+    fields: Found[Field]                # of each column of the map
     number: str | None = None           # the column with the row number
     form: Form | None = None            # of CSV
     decimal: str = "."                  # of numbers in text
@@ -100,9 +107,19 @@ def expressions(table: Table, part: Rows) -> str:
 
 
 def expression(column: Column, part: Rows) -> str:
-    if not part.fields[column.name]:
+    found = part.fields[column.name]
+    if not found:
         return f"CAST({column.default} AS {column.type})"
-    first, *others = part.fields[column.name]
+    if not column.many:
+        return of_equal(column, found[""], part)
+    keys = ", ".join(map(literal, found))
+    values = ", ".join(of_equal(column.many, fields, part) for fields in found.values())
+    return f"map([{keys}], [{values}])"
+
+
+def of_equal(column: Column, fields: list[Field], part: Rows) -> str:
+    """Return the expression of a column that the source has once, or more than once."""
+    first, *others = fields
     found = value(column, first, part)
     for other in others:
         place = f"row ' || {part.number} || ', columns" if part.number else "columns"
@@ -117,9 +134,16 @@ def expression(column: Column, part: Rows) -> str:
 
 def needed(
     table: Table, names: list[str], origin: Origin, elsewhere: str = "",
-) -> dict[str, list[int]]:
+) -> Found[int]:
     """Return the positions of each column of the map, or raise an error if there are none."""
-    places = {column.name: columns.meant(column.name, names) for column in table.columns}
+    places: Found[int] = {}
+    for column in sorted(table.columns, key=lambda column: bool(column.many)):
+        taken = {place for places_of in each_of(places) for place in places_of}
+        if column.many:
+            places[column.name] = columns.matching(column.name, names, taken)
+        else:
+            found = columns.meant(column.name, names)
+            places[column.name] = {"": found} if found else {}
     missing = [
         column.name for column in table.columns if column.required and not places[column.name]
     ]
@@ -127,6 +151,11 @@ def needed(
         hint = elsewhere or columns.hint(missing, names)
         raise LoadError(f"{at(origin)}there is no column {', '.join(missing)}{hint}")
     return places
+
+
+def each_of(found: Found[T]) -> Iterator[list[T]]:
+    for keys in found.values():
+        yield from keys.values()
 
 
 def reason(
@@ -137,7 +166,7 @@ def reason(
     if part and part.form and is_vague(error):
         if fault := lines.survey(origin, part.form, reading.go_on).fault(reading.quotes):
             return fault
-    fields = [field for each in part.fields.values() for field in each] if part else []
+    fields = [field for each in each_of(part.fields) for field in each] if part else []
     names = {field.called: field.name for field in fields}
     text = explained(error, names).replace(origin.path, origin.name)
     if part and not part.number and "column" in text:
@@ -151,7 +180,7 @@ def reason(
 
 def located(engine: duckdb.DuckDBPyConnection, table: Table, part: Rows) -> str | None:
     """Return the error of an expression with the number of the row."""
-    taken = {field.called.casefold() for each in part.fields.values() for field in each}
+    taken = {field.called.casefold() for each in each_of(part.fields) for field in each}
     number = next(name for name in map("number{}".format, itertools.count())
                   if quoted(name) not in taken)
     rows = f"(SELECT row_number() OVER () AS {number}, * FROM {part.rows})"
@@ -174,6 +203,13 @@ def in_line(text: str, origin: Origin, form: Form | None, go_on: Callable[[], No
     return f"line {line}" + row[2].replace(", ", ": ", 1)
 
 
+def made_of(places: Found[int], field: Callable[[int], Field]) -> Found[Field]:
+    return {
+        name: {key: [field(place) for place in found] for key, found in keys.items()}
+        for name, keys in places.items()
+    }
+
+
 def csv(
     engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading,
 ) -> Iterator[Rows]:
@@ -185,13 +221,15 @@ def csv(
     wanted = [column.name for column in table.columns]
     form = lines.header(origin, wanted, reading.quotes, reading.skip_lines)
     names = columns.official(form.names)
-    required = [column.name for column in table.columns if column.required]
+    required = [
+        column.name for column in table.columns if column.required and not column.many]
     places = needed(table, names, origin, lines.hint_of_preamble(origin, required, form))
     types = ["VARCHAR"] * len(names)
     for column in table.columns:
-        for place in places[column.name]:
-            is_number = column.type in NUMBERS - reading.as_text
-            types[place] = "DOUBLE" if is_number else "VARCHAR"
+        is_number = (column.many or column).type in NUMBERS - reading.as_text
+        for found in places[column.name].values():
+            for place in found:
+                types[place] = "DOUBLE" if is_number else "VARCHAR"
     declared = ", ".join(f"'c{place}': '{type}'" for place, type in enumerate(types))
     nullstr = ", ".join(map(literal, reading.nulls))
     rows = (
@@ -200,10 +238,7 @@ def csv(
         f"delim = {literal(form.delimiter)}, decimal_separator = {literal(reading.decimal)}, "
         f"columns = {{{declared}}}, nullstr = [{nullstr}])"
     )
-    fields = {
-        name: [Field(names[place], f"c{place}", types[place]) for place in found]
-        for name, found in places.items()
-    }
+    fields = made_of(places, lambda place: Field(names[place], f"c{place}", types[place]))
     yield Rows(rows, fields, form=form, decimal=reading.decimal)
 
 
@@ -216,12 +251,9 @@ def parquet(
     names = columns.official(top_columns(engine, origin))
     if len(names) != len(described):
         raise LoadError(f"{at(origin)}DuckDB shows {len(described)} of {len(names)} columns")
-    fields = {
-        name: [Field(names[place], quoted(described[place][0]), described[place][1])
-               for place in found]
-        for name, found in needed(table, names, origin).items()
-    }
-    yield Rows(rows, fields)
+    yield Rows(rows, made_of(
+        needed(table, names, origin),
+        lambda place: Field(names[place], quoted(described[place][0]), described[place][1])))
 
 
 def top_columns(engine: duckdb.DuckDBPyConnection, origin: Origin) -> list[str]:
@@ -256,11 +288,12 @@ def sqlite(
         info = database.execute(f"PRAGMA table_info({quoted(origin.table)})")
         given = [name for _, name, *_ in info]
         places = needed(table, columns.official(given), origin)
-        read = {column.name: [given[place] for place in places[column.name]]
-                for column in table.columns}
-        selected = [(column, name) for column in table.columns for name in read[column.name]]
-        called = [f"c{position}" for position in range(len(selected))]
-        select = ", ".join(quoted(name) for _, name in selected) or "NULL"
+        types = {
+            place: (column.many or column).type for column in table.columns
+            for found in places[column.name].values() for place in found
+        }
+        called = {place: f"c{place}" for place in types}
+        select = ", ".join(quoted(given[place]) for place in types) or "NULL"
         rows = database.execute(f"SELECT {select} FROM {quoted(origin.table)}")
         first = 1
         while True:
@@ -269,16 +302,16 @@ def sqlite(
                 break
             reading.go_on()
             arrays = [
-                array(name, [row[position] for row in batch], column.type, first, origin)
-                for position, (column, name) in enumerate(selected)
+                array(given[place], [row[position] for row in batch], type, first, origin)
+                for position, (place, type) in enumerate(types.items())
             ]
             numbers = pyarrow.array(range(first, first + len(batch)), pyarrow.int64())
-            engine.register("batch", pyarrow.table([*arrays, numbers], [*called, "number"]))
-            types = dict(engine.execute(
+            engine.register(
+                "batch", pyarrow.table([*arrays, numbers], [*called.values(), "number"]))
+            read = dict(engine.execute(
                 "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
-            fields: dict[str, list[Field]] = {column.name: [] for column in table.columns}
-            for each, (column, name) in zip(called, selected):
-                fields[column.name].append(Field(name, each, types[each]))
+            fields = made_of(
+                places, lambda place: Field(given[place], called[place], read[called[place]]))
             yield Rows("temp.main.batch", fields, "number")
             first += len(batch) or 1
         engine.unregister("batch")     # the map may have a table of that name

@@ -1,5 +1,6 @@
 """Classes: features that the source names, in a column with the classes of each cell."""
 
+import pytest
 from experiment import loaded, write
 
 MAP = """CREATE TABLE t (id BIGINT, class VARCHAR DEFAULT NULL);
@@ -58,3 +59,31 @@ def test_a_source_without_classes(cbload, db, map, tmp_path):
     assert cbload(write(tmp_path / "a.csv", [{"id": 1}, {"id": 2}]), "--map", map).status == 0
     assert masks(db) == [0, 1]
     assert db.execute("SELECT features FROM cells_source").fetchone() == (["even"],)
+
+
+MANY = """CREATE TABLE t (
+    id BIGINT, x DOUBLE,
+    "* Positive" MAP(VARCHAR, BOOLEAN),
+    "Mean *" MAP(VARCHAR, DOUBLE) DEFAULT MAP {}
+);
+SELECT 's' AS sample, id AS cell_id, x, x AS y,
+    [each.key FOR each IN map_entries("* Positive") IF each.value] ||
+    [each.key FOR each IN map_entries("Mean *") IF each.value > 0.5] AS classes FROM t"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_many_columns(form, cbload, db, map, tmp_path):
+    """A column whose name has a * stands for all columns with such a name."""
+    map.write_text(MANY)
+    rows = [{"id": 1, "x": 1.5, "CD3 positive": 1, "Pan CK Positive ": 0, "mean Ki67": 0.7},
+            {"id": 2, "x": 2.5, "CD3 positive": 0, "Pan CK Positive ": 1, "mean Ki67": None}]
+    ended = cbload(write(tmp_path / f"a.{form}", rows), "--map", map)
+    assert ended.status == 0, ended.err
+    assert masks(db) == [1 | 2, 4]
+    query = "SELECT features FROM cells_source"
+    assert db.execute(query).fetchone() == (["CD3", "Ki67", "Pan CK"],)
+    rows = [{"id": 1, "x": 1.5, "CD3 positive": 7}]
+    ended = cbload(write(tmp_path / f"b.{form}", rows), "--map", map)
+    assert ended.status == 1 and 'column CD3 positive: "7" is not true or false' in ended.err
+    ended = cbload(write(tmp_path / f"c.{form}", [{"id": 1, "x": 1.5}]), "--map", map)
+    assert ended.status == 1 and "there is no column * Positive" in ended.err
