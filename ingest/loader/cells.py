@@ -105,9 +105,13 @@ def failures_of_the_select() -> Iterator[None]:
 
 def make(
     engine: duckdb.DuckDBPyConnection, map: Map, account: Account, skip_invalid: bool,
+    names: dict[str, list[str]],
 ) -> None:
-    """Create the table MADE (sample, cell_id, x, y, phenotypes), and complete the account."""
-    account.scale = scale_of(map)
+    """Create the table MADE (sample, cell_id, x, y, phenotypes), and complete the account.
+
+    `names` has the names in the source of each column of the map.
+    """
+    account.scale = scale_of(map, names)
     factor = account.scale.factor
     with failures_of_the_select():
         account.joined = counted(engine, map, account.rows)

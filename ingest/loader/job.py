@@ -46,6 +46,7 @@ class Job:
     folder: Path
     map: Map | None = None      # with the features of the source
     account: Account = field(default_factory=Account)
+    names: dict[str, list[str]] = field(default_factory=dict)
     phase: str = "waiting"
     loaded: int = 0
     done: bool = False          # the source is in the table, or with --check could be
@@ -105,7 +106,7 @@ class Job:
         self.phase = "joining"
         known = self.target.features if self.target else lambda: None
         self.map = cells.resolved(self.engine, settings.map, known)
-        cells.make(self.engine, self.map, self.account, settings.skip_invalid)
+        cells.make(self.engine, self.map, self.account, settings.skip_invalid, self.names)
         self.stop_if_cancelled()
         if self.target:
             self.phase = "loading"
@@ -132,6 +133,7 @@ class Job:
                 origin, counted = lines.recoded(origin, copy, files, go_on)
             staged = staging.stage(self.engine, table, origin, reading)
             self.account.rows[table.name] = staged.rows
+            self.names |= staged.names
             notes = [origin.note] if origin.note else []
             if origin.guessed:
                 notes.append("the names of the columns are not UTF-8, and read as windows-1252")

@@ -34,8 +34,10 @@ FRACTIONS = {"FLOAT", "DOUBLE"}
 MAP_OF = re.compile(r"MAP\(VARCHAR, (.*)\)")
 MAX_FEATURES = 64
 CLASSES = "classes"
-# The units of positions, in micrometres; the size of a pixel is a setting.
+# The units of positions, in micrometres; the size of a pixel is a setting. NAMED is the unit in the
+# name of the column of a position.
 UNITS = {"pixel": None, "micrometre": 1.0, "millimetre": 1000.0}
+NAMED = "named"
 LONGEST = 1 << 20       # characters of a map
 STRUCTURE = "a map consists of CREATE TABLE statements followed by one SELECT"
 VARIABLE = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*SET\s+VARIABLE\b", re.DOTALL | re.IGNORECASE)
@@ -82,7 +84,7 @@ def settings_of(engine: duckdb.DuckDBPyConnection) -> Settings:
 
 def checked(settings: Settings) -> Settings:
     """Refuse values that mean nothing, from a map or from the command line."""
-    choices = {"unit": UNITS, "quotes": ("fields", "text"), "decimal": (".", ",")}
+    choices = {"unit": [*UNITS, NAMED], "quotes": ("fields", "text"), "decimal": (".", ",")}
     for name, allowed in choices.items():
         given = getattr(settings, name)
         if given is not None and given not in allowed:

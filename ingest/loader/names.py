@@ -18,8 +18,13 @@ def folded(name: str) -> str:
     return trimmed(name).casefold()
 
 
+def dotted(name: str) -> str:
+    """Return the name as R writes it, with dots for spaces and other characters."""
+    return re.sub(r"[\W_]+", ".", folded(name)).strip(".")
+
+
 # How equal two names are, from the strictest comparison on.
-COMPARISONS: list[Callable[[str], str]] = [str, trimmed, folded]
+COMPARISONS: list[Callable[[str], str]] = [str, trimmed, folded, dotted]
 
 
 def official(names: Iterable[str]) -> list[str]:
@@ -35,7 +40,8 @@ def meant(wanted: str, names: list[str]) -> list[int]:
     """Return the positions of the columns with the wanted name.
 
     A name that is exactly equal is preferred to names that differ in spaces at the ends or in the
-    character for micro, and these to names that also differ in upper and lower case.
+    character for micro, these to names that also differ in upper and lower case, and these to names
+    with other characters between the words.
     """
     for comparison in COMPARISONS:
         key = comparison(wanted)
@@ -49,12 +55,14 @@ def matching(pattern: str, names: list[str], taken: set[int]) -> dict[str, list[
 
     Columns at the positions in `taken` are left out, because they have names of their own.
     """
-    parts = "(.+?)".join(map(re.escape, trimmed(pattern).split("*", 1)))
-    expression = re.compile(parts, re.IGNORECASE | re.DOTALL)
+    # A word of the pattern may be followed by other characters than a space.
+    parts = [r"[\W_]+".join(map(re.escape, part.split(" ")))
+             for part in trimmed(pattern).split("*", 1)]
+    expression = re.compile("(.*?)".join(parts), re.IGNORECASE | re.DOTALL)
     found: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         if place not in taken and (match := expression.fullmatch(trimmed(name))):
-            found.setdefault(match[1].strip(), []).append(place)
+            found.setdefault(match[1].strip(" ._"), []).append(place)
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 from engine import MADE
 from errors import LoadError
-from mapping import UNITS, Map
+from mapping import NAMED, UNITS, Map
 from names import folded
 
 WARNING, ERROR = 0.01, 0.2      # the share of cells that share a pixel with another cell
@@ -38,29 +38,34 @@ class Extent:
     shared: int                             # cells in a pixel with another cell of the sample
 
 
-def scale_of(map: Map) -> Scale:
+def scale_of(map: Map, names: dict[str, list[str]]) -> Scale:
     """Return how the positions of a map become pixels.
+
+    `names` has the names in the source of each column of the map.
 
     If only the size of a pixel is given, the names of the columns tell the unit. Without a size,
     a pixel is a micrometre, unless the positions are in pixels already.
     """
-    settings, suggested = map.settings, suggested_unit(map)
+    settings, suggested = map.settings, suggested_unit(map, names)
     size = settings.micrometres_per_pixel
-    unit = settings.unit or (suggested[1] if size and suggested else "pixel")
+    unit = settings.unit or (NAMED if size else "pixel")
+    if unit == NAMED:
+        unit = suggested[1] if suggested else "pixel"
     times = settings.scale or 1.0
     if in_micrometres := UNITS[unit]:
         size = size or 1.0
         factor = in_micrometres / size * times
     else:
         factor = times
-    given = bool(settings.scale or settings.micrometres_per_pixel or UNITS[unit])
+    given = bool(settings.scale or size or UNITS[unit])
     return Scale(unit, factor, size / times if size else None, suggested, given)
 
 
-def suggested_unit(map: Map) -> tuple[str, str] | None:
-    """Return the column of a position whose name contains a unit, and the unit."""
-    for column in map.positions:
-        for unit, pattern in SUGGESTIONS.items():
+def suggested_unit(map: Map, names: dict[str, list[str]]) -> tuple[str, str] | None:
+    """Return the column of a position whose name in the source contains a unit, and the unit."""
+    there = [name for column in map.positions for name in names.get(column.casefold(), [])]
+    for unit, pattern in SUGGESTIONS.items():
+        for column in there:
             if re.search(rf"(?<![^\W_])({pattern})(?![^\W_])", folded(column)):
                 return column, unit
     return None

@@ -74,6 +74,7 @@ class Rows:
 class Staged:
     rows: int
     form: Form | None
+    names: dict[str, list[str]]     # of columns in the source, by the map's names in lower case
 
 
 def stage(
@@ -97,7 +98,11 @@ def stage(
     if origin.guessed:
         check_ascii(engine, table, origin, part, reading.go_on)
     (count,) = engine.execute(f"SELECT count(*) FROM {staged(table.name)}").fetchone()
-    return Staged(count, part.form)
+    names = {
+        name.casefold(): [field.name for fields in found.values() for field in fields]
+        for name, found in part.fields.items()
+    }
+    return Staged(count, part.form, names)
 
 
 def expressions(table: Table, part: Rows) -> str:
