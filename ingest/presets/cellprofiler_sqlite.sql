@@ -1,6 +1,6 @@
 -- CellProfiler's ExportToDatabase with SQLite: the tables Per_Image, Per_Cells,
--- Per_Nuclei and Per_Cytoplasm. If the experiment has a table prefix
--- (MyExpt_Per_Image and so on), change the names here.
+-- Per_Nuclei and Per_Cytoplasm, also with a prefix such as MyExpt_Per_Image. If the
+-- database has several experiments, write the prefix in the names here.
 --
 -- A cell is a cytoplasm with its parent cell and its parent nucleus. The centroid
 -- and the id, CellProfiler's object number, are those of the parent cell. A sample
