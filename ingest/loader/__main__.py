@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import choice
 import mapping
 import options
 import psycopg
@@ -23,9 +24,17 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 MEMORY_OF_A_JOB = 64 << 20
 
 
-def wanted_map(given) -> mapping.Map:
+def wanted_map(given, folder: Path) -> mapping.Map:
     if not given.preset and not given.map:
-        raise Wrong("a map is required: --preset NAME (--presets lists the names) or --map FILE")
+        raise Wrong("a map is required: --preset NAME (--presets lists the names; auto chooses one) "
+                    "or --map FILE")
+    if given.preset == choice.AUTO:
+        if given.sources[:1] == ["-"]:
+            raise Wrong("--preset auto cannot read standard input twice: name the preset")
+        given.preset, why = choice.chosen(
+            given.sources[0], folder, given.quotes, given.skip_lines or 0, given.encoding or "")
+        if not given.quiet:
+            say(why, sys.stdout)
     map = mapping.read(Path(given.map) if given.map else mapping.preset(given.preset))
     asked = {
         "unit": given.unit, "micrometres_per_pixel": given.pixel_size, "scale": given.scale,
@@ -40,9 +49,9 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
     for value in given.name, given.server, given.table, given.study, *given.null:
         if value and not sources.is_text(value):
             raise Wrong(f"{value}: the argument is not in UTF-8")
-    map = wanted_map(given)
     if not given.sources:
         raise Wrong("a source is required, such as a folder with CellProfiler's CSV files")
+    map = wanted_map(given, folder)
     if given.memory // given.jobs < MEMORY_OF_A_JOB:
         raise Wrong(f"--memory must be at least {MEMORY_OF_A_JOB >> 20}MB for each job")
     name = given.name or map.settings.name

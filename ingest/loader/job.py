@@ -12,6 +12,7 @@ import cells
 import duckdb
 import engine as duck
 import lines
+import mapping
 import psycopg
 import pyarrow
 import sources
@@ -100,8 +101,9 @@ class Job:
             fingerprint += f" of {self.source.path}"
         if self.target and not settings.replace:
             self.refuse(fingerprint)
-        self.engine.execute("SET VARIABLE source = ?", [self.source.name])
-        for name, value in vars(settings.map.settings).items():
+        known = {"source": self.source.name} | dict.fromkeys(mapping.PARENTS, "")
+        known |= sources.parents(self.source) | vars(settings.map.settings)
+        for name, value in known.items():
             self.engine.execute(f"SET VARIABLE {name} = ?", [value])
         self.phase = "joining"
         known = self.target.features if self.target else lambda: None

@@ -1,15 +1,16 @@
 """A map: SQL in DuckDB's dialect that declares the tables of a source and makes cells of them.
 
+SET VARIABLE statements come first; they are settings of the map, such as the unit of its positions.
+
 CREATE TABLE statements declare the tables of the source and the columns that are needed, by the
 names that the source uses. A column with a DEFAULT may be missing in the source. cbload checks NOT
 NULL and PRIMARY KEY.
 
-SET VARIABLE statements before them give settings of the map, for example the unit of its positions.
-
 One SELECT makes the cells: the columns sample, cell_id, x and y, then a boolean column for each
 feature, in the order of the bits. A column classes, a list of texts, has the features for which a
-cell is positive; if the map does not name them, they are those that the source has. getvariable('source') is the name of the source: the name of its
-file without the ending, or of its folder.
+cell is positive; if the map does not name them, they are those that the source has.
+getvariable('source') is the name of the source: the name of its file without the ending, or of its
+folder.
 """
 
 import codecs
@@ -25,6 +26,7 @@ from errors import Wrong
 from names import hint
 
 PRESETS = Path(__file__).parents[1] / "presets"
+PARENTS = ("parent", "grandparent")     # variables with the names of the folders above a source
 PLACE = ("sample", "cell_id", "x", "y")
 INTEGERS = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
@@ -67,12 +69,13 @@ def settings_of(engine: duckdb.DuckDBPyConnection) -> Settings:
     """Return the settings that a map's statements have set in the engine."""
     names = {name for (name,) in engine.execute("SELECT name FROM duckdb_variables()").fetchall()}
     known = [each.name for each in fields(Settings)]
-    if unknown := sorted(names - {*known, "source"}):
+    if unknown := sorted(names - {*known, "source", *PARENTS}):
         raise Wrong(f"there is no setting {unknown[0]}; the settings are {', '.join(known)}")
-    if engine.execute("SELECT getvariable('source')").fetchone()[0] != "":
-        raise Wrong("a map cannot set source, which is the name of the source")
+    for name in "source", *PARENTS:
+        if engine.execute(f"SELECT getvariable('{name}')").fetchone()[0] != "":
+            raise Wrong(f"a map cannot set {name}, which is a name of the source")
     values = {}
-    for name in names - {"source"}:
+    for name in names & {*known}:
         type = TYPES.get(name, "VARCHAR")
         try:
             query = f"SELECT getvariable('{name}')::{type}"
@@ -180,7 +183,8 @@ def read(path: Path) -> Map:
 def parse(text: str) -> Map:
     config = {"enable_external_access": "false", "python_enable_replacements": "false"}
     with duckdb.connect(config=config) as engine:
-        engine.execute("SET VARIABLE source = ''")
+        for name in "source", *PARENTS:
+            engine.execute(f"SET VARIABLE {name} = ''")
         select, tables = None, 0
         for statement in duckdb.extract_statements(text):
             if VARIABLE.match(statement.query) and not tables and select is None:

@@ -164,13 +164,16 @@ def by_stem(files: list[Path]) -> dict[str, list[Path]]:
     return found
 
 
+def parents(source: Source) -> dict[str, str]:
+    """Return the names of the folders above a source, as far as there are any."""
+    path = re.sub(r"^\w+://", "", source.path or "").rstrip("/")
+    folders = [part for part in path.split("/")[:-1] if part]
+    return dict(zip(("parent", "grandparent"), reversed(folders)))
+
+
 def named(source: Source, pattern: str) -> str:
     """Return the name of a source by a pattern such as {parent}_{stem}."""
-    path = source.path or ""
-    folders = [part for part in re.sub(r"^\w+://", "", path).rstrip("/").split("/")[:-1] if part]
-    parts = {"stem": source.name}
-    for level, folder in zip(("parent", "grandparent"), reversed(folders)):
-        parts[level] = folder
+    parts = {"stem": source.name} | parents(source)
 
     def part(match: re.Match) -> str:
         if match[1] not in PARTS:

@@ -53,8 +53,8 @@ class Field:
     type: str
 
 
-# What was found for each column of a map: nothing, or with the key "" the columns of the source with
-# its name, which must be equal. If the column stands for many, each of them has a key.
+# What was found for each column of a map: nothing, or with the key "" the columns of the source
+# with its name, which must be equal. If the column stands for many, each of them has a key.
 T = TypeVar("T")
 Found = dict[str, dict[str, list[T]]]
 
@@ -75,6 +75,39 @@ class Staged:
     rows: int
     form: Form | None
     names: dict[str, list[str]]     # of columns in the source, by the map's names in lower case
+
+
+def names_of(
+    engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, quotes: str | None, skip: int,
+) -> list[str]:
+    """Return the names of the columns of a table in the source."""
+    if origin.kind == "parquet":
+        names = top_columns(engine, origin)
+    elif origin.kind == "sqlite":
+        with contextlib.closing(read_only(origin.path)) as database:
+            names = columns_of(database, origin)
+    else:
+        wanted = [column.name for column in table.columns]
+        names = lines.header(lines.guessed(origin), wanted, quotes, skip).names
+    return columns.official(names)
+
+
+def columns_of(database: sqlite3.Connection, origin: Origin) -> list[str]:
+    info = database.execute(f"PRAGMA table_info({quoted(origin.table)})")
+    return [name for _, name, *_ in info]
+
+
+def places_of(table: Table, names: list[str]) -> Found[int]:
+    """Return the positions of each column of the map."""
+    places: Found[int] = {}
+    for column in sorted(table.columns, key=lambda column: bool(column.many)):
+        if column.many:
+            taken = {place for found in each_of(places) for place in found}
+            places[column.name] = columns.matching(column.name, names, taken)
+        else:
+            found = columns.meant(column.name, names)
+            places[column.name] = {"": found} if found else {}
+    return places
 
 
 def stage(
@@ -140,15 +173,8 @@ def of_equal(column: Column, fields: list[Field], part: Rows) -> str:
 def needed(
     table: Table, names: list[str], origin: Origin, elsewhere: str = "",
 ) -> Found[int]:
-    """Return the positions of each column of the map, or raise an error if there are none."""
-    places: Found[int] = {}
-    for column in sorted(table.columns, key=lambda column: bool(column.many)):
-        taken = {place for places_of in each_of(places) for place in places_of}
-        if column.many:
-            places[column.name] = columns.matching(column.name, names, taken)
-        else:
-            found = columns.meant(column.name, names)
-            places[column.name] = {"": found} if found else {}
+    """Return the positions of each column of the map, or raise an error if a column is missing."""
+    places = places_of(table, names)
     missing = [
         column.name for column in table.columns if column.required and not places[column.name]
     ]
@@ -290,8 +316,7 @@ def sqlite(
     with contextlib.closing(read_only(origin.path)) as database:
         # A view may run forever before its first row.
         database.set_progress_handler(lambda: is_over(reading), STEPS)
-        info = database.execute(f"PRAGMA table_info({quoted(origin.table)})")
-        given = [name for _, name, *_ in info]
+        given = columns_of(database, origin)
         places = needed(table, columns.official(given), origin)
         types = {
             place: (column.many or column).type for column in table.columns

@@ -1,7 +1,9 @@
--- CODEX and CytoMAP: a table of cells as CSV, with positions such as "X.X", "X", "Position X" or
--- "Position_X", in pixels or micrometres: see --unit. The id is the number of the row.
+-- CODEX and CytoMAP: a table of cells as CSV, with positions such as "X.X", "X",
+-- "Position X" or "Position_X", in pixels or micrometres: see --unit. The id is the
+-- number of the row.
 --
--- The intensities of the markers have columns of their own: add the features with a threshold for each.
+-- The intensities of the markers have columns of their own: add the features with a
+-- threshold for each.
 
 CREATE TABLE cells (
 	"X" DOUBLE DEFAULT NULL, "Y" DOUBLE DEFAULT NULL,

@@ -1,9 +1,9 @@
--- CosMx (NanoString, Bruker): the file *_metadata_file.csv. Positions are in pixels of 0.12028
--- micrometres. Early versions have x_slide_mm and y_slide_mm instead of pixels: for these, use
--- cosmx_mm.
+-- CosMx (NanoString, Bruker): the file *_metadata_file.csv. Positions are in pixels of
+-- 0.12028 micrometres. Early versions have x_slide_mm and y_slide_mm instead of pixels:
+-- for these, use cosmx_mm.
 --
--- A cell is numbered in its field of view. There can be a column cell_id beside cell_ID: the map means
--- the latter.
+-- A cell is numbered in its field of view. There can be a column cell_id beside
+-- cell_ID: the map means the latter.
 
 SET VARIABLE unit = 'pixel';
 SET VARIABLE micrometres_per_pixel = 0.12028;

@@ -1,8 +1,8 @@
--- CosMx (NanoString, Bruker): the file *_metadata_file.csv of a version that has positions in
--- millimetres only. See cosmx for the others.
+-- CosMx (NanoString, Bruker): the file *_metadata_file.csv of a version that has
+-- positions in millimetres only. See cosmx for the others.
 --
--- A cell is numbered in its field of view. There can be a column cell_id beside cell_ID: the map means
--- the latter.
+-- A cell is numbered in its field of view. There can be a column cell_id beside
+-- cell_ID: the map means the latter.
 
 SET VARIABLE unit = 'millimetre';
 SET VARIABLE micrometres_per_pixel = 0.12028;

@@ -1,9 +1,9 @@
--- HALO (Indica Labs): the object data, exported as CSV. A row is a cell. The centroid is the centre of
--- the bounding box, in pixels. The id is the number of the row, because objects are numbered anew in
--- each region.
+-- HALO (Indica Labs): the object data, exported as CSV. A row is a cell. The centroid
+-- is the centre of the bounding box, in pixels. The id is the number of the row,
+-- because objects are numbered anew in each region.
 --
--- The features are the columns such as "CD3 Positive" or "CD3 Positive Classification", without those
--- of the nucleus and so on. The values are 0 or 1.
+-- The features are the columns such as "CD3 Positive" or "CD3 Positive Classification",
+-- without those of the nucleus and so on. The values are 0 or 1.
 
 SET VARIABLE unit = 'pixel';
 
@@ -17,7 +17,9 @@ CREATE TABLE objects (
 
 SELECT
 	-- the name of the image without its folder and ending
-	coalesce(regexp_extract(coalesce("Image Location", "Image File Name"), '([^/\\]+?)(\.[^./\\]*)?$', 1),
+	coalesce(
+		regexp_extract(
+			coalesce("Image Location", "Image File Name"), '([^/\\]+?)(\.[^./\\]*)?$', 1),
 		getvariable('source')) AS sample,
 	rowid + 1 AS cell_id,
 	(XMin + XMax) / 2 AS x,

@@ -1,10 +1,11 @@
--- inForm (Akoya) and phenoptr: cell_seg_data.txt, separated by tabs, also merged. A row is a cell of a
--- field. Positions are in pixels, or in micrometres if inForm exported so: then use --unit micrometre.
+-- inForm (Akoya) and phenoptr: cell_seg_data.txt, separated by tabs, also merged. A row
+-- is a cell of a field. Positions are in pixels, or in micrometres if inForm exported
+-- so: then use --unit micrometre.
 --
 -- Where inForm writes a decimal comma, use --decimal ,. The text #N/A means NULL.
 --
--- The features are the phenotypes: the column Phenotype, or columns such as "Phenotype CD8" of a
--- consolidated file, with values such as "CD8+" and "CD8-".
+-- The features are the phenotypes: the column Phenotype, or columns such as "Phenotype
+-- CD8" of a consolidated file, with values such as "CD8+" and "CD8-".
 
 SET VARIABLE nulls = ['#N/A', 'NA'];
 

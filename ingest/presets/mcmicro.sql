@@ -1,8 +1,10 @@
--- MCMICRO: the quantification of an image, a CSV file with a row for each cell. Positions are in pixels.
+-- MCMICRO: the quantification of an image, a CSV file with a row for each cell.
+-- Positions are in pixels.
 --
--- The columns of the markers have the mean intensities, and no name tells which are positive: add the
--- features with a threshold for each marker, for example the gates that you use in Minerva or scimap.
--- Columns of quantifications with several masks end in _cellMask or _nucleiMask.
+-- The columns of the markers have the mean intensities, and no name tells which are
+-- positive: add the features with a threshold for each marker, for example the gates
+-- that you use in Minerva or scimap. Columns of quantifications with several masks end
+-- in _cellMask or _nucleiMask.
 
 SET VARIABLE unit = 'pixel';
 

@@ -1,8 +1,8 @@
--- MERSCOPE (Vizgen): cell_metadata.csv. Positions are in micrometres; the image has pixels of 0.108
--- micrometres.
+-- MERSCOPE (Vizgen): cell_metadata.csv. Positions are in micrometres; the image has
+-- pixels of 0.108 micrometres.
 --
--- The ids in the file are numbers of 64 bits, or the first column, which has no name; they do not fit
--- into an id of a payload. The id is therefore the number of the row.
+-- The ids in the file are numbers of 64 bits, or the first column, which has no name;
+-- they do not fit into an id of a payload. The id is therefore the number of the row.
 
 SET VARIABLE unit = 'micrometre';
 SET VARIABLE micrometres_per_pixel = 0.108;

@@ -1,11 +1,14 @@
--- QuPath: the measurements of detections or cells, exported as CSV or TSV. A row is a cell; rows of
--- annotations and TMA cores are left out. The id is the number of the row.
+-- QuPath: the measurements of detections or cells, exported as CSV or TSV. A row is a
+-- cell; rows of annotations and TMA cores are left out. The id is the number of the
+-- row.
 --
--- The name of the column of the centroid has its unit: "Centroid X µm", or "Centroid X px" for an
--- image without a pixel size. --pixel-size is the size of a pixel of the image.
+-- The name of the column of the centroid has its unit: "Centroid X µm", or "Centroid X
+-- px" for an image without a pixel size. --pixel-size is the size of a pixel of the
+-- image.
 --
--- The features are the parts of the classification: "Tumor: CD8" is positive for Tumor and for CD8.
--- To load several images, name them: SET VARIABLE features = ['Tumor', 'CD8'];
+-- The features are the parts of the classification: "Tumor: CD8" is positive for Tumor
+-- and for CD8. To load several images, name them: SET VARIABLE features = ['Tumor',
+-- 'CD8'];
 
 SET VARIABLE unit = 'named';
 

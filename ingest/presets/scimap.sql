@@ -1,8 +1,9 @@
--- scimap: a table of cells as CSV, the quantification of MCMICRO or the table that scimap writes. The
--- positions have the columns X_position or X_centroid, in pixels. A column imageid names the image.
+-- scimap: a table of cells as CSV, the quantification of MCMICRO or the table that
+-- scimap writes. The positions have the columns X_position or X_centroid, in pixels. A
+-- column imageid names the image.
 --
--- The features are the phenotype of the cell, if the file has a column phenotype. Otherwise add them
--- with a threshold for each marker, as in the preset mcmicro.
+-- The features are the phenotype of the cell, if the file has a column phenotype.
+-- Otherwise add them with a threshold for each marker, as in the preset mcmicro.
 
 SET VARIABLE unit = 'pixel';
 

@@ -1,6 +1,6 @@
--- steinbock: the folder of a project, with the folders regionprops and intensities, in which each image
--- has a file. A sample is an image. Positions are in pixels, which are micrometres in imaging mass
--- cytometry.
+-- steinbock: the folder of a project, with the folders regionprops and intensities, in
+-- which each image has a file. A sample is an image. Positions are in pixels, which are
+-- micrometres in imaging mass cytometry.
 --
 -- centroid-0 is the row of the image, so y, and centroid-1 the column, so x.
 

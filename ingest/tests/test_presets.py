@@ -21,7 +21,7 @@ SCIMAP = "CellID,DNA1,CD45,X_position,Y_position,Area,imageid,phenotype"
 CODEX = "cell_id:cell_id,tile_num:tile_num,x:x,y:y,z:z,size:size,cyc001_ch002:CD45"
 
 
-@pytest.mark.parametrize("preset, name, text, options, features, expected", [
+FILES = [
     ("qupath", "a.tsv", f"{QUPATH}\n"
      "s1.tif\t0a\tAnnotation\t\tTumor\tRoot\tPolygon\t7\t8\t5\t\n"
      "s1.tif\t0b\tCell\t\tTumor: CD8\tRoot\tPolygon\t10.25\t20.5\t5\t3.2\n"
@@ -44,7 +44,8 @@ CODEX = "cell_id:cell_id,tile_num:tile_num,x:x,y:y,z:z,size:size,cyc001_ch002:CD
      "0\tA.im3\t2\t3\t4\tCD8-\tCK+\n", ["--unit", "micrometre", "--pixel-size", "0.5"],
      ["CD8", "CK"], [("A", 1, 3, 4, 1), ("A", 2, 6, 8, 2)]),
     ("xenium", "cells.csv", f'{XENIUM}\n"aaaaaaab-1",2.125,4.25,70,10,5\n"ffkpbaba-1",1,2,9,1,1\n',
-     [], [], [("cells", 1, 10, 20, 0), ("cells", 0x55AF1010, 1 / 0.2125, 2 / 0.2125, 0)]),
+     [], [], [("{folder}", 1, 10, 20, 0),
+         ("{folder}", 0x55AF1010, 1 / 0.2125, 2 / 0.2125, 0)]),
     ("xenium", "old.csv", f"{XENIUM}\n7,2.125,4.25,70,10,5\n", ["--pixel-size", "1"], [],
      [("old", 7, 2.125, 4.25, 0)]),
     ("merscope", "m.csv", f"{MERSCOPE}\n2317032900000100001,,37,10.8,21.6,0,1,0,1\n", [], [],
@@ -64,13 +65,17 @@ CODEX = "cell_id:cell_id,tile_num:tile_num,x:x,y:y,z:z,size:size,cyc001_ch002:CD
     ("codex", "c.csv", f"{CODEX}\n0,1,10.5,20.5,3,900,5\n", [], [], [("c", 1, 10.5, 20.5, 0)]),
     ("codex", "cytomap.csv", "Mean_CD31,Position_X,Position_Y,Position_Z,ID\n1,10.5,20.5,3,9\n",
      [], [], [("cytomap", 1, 10.5, 20.5, 0)]),
-])
+]
+
+
+@pytest.mark.parametrize("preset, name, text, options, features, expected", FILES)
 def test_a_file(preset, name, text, options, features, expected, cbload, db, tmp_path):
     (tmp_path / name).write_text(text)
     ended = cbload(tmp_path / name, "--preset", preset, *options)
     assert ended.status == 0 and ended.err == "", ended.err
+    rows = sorted((row[0].format(folder=tmp_path.name), *row[1:]) for row in expected)
     found = sorted(loaded(db))
-    assert [(*row[:2], *map(pytest.approx, row[2:4]), row[4]) for row in sorted(expected)] == found
+    assert [(*row[:2], *map(pytest.approx, row[2:4]), row[4]) for row in rows] == found
     assert db.execute("SELECT features FROM cells_source").fetchone() == (features,)
 
 
@@ -131,3 +136,32 @@ def test_cellprofiler_databases(cbload, db, tmp_path):
         ended = cbload(
             source, "--preset", f"cellprofiler_sqlite_{preset}", "--table", f"t_{preset}")
         assert ended.status == 0 and loaded(db, f"t_{preset}")[0][2] == x, ended.err
+
+
+@pytest.mark.parametrize("preset, name, text", [file[:3] for file in FILES])
+def test_auto_chooses_the_preset(preset, name, text, cbload, tmp_path):
+    (tmp_path / name).write_text(text)
+    ended = cbload(tmp_path / name, "--preset", "auto", "--check", "--decimal",
+                   "," if "97,5" in text else ".")
+    assert ended.status == 0 and f"preset {preset}: the source has " in ended.out, ended
+
+
+def test_auto_explains(cbload, tmp_path):
+    source = tmp_path / "a.csv"
+    for text, message in {
+        "a,b\n1,2\n": f"no preset fits {source}: --presets lists them",
+        "XMin,XMax,YMin,a\n1,2,3,4\n": "the nearest is halo, but there is no YMax",
+    }.items():
+        source.write_text(text)
+        ended = cbload(source, "--preset", "auto", "--check")
+        assert ended.status == 2 and message in ended.err, ended
+    assert cbload("-", "--preset", "auto").status == 2
+    (folder := tmp_path / "site").mkdir()
+    for table in "Image", "Cells", "Nuclei", "Cytoplasm":
+        (folder / f"{table}.csv").write_text(
+            "ImageNumber,ObjectNumber,Location_Center_X,Location_Center_Y,Parent_Cells,"
+            "Parent_Nuclei\n1,1,2,3,1,1\n")
+    ended = cbload(folder, "--preset", "auto", "--check")
+    assert ended.status == 0 and "preset cellprofiler_csv:" in ended.out
+    (folder / "Cytoplasm.csv").unlink()
+    assert "preset cellprofiler_csv_cells:" in cbload(folder, "--preset", "auto", "--check").out
