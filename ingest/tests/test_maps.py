@@ -168,7 +168,7 @@ def test_memory_stays_within_the_limit(map, tmp_path):
 
 def test_joins_use_the_disk(cbload, db, tmp_path):
     """The joins of a preset, and the counts of their rows, need more memory than allowed."""
-    objects = "FROM (SELECT k, k // 1000 AS i, k % 1000 AS j FROM range(400_000) t(k))"
+    objects = "FROM (SELECT k, k // 1000 AS i, k % 1000 AS j FROM range(600_000) t(k))"
     key = "i AS ImageNumber, j AS ObjectNumber"
     place = "k % 1000 AS Location_Center_X, 1 AS Location_Center_Y"
     tables = {
@@ -179,8 +179,8 @@ def test_joins_use_the_disk(cbload, db, tmp_path):
     }
     for name, select in tables.items():
         duckdb.execute(f"COPY ({select}) TO '{tmp_path}/{name}.parquet'")
-    ended = cbload(tmp_path, "--preset", "cellprofiler_csv", "--memory", "64MB", "--check")
-    assert ended.status == 0 and "Cytoplasm  400,000 rows, 400,000 joined" in ended.out, ended.err
+    ended = cbload(tmp_path, "--preset", "cellprofiler_csv", "--memory", "96MB", "--check")
+    assert ended.status == 0 and "Cytoplasm  600,000 rows, 600,000 joined" in ended.out, ended.err
 
 
 def test_a_division_by_zero_is_above_no_threshold(cbload, db, map, tmp_path):
