@@ -16,11 +16,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import annotated
 import duckdb
 from errors import LoadError, Wrong, explained
 from mapping import Map, Table
 
 DATABASES = (".sqlite", ".sqlite3", ".db")
+ANNOTATED = (".h5ad", ".zarr")
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 REMOTE = re.compile(r"(https?|s3|gs|gcs|r2|az|azure|hf)://")
 # The addresses in buckets that DuckDB would take as a pattern of several files.
@@ -39,7 +41,6 @@ OTHERS = {
     b"\xfd7zXZ\0": ("compressed by xz", "pipe it: xz -dc FILE | cbload -"),
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "pipe it: zstd -dc FILE | cbload -"),
     b"7z\xbc\xaf\x27\x1c": ("a 7-Zip archive", "unpack it"),
-    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", "write its table as Parquet or CSV"),
     b"ARROW1": ("an Arrow (Feather) file", "write its table as Parquet or CSV"),
     b"FCS": ("a file of a flow cytometer", "write its events as CSV"),
     b"RDX": ("a file of R", "write its table as Parquet or CSV"),
@@ -56,7 +57,7 @@ DEEPEST = 8     # folders in a folder
 class Origin:
     """Where the rows of a table are."""
 
-    kind: str               # csv, csv.gz, parquet or sqlite
+    kind: str               # csv, csv.gz, parquet, sqlite or anndata
     name: str               # of the file
     path: str               # what is opened: the name of a local file only for SQLite
     table: str | None       # in an SQLite database
@@ -102,13 +103,14 @@ def expanded(given: str, map: Map, folder: Path, name: str | None) -> list[Sourc
     The name is a pattern of all names, or None.
     """
     first = source(given, folder)
-    if first.remote or not Path(first.where).is_dir():
+    path = Path(first.where)
+    if first.remote or not path.is_dir() or annotated.is_zarr(path):
         found = [first]
     else:
         found = [
             replace(first, given=each.given if each.path != first.path else given,
                     path=each.path, name=each.name, where=each.where, files=each.files)
-            for each in in_folder(Path(first.where), map, DEEPEST)
+            for each in in_folder(path, map, DEEPEST)
         ] or [first]
     return [replace(each, name=named(each, name)) for each in found] if name else found
 
@@ -209,7 +211,7 @@ def source(given: str, folder: Path) -> Source:
     path = path.resolve()
     if not is_text(str(path)):
         raise Wrong(f"{path}: the name is not in UTF-8, and PostgreSQL cannot store it: rename it")
-    own_name = path.name if path.is_dir() else stem(path.name)
+    own_name = path.name if path.is_dir() and not annotated.is_zarr(path) else stem(path.name)
     return Source(given, str(path), own_name, str(path))
 
 
@@ -232,7 +234,7 @@ def without_secrets(address: str) -> str:
 
 def stem(name: str) -> str:
     """Return the name without its ending, or without both endings of a compressed file."""
-    for ending in (*ENDINGS, *DATABASES):
+    for ending in (*ENDINGS, *DATABASES, *ANNOTATED):
         if name.casefold().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]
     return name
@@ -245,6 +247,8 @@ def origins(
     if source.remote:
         return remote_origins(engine, source, map, encoding)
     path = Path(source.where)
+    if annotated.is_zarr(path):
+        return [table_of_zarr(path, map)]
     if path.is_dir():
         found = [
             replace(local_file(file, encoding, files), note=note)
@@ -259,6 +263,19 @@ def origins(
         return sqlite_tables(origin, path, map)
     only_table(map)
     return [replace(origin, label="")]
+
+
+def table_of_zarr(path: Path, map: Map) -> Origin:
+    """Return the origin of the only table of a map in a group of Zarr."""
+    only_table(map)
+    there = annotated.tables_in(path)
+    if not there:
+        raise LoadError("it is a group of Zarr without a table of AnnData")
+    wanted = map.tables[0].name
+    found = there.get(wanted) or (list(there.values())[0] if len(there) == 1 else None)
+    if not found:
+        raise LoadError(f"there is no table {wanted}; the tables are: {', '.join(there)}")
+    return Origin("anndata", found.name, str(found), found.name, "", "")
 
 
 def files_of(source: Source, map: Map) -> list[tuple[Path, str]]:
@@ -344,6 +361,8 @@ def kind_of(path: str, name: str) -> str:
         return "sqlite"
     if start.startswith(PARQUET):
         return "parquet"
+    if start.startswith(annotated.HDF5):
+        return "anndata"
     if start.startswith(GZIP):
         return "csv.gz"
     for first, (what, remedy) in OTHERS.items():
@@ -461,6 +480,11 @@ def look(
         parts = [engine.execute(query, [path]).fetchone()[0] for path in paths]
         return Seen(f"size and time of {source.path}: {'; '.join(parts)}")
     seen = Seen()
+    if Path(source.where).is_dir() and origins[0].kind == "anndata":
+        origins = [
+            replace(origins[0], path=str(each), name=str(each.relative_to(source.where)))
+            for each in sorted(Path(origins[0].path).rglob("*")) if each.is_file()
+        ]
     files = {origin.path: origin for origin in origins}.values()
     hashes = [(origin.name, checked_hash(origin, seen, go_on)) for origin in files]
     if len(hashes) == 1:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import annotated
 import duckdb
 import lines
 import names as columns
@@ -83,6 +84,9 @@ def names_of(
     """Return the names of the columns of a table in the source."""
     if origin.kind == "parquet":
         names = top_columns(engine, origin)
+    elif origin.kind == "anndata":
+        with contextlib.closing(annotated.Annotated(origin.path)) as file:
+            names = file.columns
     elif origin.kind == "sqlite":
         with contextlib.closing(read_only(origin.path)) as database:
             names = columns_of(database, origin)
@@ -115,7 +119,8 @@ def stage(
 ) -> Staged:
     """Create the table, and return how many rows it has."""
     target, part = f"CREATE TABLE {staged(table.name)} AS", None
-    read = {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite}[origin.kind]
+    read = {"csv": csv, "csv.gz": csv, "parquet": parquet, "sqlite": sqlite, "anndata": anndata}[
+        origin.kind]
     try:
         for part in read(engine, table, origin, reading):
             engine.execute(f"{target} SELECT {expressions(table, part)} FROM {part.rows}")
@@ -345,6 +350,31 @@ def sqlite(
             yield Rows("temp.main.batch", fields, "number")
             first += len(batch) or 1
         engine.unregister("batch")     # the map may have a table of that name
+
+
+def anndata(
+    engine: duckdb.DuckDBPyConnection, table: Table, origin: Origin, reading: Reading,
+) -> Iterator[Rows]:
+    """Read a table of AnnData by its own library."""
+    with contextlib.closing(annotated.Annotated(origin.path)) as file:
+        names = file.columns
+        places = needed(table, names, origin)
+        wanted = sorted({place for found in each_of(places) for place in found})
+        called = {place: f"c{place}" for place in wanted}
+        first = 1
+        for arrays in file.batches([names[place] for place in wanted]):
+            reading.go_on()
+            rows = len(arrays[0]) if arrays else 0
+            numbers = pyarrow.array(range(first, first + rows), pyarrow.int64())
+            engine.register(
+                "batch", pyarrow.table([*arrays, numbers], [*called.values(), "number"]))
+            types = dict(engine.execute(
+                "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
+            fields = made_of(
+                places, lambda place: Field(names[place], called[place], types[called[place]]))
+            yield Rows("temp.main.batch", fields, "number")
+            first += rows
+        engine.unregister("batch")
 
 
 def is_over(reading: Reading) -> bool:

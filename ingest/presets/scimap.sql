@@ -8,7 +8,7 @@
 SET VARIABLE unit = 'pixel';
 
 CREATE TABLE cells (
-	CellID BIGINT,
+	CellID BIGINT DEFAULT NULL,    -- not in a file .h5ad
 	X_position DOUBLE DEFAULT NULL,
 	Y_position DOUBLE DEFAULT NULL,
 	X_centroid DOUBLE DEFAULT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE cells (
 
 SELECT
 	coalesce(imageid, getvariable('source')) AS sample,
-	CellID AS cell_id,
+	coalesce(CellID, rowid + 1) AS cell_id,
 	coalesce(X_position, X_centroid) AS x,
 	coalesce(Y_position, Y_centroid) AS y,
 	-- Add a column for each feature that is a measurement above a threshold:
