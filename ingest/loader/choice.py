@@ -8,7 +8,8 @@ import duckdb
 import mapping
 import sources
 from errors import LoadError, Wrong
-from staging import names_of, places_of
+from readers import names_of
+from reading import places_of
 
 AUTO = "auto"
 

@@ -20,6 +20,7 @@ import staging
 from cells import Account
 from errors import UNSURE, Interrupted, LoadError, explained
 from mapping import Map
+from reading import Reading
 from target import Loaded, Target
 
 
@@ -122,7 +123,7 @@ class Job:
         """Stage the tables, and return the CSV files among their origins."""
         go_on = self.stop_if_cancelled
         given = self.settings.map.settings
-        reading = staging.Reading(
+        reading = Reading(
             [*NULLS, *given.nulls], given.quotes, given.decimal or ".", given.skip_lines or 0,
             go_on)
         read = []
