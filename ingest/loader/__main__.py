@@ -25,9 +25,6 @@ MEMORY_OF_A_JOB = 64 << 20
 
 
 def wanted_map(given, folder: Path) -> mapping.Map:
-    if not given.preset and not given.map:
-        raise Wrong("a map is required: --preset NAME (--presets lists the names; auto chooses one) "
-                    "or --map FILE")
     if given.preset == choice.AUTO:
         if given.sources[:1] == ["-"]:
             raise Wrong("--preset auto cannot read standard input twice: name the preset")
@@ -49,6 +46,9 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
     for value in given.name, given.server, given.table, given.study, *given.null:
         if value and not sources.is_text(value):
             raise Wrong(f"{value}: the argument is not in UTF-8")
+    if not given.preset and not given.map:
+        raise Wrong("a map is required: --preset NAME (auto chooses one, --presets lists them) or "
+                    "--map FILE")
     if not given.sources:
         raise Wrong("a source is required, such as a folder with CellProfiler's CSV files")
     map = wanted_map(given, folder)

@@ -55,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
                       help="a database, file, folder or address to load cells from, see below")
 
     what = made.add_argument_group("map").add_mutually_exclusive_group()
-    what.add_argument("--preset", metavar="NAME", help="use this preset; auto chooses the one that fits")
+    what.add_argument("--preset", metavar="NAME",
+                      help="use this preset; auto chooses the one that fits the source")
     what.add_argument("--map", metavar="FILE", help="use your own map, such as an edited preset")
     what.add_argument("--presets", action="store_true", help="list the presets")
     what.add_argument("--show-preset", metavar="NAME", help="print a preset")

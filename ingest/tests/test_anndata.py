@@ -35,7 +35,8 @@ def made(rows=5, sparse=None):
     var = pandas.DataFrame(index=["CD3", "CD 8/a"])
     found = anndata.AnnData(sparse(data) if sparse else data, obs=obs, var=var)
     found.layers["counts"] = sparse(counts) if sparse else counts
-    found.obsm["spatial"] = numpy.array([[row + 0.5, 2 * row] for row in range(rows)]).reshape(-1, 2)
+    places = [[row + 0.5, 2 * row] for row in range(rows)]
+    found.obsm["spatial"] = numpy.array(places).reshape(-1, 2)
     found.obsm["frame"] = pandas.DataFrame(
         {"u": numpy.where(even, 7.0, numpy.nan)}, index=found.obs_names)
     found.raw = anndata.AnnData(

@@ -141,8 +141,7 @@ def test_other_spellings_of_null_in_csv(cbload, db, map, tmp_path):
 
 def test_presets_are_listed_and_printed(cbload):
     names = cbload("--presets").out.split()
-    assert names == ["cell_health_csv", "cell_health_sqlite", "cellprofiler_csv",
-                     "cellprofiler_sqlite", "cpg0016_sqlite", "in_carta"]
+    assert {"cellprofiler_csv", "qupath", "xenium"} < {*names} and names == sorted(names)
     for name in names:
         assert "SELECT" in cbload("--show-preset", name).out
 
