@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import annotated
 import choice
 import mapping
 import options
@@ -64,6 +65,7 @@ def load(given, folder: Path, interrupts: Interrupts) -> int:
         if (one.where, one.files) == (other.where, other.files):
             raise Wrong(f"{one.given} is given twice")
 
+    annotated.load(any(sources.is_annotated(each) for each in found))
     settings = Settings(
         map, given.memory // given.jobs, options.threads(given.jobs), given.skip_invalid,
         given.replace, given.merge_samples)

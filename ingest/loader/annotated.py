@@ -4,6 +4,10 @@ A table has a row for each observation. Its columns are obs_names, those of obs,
 matrices by their paths in the file: obsm/spatial/0, X/CD3, layers/raw/CD3, raw/X/CD3.
 """
 
+import contextlib
+import importlib
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,19 @@ INDEX = "obs_names"
 
 def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).exists() for name in MARKS)
+
+
+def load(is_needed: bool) -> None:
+    """Import pandas, if it is there, and anndata, if it is needed and there.
+
+    DuckDB and pyarrow import pandas when they first meet data, also two threads at once, and then
+    one of them can find a part of it. So the main thread calls this function before jobs start.
+    """
+    if is_needed and (folder := os.environ.get("CBLOAD_ANNDATA")):
+        sys.path.append(folder)
+    for name in ["pandas", *(["anndata.io", "h5py", "zarr"] if is_needed else [])]:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
 
 
 def tables_in(path: Path) -> dict[str, Path]:

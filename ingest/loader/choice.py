@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import annotated
 import duckdb
 import mapping
 import sources
@@ -53,6 +54,8 @@ def fit_of(
     map = mapping.read(mapping.preset(name))
     fit = Fit(name)
     first = sources.expanded(given, map, folder, None)[0]
+    if sources.is_annotated(first):
+        annotated.load(True)
     there: set[str] = set()
     with ExitStack() as files, duckdb.connect() as engine:
         for table in map.tables:

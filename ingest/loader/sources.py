@@ -115,6 +115,17 @@ def expanded(given: str, map: Map, folder: Path, name: str | None) -> list[Sourc
     return [replace(each, name=named(each, name)) for each in found] if name else found
 
 
+def is_annotated(source: Source) -> bool:
+    """Return whether a source is AnnData."""
+    path = Path(source.where)
+    if source.remote or annotated.is_zarr(path):
+        return not source.remote
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(annotated.HDF5)) == annotated.HDF5
+
+
 def in_folder(path: Path, map: Map, depth: int) -> list[Source]:
     """Return the sources in a folder: the folder itself, or those in its folders.
 

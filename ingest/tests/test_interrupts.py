@@ -38,7 +38,7 @@ def assert_ends(made, number, db, tmp_path) -> None:
     """Send a signal, and check the end."""
     assert made.poll() is None
     made.send_signal(number)
-    assert made.wait(30) == 130
+    assert made.wait(30) == 130, made.stderr.read()
     assert made.stderr.read() == INTERRUPTED
     assert nothing_loaded(db) and not list((tmp_path / "tmp").iterdir())
 
