@@ -183,10 +183,10 @@ def test_an_unexpected_error(cbload, db, map, tmp_path, monkeypatch):
     (tmp_path / "one.csv").write_text(f"{HEADER}\n1,10,20,a,2\n")
     (tmp_path / "two.csv").write_text(f"{HEADER}\n1,10,20,a,2\n2,1,1,a,1\n")
 
-    def fails_once(engine, map, account, skip_invalid):
+    def fails_once(engine, map, account, *others):
         if account.rows == {"objects": 1}:
             raise RuntimeError("a\x1b[31m mistake")
-        make(engine, map, account, skip_invalid)
+        make(engine, map, account, *others)
     monkeypatch.setattr(cells, "make", fails_once)
     ended = cbload(tmp_path / "one.csv", tmp_path / "two.csv", "--map", map)
     assert ended.status == 1
