@@ -23,7 +23,8 @@ INDEX = "obs_names"
 
 
 def is_zarr(path: Path) -> bool:
-    return path.is_dir() and any((path / name).exists() for name in MARKS)
+    # Unlike Path.exists, os.path.exists raises no error for a folder that cannot be read.
+    return any(os.path.exists(path / name) for name in MARKS)
 
 
 def load(is_needed: bool) -> None:

@@ -120,10 +120,11 @@ def is_annotated(source: Source) -> bool:
     path = Path(source.where)
     if source.remote or annotated.is_zarr(path):
         return not source.remote
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(annotated.HDF5)) == annotated.HDF5
+    with contextlib.suppress(OSError):     # the job reports it
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(len(annotated.HDF5)) == annotated.HDF5
+    return False
 
 
 def in_folder(path: Path, map: Map, depth: int) -> list[Source]:
@@ -132,7 +133,10 @@ def in_folder(path: Path, map: Map, depth: int) -> list[Source]:
     A folder is a source if it has a file for a table of the map. If it has a folder for each
     table, the files of one name in these folders are a source.
     """
-    there = visible(path)
+    try:
+        there = visible(path)
+    except OSError:     # the job reports it
+        return [Source(str(path), str(path), path.name, str(path))]
     if any(matching(table, [each for each in there if each.is_file()]) for table in map.tables):
         return [Source(str(path), str(path), path.name, str(path))]
     folders = [each for each in there if each.is_dir()]

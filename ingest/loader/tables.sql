@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS {sources} (
 	skipped jsonb NOT NULL,
 	tables jsonb NOT NULL,
 	map text NOT NULL,
+	micrometres_per_pixel double precision,
 	loaded_by name NOT NULL DEFAULT current_user,
 	loaded_at timestamptz NOT NULL DEFAULT now()
 );
@@ -22,6 +23,7 @@ COMMENT ON COLUMN {sources}.features IS 'names of the bits of phenotypes, beginn
 COMMENT ON COLUMN {sources}.skipped IS 'number of cells left out, for each reason';
 COMMENT ON COLUMN {sources}.tables IS 'for each table of the source, the number of its rows, of rows that are part of a cell, and of rows left out';
 COMMENT ON COLUMN {sources}.map IS 'the SQL that made cells of the tables';
+COMMENT ON COLUMN {sources}.micrometres_per_pixel IS 'size of a pixel, the unit of x and y; null if it is not known';
 
 CREATE TABLE IF NOT EXISTS {samples} (
 	sample text COLLATE "C" NOT NULL,

@@ -85,6 +85,8 @@ class Target:
                 "to_regclass(%s) IS NOT NULL", names).fetchone()
             if not any(there):
                 connection.execute(self.query(TABLES))
+            elif all(there):
+                self.add_column(connection)
             elif not all(there):
                 named = dict(zip(there, names))
                 raise LoadError(
@@ -115,6 +117,16 @@ class Target:
             self.guard.close()
             self.guard = None
 
+    def add_column(self, connection: psycopg.Connection) -> None:
+        """Add the size of a pixel to a table of sources that an earlier cbload has created."""
+        there = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) "
+            "AND attname = 'micrometres_per_pixel' AND NOT attisdropped)",
+            self.quoted("sources")).fetchone()[0]
+        if not there:
+            connection.execute(self.query(
+                "ALTER TABLE {sources} ADD COLUMN micrometres_per_pixel double precision"))
+
     def features(self) -> list[str] | None:
         """Return the features of the table, or None if it has no source yet."""
         with self.connect() as connection:
@@ -132,6 +144,19 @@ class Target:
             raise LoadError(
                 f"table {self.display} has the features {listed(features)} (source \"{name}\"), "
                 f"but the map has {listed(map.features)}: use another table")
+
+    def same_pixels(self, connection: psycopg.Connection, size: float | None) -> None:
+        """Refuse a source with pixels of another size, because a study has one size."""
+        other = connection.execute(
+            self.query("SELECT name, micrometres_per_pixel FROM {sources} "
+                       "WHERE micrometres_per_pixel IS DISTINCT FROM %s ORDER BY source LIMIT 1"),
+            [size]).fetchone()
+        if other:
+            name, there = other
+            raise LoadError(
+                f'the pixels of source "{name}" in table {self.display} are '
+                f"{of_size(there)}, but those of this source {of_size(size)}: give both the same "
+                "--pixel-size, or use another table")
 
     def is_known(self, source: Source) -> bool:
         """Return whether a source with this path is loaded."""
@@ -176,13 +201,17 @@ class Target:
                     raise Loaded(f"already {found[0][1]}")
                 self.remove(connection, [number for number, _ in found])
             self.same_features(connection, map)
+            size = account.scale.micrometres_per_pixel
+            self.same_pixels(connection, size)
             # This waits for another transaction that loads the same source.
             row = connection.execute(self.query(
                 """INSERT INTO {sources}
-                    (name, path, fingerprint, features, cells, skipped, tables, map)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING source"""),
+                    (name, path, fingerprint, features, cells, skipped, tables, map,
+                    micrometres_per_pixel)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING source"""),
                 [source.name, source.path, fingerprint, map.features, account.cells,
-                 json.dumps(account.skipped), json.dumps(account.tables()), map.text]).fetchone()
+                 json.dumps(account.skipped), json.dumps(account.tables()), map.text,
+                 size]).fetchone()
             if not row:
                 raise Loaded("already loaded by another cbload in the meantime")
             self.take_ids(connection, engine, row[0], merge)
@@ -306,6 +335,10 @@ class Target:
 def exists(connection: psycopg.Connection, schema: str, table: str) -> bool:
     name = sql.Identifier(schema, table).as_string()
     return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()[0]
+
+
+def of_size(micrometres: float | None) -> str:
+    return f"of {micrometres:g} micrometres" if micrometres else "of unknown size"
 
 
 def listed(features: list[str]) -> str:

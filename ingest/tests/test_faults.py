@@ -457,7 +457,7 @@ def test_wrong_usage(cbload, map, tmp_path):
     for arguments, message in {
         (): "a map is required: --preset NAME",
         ("x.csv", "--preset", "none"):
-            "there is no preset none; the presets are cell_health_csv",
+            "there is no preset none; the presets are anndata",
         ("x.csv", "--map", "none.sql"): "none.sql: No such file",
         ("--map", map): "a source is required",
         ("none.csv", "--map", map): "none.csv: there is no such file or folder",

@@ -49,6 +49,18 @@ def test_a_site_that_lacks_a_table(cbload, db, tmp_path):
     assert len(loaded(db)) == 36
 
 
+def test_a_site_that_cannot_be_read(cbload, db, tmp_path):
+    (tmp_path / "plate").mkdir()
+    for site in "a", "b":
+        Experiment(images=1).folder(tmp_path / "plate" / site)
+    (tmp_path / "plate" / "b").chmod(0)
+    try:
+        ended = cbload(tmp_path / "plate", "--preset", "cellprofiler_csv")
+    finally:
+        (tmp_path / "plate" / "b").chmod(0o700)
+    assert ended.status == 1 and "b: Permission denied" in ended.err and len(loaded(db)) == 36
+
+
 def test_folders_of_tables(cbload, db, map, tmp_path):
     """Files of one name in two folders belong together."""
     map.write_text(JOIN)

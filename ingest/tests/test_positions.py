@@ -137,3 +137,22 @@ def test_picked_features(cbload, db, map, tmp_path):
         map.write_text(f"SET VARIABLE features = {features};" + text)
         ended = cbload(source, "--map", map)
         assert ended.status == 2 and message in ended.err
+
+
+def test_sources_of_a_table_have_one_size_of_pixels(cbload, db, map, tmp_path):
+    mapped(map)
+    sources = [table(tmp_path / f"s{number}.csv", [(number, 1)]) for number in range(4)]
+    map.write_text(map.read_text().replace("'s' AS", "getvariable('source') AS"))
+    assert cbload(sources[0], "--map", map, "--pixel-size", "0.5").status == 0
+    assert cbload(sources[1], "--map", map, "--pixel-size", "0.5").status == 0
+    for options, size in (["--pixel-size", "0.25"], "of 0.25 micrometres"), ([], "of unknown size"):
+        ended = cbload(sources[2], "--map", map, *options)
+        assert ended.status == 1 and len(loaded(db)) == 2
+        assert f"are of 0.5 micrometres, but those of this source {size}" in ended.err
+    query = "SELECT DISTINCT micrometres_per_pixel FROM cells_source"
+    assert db.execute(query).fetchall() == [(0.5,)]
+
+    # a table of an earlier version
+    db.execute("ALTER TABLE cells_source DROP COLUMN micrometres_per_pixel")
+    assert cbload(sources[2], "--map", map).status == 0
+    assert db.execute(query).fetchall() == [(None,)]
