@@ -33,7 +33,8 @@ def load(is_needed: bool) -> None:
     DuckDB and pyarrow import pandas when they first meet data, also two threads at once, and then
     one of them can find a part of it. So the main thread calls this function before jobs start.
     """
-    if is_needed and (folder := os.environ.get("CBLOAD_ANNDATA")):
+    folder = os.environ.get("CBLOAD_ANNDATA")
+    if is_needed and folder and folder not in sys.path:
         sys.path.append(folder)
     for name in ["pandas", *(["anndata.io", "h5py", "zarr"] if is_needed else [])]:
         with contextlib.suppress(ModuleNotFoundError):

@@ -12,7 +12,7 @@ import pyarrow
 from engine import literal, quoted
 from errors import KINDS, Interrupted, LoadError
 from mapping import FRACTIONS, Table
-from reading import Field, Reading, Rows, each_of, made_of, needed
+from reading import Field, Found, Reading, Rows, each_of, made_of, needed
 from sources import Origin, at, read_only
 from values import NUMBERS
 
@@ -30,7 +30,7 @@ def csv(
     """
     wanted = [column.name for column in table.columns]
     form = lines.header(origin, wanted, reading.quotes, reading.skip_lines)
-    names = columns.official(form.names)
+    names = form.names
     required = [
         column.name for column in table.columns if column.required and not column.many]
     places = needed(table, names, origin, lines.hint_of_preamble(origin, required, form))
@@ -101,7 +101,6 @@ def sqlite(
             place: (column.many or column).type for column in table.columns
             for found in places[column.name].values() for place in found
         }
-        called = {place: f"c{place}" for place in types}
         select = ", ".join(quoted(given[place]) for place in types) or "NULL"
         rows = database.execute(f"SELECT {select} FROM {quoted(origin.table)}")
         first = 1
@@ -114,14 +113,7 @@ def sqlite(
                 array(given[place], [row[position] for row in batch], type, first, origin)
                 for position, (place, type) in enumerate(types.items())
             ]
-            numbers = pyarrow.array(range(first, first + len(batch)), pyarrow.int64())
-            engine.register(
-                "batch", pyarrow.table([*arrays, numbers], [*called.values(), "number"]))
-            read = dict(engine.execute(
-                "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
-            fields = made_of(
-                places, lambda place: Field(given[place], called[place], read[called[place]]))
-            yield Rows("temp.main.batch", fields, "number")
+            yield registered(engine, dict(zip(types, arrays)), places, given, first, len(batch))
             first += len(batch) or 1
         engine.unregister("batch")     # the map may have a table of that name
 
@@ -139,21 +131,28 @@ def anndata(
         names = file.columns
         places = needed(table, names, origin)
         wanted = sorted({place for found in each_of(places) for place in found})
-        called = {place: f"c{place}" for place in wanted}
         first = 1
         for arrays in file.batches([names[place] for place in wanted]):
             reading.go_on()
             rows = len(arrays[0]) if arrays else 0
-            numbers = pyarrow.array(range(first, first + rows), pyarrow.int64())
-            engine.register(
-                "batch", pyarrow.table([*arrays, numbers], [*called.values(), "number"]))
-            types = dict(engine.execute(
-                "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
-            fields = made_of(
-                places, lambda place: Field(names[place], called[place], types[called[place]]))
-            yield Rows("temp.main.batch", fields, "number")
+            yield registered(engine, dict(zip(wanted, arrays)), places, names, first, rows)
             first += rows
         engine.unregister("batch")
+
+
+def registered(
+    engine: duckdb.DuckDBPyConnection, arrays: dict[int, pyarrow.Array], places: Found[int],
+    names: list[str], first: int, rows: int,
+) -> Rows:
+    """Show DuckDB a batch of rows, given the columns by their positions in the source."""
+    called = {place: f"c{place}" for place in arrays}
+    numbers = pyarrow.array(range(first, first + rows), pyarrow.int64())
+    engine.register(
+        "batch", pyarrow.table([*arrays.values(), numbers], [*called.values(), "number"]))
+    types = dict(engine.execute(
+        "SELECT column_name, column_type FROM (DESCRIBE temp.main.batch)").fetchall())
+    return Rows("temp.main.batch", made_of(
+        places, lambda place: Field(names[place], called[place], types[called[place]])), "number")
 
 
 def is_over(reading: Reading) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 import annotated
 import duckdb
 from errors import LoadError, Wrong, explained
-from mapping import Map, Table
+from mapping import PARENTS, Map, Table
 
 DATABASES = (".sqlite", ".sqlite3", ".db")
 ANNOTATED = (".h5ad", ".zarr")
@@ -108,8 +108,7 @@ def expanded(given: str, map: Map, folder: Path, name: str | None) -> list[Sourc
         found = [first]
     else:
         found = [
-            replace(first, given=each.given if each.path != first.path else given,
-                    path=each.path, name=each.name, where=each.where, files=each.files)
+            replace(each, given=given) if each.path == first.path else each
             for each in in_folder(path, map, DEEPEST)
         ] or [first]
     return [replace(each, name=named(each, name)) for each in found] if name else found
@@ -185,7 +184,7 @@ def parents(source: Source) -> dict[str, str]:
     """Return the names of the folders above a source, as far as there are any."""
     path = re.sub(r"^\w+://", "", source.path or "").rstrip("/")
     folders = [part for part in path.split("/")[:-1] if part]
-    return dict(zip(("parent", "grandparent"), reversed(folders)))
+    return dict(zip(PARENTS, reversed(folders)))
 
 
 def named(source: Source, pattern: str) -> str:
@@ -193,20 +192,14 @@ def named(source: Source, pattern: str) -> str:
     parts = {"stem": source.name} | parents(source)
 
     def part(match: re.Match) -> str:
-        if match[1] not in PARTS:
-            raise Wrong(f"--name has {match[0]}; it can have {', '.join(map(braced, PARTS))}")
+        if match[1] not in ("stem", *PARENTS):
+            allowed = ", ".join(f"{{{each}}}" for each in ("stem", *PARENTS))
+            raise Wrong(f"--name has {match[0]}; it can have {allowed}")
         if match[1] not in parts:
             raise Wrong(f"{source.display} has no {match[1]} for {match[0]} in its name")
         return parts[match[1]]
 
     return re.sub(r"\{([^{}]*)\}", part, pattern)
-
-
-PARTS = ("stem", "parent", "grandparent")
-
-
-def braced(part: str) -> str:
-    return f"{{{part}}}"
 
 
 def source(given: str, folder: Path) -> Source:

@@ -38,7 +38,7 @@ def stage(
             engine.execute(f"{target} SELECT {expressions(table, part)} FROM {part.rows}")
             target = f"INSERT INTO {staged(table.name)}"
     except duckdb.Error as error:
-        if NOT_EXACT in str(error):
+        if NOT_EXACT in str(error) and not reading.as_text:
             return stage(engine, table, origin, replace(reading, as_text=frozenset(INTEGERS)))
         raise LoadError(f"{at(origin)}{reason(engine, table, error, origin, part, reading)}"
                         ) from None

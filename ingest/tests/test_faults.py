@@ -467,3 +467,13 @@ def test_wrong_usage(cbload, map, tmp_path):
     }.items():
         ended = cbload(*arguments)
         assert ended.status == 2 and message in ended.err and ended.out == "", ended
+
+
+def test_a_value_with_the_text_of_a_message(refused, map, tmp_path):
+    """It does not let cbload read the file again and again."""
+    rows = [{"i": 1, "x": "an integer is too large for DOUBLE"}]
+    map.write_text(
+        """CREATE TABLE t (i BIGINT, x DOUBLE);
+        SELECT 's' AS sample, i AS cell_id, x, x AS y FROM t""")
+    for name in "s.csv", "s.parquet", "s.sqlite":
+        assert "is not a number" in refused(write(tmp_path / name, rows))
